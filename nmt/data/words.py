@@ -1,0 +1,30 @@
+"""Words: the unit of gold alignments, of AER and of the word view of an attention map.
+
+A word is a maximal run of letters, digits and underscores, or any other single visible character:
+``"Ja, 3 Hunde."`` has the words ``Ja`` ``,`` ``3`` ``Hunde`` ``.`` at positions 0 to 4. Tokens (pieces of words) are
+mapped to words by their character spans, so that the map holds for every kind of tokenizer.
+"""
+
+import re
+from collections.abc import Iterable
+
+Span = tuple[int, int]
+
+_WORD = re.compile(r"\w+|[^\w\s]")
+
+
+def split_words(text: str) -> list[Span]:
+    """The character span (start, end) of each word of `text`, in reading order."""
+    return [match.span() for match in _WORD.finditer(text)]
+
+
+def words_of_spans(text: str, spans: Iterable[Span]) -> list[int | None]:
+    """The position of the word that each span belongs to; None where a span touches no word.
+
+    A span belongs to the first word that it shares a character with: a piece that begins with the space before
+    a word belongs to that word. Special tokens have the empty span (0, 0) and belong to none.
+    """
+    word_at: list[int | None] = [None] * len(text)
+    for position, (start, end) in enumerate(split_words(text)):
+        word_at[start:end] = [position] * (end - start)
+    return [next((word for word in word_at[start:end] if word is not None), None) for start, end in spans]

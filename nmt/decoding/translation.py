@@ -1,0 +1,113 @@
+"""The Translation record: what decoding hands to evaluation, to the report and to scripts.
+
+Records are saved as a folder of two files, without pickles: ``translations.jsonl`` holds one JSON object a line, in
+input order, and ``attention.npz`` all attention matrices, one behind the other, with their shapes.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nmt.data.words import Span
+
+FORMAT_VERSION = 1
+"""Version of the saved records; a reader refuses any other."""
+
+
+@dataclass(frozen=True)
+class Translation:
+    """One translated sentence: S source tokens, T target tokens.
+
+    Attributes:
+        source: the sentence as it was given.
+        source_tokens: S tokens in reading order, the first is the special token before the source.
+        source_spans: S character spans in `source`; (0, 0) for the special token.
+        text: the translation, detokenised.
+        tokens: T target tokens; the last is the end-of-sentence token if the sentence is `finished`.
+        spans: T character spans in `text`; (0, 0) for the end-of-sentence token.
+        token_log_probs: T natural logarithms of the probability of each token.
+        attention: float32 (T, S), row t is what target token t attended to; rows sum to one.
+        alternatives: for each step the most probable tokens with their log-probability, best first.
+        log_prob: the model's score, the sum of `token_log_probs`.
+        score: the search's score, by which the hypothesis was ranked (`log_prob` with length normalisation).
+        finished: False if the sentence was cut off at the length limit.
+    """
+
+    source: str
+    source_tokens: tuple[str, ...]
+    source_spans: tuple[Span, ...]
+    text: str
+    tokens: tuple[str, ...]
+    spans: tuple[Span, ...]
+    token_log_probs: tuple[float, ...]
+    attention: np.ndarray
+    alternatives: tuple[tuple[tuple[str, float], ...], ...]
+    log_prob: float
+    score: float
+    finished: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields but the attention, as JSON values."""
+        fields = {name: value for name, value in vars(self).items() if name != "attention"}
+        return {"version": FORMAT_VERSION, **fields}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any], attention: np.ndarray) -> "Translation":
+        """The record that `to_json` wrote.
+
+        Raises:
+            ValueError: if the record has another format version.
+        """
+        if fields.get("version") != FORMAT_VERSION:
+            raise ValueError(
+                f"translation record of format version {fields.get('version')!r}, this program reads {FORMAT_VERSION}: "
+                "write the records again with `nmt evaluate` or `nmt translate`"
+            )
+        return cls(
+            source=fields["source"],
+            source_tokens=tuple(fields["source_tokens"]),
+            source_spans=tuple((start, end) for start, end in fields["source_spans"]),
+            text=fields["text"],
+            tokens=tuple(fields["tokens"]),
+            spans=tuple((start, end) for start, end in fields["spans"]),
+            token_log_probs=tuple(fields["token_log_probs"]),
+            attention=attention,
+            alternatives=tuple(tuple((token, score) for token, score in step) for step in fields["alternatives"]),
+            log_prob=fields["log_prob"],
+            score=fields["score"],
+            finished=fields["finished"],
+        )
+
+
+def save_translations(folder: Path, translations: Iterable[Translation]) -> None:
+    """Writes `translations.jsonl` and `attention.npz` into `folder`, which is made if it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    matrices = []
+    with open(folder / "translations.jsonl", "w", encoding="utf-8") as lines:
+        for translation in translations:
+            lines.write(json.dumps(translation.to_json(), ensure_ascii=False) + "\n")
+            matrices.append(translation.attention.astype(np.float32))
+    shapes = np.array([matrix.shape for matrix in matrices], dtype=np.int64).reshape(-1, 2)
+    weights = np.concatenate([matrix.ravel() for matrix in matrices] or [np.zeros(0, np.float32)])
+    np.savez(folder / "attention.npz", weights=weights, shapes=shapes)
+
+
+def load_translations(folder: Path) -> list[Translation]:
+    """The records that `save_translations` wrote into `folder`, in order.
+
+    Raises:
+        FileNotFoundError: if there are none.
+        ValueError: if they have another format version.
+    """
+    with np.load(folder / "attention.npz", allow_pickle=False) as arrays:
+        weights, shapes = arrays["weights"], arrays["shapes"]
+    ends = np.cumsum(shapes.prod(axis=1))
+    with open(folder / "translations.jsonl", encoding="utf-8") as lines:
+        return [
+            Translation.from_json(json.loads(line), weights[end - rows * columns : end].reshape(rows, columns))
+            for line, (rows, columns), end in zip(lines, shapes, ends, strict=True)
+        ]
