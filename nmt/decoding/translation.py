@@ -87,7 +87,8 @@ def save_translations(folder: Path, translations: Iterable[Translation]) -> None
     """Writes `translations.jsonl` and `attention.npz` into `folder`, which is made if it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
     matrices = []
-    with open(folder / "translations.jsonl", "w", encoding="utf-8") as lines:
+    # UTF-8 cannot hold a lone surrogate; what "backslashreplace" writes for one is its escape in JSON too.
+    with open(folder / "translations.jsonl", "w", encoding="utf-8", errors="backslashreplace") as lines:
         for translation in translations:
             lines.write(json.dumps(translation.to_json(), ensure_ascii=False) + "\n")
             matrices.append(translation.attention.astype(np.float32))
@@ -101,13 +102,31 @@ def load_translations(folder: Path) -> list[Translation]:
 
     Raises:
         FileNotFoundError: if there are none.
-        ValueError: if they have another format version.
+        ValueError: if they have another format version, are not JSON, or are not as many as the attention matrices.
     """
     with np.load(folder / "attention.npz", allow_pickle=False) as arrays:
         weights, shapes = arrays["weights"], arrays["shapes"]
     ends = np.cumsum(shapes.prod(axis=1))
     with open(folder / "translations.jsonl", encoding="utf-8") as lines:
-        return [
-            Translation.from_json(json.loads(line), weights[end - rows * columns : end].reshape(rows, columns))
-            for line, (rows, columns), end in zip(lines, shapes, ends, strict=True)
-        ]
+        records = [parse_json(line, f"{lines.name}:{number}") for number, line in enumerate(lines, start=1)]
+    if len(records) != len(shapes):
+        raise ValueError(
+            f"{folder}: {len(records)} translations but {len(shapes)} attention matrices: write them again"
+        )
+    return [
+        Translation.from_json(record, weights[end - rows * columns : end].reshape(rows, columns))
+        for record, (rows, columns), end in zip(records, shapes, ends, strict=True)
+    ]
+
+
+def parse_json(text: str, place: str) -> dict[str, Any]:
+    """The fields of one saved JSON object.
+
+    Raises:
+        ValueError: if `text` is not JSON; the message begins with `place`, the file and line it was read from.
+    """
+    try:
+        fields: dict[str, Any] = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{place}: not JSON ({error.msg}): write the file again") from error
+    return fields

@@ -1,0 +1,140 @@
+"""Ids -> batches: padding, and a sampler that fills batches by tokens out of length buckets.
+
+The order of the batches is a function of seed and epoch alone, so that a resumed run needs no random state: it goes
+to the batch where it stopped.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Sampler
+
+from nmt.data.tokenizer import BOS_ID, EOS_ID, PAD_ID
+
+
+class Batch(NamedTuple):
+    """B sentence pairs, padded on the right with PAD.
+
+    Attributes:
+        src_ids: (B, S) int64, BOS first.
+        src_lengths: (B,) int64, with BOS.
+        tgt_ids: (B, T) int64, BOS first, EOS last.
+        tgt_lengths: (B,) int64, with BOS and EOS.
+        indices: (B,) int64, row of each pair in its split.
+    """
+
+    src_ids: Tensor
+    src_lengths: Tensor
+    tgt_ids: Tensor
+    tgt_lengths: Tensor
+    indices: Tensor
+
+
+def src_sequence(ids: Sequence[int]) -> list[int]:
+    """What the encoder reads: BOS and the tokens. An empty sentence is BOS alone."""
+    return [BOS_ID, *ids]
+
+
+def tgt_sequence(ids: Sequence[int]) -> list[int]:
+    """What the decoder reads (without the last) and predicts (without the first): BOS, the tokens, EOS."""
+    return [BOS_ID, *ids, EOS_ID]
+
+
+def pad(sequences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """Sequences -> ids (B, longest), padded on the right, and lengths (B,)."""
+    lengths = torch.tensor([len(sequence) for sequence in sequences])
+    ids = torch.full((len(sequences), int(lengths.max())), PAD_ID)
+    for row, sequence in enumerate(sequences):
+        ids[row, : len(sequence)] = torch.as_tensor(sequence)
+    return ids, lengths
+
+
+def collate(pairs: Sequence[dict]) -> Batch:
+    """Rows with `src_ids` and `tgt_ids` (token ids without special tokens) and `index` -> Batch."""
+    src_ids, src_lengths = pad([src_sequence(pair["src_ids"]) for pair in pairs])
+    tgt_ids, tgt_lengths = pad([tgt_sequence(pair["tgt_ids"]) for pair in pairs])
+    return Batch(src_ids, src_lengths, tgt_ids, tgt_lengths, torch.tensor([pair["index"] for pair in pairs]))
+
+
+def cut_batches(lengths: np.ndarray, max_tokens: int, max_sentences: int) -> list[int]:
+    """Where to cut a sequence of pairs into batches.
+
+    Args:
+        lengths: (N, 2) int, source and target length of each pair, in the order in which batches are filled.
+        max_tokens: on either side, padding included: sentences times the longest of them.
+        max_sentences: a batch.
+
+    Returns:
+        The end of each batch, N last. A pair longer than `max_tokens` is a batch of its own.
+    """
+    ends, start, longest = [], 0, 0
+    for position, length in enumerate(lengths.max(axis=1).tolist()):
+        longest = max(longest, length)
+        size = position - start + 1
+        if size > 1 and (size > max_sentences or size * longest > max_tokens):
+            ends.append(position)
+            start, longest = position, length
+    return [*ends, len(lengths)] if len(lengths) else []
+
+
+class BucketSampler(Sampler[list[int]]):
+    """Batches of pairs of like length; which of them share a batch, and the batches' order, change by epoch.
+
+    Every rank walks the same list and takes every `world_size`-th batch. In training (`shuffle`) the list is filled up
+    with its first batches until the ranks share it evenly, as they must step together; otherwise each pair comes once.
+
+    Args:
+        lengths: (N, 2) int, source and target length of each pair, special tokens included.
+        max_tokens: a batch, on either side, padding included.
+        max_sentences: a batch.
+        shuffle: by epoch and seed; without it the longest come first.
+        seed: of the shuffling.
+        rank: of this process.
+        world_size: number of processes.
+    """
+
+    def __init__(
+        self,
+        lengths: np.ndarray,
+        max_tokens: int,
+        max_sentences: int,
+        shuffle: bool,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        # Equal lengths are neighbours in any order of the ties, so that all epochs are cut alike and have one length.
+        self.order = np.lexsort((lengths[:, 0], lengths[:, 1]))[::-1]
+        self.lengths = lengths[self.order]
+        self.ends = cut_batches(self.lengths, max_tokens, max_sentences)
+        self.shuffle, self.seed = shuffle, seed
+        self.rank, self.world_size = rank, world_size
+        self.epoch = 0
+        self.start = 0
+        """Batches of this rank to leave out at the beginning of the next epoch that is walked through."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the order of the next walk."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        batches = len(self.ends)
+        if self.shuffle:
+            return -(-batches // self.world_size)
+        return len(range(self.rank, batches, self.world_size))
+
+    def __iter__(self) -> Iterator[list[int]]:
+        start, self.start = self.start, 0
+        order, sequence = self.order, np.arange(len(self.ends))
+        if self.shuffle:
+            random = np.random.default_rng((self.seed, self.epoch))
+            ties = random.permutation(len(order))
+            order = order[np.lexsort((ties, -self.lengths[:, 0], -self.lengths[:, 1]))]
+            sequence = random.permutation(len(self.ends))
+            sequence = np.resize(sequence, len(self) * self.world_size)
+        begins = [0, *self.ends[:-1]]
+        for batch in sequence[self.rank :: self.world_size][start:]:
+            yield order[begins[batch] : self.ends[batch]].tolist()

@@ -1,0 +1,211 @@
+"""Phrasebook, files or hub to a `datasets.Dataset` of `src` and `tgt`, and of `alignment` where gold exists.
+
+A corpus is named by its path: ``phrasebook`` (the embedded one), a folder of files (see `nmt.data.readers`), or
+``hub:owner/name`` or ``hub:owner/name:configuration`` for a dataset of the Hugging Face hub.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import datasets
+from datasets.exceptions import DatasetGenerationError
+
+from nmt.data import readers
+from nmt.data.readers import Row, SplitFiles
+
+_VALIDATION = ("validation", "val", "dev", "valid")
+"""Names that mean the same split."""
+
+_TEXT = {"src": datasets.Value("string"), "tgt": datasets.Value("string")}
+_ALIGNMENT = {"alignment": [[datasets.Value("int32")]]}
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which training pairs are left out; lengths count tokens, without start and end."""
+
+    max_length_tokens: int = 100
+    """Either side, at most."""
+    max_length_ratio: float = 9.0
+    """The longer side over the shorter, at most (9 is what Moses' clean-corpus-n.perl uses)."""
+
+    def reason(self, src_length_tokens: int, tgt_length_tokens: int) -> str | None:
+        """Why a pair is left out: "empty", "too long" or "length ratio"; None if it stays."""
+        shorter, longer = sorted((src_length_tokens, tgt_length_tokens))
+        if shorter == 0:
+            return "empty"
+        if longer > self.max_length_tokens:
+            return "too long"
+        if longer > self.max_length_ratio * shorter:
+            return "length ratio"
+        return None
+
+    def summary(self, reasons: Iterable[str | None]) -> str:
+        """One line on what `reason` said of each pair of a corpus."""
+        counts = Counter(reasons)
+        total, kept = counts.total(), counts.pop(None, 0)
+        limits = {
+            "empty": "empty",
+            "too long": f"too long (> {self.max_length_tokens} tokens)",
+            "length ratio": f"length ratio (> {self.max_length_ratio:g})",
+        }
+        why = ", ".join(f"{counts[reason]:,} {text}" for reason, text in limits.items() if counts[reason])
+        return f"dropped {total - kept:,} of {total:,} pairs" + (f": {why}" if why else "")
+
+
+def load_split(path: str, src: str, tgt: str, split: str) -> datasets.Dataset:
+    """The sentence pairs of one split, memory-mapped where they come from files or the hub.
+
+    Args:
+        path: "phrasebook", a folder, or "hub:owner/name".
+        src: code of the source language.
+        tgt: code of the target language.
+        split: name of the split; "validation", "val", "dev" and "valid" find each other.
+
+    Returns:
+        Columns `src` and `tgt` (str), and `alignment` (list of [source word, target word]) where the corpus has it.
+
+    Raises:
+        FileNotFoundError: if there is no such folder.
+        ValueError: if there is no such split, or a fault in a file (with file and line).
+    """
+    if path == "phrasebook":
+        return _load_phrasebook(src, tgt, split)
+    if path.startswith("hub:"):
+        return _load_hub(path, src, tgt, split)
+    splits = readers.find_splits(Path(path), src, tgt)
+    candidates = splits.get(_resolve(split, splits), [])
+    if not candidates:
+        raise ValueError(_missing_files(Path(path), src, tgt, split, list(splits)))
+    if len(candidates) > 1:
+        raise ValueError(f"split '{split}' is there twice: {'; '.join(map(str, candidates))}; keep one of them")
+    return _load_files(candidates[0], src, tgt)
+
+
+def split_names(path: str, src: str, tgt: str) -> list[str]:
+    """The names of the splits of a corpus; arguments and errors are those of `load_split`."""
+    if path == "phrasebook":
+        from nmt.data import phrasebook
+
+        return list(phrasebook.splits())
+    if path.startswith("hub:"):
+        return _hub_splits(path)
+    return list(readers.find_splits(Path(path), src, tgt))
+
+
+def from_columns(dataset: datasets.Dataset, src: str, tgt: str, place: str) -> datasets.Dataset:
+    """A dataset of the hub in the form of `load_split`.
+
+    Args:
+        dataset: has the columns `src` and `tgt`, or the two language codes, or a `translation` of these.
+        src: code of the source language.
+        tgt: code of the target language.
+        place: what errors call the dataset.
+
+    Raises:
+        ValueError: if it has none of these.
+    """
+    columns = dataset.column_names
+    if "translation" in columns:
+        dataset = dataset.flatten()
+    prefix = "translation." if "translation" in columns else ""
+    names = readers.text_columns([name.removeprefix(prefix) for name in dataset.column_names], src, tgt)
+    if names is None:
+        raise ValueError(f"{place}: no columns '{src}' and '{tgt}' (nor 'src' and 'tgt'): it has {', '.join(columns)}")
+    sides = {prefix + name: side for name, side in zip(names, ("src", "tgt"), strict=True)}
+    kept = [*sides, *(["alignment"] if "alignment" in columns else [])]
+    dataset = dataset.select_columns(kept).rename_columns({old: new for old, new in sides.items() if old != new})
+    if any(dataset.data.column(side).null_count for side in ("src", "tgt")):  # a missing text is an empty one
+        dataset = dataset.map(lambda row: {side: row[side] or "" for side in ("src", "tgt")})
+    return dataset
+
+
+def _resolve(split: str, names: Iterable[str]) -> str:
+    """The one of `names` that `split` means; `split` itself if none does."""
+    synonyms = _VALIDATION if split in _VALIDATION else ()
+    return next((name for name in (split, *synonyms) if name in names), split)
+
+
+def _load_phrasebook(src: str, tgt: str, split: str) -> datasets.Dataset:
+    """A split of the embedded corpus, in memory."""
+    from nmt.data import phrasebook
+
+    splits = phrasebook.splits()
+    name = _resolve(split, splits)
+    if name not in splits:
+        raise ValueError(f"no split '{split}' in the phrasebook: there are {', '.join(splits)}")
+    if {src, tgt} != {"en", "de"}:
+        raise ValueError(f"no languages {src}-{tgt} in the phrasebook: it has en-de and de-en")
+    rows = list(phrasebook.rows(splits[name], src, tgt))
+    return datasets.Dataset.from_list(rows, features=datasets.Features({**_TEXT, **_ALIGNMENT}))
+
+
+def _load_files(files: SplitFiles, src: str, tgt: str) -> datasets.Dataset:
+    """The rows of `files`, by way of the cache of `datasets`."""
+    first = next(readers.read_rows(files, src, tgt), None)
+    if first is None:
+        raise ValueError(f"{files}: no sentence pair in it")
+    try:
+        return datasets.Dataset.from_generator(
+            _rows,
+            features=datasets.Features({**_TEXT, **(_ALIGNMENT if "alignment" in first else {})}),
+            gen_kwargs={"files": files, "src": src, "tgt": tgt, "content": _digest(files)},
+        )
+    except DatasetGenerationError as error:
+        raise (error.__cause__ or error) from None
+
+
+def _rows(files: SplitFiles, src: str, tgt: str, content: str) -> Iterator[Row]:
+    """What `files` hold; the arguments are the key of the cache, `content` so that changed files are read again."""
+    return readers.read_rows(files, src, tgt)
+
+
+def _digest(files: SplitFiles) -> str:
+    """A hash of the content of the files, and of the code that reads them."""
+    digest = hashlib.sha256()
+    for path in (*files.paths, Path(readers.__file__)):
+        with open(path, "rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _missing_files(folder: Path, src: str, tgt: str, split: str, names: list[str]) -> str:
+    """What to say where `folder` has no split of this name."""
+    message = f"no split '{split}' for {src}-{tgt} in {folder}: "
+    message += f"there are {', '.join(names)}" if names else "there is none for these languages"
+    alone = ", ".join(sorted(path.name for path in folder.iterdir() if path.name.startswith(f"{split}.")))
+    if alone:
+        message += f"; of '{split}' there is only {alone}"
+    if alone or not names:
+        message += f" (expected {split}.{src} and {split}.{tgt}, or {split}.{src}-{tgt}.tsv)"
+    return message
+
+
+def _hub_name(path: str) -> tuple[str, str | None]:
+    """Name and configuration in "hub:owner/name:configuration"."""
+    name, _, configuration = path.removeprefix("hub:").partition(":")
+    return name, configuration or None
+
+
+def _hub_splits(path: str) -> list[str]:
+    """The splits of a dataset of the hub."""
+    try:
+        return list(datasets.get_dataset_split_names(*_hub_name(path)))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+
+
+def _load_hub(path: str, src: str, tgt: str, split: str) -> datasets.Dataset:
+    """A split of a dataset of the hub."""
+    names = _hub_splits(path)
+    name = _resolve(split, names)
+    if name not in names:
+        raise ValueError(f"no split '{split}' in {path}: there are {', '.join(names)}")
+    try:
+        dataset = datasets.load_dataset(*_hub_name(path), split=name)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    return from_columns(dataset, src, tgt, path)

@@ -1,0 +1,144 @@
+"""The LightningDataModule: corpus -> tokenizers -> ids -> loaders of batches."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pytorch_lightning as pl
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+from torch.utils.data import DataLoader
+
+from nmt.config import DataConfig
+from nmt.data.batch import Batch, BucketSampler, collate
+from nmt.data.corpus import Filters, load_split
+from nmt.data.tokenizer import TokenizerPair, train_tokenizers
+
+
+SPECIAL_TOKENS = np.array([1, 2])
+"""How many the model reads beside the tokens of a source (BOS) and of a target (BOS and EOS)."""
+
+
+class ResumableLoader(DataLoader[Batch]):
+    """A loader that knows how many batches of the epoch it has handed out, so that a run can go on in mid-epoch."""
+
+    def __init__(self, dataset: Any, sampler: BucketSampler) -> None:
+        super().__init__(dataset, batch_sampler=sampler, collate_fn=collate)
+        self._handed_out = 0
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        assert isinstance(self.batch_sampler, BucketSampler)
+        self._handed_out = self.batch_sampler.start
+        for batch in super().__iter__():
+            self._handed_out += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        """Batches handed out in this epoch."""
+        return {"batches": self._handed_out % len(self)}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Makes the next epoch begin behind the batches that were handed out."""
+        assert isinstance(self.batch_sampler, BucketSampler)
+        self.batch_sampler.start = self._handed_out = state["batches"]
+
+
+class TranslationData(pl.LightningDataModule):
+    """The training and validation split of a corpus, tokenised.
+
+    Args:
+        config: the corpus, the tokenizer and the batches.
+        seed: of the order of the batches.
+        folder: where the tokenizers are, or where they go once they are learned from the training split.
+    """
+
+    def __init__(self, config: DataConfig, seed: int, folder: Path) -> None:
+        super().__init__()
+        self.config, self.seed, self.folder = config, seed, folder
+        self.filters = Filters(config.max_length_tokens, config.max_length_ratio)
+        self.tokenizers: TokenizerPair
+        self.validation_references: list[str] = []
+
+    def prepare_data(self) -> None:
+        """Learns the tokenizers, unless the run has them already; in one process of a node."""
+        if any(self.folder.glob("tokenizer*.json")):
+            return
+        corpus = load_split(self.config.path, self.config.src, self.config.tgt, self.config.train)
+        settings = self.config.tokenizer
+        _say(f"learning a {settings.kind} vocabulary of at most {settings.vocab_size:,} types")
+        trained = train_tokenizers(corpus, settings.kind, settings.vocab_size, settings.joint, settings.lowercase)
+        trained.save(self.folder)
+
+    def setup(self, stage: str) -> None:
+        """Tokenises both splits; of the training split, pairs that the filters name are left out and counted."""
+        if self.validation_references:
+            return
+        config = self.config
+        self.tokenizers = TokenizerPair.load(self.folder)
+        train = encode(load_split(config.path, config.src, config.tgt, config.train), self.tokenizers)
+        lengths = pair_lengths(train)
+        reasons = [self.filters.reason(*pair) for pair in (lengths - SPECIAL_TOKENS).tolist()]
+        summary = self.filters.summary(reasons)
+        _say(f"{config.train}: {summary}")
+        kept = [row for row, reason in enumerate(reasons) if reason is None]
+        if not kept:
+            raise ValueError(f"no pair of split {config.train!r} of {config.path} is left: {summary}")
+        self.train, self.train_lengths = train.select(kept), lengths[kept]
+        validation = load_split(config.path, config.src, config.tgt, config.validation)
+        self.validation_references = list(validation["tgt"])
+        self.validation = encode(validation, self.tokenizers)
+        _say(f"{config.validation}: {len(self.validation):,} pairs{self._unknown()}")
+
+    def train_dataloader(self) -> DataLoader:
+        """Batches in an order given by seed and epoch; each rank has its own."""
+        return ResumableLoader(self.train, self._sampler(self.train_lengths, shuffle=True))
+
+    def val_dataloader(self) -> DataLoader:
+        """Every pair of the validation split once, whatever the number of ranks."""
+        return ResumableLoader(self.validation, self._sampler(pair_lengths(self.validation), shuffle=False))
+
+    def _sampler(self, lengths: np.ndarray, shuffle: bool) -> BucketSampler:
+        trainer = self.trainer
+        return BucketSampler(
+            lengths,
+            self.config.batch_tokens,
+            self.config.batch_sentences,
+            shuffle,
+            self.seed,
+            rank=trainer.global_rank if trainer else 0,
+            world_size=trainer.world_size if trainer else 1,
+        )
+
+    def _unknown(self) -> str:
+        if self.tokenizers.src.has_byte_fallback:
+            return ""
+        rates = self.tokenizers.src.unk_rate(self.validation["src"]), self.tokenizers.tgt.unk_rate(self.validation["tgt"])
+        return f", unknown tokens: {rates[0]:.2%} of the source, {rates[1]:.2%} of the target"
+
+
+def encode(corpus: datasets.Dataset, tokenizers: TokenizerPair) -> datasets.Dataset:
+    """The corpus with its token ids: columns `src_ids` and `tgt_ids` (no special tokens) and `index`, the row.
+
+    The result is memory-mapped where the corpus is, and kept in the cache of `datasets`.
+    """
+
+    def tokenize(batch: dict[str, list], index: list[int]) -> dict[str, list]:
+        return {
+            "src_ids": tokenizers.src.encode_batch(batch["src"]),
+            "tgt_ids": tokenizers.tgt.encode_batch(batch["tgt"]),
+            "index": index,
+        }
+
+    return corpus.map(tokenize, batched=True, with_indices=True, desc="tokenizing")
+
+
+def pair_lengths(encoded: datasets.Dataset) -> np.ndarray:
+    """(N, 2) lengths of source and target as the model reads them, with BOS, and BOS and EOS."""
+    lengths = [encoded.data.column(side).combine_chunks().value_lengths() for side in ("src_ids", "tgt_ids")]
+    return np.stack([np.asarray(side) for side in lengths], axis=1) + SPECIAL_TOKENS
+
+
+@rank_zero_only
+def _say(message: str) -> None:
+    print(message, flush=True)

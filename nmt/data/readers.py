@@ -1,0 +1,221 @@
+r"""Files of sentence pairs to rows: text, TSV, CSV, JSON lines and Parquet, each fault with its file and line number.
+
+A folder holds, for each split, two text files ``<split>.<language>`` or one table ``<split>.<format>``; names may carry
+the language pair (``train.en-de.tsv``), in either order, and all but Parquet may be compressed (.gz, .xz, .zst).
+Lines end at ``\n`` or ``\r\n`` only, so that other separators of Unicode inside a sentence do not shift the sides.
+"""
+
+import csv
+import gzip
+import json
+import lzma
+import re
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import pyarrow
+import pyarrow.parquet
+import zstandard
+
+from nmt.data.vocabulary import encodable
+
+Row = dict[str, Any]
+"""`src` and `tgt`: str; and `alignment`: list[list[int]], word positions (source, target), where the file has it."""
+
+_COMPRESSED = r"(\.(gz|xz|zst))?"
+
+
+@dataclass(frozen=True)
+class SplitFiles:
+    """What holds one split: a table, or the text files of the source and of the target language.
+
+    Attributes:
+        paths: one file, or source and target.
+        languages: the language pair in the table's name, the order of its columns where it has no header.
+    """
+
+    paths: tuple[Path, ...]
+    languages: tuple[str, str] | None = None
+
+    def __str__(self) -> str:
+        return " and ".join(map(str, self.paths))
+
+
+def find_splits(folder: Path, src: str, tgt: str) -> dict[str, list[SplitFiles]]:
+    """The splits in `folder` that have both languages, by name; more than one entry where a name is ambiguous.
+
+    Raises:
+        FileNotFoundError: if there is no such folder.
+    """
+    if folder.is_file():
+        raise FileNotFoundError(f"{folder} is a file: give the folder that holds the splits")
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder}")
+    pair = f"{re.escape(src)}-{re.escape(tgt)}|{re.escape(tgt)}-{re.escape(src)}"
+    table = re.compile(rf"(?P<split>.+?)(\.(?P<pair>{pair}))?\.((tsv|csv|jsonl|json){_COMPRESSED}|parquet)")
+    text = re.compile(rf"(?P<split>.+?)(\.({pair}))?\.(?P<language>{re.escape(src)}|{re.escape(tgt)}){_COMPRESSED}")
+    splits: dict[str, list[SplitFiles]] = {}
+    sides: dict[str, dict[str, list[Path]]] = {}
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        if match := table.fullmatch(path.name):
+            languages = cast(tuple[str, str], tuple(match["pair"].split("-"))) if match["pair"] else None
+            splits.setdefault(match["split"], []).append(SplitFiles((path,), languages))
+        elif match := text.fullmatch(path.name):
+            sides.setdefault(match["split"], {src: [], tgt: []})[match["language"]].append(path)
+    for split, paths in sides.items():
+        splits.setdefault(split, []).extend(SplitFiles((one, two)) for one in paths[src] for two in paths[tgt])
+    return {split: files for split, files in sorted(splits.items()) if files}
+
+
+def read_rows(files: SplitFiles, src: str, tgt: str) -> Iterator[Row]:
+    """The sentence pairs of `files`, in order; lines that are empty are pairs too.
+
+    Raises:
+        ValueError: at the first fault, with file and line.
+    """
+    if len(files.paths) == 2:
+        yield from _read_text(*files.paths)
+        return
+    path = files.paths[0]
+    form = path.name.removesuffix(".gz").removesuffix(".xz").removesuffix(".zst").rpartition(".")[2]
+    if form == "tsv":
+        yield from _read_tsv(path, src, tgt, files.languages)
+        return
+    readers: dict[str, Callable[[Path], Iterator[tuple[str, Any]]]] = {
+        "csv": _csv_records,
+        "json": _json_records,
+        "jsonl": _json_records,
+        "parquet": _parquet_records,
+    }
+    aligned: bool | None = None
+    for place, record in readers[form](path):
+        row = _row(place, record, src, tgt)
+        if aligned is None:
+            aligned = "alignment" in row
+        if aligned != ("alignment" in row):
+            raise ValueError(f"{place}: either every row or none must have an 'alignment'")
+        yield row
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """The lines of a text file, decompressed, without their ends."""
+    openers: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".xz": lzma.open, ".zst": zstandard.open}
+    number = 0
+    try:
+        with cast(BinaryIO, openers.get(path.suffix, lambda path: open(path, "rb"))(path)) as stream:
+            for number, raw in enumerate(stream, start=1):
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+                yield line.removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}:{number}: not UTF-8 (byte {error.start + 1} of the line)") from error
+    except (gzip.BadGzipFile, zlib.error, lzma.LZMAError, zstandard.ZstdError, EOFError) as error:
+        raise ValueError(f"{path}: cannot be decompressed after line {number}: {error}") from error
+
+
+def _read_text(src_path: Path, tgt_path: Path) -> Iterator[Row]:
+    """Rows of two text files of equal length."""
+    src_count = tgt_count = 0
+    for src, tgt in zip_longest(_lines(src_path), _lines(tgt_path)):
+        src_count += src is not None
+        tgt_count += tgt is not None
+        if src_count == tgt_count:
+            yield {"src": src, "tgt": tgt}
+    if src_count != tgt_count:
+        raise ValueError(
+            f"{src_path} has {src_count} lines, {tgt_path} has {tgt_count}: "
+            "line n of one must be the translation of line n of the other"
+        )
+
+
+def text_columns(names: Sequence[str], src: str, tgt: str) -> tuple[str, str] | None:
+    """The names of the two columns or keys among `names`: the language codes, or `src` and `tgt`."""
+    return next((pair for pair in ((src, tgt), ("src", "tgt")) if set(pair) <= set(names)), None)
+
+
+def _read_tsv(path: Path, src: str, tgt: str, languages: tuple[str, str] | None) -> Iterator[Row]:
+    """Rows of a tab-separated file without quoting; the header may be left out if `languages` names the columns."""
+    header: list[str] | None = None
+    for number, line in enumerate(_lines(path), start=1):
+        fields = line.split("\t")
+        if header is None:
+            names = text_columns(fields, src, tgt)
+            if names is None and languages is None:
+                raise ValueError(
+                    f"{path}:1: no header with '{src}' and '{tgt}': add one, or name the languages in the order of the "
+                    f"columns in the name of the file, as in train.{src}-{tgt}.tsv"
+                )
+            header = fields if names else list(cast(tuple[str, str], languages))
+            src_column, tgt_column = (header.index(name) for name in names or (src, tgt))
+            if names:
+                continue
+        if len(fields) != len(header):
+            raise ValueError(f"{path}:{number}: {len(fields)} columns, expected {len(header)} ({', '.join(header)})")
+        yield {"src": fields[src_column], "tgt": fields[tgt_column]}
+
+
+def _csv_records(path: Path) -> Iterator[tuple[str, Row]]:
+    """Place and record of each line of a comma-separated file with a header."""
+    reader = csv.reader((line + "\n" for line in _lines(path)), strict=True)
+    header: list[str] | None = None
+    try:
+        for fields in reader:
+            if header is None:
+                header = fields
+            elif len(fields) != len(header):
+                columns = f"{len(fields)} columns, expected {len(header)} ({', '.join(header)})"
+                raise ValueError(f"{path}:{reader.line_num}: {columns}")
+            else:
+                yield f"{path}:{reader.line_num}", dict(zip(header, fields, strict=True))
+    except csv.Error as error:
+        raise ValueError(f"{path}:{reader.line_num}: {error}") from error
+
+
+def _json_records(path: Path) -> Iterator[tuple[str, Any]]:
+    """Place and record of each line of a file of JSON lines; blank lines hold none."""
+    for number, line in enumerate(_lines(path), start=1):
+        if line.strip():
+            try:
+                yield f"{path}:{number}", json.loads(line)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"{path}:{number}: not one JSON value a line ({error})") from error
+
+
+def _parquet_records(path: Path) -> Iterator[tuple[str, Row]]:
+    """Place and record of each row of a Parquet file."""
+    number = 0
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=1000):
+                for record in batch.to_pylist():
+                    number += 1
+                    yield f"{path}, row {number}", record
+    except pyarrow.ArrowException as error:
+        raise ValueError(f"{path}: not a readable Parquet file: {error}") from error
+
+
+def _row(place: str, record: Any, src: str, tgt: str) -> Row:
+    """The row of a record with the languages, `src` and `tgt`, or a `translation` that has them, as its keys."""
+    pair = record.get("translation", record) if isinstance(record, Mapping) else None
+    names = text_columns(list(pair), src, tgt) if isinstance(pair, Mapping) else None
+    if names is None or not isinstance(pair, Mapping):
+        found = ", ".join(map(str, record)) if isinstance(record, Mapping) else type(record).__name__
+        raise ValueError(f"{place}: no '{src}' and '{tgt}' (nor 'src' and 'tgt'): it has {found}")
+    texts = [pair[name] for name in names]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"{place}: '{names[0]}' and '{names[1]}' must both be text")
+    row: Row = {"src": encodable(texts[0]), "tgt": encodable(texts[1])}
+    if "alignment" in record:
+        row["alignment"] = _alignment(place, record["alignment"])
+    return row
+
+
+def _alignment(place: str, links: Any) -> list[list[int]]:
+    """`links` if it is a list of pairs of word positions."""
+    pairs = isinstance(links, list) and all(isinstance(link, list) and len(link) == 2 for link in links)
+    if not pairs or not all(type(position) is int and position >= 0 for link in links for position in link):
+        raise ValueError(f"{place}: 'alignment' must be a list of [source word, target word] positions, from 0")
+    return cast(list[list[int]], links)

@@ -1,0 +1,289 @@
+"""Sentences to token ids and back, with the characters that each token stands for.
+
+Every kind shares one pipeline, so that text comes back exactly and no piece spans a word and its punctuation:
+
+1. *normal form*: NFC (after lower-casing where asked for), runs of white space become one space, none at the ends;
+2. *marking*: each space, and the start of a non-empty sentence, becomes ``▁``, which belongs to the word after it;
+3. *pre-tokens*: a run of word characters, or one other character, each with the ``▁`` before it;
+4. *the model*: BPE, Unigram, WordPiece, words or characters, within each pre-token.
+
+Decoding joins the pieces again and turns ``▁`` into a space (a ``▁`` of the text itself reads as a space). Text cannot
+name a special token: ``</s>`` falls into the pre-tokens ``<``, ``/``, ``s`` and ``>``, and the saved file lists no
+"added tokens", which would be looked for in the text before anything else.
+"""
+
+import codecs
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import tokenizers
+
+from nmt.data.vocabulary import (
+    BOS,
+    BOS_ID,
+    BYTE_TOKENS,
+    EOS,
+    EOS_ID,
+    PAD,
+    PAD_ID,
+    SPACE,
+    SPECIAL_TOKENS,
+    UNK,
+    UNK_ID,
+    Kind,
+    encodable,
+    learn,
+)
+from nmt.data.words import Span
+
+if TYPE_CHECKING:
+    import datasets
+
+_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
+_WHITE = re.compile(f"[{SPACE}]")
+
+
+class Encoded(NamedTuple):
+    """The tokens of a sentence: ids, pieces, and the span of characters (start, end) of each in the text as given."""
+
+    ids: list[int]
+    tokens: list[str]
+    spans: list[Span]
+
+
+class Decoded(NamedTuple):
+    """The text of some ids, with the piece and the span in `text` of each id; (0, 0) for what leaves no text."""
+
+    text: str
+    tokens: list[str]
+    spans: list[Span]
+
+
+class Tokenizer:
+    """One vocabulary: text to ids, ids to text. Ids 0 to 3 are padding, unknown, start and end of sentence."""
+
+    def __init__(self, backend: tokenizers.Tokenizer) -> None:
+        """Wraps a tokenizer of the library.
+
+        Raises:
+            ValueError: if its special tokens have other ids than here, or could be spelled out in a text.
+        """
+        vocab = backend.get_vocab()
+        if [vocab.get(token) for token in SPECIAL_TOKENS] != [PAD_ID, UNK_ID, BOS_ID, EOS_ID]:
+            raise ValueError(
+                f"the tokenizer does not have {', '.join(SPECIAL_TOKENS)} as ids 0 to 3: train it with nmt"
+            )
+        if backend.get_added_tokens_decoder():
+            raise ValueError("the tokenizer has added tokens, which a text could spell out: train it with nmt")
+        self._backend = backend
+        self._tokens = sorted(vocab, key=lambda token: vocab[token])
+
+    @classmethod
+    def train(
+        cls,
+        sentences: Iterable[str],
+        kind: Kind = "bpe",
+        vocab_size: int = 8000,
+        lowercase: bool = False,
+        min_frequency: int = 2,
+        byte_fallback: bool = True,
+    ) -> "Tokenizer":
+        """A tokenizer made from `sentences`; the same sentences give the same tokenizer, byte for byte.
+
+        Args:
+            sentences: text, read once. WordPiece holds it in memory, the other kinds only its different words.
+            kind: "bpe", "unigram", "wordpiece", "word" or "char".
+            vocab_size: the largest number of entries, special tokens and bytes included.
+            lowercase: lower-case all text.
+            min_frequency: how often a pair (BPE, WordPiece), a word or a character must occur to get an entry.
+            byte_fallback: BPE and Unigram write a character that they do not know as its UTF-8 bytes, which have
+                256 entries; without, and for the other kinds, it becomes the unknown token.
+
+        Raises:
+            ValueError: if `kind` is unknown, there is no text, or `vocab_size` cannot hold its characters.
+        """
+        return cls(learn(sentences, kind, vocab_size, lowercase, min_frequency, byte_fallback))
+
+    @classmethod
+    def load(cls, path: Path) -> "Tokenizer":
+        """The tokenizer in the file `path`.
+
+        Raises:
+            FileNotFoundError: if there is no such file.
+            ValueError: if it does not hold a tokenizer of this program.
+        """
+        if not path.is_file():
+            raise FileNotFoundError(f"no tokenizer at {path}")
+        try:
+            backend = tokenizers.Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises nothing more specific
+            raise ValueError(f"{path} is not a tokenizer file: {error}") from error
+        return cls(backend)
+
+    def save(self, path: Path) -> None:
+        """Writes the file `path`, which `tokenizers.Tokenizer.from_file` reads too, with the same ids and text."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._backend.save(str(path))
+
+    @property
+    def vocab_size(self) -> int:
+        """The number of entries, special tokens included."""
+        return len(self._tokens)
+
+    @property
+    def tokens(self) -> list[str]:
+        """The piece of each id."""
+        return list(self._tokens)
+
+    @property
+    def has_byte_fallback(self) -> bool:
+        """Whether an unknown character is written as bytes, so that no text holds an unknown token."""
+        return BYTE_TOKENS[0] in self._tokens
+
+    def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
+        """The ids of each text, without start and end."""
+        batch = [encodable(text) for text in texts]
+        return [encoding.ids for encoding in self._backend.encode_batch_fast(batch)]
+
+    def encode(self, text: str) -> Encoded:
+        """The ids of one text, without start and end, with the characters of `text` that each stands for.
+
+        The span of a piece begins with the space before it, where the piece has one. A lone ``▁`` at the start
+        stands for no character.
+        """
+        encoding = self._backend.encode(encodable(text))
+        tokens, spans = [self._tokens[token] for token in encoding.ids], list(encoding.offsets)
+        if tokens and tokens[0] == "▁":
+            spans[0] = (spans[0][0], spans[0][0])
+        return Encoded(encoding.ids, tokens, spans)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of `ids`: special tokens leave none, the unknown token reads ``<unk>``."""
+        return self.decode_with_spans(ids).text
+
+    def decode_with_spans(self, ids: Iterable[int]) -> Decoded:
+        """The text of `ids` and where in it each of them went.
+
+        Bytes that make up one character share its span; bytes that make up none become U+FFFD. The text has no
+        white space but single spaces between words, whatever the ids are.
+        """
+        tokens = [self._tokens[token] for token in ids]
+        text, spans = "", []
+        for surface, count in _surfaces(tokens):
+            surface = _WHITE.sub(" ", surface)
+            if not text or text.endswith(" "):
+                surface = surface.lstrip(" ")
+            spans += [(len(text), len(text) + len(surface))] * count
+            text += surface
+        text = text.rstrip(" ")
+        spans = [(start, min(end, len(text))) if start < min(end, len(text)) else (0, 0) for start, end in spans]
+        return Decoded(text, tokens, spans)
+
+    def unk_rate(self, texts: Iterable[str]) -> float:
+        """The share of tokens of `texts` that are the unknown token, from 0 to 1."""
+        ids = [token for sentence in self.encode_batch(texts) for token in sentence]
+        return ids.count(UNK_ID) / max(1, len(ids))
+
+
+@dataclass(frozen=True)
+class TokenizerPair:
+    """The tokenizers of the two sides; one and the same object where the vocabulary is joint."""
+
+    src: Tokenizer
+    tgt: Tokenizer
+
+    @property
+    def joint(self) -> bool:
+        """Whether both sides share one vocabulary."""
+        return self.src is self.tgt
+
+    def save(self, folder: Path) -> None:
+        """Writes `tokenizer.json`, or `tokenizer.src.json` and `tokenizer.tgt.json`, in place of what stood there."""
+        for stale in folder.glob("tokenizer*.json"):
+            stale.unlink()
+        if self.joint:
+            self.src.save(folder / "tokenizer.json")
+        else:
+            self.src.save(folder / "tokenizer.src.json")
+            self.tgt.save(folder / "tokenizer.tgt.json")
+
+    @classmethod
+    def load(cls, folder: Path) -> "TokenizerPair":
+        """The pair that `save` wrote into `folder`.
+
+        Raises:
+            FileNotFoundError: if there is none.
+            ValueError: if a file does not hold a tokenizer of this program.
+        """
+        if (folder / "tokenizer.src.json").is_file():
+            return cls(Tokenizer.load(folder / "tokenizer.src.json"), Tokenizer.load(folder / "tokenizer.tgt.json"))
+        joint = Tokenizer.load(folder / "tokenizer.json")
+        return cls(joint, joint)
+
+
+def train_tokenizers(
+    corpus: "datasets.Dataset | datasets.IterableDataset",
+    kind: Kind = "bpe",
+    vocab_size: int = 8000,
+    joint: bool = True,
+    lowercase: bool = False,
+    min_frequency: int = 2,
+    byte_fallback: bool = True,
+) -> TokenizerPair:
+    """Tokenizers for the columns `src` and `tgt` of `corpus`; the options are those of `Tokenizer.train`.
+
+    Args:
+        corpus: sentence pairs.
+        kind: of both tokenizers.
+        vocab_size: entries of the joint vocabulary, or of each of the two.
+        joint: one vocabulary, made from both sides.
+        lowercase: lower-case all text.
+        min_frequency: how often something must occur to get an entry.
+        byte_fallback: write unknown characters as bytes (BPE and Unigram).
+
+    Raises:
+        ValueError: as `Tokenizer.train`.
+    """
+
+    def train(*columns: str) -> Tokenizer:
+        sentences = (text for batch in corpus.iter(batch_size=1000) for column in columns for text in batch[column])
+        return Tokenizer.train(sentences, kind, vocab_size, lowercase, min_frequency, byte_fallback)
+
+    if joint:
+        shared = train("src", "tgt")
+        return TokenizerPair(shared, shared)
+    return TokenizerPair(train("src"), train("tgt"))
+
+
+def _surfaces(tokens: list[str]) -> Iterator[tuple[str, int]]:
+    """The text of the tokens in turn, with the number of tokens that share it: the bytes of a character do."""
+    utf8 = cast(codecs.BufferedIncrementalDecoder, codecs.getincrementaldecoder("utf-8")("replace"))
+    waiting = 0
+    for token in tokens:
+        byte = _BYTE.fullmatch(token)
+        if byte:
+            surface = utf8.decode(bytes.fromhex(byte[1]))
+            left = len(utf8.getstate()[0])
+            if surface:
+                yield surface, waiting + 1 - left
+            waiting = left
+            continue
+        if waiting:
+            yield utf8.decode(b"", final=True), waiting
+            waiting = 0
+        yield _surface(token), 1
+    if waiting:
+        yield utf8.decode(b"", final=True), waiting
+
+
+def _surface(token: str) -> str:
+    """The text of one token that is not a byte."""
+    if token in (PAD, BOS, EOS):
+        return ""
+    if token == UNK:
+        return " <unk>"
+    continuation = token.startswith("##") and len(token) > 2
+    return (token[2:] if continuation else token).replace("▁", " ")

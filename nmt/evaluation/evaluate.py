@@ -1,0 +1,82 @@
+"""A run and a split of its corpus -> an Evaluation: translate, score, align, save."""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from nmt.config import Config
+from nmt.data.corpus import load_split
+from nmt.decoding.search import SearchOptions
+from nmt.decoding.translation import Translation
+from nmt.decoding.translator import Translator
+from nmt.evaluation.alignment import AlignmentScore, Link, attention_error_rate
+from nmt.evaluation.metrics import corpus_scores
+from nmt.evaluation.results import Evaluation
+
+
+def evaluate(
+    run: Path, config: Config, split: str, options: SearchOptions, translator: Translator, command: str
+) -> Evaluation:
+    """Translates and scores a split, and saves all of it to `run/evaluations/<split>`.
+
+    Where the corpus has gold word alignments, the attention is scored too: under forced decoding of the reference,
+    whose words the gold is about.
+
+    Args:
+        run: the run's folder.
+        config: the run's settings, which name the corpus.
+        split: name of the split.
+        options: of the search.
+        translator: with the run's model.
+        command: what the user called, kept with the scores.
+
+    Raises:
+        ValueError: if there is no such split, or it is empty.
+    """
+    data = config.data
+    corpus = load_split(data.path, data.src, data.tgt, split)
+    if not len(corpus):
+        raise ValueError(f"split '{split}' of {data.path} has no sentences")
+    sources, references = list(corpus["src"]), list(corpus["tgt"])
+    began = time.perf_counter()
+    translations = list(_watched(translator.translate(sources, options), len(sources), f"translating {split}"))
+    scores = corpus_scores([each.text for each in translations], references, data.tgt, data.literature_form)
+    gold: list[tuple[Link, ...] | None] = [None] * len(sources)
+    alignment = None
+    if "alignment" in corpus.column_names:
+        gold = [tuple((source, target) for source, target in links) for links in corpus["alignment"]]
+        alignment = _align(translator, sources, references, gold)
+    evaluation = Evaluation(
+        split=split,
+        src=data.src,
+        tgt=data.tgt,
+        translations=tuple(translations),
+        references=tuple(references),
+        gold=tuple(gold),
+        scores=tuple(scores),
+        alignment=alignment,
+        search=asdict(options),
+        checkpoint=f"step {translator.card.training['step']:,}",
+        command=command,
+        seconds=time.perf_counter() - began,
+    )
+    evaluation.save(run / "evaluations" / split)
+    return evaluation
+
+
+def _align(
+    translator: Translator, sources: list[str], references: list[str], gold: list[tuple[Link, ...] | None]
+) -> AlignmentScore:
+    pairs = zip(sources, references, strict=True)
+    forced = list(_watched(translator.force(pairs), len(sources), "aligning references"))
+    return attention_error_rate(forced, gold)
+
+
+def _watched(records: Iterable[Translation], total: int, what: str) -> Iterator[Translation]:
+    """The same records, with a progress bar on standard error where that is a terminal."""
+    console = Console(stderr=True)
+    return iter(track(records, what, total, console=console, transient=True, disable=not console.is_terminal))

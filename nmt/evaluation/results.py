@@ -1,0 +1,157 @@
+"""Evaluation <-> folder: all that is known of one evaluated split, for the report and for later comparisons.
+
+``runs/<name>/evaluations/<split>/`` holds ``translations.jsonl`` and ``attention.npz`` (see
+`nmt.decoding.translation`), ``references.jsonl`` (a line a sentence: the reference and its gold alignment or null) and
+``scores.json`` (the scores, and with which search, checkpoint, command and versions they were made).
+"""
+
+import json
+import platform
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from nmt.decoding.translation import Translation, load_translations, parse_json, save_translations
+from nmt.evaluation.alignment import AlignmentScore, Link
+from nmt.evaluation.metrics import Score
+
+FORMAT_VERSION = 1
+"""Version of `scores.json`; a reader refuses any other."""
+
+_PACKAGES = ("nmt", "torch", "pytorch-lightning", "tokenizers", "sacrebleu", "sacremoses", "numpy")
+
+
+def installed_versions() -> dict[str, str]:
+    """The versions of Python and of the packages that a score can depend on, as far as they are installed."""
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One split, translated and scored; N sentences in corpus order.
+
+    Attributes:
+        split: name of the split, such as "test_2016_flickr".
+        src: language code of the source.
+        tgt: language code of the target.
+        translations: N records.
+        references: N reference translations.
+        gold: N gold alignments, links between words of source and reference; None where there is no gold.
+        scores: the corpus scores.
+        alignment: score of the attention against gold; None without gold.
+        search: the options of the search by name.
+        checkpoint: which weights were used.
+        command: the command that made this evaluation.
+        seconds: time for decoding and scoring.
+        versions: of Python and packages, by name.
+    """
+
+    split: str
+    src: str
+    tgt: str
+    translations: tuple[Translation, ...]
+    references: tuple[str, ...]
+    gold: tuple[tuple[Link, ...] | None, ...]
+    scores: tuple[Score, ...]
+    alignment: AlignmentScore | None
+    search: Mapping[str, Any]
+    checkpoint: str
+    command: str
+    seconds: float
+    versions: Mapping[str, str] = field(default_factory=installed_versions)
+
+    def __post_init__(self) -> None:
+        sizes = len(self.translations), len(self.references), len(self.gold)
+        if len(set(sizes)) != 1:
+            raise ValueError(
+                f"evaluation of {self.split}: {sizes[0]} translations, {sizes[1]} references and {sizes[2]} gold "
+                "alignments, but each sentence needs one of each"
+            )
+
+    def save(self, folder: Path) -> None:
+        """Writes the evaluation to `folder`, in place of one that is there.
+
+        All is written beside `folder` first and then moved, so that a crash leaves the old evaluation or the new one.
+        """
+        fresh, old = _sibling(folder, "new"), _sibling(folder, "old")
+        self._write(fresh)
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            folder.rename(old)
+        fresh.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def _write(self, folder: Path) -> None:
+        save_translations(folder, self.translations)
+        with open(folder / "references.jsonl", "w", encoding="utf-8", errors="backslashreplace") as lines:
+            for reference, links in zip(self.references, self.gold, strict=True):
+                lines.write(json.dumps({"reference": reference, "alignment": links}, ensure_ascii=False) + "\n")
+        scores = {
+            "version": FORMAT_VERSION,
+            "split": self.split,
+            "src": self.src,
+            "tgt": self.tgt,
+            "sentences": len(self.references),
+            "search": dict(self.search),
+            "checkpoint": self.checkpoint,
+            "command": self.command,
+            "seconds": self.seconds,
+            "scores": [asdict(score) for score in self.scores],
+            "alignment": None if self.alignment is None else asdict(self.alignment),
+            "versions": dict(self.versions),
+        }
+        (folder / "scores.json").write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> "Evaluation":
+        """The evaluation that `save` wrote to `folder`.
+
+        Raises:
+            FileNotFoundError: if there is none, or a file of it is missing.
+            ValueError: if it has another format version, or its files do not fit together.
+        """
+        if not folder.exists() and _sibling(folder, "old").exists():
+            folder = _sibling(folder, "old")  # the crash came between the two moves of `save`
+        if not folder.is_dir():
+            raise FileNotFoundError(f"no evaluation in {folder}: make it with `nmt evaluate`")
+        scores = parse_json((folder / "scores.json").read_text(encoding="utf-8"), str(folder / "scores.json"))
+        if scores.get("version") != FORMAT_VERSION:
+            raise ValueError(
+                f"{folder / 'scores.json'}: format version {scores.get('version')!r}, this program reads "
+                f"{FORMAT_VERSION}: run `nmt evaluate` again"
+            )
+        with open(folder / "references.jsonl", encoding="utf-8") as lines:
+            references = [parse_json(line, f"{lines.name}:{number}") for number, line in enumerate(lines, start=1)]
+        alignment = scores["alignment"]
+        return cls(
+            split=scores["split"],
+            src=scores["src"],
+            tgt=scores["tgt"],
+            translations=tuple(load_translations(folder)),
+            references=tuple(fields["reference"] for fields in references),
+            gold=tuple(_links(fields["alignment"]) for fields in references),
+            scores=tuple(Score(**score) for score in scores["scores"]),
+            alignment=None if alignment is None else AlignmentScore(**alignment),
+            search=scores["search"],
+            checkpoint=scores["checkpoint"],
+            command=scores["command"],
+            seconds=scores["seconds"],
+            versions=scores["versions"],
+        )
+
+
+def _sibling(folder: Path, state: str) -> Path:
+    return folder.with_name(f".{folder.name}.{state}")
+
+
+def _links(pairs: list[list[int]] | None) -> tuple[Link, ...] | None:
+    return None if pairs is None else tuple((source, target) for source, target in pairs)

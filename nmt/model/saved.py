@@ -1,0 +1,83 @@
+"""The network <-> a folder without pickles: `model.safetensors` and `config.json`.
+
+``config.json`` holds what is needed to build the network again and to know what it is for; the tokenizers are saved
+beside it by their own class.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from nmt.config import ModelConfig
+from nmt.model.seq2seq import Seq2Seq
+
+FORMAT_VERSION = 1
+"""Version of the saved model; a reader refuses any other."""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What `config.json` says.
+
+    Attributes:
+        src: language code of the source.
+        tgt: language code of the target.
+        src_vocab_size: source types.
+        tgt_vocab_size: target types.
+        network: the network's settings.
+        training: how it came to be (steps, validation figures, versions); for people, not read by the program.
+    """
+
+    src: str
+    tgt: str
+    src_vocab_size: int
+    tgt_vocab_size: int
+    network: ModelConfig
+    training: dict[str, Any]
+
+
+def save_model(folder: Path, model: Seq2Seq, card: ModelCard) -> None:
+    """Writes the model into `folder`, in place of what stood there; tied parameters are written once."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.named_parameters()}
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    fields = {"version": FORMAT_VERSION, **asdict(card)}
+    (folder / "config.json").write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+
+
+def load_model(folder: Path) -> tuple[Seq2Seq, ModelCard]:
+    """The model in `folder`, on the CPU, in evaluation mode, its parameters memory-mapped.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: if its files are damaged, do not fit together, or have another format version.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder} holds no model: there is no config.json in it")
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        version = fields.pop("version")
+        if version != FORMAT_VERSION:
+            raise ValueError(f"format version {version!r}, this program reads {FORMAT_VERSION}")
+        card = ModelCard(**{**fields, "network": ModelConfig(**fields["network"])})
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{path} does not describe a model: {error}") from error
+    with torch.device("meta"):  # no time is spent on numbers that are replaced
+        model = Seq2Seq(card.network, card.src_vocab_size, card.tgt_vocab_size)
+    try:
+        tensors = load_file(folder / "model.safetensors")
+        model.load_state_dict(tensors, strict=False, assign=True)
+    except (SafetensorError, RuntimeError) as error:
+        first = str(error).splitlines()[0]
+        raise ValueError(f"{folder / 'model.safetensors'} is damaged or of another network: {first}") from error
+    missing = sorted(set(dict(model.named_parameters())) ^ set(tensors))
+    if missing:
+        raise ValueError(f"{folder / 'model.safetensors'} does not fit config.json: {missing[0]} is in one of them only")
+    model.tie()
+    return model.eval(), card

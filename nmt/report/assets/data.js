@@ -1,0 +1,106 @@
+/* report.json, and what is computed from it: weights, words, differences, filters. */
+
+const REPORT = JSON.parse(byId("report-data").textContent);
+
+const state = {
+  evaluation: REPORT.evaluations[0],
+  filter: { flag: null, chrf: null },
+  query: "",
+  sort: { key: "number", descending: false },
+  rows: [],
+  chosen: null,
+  unit: "words",
+  asTable: false,
+};
+
+/** Attention [target][source] of a sentence, or a smaller matrix over `units` of its tokens:
+ *  the sum over the source tokens and the mean over the target tokens of each unit. */
+function attentionOf(sentence, targetUnits, sourceUnits) {
+  const bytes = Uint8Array.from(atob(sentence.attention), (character) => character.charCodeAt(0));
+  const columns = sentence.source.tokens.length;
+  const weight = (row, column) => (bytes[row * columns + column] / 255) ** 2;
+  return targetUnits.map((target) =>
+    sourceUnits.map((source) => {
+      let sum = 0;
+      for (const row of target.tokens) for (const column of source.tokens) sum += weight(row, column);
+      return sum / target.tokens.length;
+    }),
+  );
+}
+
+/** The rows or columns of the heatmap: each token, or each word with all its tokens, where a token of no word stays
+ *  by itself; in order of the first token. */
+function unitsOf(side, unit) {
+  const units = [];
+  const unitOfWord = new Map();
+  side.tokens.forEach((token, index) => {
+    const word = side.word_of_token[index];
+    const known = unit === "words" && word !== null ? unitOfWord.get(word) : undefined;
+    if (known) known.tokens.push(index);
+    else {
+      const label = unit === "words" && word !== null ? side.words[word] : token;
+      units.push({ label, word, tokens: [index] });
+      unitOfWord.set(word, units.at(-1));
+    }
+  });
+  return units;
+}
+
+/** For each word of `a`, whether it belongs to the longest common subsequence with `b`. */
+function commonWords(a, b) {
+  const length = Array.from({ length: a.length + 1 }, () => new Uint16Array(b.length + 1));
+  for (let i = a.length - 1; i >= 0; i--)
+    for (let j = b.length - 1; j >= 0; j--)
+      length[i][j] = a[i] === b[j] ? length[i + 1][j + 1] + 1 : Math.max(length[i + 1][j], length[i][j + 1]);
+  const common = new Array(a.length).fill(false);
+  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
+    if (a[i] === b[j]) (common[i++] = true), j++;
+    else if (length[i + 1][j] >= length[i][j + 1]) i++;
+    else j++;
+  }
+  return common;
+}
+
+const SORT_KEYS = {
+  number: (sentence, index) => index,
+  source: (sentence) => sentence.source.words.length,
+  chrf: (sentence) => sentence.chrf,
+  ratio: (sentence) => sentence.length_ratio ?? -1,
+  confidence: (sentence) => sentence.confidence ?? -1,
+};
+
+const haystacks = new WeakMap();
+
+function haystack(sentence) {
+  if (!haystacks.has(sentence)) {
+    const texts = [sentence.source.text, sentence.hypothesis.text, sentence.reference.text];
+    haystacks.set(sentence, texts.join("\n").toLowerCase());
+  }
+  return haystacks.get(sentence);
+}
+
+/** The indices of the sentences that pass search and filters, sorted. */
+function selectRows() {
+  const { sentences } = state.evaluation;
+  const query = state.query.trim().toLowerCase();
+  const { flag, chrf } = state.filter;
+  const passes = (sentence) =>
+    (!flag || sentence.flags.includes(flag)) &&
+    (!chrf || (sentence.chrf >= chrf[0] && (sentence.chrf < chrf[1] || chrf[1] === 100))) &&
+    (!query || haystack(sentence).includes(query));
+  const key = SORT_KEYS[state.sort.key];
+  const sign = state.sort.descending ? -1 : 1;
+  return sentences
+    .map((sentence, index) => index)
+    .filter((index) => passes(sentences[index]))
+    .sort((a, b) => sign * (key(sentences[a], a) - key(sentences[b], b)) || a - b);
+}
+
+/** The address of a section, of a sentence (an index from 0), of a filter; the split stands in it if not the first. */
+function address(tab, { sentence = null, flag = null, chrf = null, split = state.evaluation.split } = {}) {
+  const query = new URLSearchParams();
+  if (flag) query.set("flag", flag);
+  if (chrf) query.set("chrf", chrf.join("-"));
+  if (split !== REPORT.evaluations[0].split) query.set("split", split);
+  return `#/${tab}${sentence === null ? "" : `/${sentence + 1}`}${query.size ? `?${query}` : ""}`;
+}

@@ -1,0 +1,43 @@
+"use strict";
+/* Elements and text. Data reaches the page as text nodes and attributes only, never as markup. */
+
+const byId = (id) => document.getElementById(id);
+
+/** An element; attributes that begin with "on" are listeners, false and null leave an attribute out. */
+function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value === true) node.setAttribute(name, "");
+    else if (value !== false && value !== null) node.setAttribute(name, value);
+  }
+  node.append(...children.flat().filter((child) => child !== null));
+  return node;
+}
+
+/** Replaces what is in `node`; the focus stays on the element with the same `data-focus`. */
+function fill(node, ...children) {
+  const held = node.contains(document.activeElement) ? document.activeElement.dataset.focus : undefined;
+  node.replaceChildren(...children.flat().filter((child) => child !== null));
+  if (held) node.querySelector(`[data-focus="${held}"]`)?.focus({ preventScroll: true });
+}
+
+const fixed = (number, digits = 1) => (number === null || number === undefined ? "–" : number.toFixed(digits));
+
+const percent = (share) => `${(100 * share).toFixed(share > 0 && share < 0.01 ? 1 : 0)}%`;
+
+/** A token as a label: control characters and blanks made visible. */
+function visible(token) {
+  const shown = token.replace(/[\u0000-\u001f]/g, (control) => String.fromCharCode(0x2400 + control.charCodeAt(0)));
+  return shown.replace(/[\u007f-\u009f\u2028\u2029]/g, "␤").replace(/ /g, "␣") || "∅";
+}
+
+const shorten = (text, length) => {
+  const characters = [...text];
+  return characters.length > length ? characters.slice(0, length - 1).join("") + "…" : text;
+};
+
+/** Text for plotly, which reads its labels as pseudo-HTML. */
+function plotlyText(text) {
+  return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+}

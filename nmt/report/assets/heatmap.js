@@ -1,0 +1,117 @@
+/* The attention heatmap: one plotly figure, redrawn for each sentence, or the same weights as a table. */
+
+const CELL = { least: 20, most: 46, height: 26, scaleFrom: 480 }; // pixels
+const LABEL_CHARACTERS = 18;
+const CHARACTER_WIDTH = 7.2;
+
+/** The gold links can be shown only where the hypothesis is the reference, because they are links to its words. */
+const goldShown = (sentence) => sentence.gold !== null && sentence.flags.includes("exact");
+
+/** Outlines about the gold links, as plotly shapes. */
+function goldShapes(sentence, targets, sources, colour) {
+  const extent = (units, word) => {
+    const found = units.flatMap((unit, index) => (unit.word === word ? [index] : []));
+    return found.length ? [found[0] - 0.5, found.at(-1) + 0.5] : null;
+  };
+  return sentence.gold.flatMap(([source, target]) => {
+    const [x, y] = [extent(sources, source), extent(targets, target)];
+    const line = { color: colour, width: 2 };
+    return x && y ? [{ type: "rect", x0: x[0], x1: x[1], y0: y[0], y1: y[1], line }] : [];
+  });
+}
+
+/** Sizes of the heatmap in pixels for a place `width` wide; a wide one scrolls in its place. */
+function heatmapSizes(targets, sources, width) {
+  const longest = (units) => Math.max(1, ...units.map((unit) => Math.min([...unit.label].length, LABEL_CHARACTERS)));
+  const slope = longest(sources) * CHARACTER_WIDTH * 0.72 + 14;
+  const withScale = width >= CELL.scaleFrom;
+  const margin = { l: longest(targets) * CHARACTER_WIDTH + 14, r: withScale ? Math.max(64, slope) : slope, t: slope, b: 8 };
+  const cell = Math.min(CELL.most, Math.max(CELL.least, (width - margin.l - margin.r) / sources.length));
+  return {
+    margin,
+    withScale,
+    width: Math.ceil(margin.l + margin.r + cell * sources.length),
+    height: margin.t + margin.b + CELL.height * targets.length,
+  };
+}
+
+/** The plotly figure of a sentence. */
+function heatmapFigure(sentence, view, width, theme) {
+  const { targets, sources, weights } = view;
+  const { margin, withScale, width: wide, height } = heatmapSizes(targets, sources, width);
+  const label = (unit) => plotlyText(shorten(visible(unit.label), LABEL_CHARACTERS));
+  const name = (unit) => plotlyText(shorten(visible(unit.label), 60));
+  const axis = (units) => ({
+    tickvals: units.map((_, index) => index),
+    ticktext: units.map(label),
+    range: [-0.5, units.length - 0.5],
+    automargin: false,
+  });
+  const { figure, scales } = REPORT.heatmap;
+  const scale = scales[theme].map((colour, index, all) => [index / (all.length - 1), colour]);
+  const text = targets.map((target, row) =>
+    sources.map((source, column) =>
+      `source  <b>${name(source)}</b><br>target  <b>${name(target)}</b><br>weight  <b>${fixed(weights[row][column], 3)}</b>`,
+    ),
+  );
+  const barSize = { lenmode: "pixels", len: Math.min(180, Math.max(60, height - margin.t)), y: 1, yanchor: "top" };
+  const colorbar = { ...figure.data[0].colorbar, ...barSize };
+  const { ink } = themeColours(theme);
+  const layout = {
+    width: wide,
+    height,
+    margin,
+    xaxis: { ...axis(sources), tickangle: -45, tickfont: { color: ink } },
+    yaxis: { ...axis(targets), range: [targets.length - 0.5, -0.5], autorange: false, tickfont: { color: ink } },
+    shapes: goldShown(sentence) ? goldShapes(sentence, targets, sources, theme === "dark" ? "#ff9d5c" : "#d55e00") : [],
+  };
+  const trace = { ...figure.data[0], z: weights, text, colorscale: scale, colorbar, showscale: withScale };
+  return themed({ data: [trace], layout: figure.layout }, layout, theme);
+}
+
+/** Draws the heatmap into `node`, over the figure that was there, and returns its layout, or null if `node` is not shown. */
+async function drawHeatmap(node, sentence, view) {
+  const plotly = await loadPlotly();
+  if (!node.offsetParent) return null; // another section is shown by now
+  const { data, layout } = heatmapFigure(sentence, view, node.parentElement.clientWidth, currentTheme());
+  await plotly.react(node, data, layout, { displayModeBar: false });
+  return layout;
+}
+
+/** Saves the heatmap in the light colours, which suit paper. */
+async function saveHeatmap(sentence, view, number, format) {
+  const plotly = await loadPlotly();
+  const figure = heatmapFigure(sentence, view, 900, "light");
+  const { width, height } = figure.layout;
+  const filename = `${REPORT.run.name}-${state.evaluation.split}-${number}-attention`;
+  await plotly.downloadImage(figure, { format, filename, width, height, scale: format === "png" ? 3 : 1 });
+}
+
+function heatmapTable({ targets, sources, weights }) {
+  const head = el("tr", {}, el("td"), sources.map((unit) => el("th", { scope: "col", dir: "auto" }, visible(unit.label))));
+  const rows = targets.map((unit, row) =>
+    el(
+      "tr",
+      {},
+      el("th", { scope: "row", dir: "auto" }, visible(unit.label)),
+      weights[row].map((weight) => el("td", { style: `--weight:${weight}` }, fixed(weight, 2))),
+    ),
+  );
+  return el(
+    "table",
+    { class: "weights" },
+    el("caption", {}, "Attention weights: a row for each target, a column for each source"),
+    el("thead", {}, head),
+    el("tbody", {}, rows),
+  );
+}
+
+/** The heatmap in words: for each target its strongest source. */
+function heatmapSummary({ targets, sources, weights }) {
+  const strongest = weights.map((row, index) => {
+    const column = row.indexOf(Math.max(...row));
+    return `${targets[index].label}: ${sources[column].label} ${fixed(row[column], 2)}`;
+  });
+  const size = `${targets.length} targets by ${sources.length} sources`;
+  return `Attention heatmap, ${size}. Strongest source of each target: ${strongest.join("; ")}`;
+}

@@ -1,0 +1,78 @@
+/* Overview: scores, findings, distribution, first sentences, the command. */
+
+function scoreCard(score) {
+  const interval = score.low === null ? "no interval" : `95% interval ${fixed(score.low)} – ${fixed(score.high)}`;
+  return el(
+    "article",
+    { class: "card" },
+    el("h3", {}, score.name, el("small", {}, score.higher_is_better ? "higher is better" : "lower is better")),
+    el("p", { class: "big" }, fixed(score.score)),
+    el("p", {}, interval),
+    el("p", { class: "muted" }, score.form),
+    el("p", { class: "signature" }, score.signature),
+  );
+}
+
+function alignmentCard(alignment) {
+  return el(
+    "article",
+    { class: "card" },
+    el("h3", {}, "AER", el("small", {}, "lower is better")),
+    el("p", { class: "big" }, fixed(alignment.aer, 3)),
+    el("p", {}, `precision ${fixed(alignment.precision, 3)}, recall ${fixed(alignment.recall, 3)}`),
+    el("p", { class: "muted" }, `attention against ${alignment.links.toLocaleString("en")} gold links`),
+    el("p", { class: "signature" }, alignment.method),
+  );
+}
+
+function findingItem({ text, flag }) {
+  return el("li", {}, text, flag && " ", flag && el("a", { href: address("sentences", { flag }) }, "Show them"));
+}
+
+function exampleList(title, indices) {
+  const { sentences } = state.evaluation;
+  const items = indices.map((index) => {
+    const { source, hypothesis, chrf } = sentences[index];
+    return el(
+      "li",
+      {},
+      el(
+        "a",
+        { href: address("sentences", { sentence: index }) },
+        el("span", { class: "number" }, fixed(chrf)),
+        el("span", { class: "pair" },
+          el("span", { dir: "auto" }, source.text),
+          el("span", { class: "muted", dir: "auto" }, hypothesis.text || "(empty)")),
+      ),
+    );
+  });
+  return el("div", {}, el("h3", {}, title), el("ol", { class: "plain" }, items));
+}
+
+function renderOverview() {
+  const { scores, alignment, command, findings, distribution, sentences } = state.evaluation;
+  fill(byId("scores"), scores.map(scoreCard), alignment && alignmentCard(alignment));
+  fill(byId("findings"), findings.map(findingItem));
+  const ranked = sentences.map((_, index) => index).sort((a, b) => sentences[a].chrf - sentences[b].chrf || a - b);
+  const count = Math.min(5, ranked.length);
+  const middle = Math.floor((ranked.length - count) / 2);
+  fill(
+    byId("examples"),
+    exampleList("Worst", ranked.slice(0, count)),
+    exampleList("Typical", ranked.slice(middle, middle + count)),
+    exampleList("Best", ranked.slice(-count).reverse()),
+  );
+  byId("command").textContent = command;
+  drawDistribution(distribution);
+}
+
+async function drawDistribution(figure) {
+  const node = byId("distribution");
+  const [{ customdata, y }] = figure.data;
+  const bars = customdata.map(([low, high], bar) => `${low} to ${high}: ${y[bar]}`);
+  await drawChart(node, figure, `Number of sentences by sentence chrF. ${bars.join("; ")}`);
+  node.removeAllListeners("plotly_click");
+  node.on("plotly_click", ({ points }) => {
+    location.hash = address("sentences", { chrf: points[0].customdata });
+  });
+}

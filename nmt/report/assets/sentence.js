@@ -1,0 +1,207 @@
+/* The chosen sentence: its texts, its attention, and what else the decoder considered at each step. */
+
+/** What is shown: the units of target and source, their weights, and the chosen step (a row of the heatmap). */
+let view = null;
+
+const plot = el("div", { class: "plot" });
+const stepMark = el("div", { class: "step-mark", hidden: true });
+const stepPanel = el("div", { class: "step", role: "region", "aria-live": "polite", "aria-label": "Decoder step" });
+const frame = el("div", { class: "frame" });
+
+function renderDetail() {
+  const index = state.chosen;
+  if (index === null) {
+    view = null;
+    fill(byId("detail"), el("p", { class: "note" }, "No sentence passes the search and the filters."));
+    return;
+  }
+  const sentence = state.evaluation.sentences[index];
+  const targets = unitsOf(sentence.hypothesis, state.unit);
+  const sources = unitsOf(sentence.source, state.unit);
+  view = { index, sentence, targets, sources, weights: attentionOf(sentence, targets, sources), step: 0 };
+  fill(
+    byId("detail"),
+    detailHead(index, sentence),
+    detailTexts(sentence),
+    detailTools(index, sentence),
+    targets.length ? [stepPanel, frame] : el("p", { class: "note" }, "There is no target token to show."),
+    goldShown(sentence) ? el("p", { class: "hint" }, el("i", { class: "gold" }), "outlined: gold alignment") : null,
+  );
+  if (targets.length) {
+    showAttention();
+    focusTarget(null);
+  }
+}
+
+function detailHead(index, sentence) {
+  const fact = (name, value) => el("span", {}, el("span", { class: "muted" }, `${name} `), value);
+  const move = (label, title, by) => el("button", { type: "button", title, "aria-label": title, "data-focus": title, onclick: () => moveSentence(by) }, label);
+  return el(
+    "header",
+    {},
+    el("h2", {}, `Sentence ${index + 1}`),
+    el("p", { class: "facts-line" },
+      fact("chrF", fixed(sentence.chrf)),
+      fact("length", fixed(sentence.length_ratio, 2)),
+      fact("confidence", fixed(sentence.confidence, 2)),
+      fact("log-probability", fixed(sentence.log_prob, 2)),
+      flagLabels(sentence)),
+    el("div", { class: "buttons" }, move("←", "Previous sentence (k)", -1), move("→", "Next sentence (j)", 1)),
+  );
+}
+
+/** `text` with an element about each of its words, which `wrap` makes. */
+function withWords(text, words, wrap) {
+  const parts = [];
+  let end = 0;
+  words.forEach((word, index) => {
+    const start = text.indexOf(word, end);
+    parts.push(text.slice(end, start), wrap(word, index));
+    end = start + word.length;
+  });
+  return [...parts, text.slice(end)];
+}
+
+function detailTexts(sentence) {
+  const { source, reference, hypothesis } = sentence;
+  const [kept, met] = [commonWords(hypothesis.words, reference.words), commonWords(reference.words, hypothesis.words)];
+  const word = (side, tag = "span") => (text, index) =>
+    el(tag, { class: "word", "data-side": side, "data-word": index }, text);
+  const row = (name, text, parts) => [
+    el("dt", {}, name),
+    el("dd", { dir: "auto", lang: null }, text ? parts : el("span", { class: "muted" }, "(empty)")),
+  ];
+  const list = el(
+    "dl",
+    { class: "texts" },
+    row("Source", source.text, withWords(source.text, source.words, word("source"))),
+    row("Reference", reference.text, withWords(reference.text, reference.words, (text, index) =>
+      met[index] ? el("span", {}, text) : el("del", { title: "not in the hypothesis" }, text))),
+    row("Hypothesis", hypothesis.text, withWords(hypothesis.text, hypothesis.words, (text, index) =>
+      word("target", kept[index] ? "span" : "ins")(text, index))),
+  );
+  list.addEventListener("mouseover", ({ target }) => focusWord(target, focusTarget, focusSource));
+  list.addEventListener("mouseleave", () => focusTarget(null));
+  list.addEventListener("click", ({ target }) => focusWord(target, chooseStep, () => {}));
+  return list;
+}
+
+/** Calls `ontarget` or `onsource` with the first unit of the word that `node` shows. */
+function focusWord(node, ontarget, onsource) {
+  const { side, word } = node.dataset;
+  if (side === "target") ontarget(view.targets.findIndex((unit) => unit.word === Number(word)));
+  if (side === "source") onsource(Number(word));
+}
+
+function detailTools(index, sentence) {
+  const button = (label, pressed, onclick, title) =>
+    el("button", { type: "button", "aria-pressed": pressed === null ? null : String(pressed), title, "data-focus": label, onclick }, label);
+  const save = (format) => () => saveHeatmap(sentence, view, index + 1, format);
+  return el(
+    "div",
+    { class: "tools" },
+    el("h3", {}, "Attention"),
+    el("div", { class: "segments", role: "group", "aria-label": "Unit" },
+      button("Words", state.unit === "words", () => setUnit("words"), "Sum over the source pieces, mean over the target pieces (w)"),
+      button("Subwords", state.unit === "subwords", () => setUnit("subwords"), "The tokens of the model (w)")),
+    button("Table", state.asTable, toggleTable, "The weights as a table"),
+    button("SVG", null, save("svg"), "Save the heatmap as SVG"),
+    button("PNG", null, save("png"), "Save the heatmap as PNG"),
+  );
+}
+
+function setUnit(unit) {
+  state.unit = unit;
+  renderDetail();
+}
+
+function toggleTable() {
+  state.asTable = !state.asTable;
+  renderDetail();
+}
+
+async function showAttention() {
+  frame.tabIndex = 0;
+  frame.setAttribute("role", state.asTable ? "region" : "img");
+  frame.setAttribute("aria-label", state.asTable ? "Attention weights" : heatmapSummary(view));
+  if (state.asTable) {
+    fill(frame, heatmapTable(view));
+    return;
+  }
+  fill(frame, plot, stepMark);
+  const drawn = view;
+  const layout = await drawHeatmap(plot, drawn.sentence, drawn);
+  if (drawn !== view || !layout) return;
+  const { margin, width } = layout;
+  Object.assign(stepMark.style, { left: `${margin.l}px`, width: `${width - margin.l - margin.r}px`, height: `${CELL.height}px` });
+  stepMark.dataset.top = margin.t;
+  if (!plot.dataset.listening) {
+    plot.dataset.listening = "yes";
+    plot.on("plotly_hover", ({ points }) => focusTarget(points[0].y));
+    plot.on("plotly_unhover", () => focusTarget(null));
+    plot.on("plotly_click", ({ points }) => chooseStep(points[0].y));
+  }
+  focusTarget(null);
+}
+
+function chooseStep(step) {
+  view.step = Math.max(0, Math.min(view.targets.length - 1, step));
+  focusTarget(null);
+}
+
+/** Shows what target unit `step` attends to, or the chosen one if it is null. */
+function focusTarget(step) {
+  const row = step ?? view.step;
+  if (!view.targets.length) return;
+  stepMark.hidden = false;
+  stepMark.style.top = `${Number(stepMark.dataset.top) + row * CELL.height}px`;
+  shadeWords("source", view.sources, view.weights[row]);
+  const chosen = view.targets[row].word;
+  for (const node of byId("detail").querySelectorAll("[data-side=target]")) {
+    node.style.removeProperty("--weight");
+    node.classList.toggle("current", Number(node.dataset.word) === chosen);
+  }
+  fill(stepPanel, stepContent(row));
+}
+
+/** Shades the target words by how much they attend to a source word. */
+function focusSource(word) {
+  const columns = view.sources.flatMap((unit, index) => (unit.word === word ? [index] : []));
+  const sums = view.weights.map((row) => columns.reduce((sum, column) => sum + row[column], 0));
+  shadeWords("target", view.targets, sums);
+  shadeWords("source", view.sources, view.sources.map((unit) => (unit.word === word ? 1 : 0)));
+}
+
+function shadeWords(side, units, weights) {
+  const shades = new Map();
+  units.forEach((unit, index) => shades.set(unit.word, Math.min(1, (shades.get(unit.word) ?? 0) + weights[index])));
+  for (const node of byId("detail").querySelectorAll(`[data-side=${side}]`))
+    node.style.setProperty("--weight", shades.get(Number(node.dataset.word)) ?? 0);
+}
+
+/** The chosen target with its strongest sources, and for each of its tokens the alternatives. */
+function stepContent(row) {
+  const { sentence, targets, sources, weights } = view;
+  const ranked = sources.map((unit, index) => [unit.label, weights[row][index]]).sort((a, b) => b[1] - a[1]);
+  const attended = ranked.slice(0, 3).map(([label, weight]) => el("li", {}, el("bdi", {}, visible(label)), ` ${percent(weight)}`));
+  return [
+    el("div", { class: "step-head" },
+      el("span", { class: "muted" }, `Step ${row + 1} of ${targets.length}`),
+      el("strong", { dir: "auto" }, visible(targets[row].label)),
+      el("span", { class: "muted" }, "attends to"),
+      el("ul", { class: "plain attended" }, attended)),
+    el("div", { class: "alternatives" }, targets[row].tokens.map((token) => tokenAlternatives(sentence, token))),
+  ];
+}
+
+function tokenAlternatives(sentence, token) {
+  const written = sentence.hypothesis.tokens[token];
+  const item = ([label, probability]) =>
+    el("li", { class: label === written ? "written" : null },
+      el("bdi", {}, visible(label)),
+      el("i", { class: "bar", style: `width:${100 * probability}%` }),
+      el("span", {}, percent(probability)));
+  const considered = sentence.alternatives[token];
+  const own = considered.some(([label]) => label === written) ? [] : [[written, sentence.probabilities[token]]];
+  return el("ol", { class: "plain", "aria-label": `Alternatives to ${written}` }, [...considered, ...own].map(item));
+}

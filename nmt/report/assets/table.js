@@ -1,0 +1,106 @@
+/* The table of all sentences: only the rows in view, and a few about them, stand in the document. */
+
+const ROW_HEIGHT = 56; // as in report.css
+const ROWS_BEYOND = 8;
+
+const COLUMNS = [
+  { key: "number", label: "#", title: "Position in the split" },
+  { key: "source", label: "Source and hypothesis", title: "Sorts by the number of source words" },
+  { key: "chrf", label: "chrF", title: "Sentence chrF, 0 to 100" },
+  { key: "ratio", label: "Ratio", title: "Hypothesis words by reference words" },
+  { key: "confidence", label: "Conf.", title: "Geometric mean of the token probabilities" },
+];
+
+function headCell({ key, label, title }) {
+  const { sort } = state;
+  const order = sort.key !== key ? "none" : sort.descending ? "descending" : "ascending";
+  const arrow = { none: "", ascending: " ↑", descending: " ↓" }[order];
+  const toggle = () => {
+    state.sort = { key, descending: sort.key === key && !sort.descending };
+    updateRows();
+  };
+  return el(
+    "th",
+    { scope: "col", class: `col-${key}`, "aria-sort": order },
+    el("button", { type: "button", title, "data-focus": key, onclick: toggle }, label + arrow),
+  );
+}
+
+function flagLabels(sentence) {
+  return sentence.flags.map((flag) => el("span", { class: `flag flag-${flag}` }, REPORT.flags[flag].label));
+}
+
+function tableRow(position) {
+  const index = state.rows[position];
+  const sentence = state.evaluation.sentences[index];
+  const href = address("sentences", { sentence: index, ...state.filter });
+  return el(
+    "tr",
+    {
+      "aria-rowindex": position + 2,
+      "aria-current": index === state.chosen ? "true" : null,
+      onclick: () => location.replace(href),
+    },
+    el("td", { class: "col-number" }, el("a", { href, "data-focus": `sentence-${index}`, "aria-label": `Sentence ${index + 1}` }, String(index + 1))),
+    el(
+      "td",
+      { class: "col-source" },
+      el("div", { class: "line", dir: "auto" }, sentence.source.text),
+      el("div", { class: "line muted" }, flagLabels(sentence), el("bdi", {}, sentence.hypothesis.text || "(empty)")),
+    ),
+    el("td", { class: "col-chrf" }, fixed(sentence.chrf), el("i", { class: "bar", style: `width:${sentence.chrf}%` })),
+    el("td", { class: "col-ratio" }, fixed(sentence.length_ratio, 2)),
+    el("td", { class: "col-confidence" }, fixed(sentence.confidence, 2)),
+  );
+}
+
+/** Puts the rows in view into the document, between two blank rows as high as all the others. */
+function renderRows() {
+  const scroller = byId("scroller");
+  const first = Math.max(0, Math.floor(scroller.scrollTop / ROW_HEIGHT) - ROWS_BEYOND);
+  const last = Math.min(state.rows.length, first + Math.ceil(scroller.clientHeight / ROW_HEIGHT) + 2 * ROWS_BEYOND);
+  const blank = (count) => el("tr", { "aria-hidden": "true", class: "blank", style: `height:${count * ROW_HEIGHT}px` });
+  const rows = Array.from({ length: Math.max(0, last - first) }, (_, offset) => tableRow(first + offset));
+  fill(byId("table").tBodies[0], blank(first), rows, blank(state.rows.length - last));
+}
+
+/** Selects and sorts again, after a change of split, filter, search or order. */
+function updateRows() {
+  state.rows = selectRows();
+  const table = byId("table");
+  fill(table.tHead, el("tr", { "aria-rowindex": 1 }, COLUMNS.map(headCell)));
+  table.setAttribute("aria-rowcount", state.rows.length + 1);
+  const total = state.evaluation.sentences.length.toLocaleString("en");
+  const shown = state.rows.length.toLocaleString("en");
+  byId("count").textContent = shown === total ? `${total} sentences` : `${shown} of ${total} sentences`;
+  renderChips();
+  renderRows();
+}
+
+function renderChips() {
+  const { flag: chosen, chrf } = state.filter;
+  const flags = Object.entries(REPORT.flags).map(([flag, { label, meaning }]) => {
+    const count = state.evaluation.sentences.filter((sentence) => sentence.flags.includes(flag)).length;
+    const href = address("sentences", { flag: flag === chosen ? null : flag, chrf });
+    return chip(flag, `${label} ${count}`, flag === chosen, href, meaning);
+  });
+  const range = chrf && chip("chrf", `chrF ${chrf[0]}–${chrf[1]} ×`, true, address("sentences", { flag: chosen }), "Show all");
+  fill(byId("chips"), range, flags);
+}
+
+function chip(name, label, pressed, href, title) {
+  const attributes = { type: "button", class: "chip", "aria-pressed": String(pressed), "data-focus": name, title };
+  return el("button", { ...attributes, onclick: () => (location.hash = href) }, label);
+}
+
+/** Scrolls just so far that the chosen row is in view. */
+function revealChosen() {
+  const scroller = byId("scroller");
+  const position = state.rows.indexOf(state.chosen);
+  if (position < 0) return;
+  const head = byId("table").tHead.offsetHeight;
+  const top = position * ROW_HEIGHT;
+  const bottom = top + ROW_HEIGHT + head;
+  if (top < scroller.scrollTop) scroller.scrollTop = top;
+  else if (bottom > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = bottom - scroller.clientHeight;
+}

@@ -1,0 +1,138 @@
+"""Run folder -> report folder: `report.html` and `report.json`, `sentences.csv`, `alignments.pharaoh` beside it.
+
+The page reads nothing but `report.json`, which is inlined into it, and asks for nothing over the network: styles,
+scripts and plotly.js are inlined as well, and a content security policy forbids everything else.
+"""
+
+import base64
+import csv
+import gzip
+import hashlib
+import io
+import json
+import os
+from dataclasses import asdict
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from nmt.evaluation.alignment import attention_alignment
+from nmt.evaluation.results import Evaluation
+from nmt.report.figures import HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
+from nmt.report.findings import findings
+from nmt.report.records import Run, read_run
+from nmt.report.sentences import FLAGS, chrf_signature, sentence_row
+
+REPORT_VERSION = 1
+"""Version of the layout of `report.json`."""
+
+_SCRIPTS = ("dom", "data", "charts", "overview", "table", "heatmap", "sentence", "pages", "main")
+_CSV_COLUMNS = ("chrf", "length_ratio", "confidence", "log_prob", "score")
+
+
+def build_report(run_folder: Path, output: Path) -> Path:
+    """Writes the report of a run into the folder `output`, and returns the path of its page.
+
+    All files are made before the first is replaced, so that a failure leaves an older report as it was.
+
+    Raises:
+        FileNotFoundError: if the run folder, an evaluation or a file of an evaluation is missing.
+        ValueError: if a record cannot be read.
+    """
+    run = read_run(run_folder)
+    report = _report(run)
+    data = json.dumps(report, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    texts = {
+        "report.json": data,
+        "sentences.csv": _sentences_csv(report),
+        "alignments.pharaoh": _pharaoh(run),
+        "report.html": _page(run.name, data),
+    }
+    output.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (output / f".{name}.new").write_text(text, encoding="utf-8", newline="")
+    for name in texts:
+        os.replace(output / f".{name}.new", output / name)
+    return output / "report.html"
+
+
+def _report(run: Run) -> dict[str, Any]:
+    """All that the page shows."""
+    return {
+        "version": REPORT_VERSION,
+        "run": {"name": run.name, "config": run.config},
+        "versions": {name: version(name) for name in ("plotly", "sacrebleu")},
+        "chrf_signature": chrf_signature(),
+        "flags": {name: {"label": label, "meaning": meaning} for name, (label, meaning) in FLAGS.items()},
+        "heatmap": {"figure": heatmap_figure(), "scales": HEAT_SCALES},
+        "training": training_figures(run.metrics),
+        "evaluations": [_evaluation(evaluation) for evaluation in run.evaluations],
+    }
+
+
+def _evaluation(evaluation: Evaluation) -> dict[str, Any]:
+    pairs = zip(evaluation.translations, evaluation.references, evaluation.gold, strict=True)
+    rows = [sentence_row(translation, reference, gold) for translation, reference, gold in pairs]
+    alignment = evaluation.alignment
+    return {
+        "split": evaluation.split,
+        "src": evaluation.src,
+        "tgt": evaluation.tgt,
+        "search": dict(evaluation.search),
+        "checkpoint": evaluation.checkpoint,
+        "command": evaluation.command,
+        "seconds": evaluation.seconds,
+        "versions": dict(evaluation.versions),
+        "scores": [asdict(score) for score in evaluation.scores],
+        "alignment": None if alignment is None else asdict(alignment),
+        "findings": findings(rows, evaluation.translations),
+        "distribution": distribution_figure([row["chrf"] for row in rows]),
+        "sentences": rows,
+    }
+
+
+def _sentences_csv(report: dict[str, Any]) -> str:
+    """One row a sentence, all splits one behind the other; `id` counts from 1 in each split."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["split", "id", "source", "reference", "hypothesis", *_CSV_COLUMNS, "flags"])
+    for evaluation in report["evaluations"]:
+        for number, row in enumerate(evaluation["sentences"], start=1):
+            texts = [row[side]["text"] for side in ("source", "reference", "hypothesis")]
+            numbers = [row[name] for name in _CSV_COLUMNS]
+            writer.writerow([evaluation["split"], number, *texts, *numbers, " ".join(row["flags"])])
+    return table.getvalue()
+
+
+def _pharaoh(run: Run) -> str:
+    """A line for each row of `sentences.csv`: its links `source word-target word` by the strongest attention."""
+    alignments = [links for evaluation in run.evaluations for links in attention_alignment(evaluation.translations)]
+    return "".join(" ".join(f"{source}-{target}" for source, target in links) + "\n" for links in alignments)
+
+
+def _page(name: str, data: str) -> str:
+    """`report.html`: the template with the data, the styles and the scripts inlined."""
+    assets = files("nmt.report") / "assets"
+    script = "\n".join((assets / f"{part}.js").read_text(encoding="utf-8") for part in _SCRIPTS)
+    plotly = get_plotlyjs()
+    template = Environment(autoescape=True).from_string((assets / "template.html").read_text(encoding="utf-8"))
+    return template.render(
+        name=name,
+        # "<" opens an end tag or a comment inside a script element; elsewhere in JSON it stands only in strings
+        data=Markup(data.replace("<", "\\u003c")),
+        style=Markup((assets / "report.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        plotly=base64.b64encode(gzip.compress(plotly.encode("utf-8"), mtime=0)).decode("ascii"),
+        script_hashes=[_csp_hash(script), _csp_hash(plotly)],
+    )
+
+
+def _csp_hash(script: str) -> str:
+    """The source expression that lets a content security policy run this script and no other."""
+    digest = hashlib.sha256(script.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"

@@ -1,0 +1,118 @@
+"""Numbers -> plotly figures, as JSON values: traces and layouts; the page adds only its size and its theme's colours."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+Figure = dict[str, Any]
+
+# Colour-blind safe: one hue of even lightness steps, from the page's ground (no weight) to its far end (all weight).
+HEAT_SCALES = {
+    "light": ["#f4f6f9", "#d3e1f0", "#9fc3e2", "#5c9bcb", "#2771ae", "#08468b", "#062a5a"],
+    "dark": ["#1c232c", "#1d3d57", "#1f6079", "#3a8791", "#75aca0", "#bccfae", "#fdf0c4"],
+}
+"""Colours of the heatmap from weight 0 to weight 1, for each theme."""
+
+SERIES_COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00"]
+"""Okabe and Ito's palette, which colour-blind readers can tell apart."""
+
+CHRF_BIN = 5
+"""Width of a bar of the chrF distribution, in points."""
+
+# title -> part of the names of its columns, unit, whether the axis begins at zero
+_PANELS = {
+    "Loss": ("loss", "nats a token", "normal"),
+    "Validation BLEU": ("bleu", "BLEU", "tozero"),
+    "Learning rate": ("learning_rate", "learning rate", "tozero"),
+    "Speed": ("tokens_per_second", "tokens a second", "tozero"),
+}
+
+
+def heatmap_figure() -> Figure:
+    """The attention heatmap without its data: sources across, targets from the top down, weights from 0 to 1.
+
+    The axes are numeric, with tick texts: on category axes repeated tokens would merge into one.
+    """
+    axis = {"tickmode": "array", "showgrid": False, "zeroline": False, "fixedrange": True, "ticks": ""}
+    return _as_json(
+        go.Figure(
+            go.Heatmap(
+                zmin=0,
+                zmax=1,
+                xgap=1,
+                ygap=1,
+                hovertemplate="%{text}<extra></extra>",
+                colorbar={"thickness": 10, "outlinewidth": 0, "tickvals": [0, 0.25, 0.5, 0.75, 1], "len": 1},
+            ),
+            {"xaxis": {**axis, "side": "top"}, "yaxis": {**axis, "autorange": "reversed"}, "dragmode": False},
+        )
+    )
+
+
+def distribution_figure(chrf: Sequence[float]) -> Figure:
+    """Bars of how many sentences have which sentence chrF; `customdata` holds each bar's [low, high)."""
+    edges = np.arange(0, 100 + CHRF_BIN, CHRF_BIN)
+    counts, _ = np.histogram(chrf, bins=edges)
+    bounds = [[int(low), int(low) + CHRF_BIN] for low in edges[:-1]]
+    trace = go.Bar(
+        x=[low + CHRF_BIN / 2 for low, _ in bounds],
+        y=counts.tolist(),
+        customdata=bounds,
+        marker_color=SERIES_COLOURS[0],
+        hovertemplate="chrF %{customdata[0]} to %{customdata[1]}: %{y} sentences<extra></extra>",
+    )
+    axes = {
+        "xaxis": {"title": {"text": "sentence chrF"}, "range": [0, 100], "dtick": 20},
+        "yaxis": {"title": {"text": "sentences"}, "rangemode": "tozero"},
+    }
+    return _as_json(go.Figure(trace, {"bargap": 0.08, "dragmode": False, **axes}))
+
+
+def training_figures(rows: Sequence[dict[str, float]]) -> list[Figure]:
+    """One figure for each kind of number logged during training, over the steps.
+
+    Args:
+        rows: the logged numbers by column, in the order of logging; a row may hold any of them.
+    """
+    columns = dict.fromkeys(name for row in rows for name in row if name not in ("epoch", "step"))
+    panels: dict[str, list[str]] = {title: [] for title in _PANELS}
+    for column in columns:
+        title = next((title for title, (part, *_) in _PANELS.items() if part in column), column)
+        panels.setdefault(title, []).append(column)
+    return [_training_figure(title, names, rows) for title, names in panels.items() if names]
+
+
+def _training_figure(title: str, columns: Sequence[str], rows: Sequence[dict[str, float]]) -> Figure:
+    figure = go.Figure()
+    for column, colour in zip(columns, SERIES_COLOURS * len(columns), strict=False):
+        points = [(row["step"], row[column]) for row in rows if "step" in row and column in row]
+        figure.add_scatter(
+            x=[step for step, _ in points],
+            y=[number for _, number in points],
+            name=column,
+            mode="lines+markers" if len(points) < 60 else "lines",
+            line={"color": colour, "width": 2},
+            marker={"size": 5},
+            hovertemplate="step %{x}: %{y:.4~g}",
+        )
+    _, unit, range_mode = _PANELS.get(title, ("", title, "normal"))
+    figure.update_layout(
+        title={"text": title},
+        xaxis={"title": {"text": "step (updates)"}},
+        yaxis={"title": {"text": unit}, "rangemode": range_mode, "exponentformat": "e"},
+        showlegend=len(columns) > 1,
+        hovermode="x unified",
+        dragmode=False,
+    )
+    return _as_json(figure)
+
+
+def _as_json(figure: go.Figure) -> Figure:
+    """The figure as plain JSON values, without plotly's default template (7 kB a figure)."""
+    figure.update_layout(template="none")
+    values: Figure = json.loads(figure.to_json())
+    del values["layout"]["template"]
+    return values

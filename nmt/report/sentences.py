@@ -1,0 +1,113 @@
+"""Translation + reference -> one row of the report: its scores, its flags, and its attention packed into bytes."""
+
+import base64
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sacrebleu.metrics import CHRF
+
+from nmt.data.words import split_words, words_of_spans
+from nmt.decoding.translation import Translation
+from nmt.evaluation.alignment import Link
+
+FLAGS = {
+    "cut_off": ("cut off", "stopped by the length limit before the end of the sentence"),
+    "repetition": ("repetition", "one word three times in a row, or two to eight words twice in a row"),
+    "copied": ("copied", "the same words as the source, where the reference has others"),
+    "empty": ("empty", "no word at all"),
+    "exact": ("exact", "the same words as the reference"),
+}
+"""Name of each flag -> its label and what it means."""
+
+_CHRF = CHRF()
+
+
+def sentence_row(translation: Translation, reference: str, gold: Sequence[Link] | None) -> dict[str, Any]:
+    """The row of one sentence, as JSON values; `gold` links words of source and reference.
+
+    `chrf` is 0 to 100, `length_ratio` hypothesis words by reference words, `confidence` the geometric mean of the
+    token probabilities; a value that is not defined for the sentence is None.
+    """
+    source = _side(translation.source, translation.source_tokens, translation.source_spans)
+    hypothesis = _side(translation.text, translation.tokens, translation.spans)
+    reference_words = word_texts(reference)
+    log_probs = translation.token_log_probs
+    return {
+        "source": source,
+        "hypothesis": hypothesis,
+        "reference": {"text": reference, "words": reference_words},
+        "probabilities": [_probability(log_prob) for log_prob in log_probs],
+        "alternatives": [
+            [[token, _probability(log_prob)] for token, log_prob in step] for step in translation.alternatives
+        ],
+        "attention": pack_attention(translation.attention),
+        "gold": gold,
+        "chrf": round(_CHRF.sentence_score(translation.text, [reference]).score, 2),
+        "length_ratio": round(len(hypothesis["words"]) / len(reference_words), 3) if reference_words else None,
+        "confidence": round(math.exp(sum(log_probs) / len(log_probs)), 4) if log_probs else None,
+        "log_prob": round(translation.log_prob, 4),
+        "score": round(translation.score, 4),
+        "flags": sentence_flags(source["words"], hypothesis["words"], reference_words, translation.finished),
+    }
+
+
+def chrf_signature() -> str:
+    """The sacreBLEU signature of the sentence chrF: one reference, the settings, the version."""
+    _CHRF.sentence_score("a", ["a"])  # the signature knows the number of references only after a score
+    return str(_CHRF.get_signature())
+
+
+def word_texts(text: str) -> list[str]:
+    """The words of `text`, in the sense of `nmt.data.words`."""
+    return [text[start:end] for start, end in split_words(text)]
+
+
+def pack_attention(attention: np.ndarray) -> str:
+    """Attention (T, S) as base64 of one byte a weight, row by row: 255 times the square root of the weight.
+
+    The root keeps small weights apart: the error is at most 0.004, near 0.01 at most 0.0004.
+    """
+    levels = np.rint(255 * np.sqrt(np.clip(attention, 0, 1))).astype(np.uint8)
+    return base64.b64encode(levels.tobytes()).decode("ascii")
+
+
+def sentence_flags(source: Sequence[str], hypothesis: Sequence[str], reference: Sequence[str], finished: bool) -> list:
+    """The names of the `FLAGS` that hold for a sentence, given its words."""
+    holds = {
+        "cut_off": not finished,
+        "repetition": _repeats(hypothesis) and not _repeats(reference),
+        "copied": bool(hypothesis) and list(hypothesis) == list(source) != list(reference),
+        "empty": not hypothesis,
+        "exact": bool(hypothesis) and list(hypothesis) == list(reference),
+    }
+    return [name for name in FLAGS if holds[name]]
+
+
+def _side(text: str, tokens: Sequence[str], spans: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    return {
+        "text": text,
+        "words": word_texts(text),
+        "tokens": list(tokens),
+        "word_of_token": words_of_spans(text, spans),
+    }
+
+
+def _probability(log_prob: float) -> float:
+    return float(f"{math.exp(log_prob):.3g}")
+
+
+def _repeats(words: Sequence[str]) -> bool:
+    """Whether a word stands three times in a row, or an n-gram of two to eight words twice in a row."""
+    lowered = [word.lower() for word in words]
+
+    def follows_itself(length: int, times: int) -> bool:
+        span = length * (times - 1)
+        return any(
+            lowered[start : start + span] == lowered[start + length : start + length + span]
+            and any(word.isalnum() for word in lowered[start : start + length])
+            for start in range(len(lowered) - length * times + 1)
+        )
+
+    return follows_itself(1, 3) or any(follows_itself(length, 2) for length in range(2, 9))

@@ -1,0 +1,135 @@
+"""The LightningModule: what a training step and a validation are."""
+
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from nmt.config import Config
+from nmt.data.batch import Batch
+from nmt.data.datamodule import TranslationData
+from nmt.data.tokenizer import BOS_ID, EOS_ID
+from nmt.decoding.search import SearchOptions, search
+from nmt.evaluation.metrics import bleu
+from nmt.model.seq2seq import Seq2Seq
+from nmt.training.loss import sequence_loss
+from nmt.training.schedule import Schedule
+
+
+class TranslationModule(pl.LightningModule):
+    """Trains a `Seq2Seq` and validates it by loss and by BLEU of greedy translations.
+
+    Logs `train_loss` (nats a target token, smoothed), `learning_rate`, `tokens_per_second` (target tokens, all ranks),
+    `val_loss` (nats a target token) and `val_bleu` (0 to 100, 13a). Attributes `samples` and `figures` hold the last
+    validation's translations by row of the split, and its figures, for callbacks.
+
+    Every random choice of a step is a function of seed, step and rank, so that a resumed run repeats it without any
+    saved random state.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self.model: Seq2Seq | None = None
+        self.search_options = SearchOptions(beam_size=1, alternatives=1)
+        self.samples: dict[int, str] = {}
+        self._validated: list[tuple[int, str]] = []
+        self._validation_sums = torch.zeros(2, dtype=torch.float64)
+        self._clock = time.perf_counter()
+        self._tokens_since = 0
+
+    @property
+    def data(self) -> TranslationData:
+        """The trainer's data module."""
+        return self.trainer.datamodule  # type: ignore[attr-defined, no-any-return]
+
+    def configure_model(self) -> None:
+        """Makes the network once the vocabularies are known; its parameters are a function of the seed."""
+        if self.model is None:
+            tokenizers = self.data.tokenizers
+            torch.manual_seed(self.config.seed)
+            self.model = Seq2Seq(self.config.model, tokenizers.src.vocab_size, tokenizers.tgt.vocab_size)
+
+    def configure_optimizers(self) -> Any:
+        """Adam and the schedule, stepped once an optimiser step."""
+        settings = self.config.training
+        optimizer = torch.optim.Adam(self.parameters(), lr=settings.learning_rate, fused=True)
+        total = self.trainer.estimated_stepping_batches if settings.schedule == "linear" else float("inf")
+        schedule = Schedule(optimizer, settings.schedule, settings.warmup_steps, total, settings.patience)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Seeds the step: dropout is the same whether the run came here in one go or was resumed."""
+        step = self.trainer.fit_loop.epoch_loop.total_batch_idx
+        torch.manual_seed(hash((self.config.seed, step, self.global_rank)))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Smoothed cross entropy, in nats a target token of all ranks together."""
+        assert self.model is not None
+        loss = sequence_loss(self.model, batch, self.config.training.label_smoothing)
+        tokens = self._sum_over_ranks(torch.tensor(float(loss.tokens), device=self.device))
+        self._tokens_since += int(tokens)
+        mean = loss.smoothed / tokens
+        self.log("train_loss", self._sum_over_ranks(mean.detach()), prog_bar=True)
+        # DDP averages gradients over the ranks; the mean over all their tokens is the sum of these.
+        return mean * self.trainer.world_size
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Logs rate and speed as often as the trainer logs."""
+        if self.trainer.global_step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            now = time.perf_counter()
+            self.log("tokens_per_second", self._tokens_since / (now - self._clock), prog_bar=True)
+            self.log("learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
+            self._clock, self._tokens_since = now, 0
+
+    def on_validation_start(self) -> None:
+        """Stops the clock of training."""
+        self._paused = time.perf_counter()
+        self._validated = []
+        self._validation_sums = torch.zeros(2, dtype=torch.float64)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Loss of the references, and greedy translations at most as long as their sources allow."""
+        assert self.model is not None
+        loss = sequence_loss(self.model, batch)
+        self._validation_sums += torch.tensor([float(loss.nll), loss.tokens], dtype=torch.float64)
+        memory, state = self.model.encode(batch.src_ids, batch.src_lengths)
+        limits = self.search_options.limits(batch.src_lengths)
+        found = search(self.model.step, memory, state, limits, self.search_options, BOS_ID, EOS_ID)
+        for index, (best, *_) in zip(batch.indices.tolist(), found, strict=True):
+            self._validated.append((index, self.data.tokenizers.tgt.decode(best.ids)))
+
+    def on_validation_epoch_end(self) -> None:
+        """Figures of the whole split, whatever the ranks' shares of it were."""
+        sums, pairs = self._validation_sums.to(self.device), self._validated
+        if self.trainer.world_size > 1:
+            dist.all_reduce(sums)
+            shares: list[list[tuple[int, str]]] = [[] for _ in range(self.trainer.world_size)]
+            dist.all_gather_object(shares, pairs)
+            pairs = [pair for share in shares for pair in share]
+        self.samples = dict(sorted(pairs))
+        references = self.data.validation_references
+        figures = {
+            "val_loss": float(sums[0] / sums[1]),
+            "val_bleu": bleu(list(self.samples.values()), [references[index] for index in self.samples]),
+        }
+        self.log_dict(figures, prog_bar=True, rank_zero_only=False)
+        if not self.trainer.sanity_checking:
+            monitor = self.config.training.monitor
+            sign = 1 if monitor == "val_bleu" else -1
+            schedule = self.lr_schedulers()
+            assert isinstance(schedule, Schedule)
+            schedule.validated(sign * figures[monitor])
+
+    def on_validation_end(self) -> None:
+        """Lets the clock of training go on."""
+        self._clock += time.perf_counter() - self._paused
+
+    def _sum_over_ranks(self, value: Tensor) -> Tensor:
+        if self.trainer.world_size > 1:
+            value = value.clone()
+            dist.all_reduce(value)
+        return value

@@ -1,0 +1,117 @@
+"""A config -> a trained run: folder, data, trainer, fit, and the exported model."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, EarlyStopping, RichProgressBar
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from nmt.config import Config
+from nmt.data.datamodule import TranslationData
+from nmt.evaluation.results import installed_versions
+from nmt.model.saved import ModelCard, save_model
+from nmt.training.callbacks import MovingAverage, Reporter, StopOnSignal, checkpoints, latest_checkpoint
+from nmt.training.module import TranslationModule
+
+TRAINER_DEFAULTS: Mapping[str, Any] = {
+    "max_epochs": 10,
+    "gradient_clip_val": 1.0,
+    "log_every_n_steps": 20,
+    "num_sanity_val_steps": 0,
+}
+"""Where a run differs from Lightning's defaults unless the config says otherwise."""
+
+OWN_TRAINER_ARGUMENTS = {
+    *("logger", "callbacks", "plugins", "profiler", "default_root_dir", "model_registry", "enable_autolog_hparams"),
+    *("use_distributed_sampler", "reload_dataloaders_every_n_epochs", "enable_checkpointing", "enable_model_summary"),
+}
+"""Arguments of `pl.Trainer` that are not the user's."""
+
+
+def train(config: Config, trainer_settings: Mapping[str, Any], folder: Path, resume: bool) -> Path:
+    """Trains, or goes on training, and exports the best checkpoint as `folder/model`.
+
+    Args:
+        config: the run.
+        trainer_settings: arguments of `pl.Trainer`.
+        folder: the run's folder; its `config.yaml` is there already.
+        resume: go on from the latest checkpoint in `folder`.
+
+    Returns:
+        The folder of the exported model.
+
+    Raises:
+        ValueError: if the corpus cannot be used, or there is no checkpoint to resume from.
+        FileNotFoundError: if the corpus is not there.
+        nmt.training.callbacks.Stopped: if a signal ended the training.
+    """
+    checkpoint = latest_checkpoint(folder / "checkpoints")
+    if resume and checkpoint is None:
+        raise ValueError(f"{folder}: there is no checkpoint to resume from; train it without --resume")
+    datasets.disable_progress_bars()
+    data = TranslationData(config.data, config.seed, folder)
+    module = TranslationModule(config)
+    trainer = pl.Trainer(
+        **{**TRAINER_DEFAULTS, **trainer_settings},
+        default_root_dir=folder,
+        logger=[
+            CSVLogger(folder, name="", version="", flush_logs_every_n_steps=20),
+            TensorBoardLogger(folder, name="", version="tensorboard"),
+        ],
+        callbacks=_callbacks(config, folder),
+        use_distributed_sampler=False,  # the sampler of the data module shares the batches out itself
+        enable_model_summary=False,
+    )
+    trainer.fit(module, data, ckpt_path=checkpoint if resume else None, weights_only=True)
+    return export(config, data, module, trainer, folder)
+
+
+def _callbacks(config: Config, folder: Path) -> list[Callback]:
+    settings = config.training
+    callbacks: list[Callback] = [
+        *checkpoints(folder / "checkpoints", settings),
+        StopOnSignal(folder / "checkpoints"),
+        Reporter(settings.sample_sentences),
+    ]
+    if settings.average_decay:
+        callbacks.insert(0, MovingAverage(settings.average_decay))
+    if settings.early_stopping:
+        mode = "max" if settings.monitor == "val_bleu" else "min"
+        callbacks.append(EarlyStopping(settings.monitor, patience=settings.early_stopping, mode=mode))
+    return callbacks
+
+
+@rank_zero_only
+def export(
+    config: Config, data: TranslationData, module: TranslationModule, trainer: pl.Trainer, folder: Path
+) -> Path:
+    """Writes the weights of the best validation as `folder/model`: safetensors, JSON and tokenizers."""
+    best = folder / "checkpoints" / "best.ckpt"
+    assert module.model is not None
+    saved = torch.load(best, map_location="cpu", weights_only=True)
+    module.load_state_dict(saved["state_dict"])
+    tokenizers = data.tokenizers
+    card = ModelCard(
+        src=config.data.src,
+        tgt=config.data.tgt,
+        src_vocab_size=tokenizers.src.vocab_size,
+        tgt_vocab_size=tokenizers.tgt.vocab_size,
+        network=config.model,
+        training={
+            "run": config.name,
+            "seed": config.seed,
+            "step": saved["global_step"],
+            "epoch": saved["epoch"],
+            "config": asdict(config.training),
+            "versions": installed_versions(),
+        },
+    )
+    save_model(folder / "model", module.model, card)
+    tokenizers.save(folder / "model")
+    return folder / "model"

@@ -1,0 +1,160 @@
+"""Expected numbers are sacreBLEU's own (its test/test_bleu.py, test_chrf.py and test_ter.py) or worked by hand."""
+
+import numpy as np
+import pytest
+import sacrebleu
+import sacremoses
+from sacrebleu.metrics import BLEU, CHRF, TER
+
+from nmt.evaluation.metrics import DETOKENISED, LITERATURE, Score, bleu, corpus_scores, moses_tokens
+
+HYPOTHESES = ["The dog bit the man.", "It wasn't surprising.", "The man had just bitten him.", "He left it there."]
+REFERENCES = ["The dog bit the man.", "It was not unexpected.", "The man bit him first.", "He left it here."]
+
+
+def scores_of(hypotheses: list[str], references: list[str]) -> dict[str, Score]:
+    return {score.name: score for score in corpus_scores(hypotheses, references, "en", bootstrap=0)}
+
+
+def test_bleu_has_sacrebleus_published_value() -> None:
+    # test_bleu.py, test_case_scoring: 9/10, 7/8, 5/6 and 3/4 of the n-grams give 0.8375922397.
+    assert bleu(["a b c d e", "f g h i x"], ["a b c d e", "f g h i j"]) == pytest.approx(83.75922397)
+
+
+def test_bleu_smooths_and_penalises_as_worked_by_hand() -> None:
+    # 3/4, 2/3, 1/2 and none of one four-gram, which counts as 1/2 of a match (exponential smoothing).
+    assert bleu(["this is a fest"], ["this is a test"]) == pytest.approx(100 * (3 / 4 * 2 / 3 * 1 / 2 * 1 / 2) ** 0.25)
+    # All n-grams are right, and the brevity penalty is exp(1 - 5 / 4).
+    assert bleu(["this is a test"], ["this is a test too"]) == pytest.approx(100 * np.exp(-1 / 4))
+
+
+def test_bleu_is_cased_and_splits_punctuation() -> None:
+    assert bleu(["This is a test."], ["This is a test ."]) == pytest.approx(100)
+    assert bleu(["this is a test."], ["This is a test."]) < 90
+
+
+@pytest.mark.parametrize(
+    ("hypotheses", "references", "expected"),
+    [(["a b c"], ["abc"], 100), (["a", "b"], ["a", "c"], 50), (["aa"], ["ab"], 25), ([""], ["reference"], 0)],
+)
+def test_chrf_has_sacrebleus_published_values(
+    hypotheses: list[str], references: list[str], expected: float
+) -> None:  # test_chrf.py, test_cases_effective_order
+    assert scores_of(hypotheses, references)["chrF2"].score == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("hypothesis", "reference", "expected"),
+    [
+        ("aaaa bbbb cccc dddd", "aaaa bbbb cccc dddd", 0),
+        ("dddd eeee ffff", "aaaa bbbb cccc", 100),
+        ("d e f g h a b c", "a b c d e f g h", 12.5),
+        ("", "a", 100),
+    ],
+)
+def test_ter_has_sacrebleus_published_values(hypothesis: str, reference: str, expected: float) -> None:
+    # test_ter.py, test_cases
+    ter = scores_of([hypothesis], [reference])["TER"]
+    assert ter.score == pytest.approx(expected)
+    assert not ter.higher_is_better
+
+
+def test_ter_is_cased() -> None:
+    assert scores_of(["Hunde bellen"], ["hunde bellen"])["TER"].score == pytest.approx(50)
+
+
+def test_scores_carry_sacrebleus_signatures() -> None:
+    scores = corpus_scores(HYPOTHESES, REFERENCES, "en", bootstrap=20)
+    version = sacrebleu.__version__
+    assert [(score.name, score.signature) for score in scores] == [
+        ("BLEU", f"nrefs:1|bs:20|seed:12345|case:mixed|eff:no|tok:13a|smooth:exp|version:{version}"),
+        ("chrF2", f"nrefs:1|bs:20|seed:12345|case:mixed|eff:yes|nc:6|nw:0|space:no|version:{version}"),
+        ("TER", f"nrefs:1|bs:20|seed:12345|case:mixed|tok:tercom|norm:no|punct:yes|asian:no|version:{version}"),
+    ]
+    assert {score.form for score in scores} == {DETOKENISED}
+
+
+def test_without_bootstrap_no_interval_is_claimed() -> None:
+    for score in corpus_scores(HYPOTHESES, REFERENCES, "en", bootstrap=0):
+        assert (score.low, score.high) == (None, None)
+        assert "bs:" not in score.signature
+
+
+@pytest.mark.parametrize("metric", [BLEU(), CHRF(), TER(case_sensitive=True)], ids=["BLEU", "chrF2", "TER"])
+def test_interval_is_as_wide_as_sacrebleus_own(metric: BLEU | CHRF | TER, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SACREBLEU_SEED", "7")
+    theirs = metric.corpus_score(HYPOTHESES, [REFERENCES], n_bootstrap=200)
+    ours = {score.name: score for score in corpus_scores(HYPOTHESES, REFERENCES, "en", bootstrap=200, seed=7)}
+    score = ours[theirs.name]
+    assert score.score == pytest.approx(theirs.score)
+    assert score.signature == metric.get_signature().format()
+    assert score.low is not None
+    assert score.high is not None
+    assert score.low < score.score < score.high
+    assert (score.high - score.low) / 2 == pytest.approx(theirs._ci, rel=1e-5)
+
+
+def test_interval_depends_on_the_seed_alone() -> None:
+    first, again = (corpus_scores(HYPOTHESES, REFERENCES, "en", bootstrap=50, seed=1) for _ in range(2))
+    assert first == again
+    assert first != corpus_scores(HYPOTHESES, REFERENCES, "en", bootstrap=50, seed=2)
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence", "expected"),
+    [
+        ("de", "Ein Kind mit der Nummer „93“ fährt Ski.", 'ein kind mit der nummer " 93 " fährt ski .'),
+        ("de", "Z. B. in der U-Bahn, ca. 3,5 Meter.", "z. b. in der u-bahn , ca. 3,5 meter ."),
+        ("en", "The man's T-shirt & it’s  RED.", "the man 's t-shirt & it 's red ."),
+        ("en", "", ""),
+    ],
+)
+def test_moses_tokens(language: str, sentence: str, expected: str) -> None:
+    assert moses_tokens([sentence], language) == [expected]
+
+
+def test_literatures_form_is_a_score_of_its_own() -> None:
+    hypotheses, references = ["ein „Hund“ läuft über die Straße."], ['Ein "Hund" läuft über die straße .']
+    scores = corpus_scores(hypotheses, references, "de", literature_form=True, bootstrap=10)
+    assert [score.name for score in scores] == ["BLEU", "chrF2", "TER", "BLEU"]
+    detokenised, literature = scores[0], scores[3]
+    assert detokenised.score < 90
+    assert literature.score == pytest.approx(100)
+    assert literature.form == LITERATURE
+    assert literature.signature == (
+        f"nrefs:1|bs:10|seed:12345|case:lc|eff:no|tok:none|smooth:exp|version:{sacrebleu.__version__}"
+        f"|form:lowercase+moses|sacremoses:{sacremoses.__version__}"
+    )
+
+
+def test_empty_output_is_scored() -> None:
+    hypotheses, references = ["", " "], ["A man.", "A dog."]
+    assert bleu(hypotheses, references) == 0.0
+    scores = corpus_scores(hypotheses, references, "en", literature_form=True, bootstrap=10)
+    assert [(score.score, score.low, score.high) for score in scores] == [
+        (0, 0, 0),
+        (0, 0, 0),
+        (100, 100, 100),
+        (0, 0, 0),
+    ]
+
+
+def test_one_empty_hypothesis_keeps_its_place() -> None:
+    assert 0 < bleu(["this is a test", ""], ["this is a test", "another test"]) < 100
+
+
+def test_odd_characters_do_not_stop_the_scoring() -> None:
+    odd = ["\ud800 a\x00b", "line\u2028break\r\n", "💩 שלום", "\x85"]
+    scores = corpus_scores(odd, odd, "en", literature_form=True, bootstrap=0)
+    assert scores[1].score == pytest.approx(100)
+
+
+@pytest.mark.parametrize(("hypotheses", "references"), [(["a"], ["a", "b"]), (["a", "b"], ["a"]), ([], [])])
+def test_sentences_without_a_partner_are_refused(hypotheses: list[str], references: list[str]) -> None:
+    message = (
+        f"{len(hypotheses)} hypotheses but {len(references)} references" if hypotheses else "no sentences to score"
+    )
+    with pytest.raises(ValueError, match=message):
+        bleu(hypotheses, references)
+    with pytest.raises(ValueError, match=message):
+        corpus_scores(hypotheses, references, "en")

@@ -1,0 +1,179 @@
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nmt.decoding.translation import Translation
+from nmt.evaluation import results
+from nmt.evaluation.alignment import AlignmentScore
+from nmt.evaluation.metrics import Score
+from nmt.evaluation.results import Evaluation, installed_versions
+
+SCORE = Score("BLEU", 38.1, 37.0, None, "nrefs:1|version:2.6.0", "cased, detokenised", True)
+
+
+def translation(text: str) -> Translation:
+    return Translation(
+        source=text,
+        source_tokens=("<s>", text),
+        source_spans=((0, 0), (0, len(text))),
+        text=text,
+        tokens=(text,),
+        spans=((0, len(text)),),
+        token_log_probs=(-0.5,),
+        attention=np.array([[0.25, 0.75]], dtype=np.float32),
+        alternatives=(((text, -0.5),),),
+        log_prob=-0.5,
+        score=-0.5,
+        finished=False,
+    )
+
+
+def evaluation(*texts: str) -> Evaluation:
+    return Evaluation(
+        split="test_2016",
+        src="de",
+        tgt="en",
+        translations=tuple(translation(text) for text in texts),
+        references=tuple(f"{text}!" for text in texts),
+        gold=tuple(((0, number), (1, 0)) if number % 2 else None for number in range(len(texts))),
+        scores=(SCORE,),
+        alignment=AlignmentScore(0.2, 0.9, 0.75, 12, "forced decoding"),
+        search={"beam_size": 5, "length_penalty": 1.0},
+        checkpoint="checkpoints/best.ckpt",
+        command="nmt evaluate runs/x",
+        seconds=1.5,
+    )
+
+
+def content(saved: Evaluation) -> dict[str, object]:
+    """All fields, in a form that == can compare."""
+    records = [(record.to_json(), record.attention.tolist()) for record in saved.translations]
+    return {**vars(saved), "translations": records}
+
+
+@pytest.mark.parametrize("alignment", [None, AlignmentScore(0.2, 0.9, 0.75, 12, "forced decoding")])
+def test_an_evaluation_comes_back(tmp_path: Path, alignment: AlignmentScore | None) -> None:
+    saved = replace(evaluation("eins", "", "lone \ud800\n\u2028\x85\x00", "שלום 💩"), alignment=alignment)
+    saved.save(tmp_path / "evaluations" / "test_2016")
+    assert content(Evaluation.load(tmp_path / "evaluations" / "test_2016")) == content(saved)
+
+
+def test_files_have_the_layout_that_the_report_reads(tmp_path: Path) -> None:
+    folder = tmp_path / "test_2016"
+    evaluation("eins", "größer").save(folder)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "attention.npz",
+        "references.jsonl",
+        "scores.json",
+        "translations.jsonl",
+    ]
+    lines = (folder / "references.jsonl").read_text(encoding="utf-8").splitlines()
+    assert lines == [
+        '{"reference": "eins!", "alignment": null}',
+        '{"reference": "größer!", "alignment": [[0, 1], [1, 0]]}',
+    ]
+    scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+    assert scores == {
+        "version": 1,
+        "split": "test_2016",
+        "src": "de",
+        "tgt": "en",
+        "sentences": 2,
+        "search": {"beam_size": 5, "length_penalty": 1.0},
+        "checkpoint": "checkpoints/best.ckpt",
+        "command": "nmt evaluate runs/x",
+        "seconds": 1.5,
+        "scores": [
+            {
+                "name": "BLEU",
+                "score": 38.1,
+                "low": 37.0,
+                "high": None,
+                "signature": "nrefs:1|version:2.6.0",
+                "form": "cased, detokenised",
+                "higher_is_better": True,
+            }
+        ],
+        "alignment": {"aer": 0.2, "precision": 0.9, "recall": 0.75, "links": 12, "method": "forced decoding"},
+        "versions": installed_versions(),
+    }
+    assert {"python", "sacrebleu", "sacremoses", "torch"} <= scores["versions"].keys()
+
+
+def test_saving_again_replaces_and_leaves_nothing_beside(tmp_path: Path) -> None:
+    evaluation("eins", "zwei").save(tmp_path / "test")
+    evaluation("drei").save(tmp_path / "test")
+    assert Evaluation.load(tmp_path / "test").references == ("drei!",)
+    assert [path.name for path in tmp_path.iterdir()] == ["test"]
+
+
+def test_crash_while_writing_leaves_the_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluation("eins").save(tmp_path / "test")
+    with monkeypatch.context() as patch:
+        patch.setattr(results.json, "dumps", crash)
+        with pytest.raises(KeyboardInterrupt):
+            evaluation("zwei").save(tmp_path / "test")
+    assert Evaluation.load(tmp_path / "test").references == ("eins!",)
+    evaluation("drei").save(tmp_path / "test")
+    assert [path.name for path in tmp_path.iterdir()] == ["test"]
+
+
+@pytest.mark.parametrize("moves", [0, 1])
+def test_crash_while_moving_leaves_the_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moves: int) -> None:
+    evaluation("eins").save(tmp_path / "test")
+    move, done = Path.rename, []
+
+    def rename(path: Path, target: Path) -> Path:
+        if len(done) == moves:
+            raise KeyboardInterrupt
+        done.append(path)
+        return move(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", rename)
+        with pytest.raises(KeyboardInterrupt):
+            evaluation("zwei").save(tmp_path / "test")
+    assert Evaluation.load(tmp_path / "test").references == ("eins!",)
+    evaluation("drei").save(tmp_path / "test")
+    assert Evaluation.load(tmp_path / "test").references == ("drei!",)
+    assert [path.name for path in tmp_path.iterdir()] == ["test"]
+
+
+def test_crash_while_the_old_is_removed_leaves_the_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluation("eins").save(tmp_path / "test")
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", lambda path, ignore_errors: crash() if path.exists() else None)
+        with pytest.raises(KeyboardInterrupt):
+            evaluation("zwei").save(tmp_path / "test")
+    assert Evaluation.load(tmp_path / "test").references == ("zwei!",)
+
+
+def crash(*args: object, **options: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_no_evaluation_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no evaluation in .*test: make it with `nmt evaluate`"):
+        Evaluation.load(tmp_path / "test")
+
+
+def test_another_format_version_is_refused(tmp_path: Path) -> None:
+    evaluation("eins").save(tmp_path)
+    (tmp_path / "scores.json").write_text('{"version": 2}')
+    with pytest.raises(ValueError, match="scores.json: format version 2, this program reads 1"):
+        Evaluation.load(tmp_path)
+
+
+def test_files_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
+    evaluation("eins", "zwei").save(tmp_path / "test")
+    path = tmp_path / "test" / "references.jsonl"
+    path.write_text(path.read_text().splitlines(keepends=True)[0])
+    with pytest.raises(ValueError, match="2 translations, 1 references and 1 gold"):
+        Evaluation.load(tmp_path / "test")
+    path.write_text('{"reference": "eins!", "alignment": null}\n{"refer\n')
+    with pytest.raises(ValueError, match="references.jsonl:2: not JSON"):
+        Evaluation.load(tmp_path / "test")

@@ -1,0 +1,104 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nmt.decoding.translation import Translation, load_translations, save_translations
+
+HOSTILE = [
+    "",
+    " ",
+    "Zwei Hunde.",
+    "a\nb\r\nc\rd",
+    "tab\tnul\x00 bell\x07 next line\x85 separators\u2028\u2029",
+    "lone surrogates \ud800 \udc80, after a backslash \\\udfff",
+    'quotes " \\" \\u00e9 </script><!-- {}',
+    "\ufeff\u202e שלום 💩 e\u0301 \U0010ffff",
+    "x" * 20_000,
+]
+
+
+def translation(text: str, rows: int = 3, columns: int = 2) -> Translation:
+    attention = np.arange(rows * columns, dtype=np.float32).reshape(rows, columns) + len(text)
+    return Translation(
+        source=f"{text}?",
+        source_tokens=(text,) * columns,
+        source_spans=((0, 0), (1, 2)),
+        text=text,
+        tokens=(text,) * rows,
+        spans=((0, 1),) * rows,
+        token_log_probs=(-0.1,) * rows,
+        attention=attention,
+        alternatives=(((text, -0.1), ("</s>", -2.5)),) * rows,
+        log_prob=-0.3,
+        score=-0.1,
+        finished=rows % 2 == 0,
+    )
+
+
+def assert_equal(left: Translation, right: Translation) -> None:
+    assert left.to_json() == right.to_json()
+    assert left.attention.dtype == right.attention.dtype == np.float32
+    np.testing.assert_array_equal(left.attention, right.attention)
+
+
+def test_records_of_any_text_and_shape_come_back_in_order(tmp_path: Path) -> None:
+    records = [translation(text, rows, rows + 2) for rows, text in enumerate(HOSTILE)]
+    save_translations(tmp_path / "new" / "folder", records)
+    loaded = load_translations(tmp_path / "new" / "folder")
+    assert len(loaded) == len(records)
+    for left, right in zip(loaded, records, strict=True):
+        assert_equal(left, right)
+
+
+def test_records_are_one_line_of_json_each_in_utf8(tmp_path: Path) -> None:
+    save_translations(tmp_path, [translation(text) for text in HOSTILE])
+    lines = (tmp_path / "translations.jsonl").read_bytes().decode("utf-8").split("\n")
+    assert [json.loads(line)["text"] for line in lines[:-1]] == HOSTILE
+    assert lines[-1] == ""
+    assert "שלום" in lines[7]
+
+
+def test_no_records_make_files_too(tmp_path: Path) -> None:
+    save_translations(tmp_path, [])
+    assert load_translations(tmp_path) == []
+
+
+def test_saving_again_leaves_nothing_of_before(tmp_path: Path) -> None:
+    save_translations(tmp_path, [translation("one"), translation("two")])
+    save_translations(tmp_path, iter([translation("three", rows=1)]))
+    (loaded,) = load_translations(tmp_path)
+    assert_equal(loaded, translation("three", rows=1))
+
+
+def test_missing_records_are_not_found(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="attention.npz"):
+        load_translations(tmp_path)
+
+
+def test_another_format_version_is_refused(tmp_path: Path) -> None:
+    save_translations(tmp_path, [translation("one")])
+    path = tmp_path / "translations.jsonl"
+    path.write_text(path.read_text(encoding="utf-8").replace('"version": 1', '"version": 2'), encoding="utf-8")
+    with pytest.raises(ValueError, match="format version 2, this program reads 1"):
+        load_translations(tmp_path)
+
+
+def test_truncated_records_are_refused_with_their_place(tmp_path: Path) -> None:
+    save_translations(tmp_path, [translation("one"), translation("two")])
+    path = tmp_path / "translations.jsonl"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text[: text.index("\n") + 10], encoding="utf-8")
+    with pytest.raises(ValueError, match=r"translations.jsonl:2: not JSON"):
+        load_translations(tmp_path)
+    path.write_text(text[: text.index("\n") + 1], encoding="utf-8")
+    with pytest.raises(ValueError, match="1 translations but 2 attention matrices"):
+        load_translations(tmp_path)
+
+
+def test_arrays_are_loaded_without_pickle(tmp_path: Path) -> None:
+    save_translations(tmp_path, [translation("one")])
+    np.savez(tmp_path / "attention.npz", weights=np.array([{}], dtype=object), shapes=np.array([[1, 1]]))
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        load_translations(tmp_path)
