@@ -9,8 +9,9 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -81,11 +82,12 @@ def train(arguments: list[str]) -> int:
     if getattr(rank_zero_only, "rank", 0) == 0:
         if folder.exists() and not settings.resume:
             if not settings.overwrite:
-                raise ValueError(f"{folder} exists: go on with `--resume {folder}`, or give --overwrite, or a new --name")
+                raise ValueError(
+                    f"{folder} exists: go on with `--resume {folder}`, or give --overwrite, or a new --name"
+                )
             shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        stored_settings = parser.dump(settings.clone(), skip_none=True)
-        (folder / "config.yaml").write_text(stored_settings, encoding="utf-8")
+        (folder / "config.yaml").write_text(parser.dump(_without_switches(settings)), encoding="utf-8")
     trainer = {key: value for key, value in vars(made.trainer).items() if value is not None}
     try:
         run_training(config, trainer, folder, resume=bool(settings.resume))
@@ -94,6 +96,14 @@ def train(arguments: list[str]) -> int:
         return 128 + stopped.signal_number
     print(f"model: {folder / 'model'}")
     return 0
+
+
+def _without_switches(settings: Any) -> Any:
+    """The settings of the run itself, without those of this call."""
+    kept = settings.clone()
+    for switch in ("config", "resume", "overwrite"):
+        del kept[switch]
+    return kept
 
 
 def _train_parser() -> "ArgumentParser":
@@ -145,7 +155,7 @@ def translate(arguments: list[str]) -> int:
     if options.text:
         lines = iter(options.text)
     else:
-        lines = _lines(open(options.input, "rb") if options.input else sys.stdin.buffer, str(options.input or "stdin"))
+        lines = _lines(options.input)
     interactive = not options.text and not options.input and sys.stdin.isatty()
     records = translator.translate(lines, search, 1 if interactive else options.batch_sentences)
     if interactive:
@@ -166,15 +176,17 @@ def _print_each(records: "Iterator[Translation]") -> "Iterator[Translation]":
         yield record
 
 
-def _lines(stream: BinaryIO, name: str) -> Iterator[str]:
-    """The lines of a UTF-8 stream; bytes that are not UTF-8 become U+FFFD, with a warning that names the line."""
-    for number, line in enumerate(stream, start=1):
-        text = line.rstrip(b"\r\n")
-        try:
-            yield text.decode("utf-8")
-        except UnicodeDecodeError as error:
-            print(f"nmt translate: {name}:{number}: byte {error.start + 1} is not UTF-8, read as U+FFFD", file=sys.stderr)
-            yield text.decode("utf-8", "replace")
+def _lines(path: Path | None) -> Iterator[str]:
+    """The lines of a file or of standard input; bytes that are not UTF-8 become U+FFFD, with a warning."""
+    with open(path, "rb") if path else nullcontext(sys.stdin.buffer) as stream:
+        for number, line in enumerate(stream, start=1):
+            text = line.rstrip(b"\r\n")
+            try:
+                yield text.decode("utf-8")
+            except UnicodeDecodeError as error:
+                place = f"{path or 'standard input'}:{number}"
+                print(f"nmt translate: {place}: byte {error.start + 1} is not UTF-8, read as U+FFFD", file=sys.stderr)
+                yield text.decode("utf-8", "replace")
 
 
 def evaluate(arguments: list[str]) -> int:
@@ -202,7 +214,8 @@ def evaluate(arguments: list[str]) -> int:
     if result.alignment:
         alignment = result.alignment
         print(f"AER {alignment.aer:.3f}  precision {alignment.precision:.3f}  recall {alignment.recall:.3f}")
-    print(f"{len(result.translations):,} sentences in {result.seconds:.1f} s: {options.run / 'evaluations' / options.split}")
+    folder = options.run / "evaluations" / options.split
+    print(f"{len(result.translations):,} sentences in {result.seconds:.1f} s: {folder}")
     return 0
 
 

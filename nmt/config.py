@@ -125,7 +125,7 @@ class TrainingConfig:
         average_decay: decay of the moving average of the weights that is validated and exported; 0 for none.
         monitor: what the best checkpoint, early stopping and the plateau go by.
         early_stopping: validations without improvement before training stops; 0 for never.
-        checkpoint_steps: optimiser steps between two checkpoints to resume from.
+        checkpoint_steps: optimiser steps between two checkpoints to resume from; each epoch ends with one too.
         sample_sentences: validation sentences whose translation is printed as it changes.
     """
 
@@ -142,7 +142,9 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         _check(self.learning_rate > 0, "training.learning_rate", self.learning_rate, "positive")
-        _check(0 <= self.label_smoothing < 1, "training.label_smoothing", self.label_smoothing, "at least 0 and below 1")
+        _check(
+            0 <= self.label_smoothing < 1, "training.label_smoothing", self.label_smoothing, "at least 0 and below 1"
+        )
         _check(0 <= self.average_decay < 1, "training.average_decay", self.average_decay, "at least 0 and below 1")
         for name in ("warmup_steps", "early_stopping", "sample_sentences"):
             _check(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "at least 0")

@@ -10,16 +10,28 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from test_report import HOSTILE, SENTENCES, make_evaluation, make_run, make_translation
 
+from nmt.data.words import words_of_spans
+from nmt.decoding.translation import Translation
+from nmt.evaluation.alignment import merge_attention
 from nmt.report.build import build_report
-from tests.test_report import HOSTILE, make_run
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = (
-    "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update "
-    "--disable-sync --disable-quic --disable-dev-shm-usage --remote-debugging-pipe"
-).split()
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--remote-debugging-pipe",
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium or google-chrome")]
 
@@ -33,7 +45,15 @@ class Browser:
         # numbers from 10 on, so that giving out 3 and 4 overwrites neither
         theirs = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, 10) for descriptor in (command_out, message_in)]
         self._process = subprocess.Popen(
-            ["bash", "-c", f'exec "$@" 3<&{theirs[0]} 4>&{theirs[1]}', "bash", CHROMIUM, *FLAGS, f"--user-data-dir={profile}"],
+            [
+                "bash",
+                "-c",
+                f'exec "$@" 3<&{theirs[0]} 4>&{theirs[1]}',
+                "bash",
+                CHROMIUM,
+                *FLAGS,
+                f"--user-data-dir={profile}",
+            ],
             pass_fds=theirs,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -100,8 +120,199 @@ class Browser:
         return [event for event in self.events if complains(event)]
 
     def close(self) -> None:
-        self._session = None
-        self.send("Browser.close")
+        self._process.terminate()
         self._process.wait(timeout=30)
         os.close(self._commands)
         os.close(self._messages)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    folder = tmp_path_factory.mktemp("report")
+    run = make_run(folder / "runs" / "toy")
+    many = [SENTENCES[1], *[(f"Satz {n}.", f"Sentence {n}.", f"Sentence {n}.", True) for n in range(2, 1001)]]
+    make_evaluation(run, split="many", sentences=many)
+    page = build_report(run, folder / "reports" / "toy")
+    browser = Browser(folder / "profile")
+    try:
+        browser.send("Emulation.setDeviceMetricsOverride", width=1280, height=800, deviceScaleFactor=1, mobile=False)
+        browser.send("Page.navigate", url=page.as_uri())
+        browser.wait_for("document.readyState === 'complete' && document.querySelectorAll('.card').length")
+        yield browser
+    finally:
+        browser.close()
+
+
+def go(browser: Browser, address: str) -> None:
+    browser.evaluate(f"location.hash = {json.dumps(address)}")
+    browser.wait_for(f"!document.getElementById({json.dumps(address[2:].split('/')[0].split('?')[0])}).hidden")
+
+
+def shown_sentence(browser: Browser) -> str:
+    return browser.evaluate("document.querySelector('#detail h2').textContent")
+
+
+def merged_attention(record: Translation) -> np.ndarray:
+    source_words = words_of_spans(record.source, record.source_spans)
+    return merge_attention(record.attention, source_words, words_of_spans(record.text, record.spans))
+
+
+AXIS_LABELS = "[...document.querySelectorAll('.frame .%stick text')].map(node => node.textContent)"
+
+
+def test_overview_shows_scores_findings_and_distribution(browser: Browser) -> None:
+    go(browser, "#/overview")
+    cards = browser.evaluate("[...document.querySelectorAll('.card')].map(card => card.innerText)")
+    assert ["31.2" in cards[0], "30.1 – 32.3" in cards[0], "nrefs:1|case:mixed|tok:13a" in cards[0]] == [True] * 3
+    assert "no interval" in cards[1]
+    assert "0.250" in cards[2]
+    browser.wait_for("document.querySelector('#distribution .bars path') !== null")
+
+
+def test_permalink_shows_the_sentence_with_its_heatmap_in_reading_order(browser: Browser) -> None:
+    go(browser, "#/sentences/2")
+    browser.wait_for(f"document.querySelector('.frame .heatmaplayer image') && {AXIS_LABELS % 'x'}.length === 7")
+    assert shown_sentence(browser) == "Sentence 2"
+    assert browser.evaluate(AXIS_LABELS % "x") == ["<s>", "Zwei", "Kinder", "spielen", "im", "Garten", "."]
+    assert browser.evaluate(AXIS_LABELS % "y") == ["Two", "kids", "kids", "kids", "playing", "."]
+    weights = merged_attention(make_translation(*SENTENCES[1][:2], finished=False))
+    np.testing.assert_allclose(browser.evaluate("plot.data[0].z"), weights, atol=0.008)  # (6, 7): pieces add up
+    hover = browser.evaluate("plot.data[0].text[4][2]")
+    assert hover == f"source  <b>Kinder</b><br>target  <b>playing</b><br>weight  <b>{hover[-9:-4]}</b>"
+    tops = browser.evaluate(
+        "[...document.querySelectorAll('.frame .ytick text')].map(node => node.getBoundingClientRect().top)"
+    )
+    assert tops == sorted(tops)
+    assert browser.evaluate("[...document.querySelectorAll('#detail ins')].map(node => node.textContent)") == [
+        "kids", "kids", "kids", "playing",
+    ]  # fmt: skip
+
+
+def test_the_table_view_holds_the_merged_weights(browser: Browser) -> None:
+    go(browser, "#/sentences/1")
+    browser.evaluate("toggleTable()")
+    rows = browser.evaluate(
+        "[...document.querySelectorAll('.weights tr')].map(row => [...row.cells].map(cell => cell.textContent))"
+    )
+    browser.evaluate("toggleTable()")
+    assert rows[0] == ["", "<s>", "Ein", "Hund", "läuft", "schnell", "."]
+    assert [row[0] for row in rows[1:]] == ["A", "dog", "runs", "fast", ".", "</s>"]
+    weights = merged_attention(make_translation(*SENTENCES[0][:2]))
+    shown = np.array([[float(cell) for cell in row[1:]] for row in rows[1:]])
+    np.testing.assert_allclose(shown, weights, atol=0.013)
+
+
+def test_keys_move_between_sentences_and_switch_the_unit(browser: Browser) -> None:
+    def press(key: str) -> None:
+        browser.evaluate(f"document.body.dispatchEvent(new KeyboardEvent('keydown', {{key: '{key}', bubbles: true}}))")
+
+    go(browser, "#/sentences/1")
+    press("j")
+    browser.wait_for("document.querySelector('#detail h2').textContent === 'Sentence 2'")
+    press("k")
+    browser.wait_for("document.querySelector('#detail h2').textContent === 'Sentence 1'")
+    press("w")
+    browser.wait_for(f"{AXIS_LABELS % 'x'}.includes('schn')")
+    press("w")
+    browser.wait_for(f"{AXIS_LABELS % 'x'}.includes('schnell')")
+    press("ArrowRight")
+    assert "Step 2 of 6" in browser.evaluate("document.querySelector('.step').innerText")
+
+
+def test_labels_that_look_like_markup_are_shown_as_text(browser: Browser) -> None:
+    go(browser, "#/sentences/1")
+    browser.evaluate("Object.assign(view.sources[1], { label: '<b>x</b>&amp;<br>' })")
+    browser.evaluate("drawHeatmap(plot, view)")
+    assert browser.evaluate(AXIS_LABELS % "x")[:2] == ["<s>", "<b>x</b>&amp;<br>"]
+    assert browser.evaluate(AXIS_LABELS % "y")[-1] == "</s>"
+
+
+def test_gold_links_are_outlined_only_where_the_hypothesis_is_the_reference(browser: Browser) -> None:
+    go(browser, "#/sentences/1")
+    browser.wait_for("document.querySelectorAll('.frame .shapelayer path').length === 2")
+    go(browser, "#/sentences/2")
+    browser.wait_for("document.querySelectorAll('.frame .shapelayer path').length === 0")
+
+
+def test_hostile_text_is_shown_as_it_is(browser: Browser) -> None:
+    go(browser, "#/sentences/3")
+    browser.wait_for("document.querySelector('#detail h2').textContent === 'Sentence 3'")
+    texts = browser.evaluate("[...document.querySelectorAll('#detail .texts dd')].map(node => node.textContent)")
+    assert texts == [HOSTILE, HOSTILE, HOSTILE[::-1]]
+    browser.wait_for(f"{AXIS_LABELS % 'x'}.includes('alert')")
+    browser.evaluate("setUnit('subwords')")
+    labels = browser.wait_for(f"{AXIS_LABELS % 'x'}.includes('scri') && {AXIS_LABELS % 'x'}")
+    browser.evaluate("setUnit('words')")
+    assert labels[:4] == ["<s>", "<", "/", "scri"]
+    assert "&" in labels
+    assert "␀" in labels
+    assert browser.evaluate("document.scripts.length") == 3  # the data, the page's own, plotly
+
+
+def test_thousand_sentences_are_searched_filtered_and_sorted_with_few_rows_in_the_document(browser: Browser) -> None:
+    go(browser, "#/sentences?split=many")
+    browser.wait_for("document.getElementById('count').textContent === '1,000 sentences'")
+    assert 10 < browser.evaluate("document.querySelectorAll('#table tbody tr').length") < 60
+    browser.evaluate("document.getElementById('scroller').scrollTop = 1e6")
+    browser.wait_for("document.querySelector('#table tbody').innerText.includes('Satz 1000.')")
+    browser.evaluate("document.querySelector('#table .col-chrf button').click()")
+    browser.evaluate("document.getElementById('scroller').scrollTop = 0")
+    browser.wait_for("document.querySelector('#table tbody tr:not(.blank)').innerText.includes('Zwei Kinder')")
+    browser.evaluate("document.querySelector('#table .col-number button').click()")
+    search = "const box = document.getElementById('search'); box.value = '%s'; box.dispatchEvent(new Event('input'))"
+    browser.evaluate("{" + search % "SENTENCE 99" + "}")
+    assert browser.evaluate("document.getElementById('count').textContent") == "11 of 1,000 sentences"
+    browser.evaluate("{" + search % "" + "}")
+    go(browser, "#/sentences?flag=cut_off&split=many")
+    browser.wait_for("document.getElementById('count').textContent === '1 of 1,000 sentences'")
+
+
+def test_training_and_about_show_curves_signatures_and_config(browser: Browser) -> None:
+    go(browser, "#/training")
+    browser.wait_for("document.querySelectorAll('#curves .scatterlayer .trace').length === 4")
+    go(browser, "#/about")
+    about = browser.evaluate("document.getElementById('about').innerText")
+    assert "seed: 1  # <i>" in about
+    assert "nrefs:1|case:mixed|tok:13a" in about
+    assert "Attention is not alignment" in about
+    assert "[object" not in about
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("address", ["#/overview", "#/sentences/3", "#/training", "#/about"])
+def test_no_section_is_wider_than_the_window(browser: Browser, width: int, address: str) -> None:
+    browser.send("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False)
+    go(browser, address)
+    assert browser.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_heatmap_is_saved_as_svg_and_png(browser: Browser, tmp_path: Path) -> None:
+    browser.send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    go(browser, "#/sentences/2")
+    browser.wait_for("document.querySelector('.frame .heatmaplayer image') !== null")
+    for kind, start in (("svg", b"<svg"), ("png", b"\x89PNG")):
+        browser.evaluate(f"saveHeatmap(view, '{kind}')")
+        path = tmp_path / f"toy-test-2-attention.{kind}"
+        end = time.monotonic() + 60
+        while not path.exists():
+            assert time.monotonic() < end, list(tmp_path.iterdir())
+            time.sleep(0.05)
+        assert path.read_bytes().startswith(start)
+
+
+def test_nothing_was_asked_of_the_network_and_nothing_complained(browser: Browser) -> None:
+    """Runs last in this module: all that the tests before did is on record."""
+    browser.evaluate("1")
+    assert browser.complaints() == []
+
+
+def test_a_complaint_would_be_seen(browser: Browser) -> None:
+    browser.evaluate("console.error('seen')")
+    browser.evaluate("void fetch('https://example.invalid/').catch(() => 0)")
+    browser.evaluate("{ const script = document.createElement('script'); script.textContent = 'window.evil = 1';"
+                     " document.head.append(script) }")  # fmt: skip
+    browser.evaluate("new Promise(done => setTimeout(done, 200))")
+    seen = json.dumps(browser.complaints())
+    assert "seen" in seen
+    assert "example.invalid" in seen
+    assert browser.evaluate("window.evil") is None

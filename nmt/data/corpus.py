@@ -4,6 +4,7 @@ A corpus is named by its path: ``phrasebook`` (the embedded one), a folder of fi
 ``hub:owner/name`` or ``hub:owner/name:configuration`` for a dataset of the Hugging Face hub.
 """
 
+import functools
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -13,7 +14,8 @@ from pathlib import Path
 import datasets
 from datasets.exceptions import DatasetGenerationError
 
-from nmt.data import readers
+from nmt.data import phrasebook, readers
+from nmt.data.phrasebook import SentencePair
 from nmt.data.readers import Row, SplitFiles
 
 _VALIDATION = ("validation", "val", "dev", "valid")
@@ -88,9 +90,7 @@ def load_split(path: str, src: str, tgt: str, split: str) -> datasets.Dataset:
 def split_names(path: str, src: str, tgt: str) -> list[str]:
     """The names of the splits of a corpus; arguments and errors are those of `load_split`."""
     if path == "phrasebook":
-        from nmt.data import phrasebook
-
-        return list(phrasebook.splits())
+        return list(_phrasebook_splits())
     if path.startswith("hub:"):
         return _hub_splits(path)
     return list(readers.find_splits(Path(path), src, tgt))
@@ -129,16 +129,18 @@ def _resolve(split: str, names: Iterable[str]) -> str:
     return next((name for name in (split, *synonyms) if name in names), split)
 
 
+@functools.cache
+def _phrasebook_splits() -> dict[str, list[SentencePair]]:
+    """The embedded corpus, generated once."""
+    return phrasebook.splits()
+
+
 def _load_phrasebook(src: str, tgt: str, split: str) -> datasets.Dataset:
     """A split of the embedded corpus, in memory."""
-    from nmt.data import phrasebook
-
-    splits = phrasebook.splits()
+    splits = _phrasebook_splits()
     name = _resolve(split, splits)
     if name not in splits:
         raise ValueError(f"no split '{split}' in the phrasebook: there are {', '.join(splits)}")
-    if {src, tgt} != {"en", "de"}:
-        raise ValueError(f"no languages {src}-{tgt} in the phrasebook: it has en-de and de-en")
     rows = list(phrasebook.rows(splits[name], src, tgt))
     return datasets.Dataset.from_list(rows, features=datasets.Features({**_TEXT, **_ALIGNMENT}))
 

@@ -15,7 +15,6 @@ from nmt.data.batch import Batch, BucketSampler, collate
 from nmt.data.corpus import Filters, load_split
 from nmt.data.tokenizer import TokenizerPair, train_tokenizers
 
-
 SPECIAL_TOKENS = np.array([1, 2])
 """How many the model reads beside the tokens of a source (BOS) and of a target (BOS and EOS)."""
 
@@ -113,7 +112,10 @@ class TranslationData(pl.LightningDataModule):
     def _unknown(self) -> str:
         if self.tokenizers.src.has_byte_fallback:
             return ""
-        rates = self.tokenizers.src.unk_rate(self.validation["src"]), self.tokenizers.tgt.unk_rate(self.validation["tgt"])
+        rates = (
+            self.tokenizers.src.unk_rate(self.validation["src"]),
+            self.tokenizers.tgt.unk_rate(self.validation["tgt"]),
+        )
         return f", unknown tokens: {rates[0]:.2%} of the source, {rates[1]:.2%} of the target"
 
 

@@ -7,6 +7,7 @@ Lines end at ``\n`` or ``\r\n`` only, so that other separators of Unicode inside
 
 import csv
 import gzip
+import io
 import json
 import lzma
 import re
@@ -19,7 +20,6 @@ from typing import Any, BinaryIO, cast
 
 import pyarrow
 import pyarrow.parquet
-import zstandard
 
 from nmt.data.vocabulary import encodable
 
@@ -103,17 +103,27 @@ def read_rows(files: SplitFiles, src: str, tgt: str) -> Iterator[Row]:
 
 def _lines(path: Path) -> Iterator[str]:
     """The lines of a text file, decompressed, without their ends."""
-    openers: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".xz": lzma.open, ".zst": zstandard.open}
     number = 0
     try:
-        with cast(BinaryIO, openers.get(path.suffix, lambda path: open(path, "rb"))(path)) as stream:
+        with _binary(path) as stream:
             for number, raw in enumerate(stream, start=1):
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
                 yield line.removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}:{number}: not UTF-8 (byte {error.start + 1} of the line)") from error
-    except (gzip.BadGzipFile, zlib.error, lzma.LZMAError, zstandard.ZstdError, EOFError) as error:
-        raise ValueError(f"{path}: cannot be decompressed after line {number}: {error}") from error
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise ValueError(f"{path}: cannot be read after line {number}: {error}") from error
+
+
+def _binary(path: Path) -> BinaryIO:
+    """The file, decompressed; reading on raises an error where an archive is damaged or cut off."""
+    if path.suffix == ".gz":
+        return cast(BinaryIO, gzip.open(path))
+    if path.suffix == ".xz":
+        return cast(BinaryIO, lzma.open(path))
+    if path.suffix == ".zst":
+        return io.BufferedReader(pyarrow.input_stream(path, compression="zstd"))
+    return open(path, "rb")
 
 
 def _read_text(src_path: Path, tgt_path: Path) -> Iterator[Row]:

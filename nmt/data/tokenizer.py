@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 import tokenizers
 
@@ -73,11 +73,9 @@ class Tokenizer:
         """
         vocab = backend.get_vocab()
         if [vocab.get(token) for token in SPECIAL_TOKENS] != [PAD_ID, UNK_ID, BOS_ID, EOS_ID]:
-            raise ValueError(
-                f"the tokenizer does not have {', '.join(SPECIAL_TOKENS)} as ids 0 to 3: train it with nmt"
-            )
+            raise ValueError(f"it does not have {', '.join(SPECIAL_TOKENS)} as ids 0 to 3: train it with nmt")
         if backend.get_added_tokens_decoder():
-            raise ValueError("the tokenizer has added tokens, which a text could spell out: train it with nmt")
+            raise ValueError("it has added tokens, which a text could spell out: train it with nmt")
         self._backend = backend
         self._tokens = sorted(vocab, key=lambda token: vocab[token])
 
@@ -100,7 +98,8 @@ class Tokenizer:
             lowercase: lower-case all text.
             min_frequency: how often a pair (BPE, WordPiece), a word or a character must occur to get an entry.
             byte_fallback: BPE and Unigram write a character that they do not know as its UTF-8 bytes, which have
-                256 entries; without, and for the other kinds, it becomes the unknown token.
+                256 entries; without, and for the other kinds, it becomes the unknown token. (For WordPiece a whole
+                word is unknown that holds such a character, or more than 100 characters.)
 
         Raises:
             ValueError: if `kind` is unknown, there is no text, or `vocab_size` cannot hold its characters.
@@ -118,10 +117,9 @@ class Tokenizer:
         if not path.is_file():
             raise FileNotFoundError(f"no tokenizer at {path}")
         try:
-            backend = tokenizers.Tokenizer.from_file(str(path))
+            return cls(tokenizers.Tokenizer.from_file(str(path)))
         except Exception as error:  # the library raises nothing more specific
-            raise ValueError(f"{path} is not a tokenizer file: {error}") from error
-        return cls(backend)
+            raise ValueError(f"{path} is not a tokenizer of this program: {error}") from error
 
     def save(self, path: Path) -> None:
         """Writes the file `path`, which `tokenizers.Tokenizer.from_file` reads too, with the same ids and text."""
@@ -260,7 +258,7 @@ def train_tokenizers(
 
 def _surfaces(tokens: list[str]) -> Iterator[tuple[str, int]]:
     """The text of the tokens in turn, with the number of tokens that share it: the bytes of a character do."""
-    utf8 = cast(codecs.BufferedIncrementalDecoder, codecs.getincrementaldecoder("utf-8")("replace"))
+    utf8 = codecs.getincrementaldecoder("utf-8")("replace")
     waiting = 0
     for token in tokens:
         byte = _BYTE.fullmatch(token)

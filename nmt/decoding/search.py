@@ -207,10 +207,16 @@ class _Candidates:
     def __init__(self, totals: Tensor, log_probs: Tensor, ids: Tensor, beam: int, eos: int) -> None:
         """Takes m continuations of each hypothesis, all (B, K * m): total and own log-probabilities, token ids."""
         top, index = totals.topk(min(2 * beam, totals.shape[1]), dim=1)  # K of any 2K do not end
-        tokens, log_probs, parents = ids.gather(1, index), log_probs.gather(1, index), index // (totals.shape[1] // beam)
+        tokens, log_probs, parents = (
+            ids.gather(1, index),
+            log_probs.gather(1, index),
+            index // (totals.shape[1] // beam),
+        )
         ends = tokens == eos
         # Only an ending among the best K counts, or a beam of one would end at any step.
-        self._ended = [each[:, :beam].tolist() for each in (top.masked_fill(~ends, -torch.inf), parents, tokens, log_probs)]
+        self._ended = [
+            each[:, :beam].tolist() for each in (top.masked_fill(~ends, -torch.inf), parents, tokens, log_probs)
+        ]
         going = ends.int().argsort(dim=1, stable=True)[:, :beam]
         self.totals = top.masked_fill(ends, -torch.inf).gather(1, going)
         self.parents, self.tokens = parents.gather(1, going), tokens.gather(1, going)
@@ -248,7 +254,9 @@ def _trace(layers: list[_Layer], sentence: int, ending: _Ending) -> Hypothesis:
         ids.append(token)
         log_probs.append(log_prob)
         attention.append(layer.attention[row, hypothesis])
-        best = zip(layer.best_ids[row, hypothesis].tolist(), layer.best_log_probs[row, hypothesis].tolist(), strict=True)
+        best = zip(
+            layer.best_ids[row, hypothesis].tolist(), layer.best_log_probs[row, hypothesis].tolist(), strict=True
+        )
         alternatives.append(list(best))
         if depth:
             row, before = layers[depth - 1].row[sentence], layers[depth - 1]

@@ -92,9 +92,7 @@ class Decoder(nn.Module, ABC):
         """Teacher forcing: previous ids (B, T) -> readouts (B, T, R) and attention (B, T, S)."""
 
     @abstractmethod
-    def step(
-        self, previous: Tensor, memory: DecoderMemory, state: DecoderState
-    ) -> tuple[Tensor, DecoderState, Tensor]:
+    def step(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor]:
         """One token: previous ids (N,) -> readouts (N, R), next state, attention (N, S)."""
 
     def _inputs(self, states: Tensor) -> Tensor:
@@ -149,9 +147,7 @@ class BahdanauDecoder(Decoder):
         weights = torch.cat(attention, dim=1)
         return self._read(torch.stack(outputs, dim=1), embedded, weights @ memory.attended.states), weights
 
-    def step(
-        self, previous: Tensor, memory: DecoderMemory, state: DecoderState
-    ) -> tuple[Tensor, DecoderState, Tensor]:
+    def step(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor]:
         """One token: previous ids (N,) -> readouts (N, R), next state, attention (N, S)."""
         embedded = self._embed(previous)
         layers, weights = self._attend_and_recur(self._project(embedded), memory, state.layers)
@@ -204,9 +200,7 @@ class LuongDecoder(Decoder):
             attention.append(weights)
         return torch.stack(readouts, dim=1), torch.cat(attention, dim=1)
 
-    def step(
-        self, previous: Tensor, memory: DecoderMemory, state: DecoderState
-    ) -> tuple[Tensor, DecoderState, Tensor]:
+    def step(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor]:
         """One token: previous ids (N,) -> readouts (N, R), next state, attention (N, S)."""
         readouts, state, weights = self._recur_and_attend(self._project(self._embed(previous)), memory, state)
         return readouts, state, weights.flatten(0, 1)

@@ -109,7 +109,9 @@ class RecurrentStack(nn.Module):
                 packed = PackedSequence(self.dropout(packed.data), *packed[1:])
             packed, state = layer(packed)
             # (directions, B, H / directions) -> (B, H)
-            final.append(tuple(torch.cat(tuple(each), dim=-1) for each in (state if isinstance(state, tuple) else (state,))))
+            final.append(
+                tuple(torch.cat(tuple(each), dim=-1) for each in (state if isinstance(state, tuple) else (state,)))
+            )
         outputs, _ = pad_packed_sequence(packed, batch_first=True, total_length=inputs.shape[1])
         return outputs, final
 

@@ -76,8 +76,10 @@ def load_model(folder: Path) -> tuple[Seq2Seq, ModelCard]:
     except (SafetensorError, RuntimeError) as error:
         first = str(error).splitlines()[0]
         raise ValueError(f"{folder / 'model.safetensors'} is damaged or of another network: {first}") from error
+    model.tie()
     missing = sorted(set(dict(model.named_parameters())) ^ set(tensors))
     if missing:
-        raise ValueError(f"{folder / 'model.safetensors'} does not fit config.json: {missing[0]} is in one of them only")
-    model.tie()
+        raise ValueError(
+            f"{folder / 'model.safetensors'} does not fit config.json: {missing[0]} is in one of them only"
+        )
     return model.eval(), card

@@ -37,7 +37,7 @@ class Seq2Seq(nn.Module):
         self.tie()
 
     def tie(self) -> None:
-        """Makes tied layers share their parameters (Press & Wolf 2017); done once more after parameters were replaced."""
+        """Makes tied layers share parameters (Press & Wolf 2017); to be done again when parameters were replaced."""
         if self.tie_embeddings != "none":
             self.output.weight = self.decoder.embedding.weight
         if self.tie_embeddings == "all":
@@ -80,9 +80,7 @@ class Seq2Seq(nn.Module):
         """(..., R) -> unnormalised log-probabilities (..., V)."""
         return self.output(readouts)
 
-    def step(
-        self, previous: Tensor, memory: DecoderMemory, state: DecoderState
-    ) -> tuple[Tensor, DecoderState, Tensor]:
+    def step(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor]:
         """One token of K hypotheses a sentence, N = B * K: the step function that search calls.
 
         Args:

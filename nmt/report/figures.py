@@ -1,4 +1,4 @@
-"""Numbers -> plotly figures, as JSON values: traces and layouts; the page adds only its size and its theme's colours."""
+"""Numbers -> plotly figures, as JSON values: traces and layouts, to which the page adds sizes and colours."""
 
 import json
 from collections.abc import Sequence
@@ -65,8 +65,8 @@ def distribution_figure(chrf: Sequence[float]) -> Figure:
         hovertemplate="chrF %{customdata[0]} to %{customdata[1]}: %{y} sentences<extra></extra>",
     )
     axes = {
-        "xaxis": {"title": {"text": "sentence chrF"}, "range": [0, 100], "dtick": 20},
-        "yaxis": {"title": {"text": "sentences"}, "rangemode": "tozero"},
+        "xaxis": {"title": _axis_title("sentence chrF"), "range": [0, 100], "dtick": 20},
+        "yaxis": {"title": _axis_title("sentences"), "rangemode": "tozero"},
     }
     return _as_json(go.Figure(trace, {"bargap": 0.08, "dragmode": False, **axes}))
 
@@ -101,13 +101,17 @@ def _training_figure(title: str, columns: Sequence[str], rows: Sequence[dict[str
     _, unit, range_mode = _PANELS.get(title, ("", title, "normal"))
     figure.update_layout(
         title={"text": title},
-        xaxis={"title": {"text": "step (updates)"}},
-        yaxis={"title": {"text": unit}, "rangemode": range_mode, "exponentformat": "e"},
+        xaxis={"title": _axis_title("step (updates)")},
+        yaxis={"title": _axis_title(unit), "rangemode": range_mode, "exponentformat": "e"},
         showlegend=len(columns) > 1,
         hovermode="x unified",
         dragmode=False,
     )
     return _as_json(figure)
+
+
+def _axis_title(text: str) -> dict[str, Any]:
+    return {"text": text, "standoff": 10, "font": {"size": 12}}
 
 
 def _as_json(figure: go.Figure) -> Figure:

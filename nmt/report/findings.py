@@ -49,7 +49,9 @@ def _length(rows: Sequence[Row]) -> list[Finding]:
     if not reference:
         return []
     change = hypothesis / reference - 1
-    relation = "as long as" if abs(change) < 0.0005 else f"{abs(change):.1%} {'longer' if change > 0 else 'shorter'} than"
+    relation = (
+        "as long as" if abs(change) < 0.0005 else f"{abs(change):.1%} {'longer' if change > 0 else 'shorter'} than"
+    )
     counts = f"{hypothesis:,} words against {reference:,}"
     return [{"text": f"The translations are {relation} the references ({counts}).", "flag": None}]
 
@@ -69,7 +71,8 @@ def _quality_by_length(rows: Sequence[Row]) -> list[Finding]:
     few, many = np.percentile(lengths, [25, 75], method="nearest")
     short, long = chrf[lengths <= few].mean(), chrf[lengths >= many].mean()
     text = (
-        f"Sources of at most {few} words have a mean sentence chrF of {short:.1f}, those of at least {many} words {long:.1f}."
+        f"Sources of at most {few} words have a mean sentence chrF of {short:.1f}, "
+        f"those of at least {many} words {long:.1f}."
     )
     return [{"text": text, "flag": None}] if few < many else []
 
@@ -86,7 +89,7 @@ def _attention(translations: Sequence[Translation]) -> list[Finding]:
     if not len(sums):
         return []
     text = (
-        f"Each row of attention sums to one within {np.abs(sums - 1).max():.0e}; {special.mean():.1%} of it lies on the "
-        "special token before the source."
+        f"Each row of attention sums to one within {np.abs(sums - 1).max():.0e}; {special.mean():.1%} of it lies "
+        "on the special token before the source."
     )
     return [{"text": text, "flag": None}]

@@ -95,7 +95,7 @@ def _side(text: str, tokens: Sequence[str], spans: Sequence[tuple[int, int]]) ->
 
 
 def _probability(log_prob: float) -> float:
-    return float(f"{math.exp(log_prob):.3g}")
+    return round(math.exp(log_prob), 4)
 
 
 def _repeats(words: Sequence[str]) -> bool:

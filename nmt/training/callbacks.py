@@ -8,7 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 import torch.distributed as dist
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint, WeightAveraging
+from pytorch_lightning.callbacks import Callback, Checkpoint, ModelCheckpoint, WeightAveraging
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
@@ -52,7 +52,12 @@ class Reporter(Callback):
             return
         figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
         line = f"step {trainer.global_step:,} (epoch {trainer.current_epoch + 1})"
-        for name, form in (("train_loss", ".3f"), ("val_loss", ".3f"), ("val_bleu", ".2f"), ("tokens_per_second", ",.0f")):
+        for name, form in (
+            ("train_loss", ".3f"),
+            ("val_loss", ".3f"),
+            ("val_bleu", ".2f"),
+            ("tokens_per_second", ",.0f"),
+        ):
             if name in figures:
                 line += f"  {name} {figures[name]:{form}}"
         print(line, flush=True)
@@ -61,7 +66,9 @@ class Reporter(Callback):
             text = pl_module.samples[index]
             if self._shown.get(index) != text:
                 reference = data.validation_references[index]
-                print(f"  source      {data.validation[index]['src']}\n  translation {text}\n  reference   {reference}\n")
+                print(
+                    f"  source      {data.validation[index]['src']}\n  translation {text}\n  reference   {reference}\n"
+                )
             self._shown[index] = text
 
 
@@ -77,18 +84,26 @@ class Stopped(Exception):
         self.signal_number = signal_number
 
 
-class StopOnSignal(Callback):
-    """On SIGINT or SIGTERM ends the step, writes a checkpoint to go on from and raises `Stopped`.
+class Resumable(Checkpoint):
+    """Keeps one checkpoint to go on from, `step-<n>.ckpt`, and stops on SIGINT or SIGTERM without losing a step.
 
-    A second signal ends the process at once, as without this callback.
+    A checkpoint is written every so many steps, at the end of each epoch, and on a signal at the end of the step, after
+    which `Stopped` is raised. A validation that belongs to the step comes first, so that it is neither lost nor done
+    twice. The file is written whole before it takes the place of the last one. A second signal ends the process at
+    once, as without this callback.
 
     Args:
         folder: of the checkpoints.
+        every_steps: optimiser steps between two checkpoints.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, every_steps: int) -> None:
         self.folder = folder
+        self.every_steps = every_steps
         self.received = 0
+        self._saved_step = 0
+        self._due = False
+        self._stop_for = 0
         self._handlers: dict[int, Any] = {}
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -107,39 +122,62 @@ class StopOnSignal(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Stops between two steps, all ranks at the same one."""
+        """Saves when it is time, and stops between two steps, all ranks at the same one."""
         received = torch.tensor(self.received, device=pl_module.device)
         if trainer.world_size > 1:
             dist.all_reduce(received, op=dist.ReduceOp.MAX)
-        if received:
-            trainer.save_checkpoint(self.folder / f"step-{trainer.global_step}.ckpt")
-            raise Stopped(int(received))
+        self._stop_for = int(received)
+        self._due = bool(received) or trainer.global_step - self._saved_step >= self.every_steps
+        if not (trainer.is_last_batch or self._validation_follows(trainer, batch_idx)):
+            self._act(trainer)
+
+    @staticmethod
+    def _validation_follows(trainer: pl.Trainer, batch_idx: int) -> bool:
+        every = trainer.val_check_batch
+        done = batch_idx if trainer.check_val_every_n_epoch is not None else trainer.fit_loop.total_batch_idx
+        return isinstance(every, int) and (done + 1) % every == 0
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Does what the step before left to be done; at the end of an epoch, that is left to the epoch's end."""
+        if not trainer.sanity_checking and not trainer.is_last_batch:
+            self._act(trainer)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Saves in any case, so that a finished run can be trained longer."""
+        self._due = True
+        self._act(trainer)
+
+    def _act(self, trainer: pl.Trainer) -> None:
+        if self._due:
+            self._due = False
+            self._save(trainer)
+        if self._stop_for:
+            raise Stopped(self._stop_for)
+
+    def _save(self, trainer: pl.Trainer) -> None:
+        self._saved_step = trainer.global_step
+        fresh, path = self.folder / "writing.ckpt", self.folder / f"step-{trainer.global_step}.ckpt"
+        trainer.save_checkpoint(fresh)
+        if trainer.is_global_zero:
+            old = set(self.folder.glob("step-*.ckpt")) - {path}
+            fresh.replace(path)
+            for each in old:
+                each.unlink()
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Gives the signals back."""
         self._restore()
 
 
-def checkpoints(folder: Path, settings: TrainingConfig) -> list[Callback]:
-    """The checkpoint of the best validation (`best.ckpt`), and the latest to resume from (`step-<n>.ckpt`).
-
-    A new checkpoint is written whole before the last one is removed.
-    """
-    best = ModelCheckpoint(
+def best_checkpoint(folder: Path, settings: TrainingConfig) -> ModelCheckpoint:
+    """Keeps the checkpoint of the best validation, `best.ckpt`."""
+    return ModelCheckpoint(
         dirpath=folder,
         filename="best",
         monitor=settings.monitor,
         mode="max" if settings.monitor == "val_bleu" else "min",
         enable_version_counter=False,
     )
-    latest = ModelCheckpoint(
-        dirpath=folder,
-        filename="step-{step}",
-        auto_insert_metric_name=False,
-        every_n_train_steps=settings.checkpoint_steps,
-        enable_version_counter=False,
-    )
-    return [best, latest]
 
 
 def latest_checkpoint(folder: Path) -> Path | None:

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -29,7 +30,8 @@ def sequence_loss(model: Seq2Seq, batch: Batch, label_smoothing: float = 0.0) ->
     readouts, _ = model(batch.src_ids, batch.src_lengths, batch.tgt_ids[:, :-1])
     mask = length_mask(batch.tgt_lengths - 1, batch.tgt_ids.shape[1] - 1)
     targets = batch.tgt_ids[:, 1:][mask]
-    logits = model.logits(readouts[mask]).float()
+    logits = model.logits(readouts[mask])
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # sums over V are lost in half precision
     smoothed = cross_entropy(logits, targets, reduction="sum", label_smoothing=label_smoothing)
     nll = smoothed.detach() if label_smoothing == 0 else cross_entropy(logits.detach(), targets, reduction="sum")
     return Loss(smoothed, nll, len(targets))

@@ -1,5 +1,7 @@
 """A config -> a trained run: folder, data, trainer, fit, and the exported model."""
 
+import logging
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Any
 import datasets
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, EarlyStopping, RichProgressBar
+from pytorch_lightning.callbacks import Callback, EarlyStopping
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
@@ -16,7 +18,7 @@ from nmt.config import Config
 from nmt.data.datamodule import TranslationData
 from nmt.evaluation.results import installed_versions
 from nmt.model.saved import ModelCard, save_model
-from nmt.training.callbacks import MovingAverage, Reporter, StopOnSignal, checkpoints, latest_checkpoint
+from nmt.training.callbacks import MovingAverage, Reporter, Resumable, best_checkpoint, latest_checkpoint
 from nmt.training.module import TranslationModule
 
 TRAINER_DEFAULTS: Mapping[str, Any] = {
@@ -51,10 +53,11 @@ def train(config: Config, trainer_settings: Mapping[str, Any], folder: Path, res
         FileNotFoundError: if the corpus is not there.
         nmt.training.callbacks.Stopped: if a signal ended the training.
     """
+    _quiet()
     checkpoint = latest_checkpoint(folder / "checkpoints")
     if resume and checkpoint is None:
         raise ValueError(f"{folder}: there is no checkpoint to resume from; train it without --resume")
-    datasets.disable_progress_bars()
+    torch.set_flush_denormal(True)  # a CPU takes a hundred times longer for numbers below 1e-38, which gradients reach
     data = TranslationData(config.data, config.seed, folder)
     module = TranslationModule(config)
     trainer = pl.Trainer(
@@ -72,12 +75,29 @@ def train(config: Config, trainer_settings: Mapping[str, Any], folder: Path, res
     return export(config, data, module, trainer, folder)
 
 
+def _quiet() -> None:
+    """Leaves out what the libraries say of things that are as they should be here."""
+    datasets.disable_progress_bars()
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    for message in (
+        "Experiment logs directory",  # the folder holds the config and the tokenizers already
+        "You're using the WeightAveraging callback with a model that overrides",  # nothing is sharded
+        "Loading `train_dataloader` to estimate",
+        "The number of training batches",
+        ".*does not have many workers",  # batches are made from memory-mapped ids in a millisecond
+        ".*treespec, LeafSpec",
+        "The dirpath has changed",
+        "Checkpoint directory",
+    ):
+        warnings.filterwarnings("ignore", message)
+
+
 def _callbacks(config: Config, folder: Path) -> list[Callback]:
     settings = config.training
     callbacks: list[Callback] = [
-        *checkpoints(folder / "checkpoints", settings),
-        StopOnSignal(folder / "checkpoints"),
         Reporter(settings.sample_sentences),
+        best_checkpoint(folder / "checkpoints", settings),
+        Resumable(folder / "checkpoints", settings.checkpoint_steps),  # last, to save what the others know
     ]
     if settings.average_decay:
         callbacks.insert(0, MovingAverage(settings.average_decay))
@@ -88,9 +108,7 @@ def _callbacks(config: Config, folder: Path) -> list[Callback]:
 
 
 @rank_zero_only
-def export(
-    config: Config, data: TranslationData, module: TranslationModule, trainer: pl.Trainer, folder: Path
-) -> Path:
+def export(config: Config, data: TranslationData, module: TranslationModule, trainer: pl.Trainer, folder: Path) -> Path:
     """Writes the weights of the best validation as `folder/model`: safetensors, JSON and tokenizers."""
     best = folder / "checkpoints" / "best.ckpt"
     assert module.model is not None

@@ -44,7 +44,7 @@ function themed(figure, layout = {}, theme = currentTheme()) {
       hoverlabel: { bgcolor: surface, bordercolor: line, font: { color: ink } },
       ...base,
       ...layout,
-      title: base.title && { ...base.title, font: { size: 14 }, x: 0, xref: "paper", xanchor: "left" },
+      title: base.title && { ...base.title, font: { size: 14 }, x: 0, xref: "container", xanchor: "left", pad: { l: 16 } },
       xaxis: { ...axis, ...base.xaxis, ...layout.xaxis },
       yaxis: { ...axis, ...base.yaxis, ...layout.yaxis },
     },

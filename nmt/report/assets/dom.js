@@ -11,14 +11,14 @@ function el(tag, attributes = {}, ...children) {
     else if (value === true) node.setAttribute(name, "");
     else if (value !== false && value !== null) node.setAttribute(name, value);
   }
-  node.append(...children.flat().filter((child) => child !== null));
+  node.append(...children.flat(Infinity).filter((child) => child !== null));
   return node;
 }
 
 /** Replaces what is in `node`; the focus stays on the element with the same `data-focus`. */
 function fill(node, ...children) {
   const held = node.contains(document.activeElement) ? document.activeElement.dataset.focus : undefined;
-  node.replaceChildren(...children.flat().filter((child) => child !== null));
+  node.replaceChildren(...children.flat(Infinity).filter((child) => child !== null));
   if (held) node.querySelector(`[data-focus="${held}"]`)?.focus({ preventScroll: true });
 }
 

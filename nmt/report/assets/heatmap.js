@@ -1,6 +1,6 @@
 /* The attention heatmap: one plotly figure, redrawn for each sentence, or the same weights as a table. */
 
-const CELL = { least: 20, most: 46, height: 26, scaleFrom: 480 }; // pixels
+const CELL = { least: 13, most: 46, height: 26, slantFrom: 18, scaleFrom: 480, scaleRows: 4 }; // pixels, but for the last
 const LABEL_CHARACTERS = 18;
 const CHARACTER_WIDTH = 7.2;
 
@@ -20,25 +20,30 @@ function goldShapes(sentence, targets, sources, colour) {
   });
 }
 
-/** Sizes of the heatmap in pixels for a place `width` wide; a wide one scrolls in its place. */
+/** Sizes of the heatmap in pixels for a place `width` wide: slanted labels where the columns leave room for them,
+ *  upright ones where not; what is still too wide scrolls in its place. */
 function heatmapSizes(targets, sources, width) {
   const longest = (units) => Math.max(1, ...units.map((unit) => Math.min([...unit.label].length, LABEL_CHARACTERS)));
-  const slope = longest(sources) * CHARACTER_WIDTH * 0.72 + 14;
-  const withScale = width >= CELL.scaleFrom;
-  const margin = { l: longest(targets) * CHARACTER_WIDTH + 14, r: withScale ? Math.max(64, slope) : slope, t: slope, b: 8 };
-  const cell = Math.min(CELL.most, Math.max(CELL.least, (width - margin.l - margin.r) / sources.length));
+  const [label, left] = [sources, targets].map((units) => longest(units) * CHARACTER_WIDTH + 14);
+  const withScale = width >= CELL.scaleFrom && targets.length >= CELL.scaleRows;
+  const right = withScale ? 64 : 12;
+  const slanted = label * 0.72 + 10;
+  const room = (taken) => (width - left - taken) / sources.length;
+  const upright = room(Math.max(right, slanted)) < CELL.slantFrom;
+  const margin = { l: left, r: upright ? right : Math.max(right, slanted), t: upright ? label : slanted, b: 8, autoexpand: false };
+  const cell = Math.min(CELL.most, Math.max(CELL.least, room(margin.r)));
   return {
     margin,
     withScale,
+    angle: upright ? -90 : -45,
     width: Math.ceil(margin.l + margin.r + cell * sources.length),
     height: margin.t + margin.b + CELL.height * targets.length,
   };
 }
 
-/** The plotly figure of a sentence. */
-function heatmapFigure(sentence, view, width, theme) {
-  const { targets, sources, weights } = view;
-  const { margin, withScale, width: wide, height } = heatmapSizes(targets, sources, width);
+/** The plotly figure of a view: a sentence with the units and weights that are shown of it. */
+function heatmapFigure({ sentence, targets, sources, weights }, width, theme) {
+  const { margin, withScale, angle, width: wide, height } = heatmapSizes(targets, sources, width);
   const label = (unit) => plotlyText(shorten(visible(unit.label), LABEL_CHARACTERS));
   const name = (unit) => plotlyText(shorten(visible(unit.label), 60));
   const axis = (units) => ({
@@ -54,14 +59,14 @@ function heatmapFigure(sentence, view, width, theme) {
       `source  <b>${name(source)}</b><br>target  <b>${name(target)}</b><br>weight  <b>${fixed(weights[row][column], 3)}</b>`,
     ),
   );
-  const barSize = { lenmode: "pixels", len: Math.min(180, Math.max(60, height - margin.t)), y: 1, yanchor: "top" };
+  const barSize = { lenmode: "pixels", len: Math.min(180, height - margin.t), y: 1, yanchor: "top", x: 1, xpad: 8 };
   const colorbar = { ...figure.data[0].colorbar, ...barSize };
   const { ink } = themeColours(theme);
   const layout = {
     width: wide,
     height,
     margin,
-    xaxis: { ...axis(sources), tickangle: -45, tickfont: { color: ink } },
+    xaxis: { ...axis(sources), tickangle: angle, tickfont: { color: ink } },
     yaxis: { ...axis(targets), range: [targets.length - 0.5, -0.5], autorange: false, tickfont: { color: ink } },
     shapes: goldShown(sentence) ? goldShapes(sentence, targets, sources, theme === "dark" ? "#ff9d5c" : "#d55e00") : [],
   };
@@ -70,20 +75,20 @@ function heatmapFigure(sentence, view, width, theme) {
 }
 
 /** Draws the heatmap into `node`, over the figure that was there, and returns its layout, or null if `node` is not shown. */
-async function drawHeatmap(node, sentence, view) {
+async function drawHeatmap(node, view) {
   const plotly = await loadPlotly();
   if (!node.offsetParent) return null; // another section is shown by now
-  const { data, layout } = heatmapFigure(sentence, view, node.parentElement.clientWidth, currentTheme());
+  const { data, layout } = heatmapFigure(view, node.parentElement.clientWidth, currentTheme());
   await plotly.react(node, data, layout, { displayModeBar: false });
   return layout;
 }
 
 /** Saves the heatmap in the light colours, which suit paper. */
-async function saveHeatmap(sentence, view, number, format) {
+async function saveHeatmap(view, format) {
   const plotly = await loadPlotly();
-  const figure = heatmapFigure(sentence, view, 900, "light");
+  const figure = heatmapFigure(view, 900, "light");
   const { width, height } = figure.layout;
-  const filename = `${REPORT.run.name}-${state.evaluation.split}-${number}-attention`;
+  const filename = `${REPORT.run.name}-${state.evaluation.split}-${view.index + 1}-attention`;
   await plotly.downloadImage(figure, { format, filename, width, height, scale: format === "png" ? 3 : 1 });
 }
 

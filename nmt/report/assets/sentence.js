@@ -23,9 +23,9 @@ function renderDetail() {
     byId("detail"),
     detailHead(index, sentence),
     detailTexts(sentence),
-    detailTools(index, sentence),
+    detailTools(),
     targets.length ? [stepPanel, frame] : el("p", { class: "note" }, "There is no target token to show."),
-    goldShown(sentence) ? el("p", { class: "hint" }, el("i", { class: "gold" }), "outlined: gold alignment") : null,
+    goldShown(sentence) && !state.asTable ? el("p", { class: "hint" }, el("i", { class: "gold" }), "outlined: gold alignment") : null,
   );
   if (targets.length) {
     showAttention();
@@ -42,7 +42,7 @@ function detailHead(index, sentence) {
     el("h2", {}, `Sentence ${index + 1}`),
     el("p", { class: "facts-line" },
       fact("chrF", fixed(sentence.chrf)),
-      fact("length", fixed(sentence.length_ratio, 2)),
+      fact("length ratio", fixed(sentence.length_ratio, 2)),
       fact("confidence", fixed(sentence.confidence, 2)),
       fact("log-probability", fixed(sentence.log_prob, 2)),
       flagLabels(sentence)),
@@ -69,7 +69,7 @@ function detailTexts(sentence) {
     el(tag, { class: "word", "data-side": side, "data-word": index }, text);
   const row = (name, text, parts) => [
     el("dt", {}, name),
-    el("dd", { dir: "auto", lang: null }, text ? parts : el("span", { class: "muted" }, "(empty)")),
+    el("dd", { dir: "auto" }, text ? parts : el("span", { class: "muted" }, "(empty)")),
   ];
   const list = el(
     "dl",
@@ -93,10 +93,10 @@ function focusWord(node, ontarget, onsource) {
   if (side === "source") onsource(Number(word));
 }
 
-function detailTools(index, sentence) {
+function detailTools() {
   const button = (label, pressed, onclick, title) =>
     el("button", { type: "button", "aria-pressed": pressed === null ? null : String(pressed), title, "data-focus": label, onclick }, label);
-  const save = (format) => () => saveHeatmap(sentence, view, index + 1, format);
+  const save = (format) => () => saveHeatmap(view, format);
   return el(
     "div",
     { class: "tools" },
@@ -130,7 +130,9 @@ async function showAttention() {
   }
   fill(frame, plot, stepMark);
   const drawn = view;
-  const layout = await drawHeatmap(plot, drawn.sentence, drawn);
+  await new Promise(requestAnimationFrame); // while a key is held down, only the last sentence of a frame is drawn
+  if (drawn !== view) return;
+  const layout = await drawHeatmap(plot, drawn);
   if (drawn !== view || !layout) return;
   const { margin, width } = layout;
   Object.assign(stepMark.style, { left: `${margin.l}px`, width: `${width - margin.l - margin.r}px`, height: `${CELL.height}px` });

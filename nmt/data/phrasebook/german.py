@@ -39,7 +39,6 @@ _IRREGULAR_PRESENT = {
     "haben": {1: "habe", 2: "hast", 3: "hat", "plural": "haben"},
     "werden": {1: "werde", 2: "wirst", 3: "wird", "plural": "werden"},
 }
-_PRETERITE = {"sein": "war", "haben": "hatte"}
 
 
 def definite_article(gender: str, case: Case) -> str:
@@ -92,12 +91,11 @@ def present(infinitive: str, third: str, person: int, plural: bool) -> str:
     return third
 
 
-def preterite(infinitive: str, person: int, plural: bool) -> str:
-    """The simple past of `sein` and `haben`; the corpus has all other verbs in the perfect."""
-    third = _PRETERITE[infinitive]
+def preterite_of_sein(person: int, plural: bool) -> str:
+    """The simple past of `sein`; the corpus has all other verbs in the perfect."""
     if plural:
-        return third + ("n" if third.endswith("e") else "en")
-    return _second_person(third) if person == 2 else third
+        return "waren"
+    return "warst" if person == 2 else "war"
 
 
 def _first_person(infinitive: str) -> str:

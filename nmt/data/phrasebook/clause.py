@@ -3,18 +3,18 @@
 English has do-support in questions and negations, frequency adverbs before the main verb, place before time.
 German has its finite verb second, first or last, the rest of the verb group last, and between them the order:
 subject, pronouns, time, receiver, definite object, `nicht`, place, indefinite object, complement. A definite object
-under negation goes before the time. The relative clause of an object follows the verb group.
+under negation goes before the time, a new subject
+behind `gerade`. The relative clause of an object follows the verb group.
 """
 
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from nmt.data import phrasebook_english as english
-from nmt.data import phrasebook_german as german
-from nmt.data.phrasebook_lexicon import Verb, load_lexicon
-from nmt.data.phrasebook_nominals import Nominal, NounPhrase, Phrase, Pronoun, Word, Words, new_link, words
+from nmt.data.phrasebook import english, german
+from nmt.data.phrasebook.lexicon import Verb, load_lexicon
+from nmt.data.phrasebook.nominals import Nominal, NounPhrase, Phrase, Pronoun, Word, Words, new_link, words
 
-Tense = Literal["present", "progressive", "perfect", "past"]
+Tense = Literal["present", "progressive", "ongoing", "perfect", "past"]
 Order = Literal["first", "second", "final"]
 
 COMMA = Word(",", frozenset())
@@ -26,8 +26,9 @@ class Clause:
     """A subject, a verb and what goes with them.
 
     Attributes:
-        tense: `present`; `progressive`, in German with `gerade`; `perfect` in both; `past`, in German the perfect too
-            (the simple past of `sein` and `haben`). A modal is in the present whatever the tense.
+        tense: `present`; `progressive`, in German with `gerade`; `ongoing`, the same without it; `perfect` in both;
+            `past`, in German the perfect too (the simple past of `sein`). A modal has
+            only its present.
         modal: English modal verb, `want` or the future's `will`.
         complement: predicate, goal of a motion, or object with a preposition.
         front: an adverbial or question adverb before the clause; in German the finite verb comes next.
@@ -73,29 +74,31 @@ class Clause:
     def german(self, order: Order) -> Words:
         """The German words, with the finite verb at that place."""
         subject = self._german_subject()
-        middle = self._german_middle()
         finite, closing = self._german_verbs()
         after = self._relative_of(self.object)
         front: Words = self.front.german if self.front else []
         if self.object and self.object.fronted:
             front = self.object.german(self.verb.case)
         if order == "final":
-            fused = [Word(closing[0].text + finite[0].text, closing[0].links | finite[0].links)]
-            verbs = fused if self._splits else [*closing, *finite]
-            return [*front, *subject, *middle, *verbs, *after]
+            verbs = [*closing, *finite]
+            if self._splits:
+                verbs = [Word(closing[0].text + finite[0].text, closing[0].links | finite[0].links)]
+            return [*front, *self._german_middle(subject), *verbs, *after]
         if order == "second" and not front:
-            return [*subject, *finite, *middle, *closing, *after]
-        return [*front, *finite, *subject, *middle, *closing, *after]
+            return [*subject, *finite, *self._german_middle([]), *closing, *after]
+        # A new subject comes after `gerade`: Im Garten schläft gerade eine Katze.
+        late = self.tense == "progressive" and not self.modal and not self.subject.definite
+        return [*front, *finite, *self._german_middle(subject, late), *closing, *after]
 
     @property
     def _preterite(self) -> bool:
         """Whether the past is one word in German too."""
-        return self.tense == "past" and self.verb.infinitive in {"sein", "haben"}
+        return self.tense == "past" and self.verb.infinitive == "sein"
 
     @property
     def _splits(self) -> bool:
         """Whether the finite verb stands without its particle in a main clause."""
-        return bool(self.verb.particle) and not self.modal and self.tense in {"present", "progressive"}
+        return bool(self.verb.particle) and not self.modal and self.tense in {"present", "progressive", "ongoing"}
 
     def _english_verbs(self, inverted: bool) -> tuple[Words, Words]:
         """The auxiliary, which a question puts before the subject, and the main verb."""
@@ -109,15 +112,16 @@ class Clause:
             return [], [*words(english.present("want", *agreement), auxiliary), *infinitive]
         if self.modal:
             return words(self.modal, auxiliary), self._english_main(verb.base)
-        if self.tense == "progressive":
-            return words(english.present("be", *agreement), auxiliary), self._english_main(english.ing_form(verb.base))
+        if self.tense in {"progressive", "ongoing"}:
+            be = words(english.present("be", *agreement), auxiliary if self.tense == "progressive" else self.stem_link)
+            return be, self._english_main(english.ing_form(verb.base))
         if self.tense == "perfect":
             return words(english.present("have", *agreement), auxiliary), self._english_main(verb.participle)
         past = self.tense == "past"
         form = english.past(verb.base, verb.past, *agreement) if past else english.present(verb.base, *agreement)
         if verb.base == "be":
             return words(form, self.stem_link), []
-        finite_link = auxiliary if past and not self._preterite else self.stem_link
+        finite_link = auxiliary if past else self.stem_link
         if support:
             do = "did" if past else english.present("do", *agreement)
             return words(do, finite_link), self._english_main(verb.base)
@@ -151,7 +155,7 @@ class Clause:
             finite = words(german.present(*load_lexicon().modals[self.modal], *agreement), self.auxiliary_link)
             return finite, words(verb.particle + verb.infinitive, self.stem_link, self.particle_link)
         if self._preterite:
-            return words(german.preterite(verb.infinitive, *agreement), self.stem_link), []
+            return words(german.preterite_of_sein(*agreement), self.stem_link), []
         if self.tense in {"perfect", "past"}:
             finite = words(german.present(verb.auxiliary, "", *agreement), self.auxiliary_link)
             return finite, words(verb.participle_german, self.stem_link, self.particle_link)
@@ -163,8 +167,8 @@ class Clause:
         relative = self._relative_of(self.subject)
         return [*self.subject.german("nominative"), *relative, *([COMMA] if relative else [])]
 
-    def _german_middle(self) -> Words:
-        """What stands between subject and closing verb."""
+    def _german_middle(self, subject: Words, late: bool = False) -> Words:
+        """What stands between the finite and the closing verb; a `late` subject follows pronouns and time."""
         pronouns, definite, indefinite = [], [], []
         if self.object and not self.object.fronted:
             target = self.object.german(self.verb.case)
@@ -184,9 +188,11 @@ class Clause:
         place = self.place.german if self.place else []
         complement = self.complement.german if self.complement else []
         if negation and definite:
-            opening = [*pronouns, *receiver, *definite, *when]
+            opening = [*subject, *pronouns, *receiver, *definite, *when]
+        elif late:
+            opening = [*pronouns, *when, *subject, *receiver, *definite]
         else:
-            opening = [*pronouns, *when, *receiver, *definite]
+            opening = [*subject, *pronouns, *when, *receiver, *definite]
         return [*opening, *negation, *place, *indefinite, *complement]
 
     def _relative_of(self, nominal: Nominal | None) -> Words:

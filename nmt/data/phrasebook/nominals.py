@@ -10,13 +10,12 @@ from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
-from nmt.data import phrasebook_english as english
-from nmt.data import phrasebook_german as german
-from nmt.data.phrasebook_german import Case, Declension
-from nmt.data.phrasebook_lexicon import Adjective, Fixed, Noun, PronounEntry, load_lexicon
+from nmt.data.phrasebook import english, german
+from nmt.data.phrasebook.german import Case, Declension
+from nmt.data.phrasebook.lexicon import Adjective, Fixed, Noun, PronounEntry, load_lexicon
 
 if TYPE_CHECKING:
-    from nmt.data.phrasebook_clause import Clause
+    from nmt.data.phrasebook.clause import Clause
 
 new_link = count().__next__
 
@@ -80,6 +79,11 @@ class Pronoun:
         return self.entry.plural
 
     @property
+    def definite(self) -> bool:
+        """Always: a pronoun stands before other phrases in German."""
+        return True
+
+    @property
     def fronted(self) -> bool:
         """Whether it stands in front of its clause: who, what."""
         return self.entry.possessive is None
@@ -101,6 +105,7 @@ class RelativePronoun:
     plural: bool
     person: int = 3
     fronted: bool = True
+    definite: bool = True
     link: int = field(default_factory=new_link)
 
     def english(self, subject: bool) -> Words:
@@ -188,9 +193,30 @@ class NounPhrase:
         return load_lexicon().quantifiers[self.determiner] if self.determiner else "", "strong"
 
 
+@dataclass(frozen=True)
+class Couple:
+    """Two nominals joined by `and`."""
+
+    first: NounPhrase
+    second: NounPhrase
+    person: int = 3
+    plural: bool = True
+    fronted: bool = False
+    definite: bool = True
+    link: int = field(default_factory=new_link)
+
+    def english(self, subject: bool) -> Words:
+        """Both, with `and` between them."""
+        return [*self.first.english(subject), *words("and", self.link), *self.second.english(subject)]
+
+    def german(self, case: Case) -> Words:
+        """Both in the case, with `und` between them."""
+        return [*self.first.german(case), *words("und", self.link), *self.second.german(case)]
+
+
 _DER_STEMS = {"this": "dies", "which": "welch"}
 
-Nominal = Pronoun | RelativePronoun | NounPhrase
+Nominal = Pronoun | RelativePronoun | NounPhrase | Couple
 
 
 @cache

@@ -7,8 +7,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from nmt.data import phrasebook_english as english
-from nmt.data.phrasebook_german import Case
+from nmt.data.phrasebook import english
+from nmt.data.phrasebook.german import Case
 
 _GENDER_OF = {"der": "m", "die": "f", "das": "n"}
 _PROPER = {"name", "metropolis"}
@@ -24,6 +24,7 @@ class Noun:
     german: str
     plural_german: str
     gender: str
+    group: str
     classes: frozenset[str]
     at: tuple[str, str] | None
     to: tuple[str, str] | None
@@ -51,6 +52,7 @@ class Verb:
         auxiliary: infinitive of the verb that makes the German perfect.
         preposition: English, German, and the case after it, before the object; None for a direct object.
         recipient_by: the English preposition before the receiver, empty for a double object.
+        flags: state, clock, habit, moment, mishap, big, origin, placed.
     """
 
     base: str
@@ -70,25 +72,30 @@ class Verb:
     recipient_by: str
     case: Case
     preposition: tuple[str, str, Case] | None
-    state: bool
-    clock: bool
-    placed: bool
+    flags: frozenset[str]
 
     @property
     def lemma(self) -> str:
         """The English infinitive with its second word."""
         return f"{self.base} {self.particle_english}".strip()
 
+    @property
+    def personal(self) -> bool:
+        """Whether a person can do it."""
+        return "person" in self.who
+
 
 @dataclass(frozen=True)
 class Adjective:
-    """An adjective: `stem` is the German form before an ending, `mood` marks what a person can be just now."""
+    """An adjective: `stem` is the German form before an ending, `mood` is empty for lasting qualities."""
 
     english: str
     german: str
     stem: str
     of: frozenset[str]
-    mood: bool
+    mood: str
+    opposite: str
+    passing: bool
 
 
 @dataclass(frozen=True)
@@ -123,14 +130,9 @@ class Lexicon:
     quantifiers: dict[str, str]
     adverbials: dict[str, dict[str, Fixed]]
 
-    def verb(self, lemma: str, group: str | None = None) -> Verb:
-        """The verb of that English infinitive, in the group if one is named."""
-        groups = [self.verbs[group]] if group else self.verbs.values()
-        return next(verb for verbs in groups for verb in verbs if verb.lemma == lemma)
-
-    def fixed(self, words: str) -> Fixed:
-        """The adverbial of those English words."""
-        return next(group[words] for group in self.adverbials.values() if words in group)
+    def verb(self, lemma: str) -> Verb:
+        """The first verb of that English infinitive."""
+        return next(verb for verbs in self.verbs.values() for verb in verbs if verb.lemma == lemma)
 
 
 @cache
@@ -168,6 +170,7 @@ def _noun(entry: dict[str, Any], group: str, umbrellas: dict[str, frozenset[str]
         german=german,
         plural_german=plural_german,
         gender=_GENDER_OF[article],
+        group=group,
         classes=frozenset(classes),
         at=tuple(entry["at"].split("/")) if "at" in entry else None,
         to=tuple(entry["to"].split("/")) if "to" in entry else None,
@@ -199,9 +202,7 @@ def _verb(entry: dict[str, Any]) -> Verb:
         recipient_by=entry.get("recipient_by", ""),
         case=entry.get("case", "accusative"),
         preposition=tuple(entry["preposition"].split("/")) if "preposition" in entry else None,
-        state=entry.get("state", False),
-        clock=entry.get("clock", False),
-        placed=entry.get("placed", False),
+        flags=frozenset(key for key, value in entry.items() if value is True),
     )
 
 
@@ -209,7 +210,15 @@ def _adjective(entry: dict[str, Any]) -> Adjective:
     german, _, stem = entry["de"].partition("/")
     # An unstressed final e belongs to the ending: müde, ein müder Mann.
     stem = stem or german.removesuffix("e")
-    return Adjective(entry["en"], german, stem, _words(entry["of"]), entry.get("mood", False))
+    return Adjective(
+        english=entry["en"],
+        german=german,
+        stem=stem,
+        of=_words(entry["of"]),
+        mood=entry.get("mood", ""),
+        opposite=entry.get("opposite", ""),
+        passing=entry.get("passing", False),
+    )
 
 
 def _pronoun(entry: dict[str, Any]) -> PronounEntry:

@@ -51,5 +51,5 @@ def indefinite_article(next_word: str) -> str:
 
 
 def _doubled(verb: str) -> str:
-    """A verb of one syllable in consonant, vowel, consonant with its last letter doubled: `swimm`, `gett`."""
-    return verb + verb[-1] if re.fullmatch(r"[^aeiou]+[aeiou][^aeiouwxy]|forget|begin", verb) else verb
+    """A verb that ends in one stressed vowel and a consonant, with that consonant doubled: `swimm`, `gett`."""
+    return verb + verb[-1] if re.fullmatch(r"[^aeiou]+[aeiou][^aeiouwxy]|forget|begin|travel", verb) else verb

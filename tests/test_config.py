@@ -1,0 +1,55 @@
+"""The config: wrong values are named with their key, and a saved run's config comes back."""
+
+from pathlib import Path
+
+import pytest
+
+from nmt.config import Config, DataConfig, ModelConfig, TokenizerConfig, TrainingConfig, load_config
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: TokenizerConfig(vocab_size=4), "data.tokenizer.vocab_size: 4 is not allowed"),
+        (lambda: DataConfig(src="de", tgt="de"), "data.tgt: 'de' is not allowed, it must be another language"),
+        (lambda: DataConfig(batch_tokens=50), "data.batch_tokens: 50 is not allowed, it must be at least 102"),
+        (lambda: DataConfig(path=""), "data.path: '' is not allowed"),
+        (lambda: ModelConfig(hidden_size=7), "model.hidden_size: 7 is not allowed, it must be even"),
+        (lambda: ModelConfig(dropout=1.0), "model.dropout: 1.0 is not allowed"),
+        (lambda: ModelConfig(layers=0), "model.layers: 0 is not allowed, it must be positive"),
+        (lambda: TrainingConfig(learning_rate=0), "training.learning_rate: 0 is not allowed"),
+        (lambda: TrainingConfig(average_decay=1), "training.average_decay: 1 is not allowed"),
+        (lambda: TrainingConfig(checkpoint_steps=0), "training.checkpoint_steps: 0 is not allowed"),
+        (lambda: Config(name="a/b"), "name: 'a/b' is not allowed, it must be a folder name"),
+        (lambda: Config(name=".."), "name: '..' is not allowed"),
+        (lambda: Config(seed=-1), "seed: -1 is not allowed"),
+        (
+            lambda: Config(
+                model=ModelConfig(tie_embeddings="all"), data=DataConfig(tokenizer=TokenizerConfig(joint=False))
+            ),
+            "model.tie_embeddings: 'all' is not allowed",
+        ),
+    ],
+)
+def test_a_value_that_is_not_allowed_is_named_with_its_key(make: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_defaults_are_allowed() -> None:
+    assert Config().data.path == "phrasebook"
+
+
+def test_a_saved_config_comes_back_and_other_keys_are_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("name: x\ndata:\n  src: en\n  tgt: fr\n  tokenizer:\n    kind: char\ntrainer:\n  max_epochs: 3\n")
+    config = load_config(path)
+    assert config == Config("x", data=DataConfig(src="en", tgt="fr", tokenizer=TokenizerConfig(kind="char")))
+
+
+def test_what_is_no_config_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="is not a run: it has no config.yaml"):
+        load_config(tmp_path / "config.yaml")
+    (tmp_path / "config.yaml").write_text("- 1\n- [")
+    with pytest.raises(ValueError, match="is not the config of a run"):
+        load_config(tmp_path / "config.yaml")

@@ -1,0 +1,284 @@
+import base64
+import csv
+import html
+import json
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sacrebleu import sentence_chrf
+
+from nmt.data.words import split_words
+from nmt.decoding.translation import Translation
+from nmt.evaluation.alignment import AlignmentScore
+from nmt.evaluation.metrics import Score
+from nmt.evaluation.results import Evaluation
+from nmt.report.build import build_report
+from nmt.report.figures import distribution_figure, training_figures
+from nmt.report.sentences import pack_attention, sentence_flags
+
+HOSTILE = "</script><script>alert(1)</script> <b>x</b> &amp; \"q\" '%{x}' \u2028 \0 שלום <!-- =1+1"
+
+
+def make_translation(source: str, text: str, finished: bool = True) -> Translation:
+    """A record with one token a word, but words of more than five characters in two tokens; sharp attention."""
+
+    def tokens_of(sentence: str) -> tuple[list[str], list[tuple[int, int]]]:
+        spans = []
+        for start, end in split_words(sentence):
+            spans += [(start, end)] if end - start <= 5 else [(start, start + 4), (start + 4, end)]
+        return [sentence[start:end] for start, end in spans], spans
+
+    source_tokens, source_spans = tokens_of(source)
+    tokens, spans = tokens_of(text)
+    if finished:
+        tokens, spans = [*tokens, "</s>"], [*spans, (0, 0)]
+    rows, columns = len(tokens), len(source_tokens) + 1
+    attention = np.random.default_rng(rows * 100 + columns).dirichlet(np.full(columns, 0.3), rows).astype(np.float32)
+    log_probs = tuple(math.log(0.5 + 0.4 / (step + 1)) for step in range(rows))
+    return Translation(
+        source=source,
+        source_tokens=("<s>", *source_tokens),
+        source_spans=((0, 0), *source_spans),
+        text=text,
+        tokens=tuple(tokens),
+        spans=tuple(spans),
+        token_log_probs=log_probs,
+        attention=attention,
+        alternatives=tuple(
+            ((token, log_prob), ("other", math.log(0.05))) for token, log_prob in zip(tokens, log_probs, strict=True)
+        ),
+        log_prob=sum(log_probs),
+        score=sum(log_probs),
+        finished=finished,
+    )
+
+
+SENTENCES = [
+    ("Ein Hund läuft schnell.", "A dog runs fast.", "A dog runs fast.", True),
+    ("Zwei Kinder spielen im Garten.", "Two kids kids kids playing.", "Two children play in the garden.", False),
+    (HOSTILE, HOSTILE[::-1], HOSTILE, True),
+    ("Ja.", "", "Yes.", True),
+]
+"""Source, hypothesis, reference, finished."""
+
+
+def make_evaluation(run: Path, split: str = "test", sentences: list[tuple[str, str, str, bool]] = SENTENCES) -> None:
+    signature = "nrefs:1|case:mixed|tok:13a"
+    Evaluation(
+        split=split,
+        src="de",
+        tgt="en",
+        translations=tuple(make_translation(source, text, finished) for source, text, _, finished in sentences),
+        references=tuple(reference for _, _, reference, _ in sentences),
+        gold=(((0, 0), (1, 1)), ((0, 0),), *[None] * (len(sentences) - 2)),
+        scores=(
+            Score("BLEU", 31.24, 30.1, 32.3, signature, "cased, detokenised", True),
+            Score("TER", 52.0, None, None, "nrefs:1|case:mixed|tok:tercom", "cased, detokenised", False),
+        ),
+        alignment=AlignmentScore(0.25, 0.8, 0.7, 2, "forced decoding"),
+        search={"beam_size": 5, "length_penalty": 1.0},
+        checkpoint="best.ckpt",
+        command="nmt evaluate runs/toy --split test",
+        seconds=2.5,
+        versions={"torch": "2.13"},
+    ).save(run / "evaluations" / split)
+
+
+def make_run(run: Path, **evaluation: list[tuple[str, str, str, bool]]) -> Path:
+    make_evaluation(run, **evaluation)
+    (run / "config.yaml").write_text("name: toy\nseed: 1  # <i>\n", encoding="utf-8")
+    (run / "metrics.csv").write_text(
+        "epoch,step,train_loss,val_loss,val_bleu,learning_rate\n0,10,5.5,,,0.001\n0,20,nan,,,0.001\n0,20,,4.5,12.5,\n",
+        encoding="utf-8",
+    )
+    return run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return make_run(tmp_path / "runs" / "toy")
+
+
+def report_of(page: Path) -> dict:
+    return json.loads((page.parent / "report.json").read_text(encoding="utf-8"))
+
+
+def test_report_json_holds_run_scores_and_curves(run: Path, tmp_path: Path) -> None:
+    report = report_of(build_report(run, tmp_path / "out"))
+    assert report["run"] == {"name": "toy", "config": "name: toy\nseed: 1  # <i>\n"}
+    [evaluation] = report["evaluations"]
+    assert [(score["name"], score["score"], score["low"]) for score in evaluation["scores"]] == [
+        ("BLEU", 31.24, 30.1),
+        ("TER", 52.0, None),
+    ]
+    assert evaluation["alignment"]["aer"] == 0.25
+    assert (evaluation["split"], evaluation["search"]["beam_size"]) == ("test", 5)
+    loss, bleu, rate = report["training"]
+    assert [(trace["name"], trace["x"], trace["y"]) for trace in loss["data"]] == [
+        ("train_loss", [10], [5.5]),  # the nan is left out
+        ("val_loss", [20], [4.5]),
+    ]
+    assert [trace["name"] for trace in bleu["data"] + rate["data"]] == ["val_bleu", "learning_rate"]
+
+
+def test_rows_hold_words_scores_flags_and_alternatives(run: Path, tmp_path: Path) -> None:
+    rows = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]["sentences"]
+    first, second, _, empty = rows
+    assert first["source"]["tokens"] == ["<s>", "Ein", "Hund", "läuft", "schn", "ell", "."]
+    assert first["source"]["word_of_token"] == [None, 0, 1, 2, 3, 3, 4]
+    assert first["source"]["words"] == ["Ein", "Hund", "läuft", "schnell", "."]
+    assert first["gold"] == [[0, 0], [1, 1]]
+    assert first["chrf"] == 100
+    assert second["chrf"] == pytest.approx(sentence_chrf(SENTENCES[1][1], [SENTENCES[1][2]]).score, abs=0.005)
+    assert second["length_ratio"] == pytest.approx(6 / 7, abs=5e-4)
+    assert first["confidence"] == pytest.approx(math.prod(first["probabilities"]) ** (1 / 6), abs=1e-3)
+    assert first["alternatives"][0] == [["A", 0.9], ["other", 0.05]]
+    assert [row["flags"] for row in rows] == [["exact"], ["cut_off", "repetition"], [], ["empty"]]
+    assert empty["hypothesis"]["tokens"] == ["</s>"]
+
+
+def test_weights_come_back_within_the_stated_error(run: Path, tmp_path: Path) -> None:
+    rows = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]["sentences"]
+    for row, (source, text, _, finished) in zip(rows, SENTENCES, strict=True):
+        weights = make_translation(source, text, finished).attention
+        shape = len(row["hypothesis"]["tokens"]), len(row["source"]["tokens"])
+        assert shape == weights.shape
+        levels = np.frombuffer(base64.b64decode(row["attention"]), np.uint8).reshape(shape)
+        np.testing.assert_allclose((levels / 255.0) ** 2, weights, atol=0.004)
+
+
+def test_small_weights_are_kept_apart() -> None:
+    levels = np.frombuffer(base64.b64decode(pack_attention(np.array([[0.0, 0.009, 0.01, 1.0]]))), np.uint8)
+    np.testing.assert_allclose((levels / 255.0) ** 2, [0, 0.009, 0.01, 1], atol=4e-4)
+
+
+@pytest.mark.parametrize(
+    ("hypothesis", "expected"),
+    [
+        ("a b c", ["exact"]),
+        ("ein zwei drei", ["copied"]),
+        ("b b b", ["repetition"]),
+        ("b b", []),
+        ("in a hat in a Hat", ["repetition"]),
+        (". . . .", []),
+        ("", ["empty"]),
+    ],
+)
+def test_flags(hypothesis: str, expected: list[str]) -> None:
+    assert sentence_flags(["ein", "zwei", "drei"], hypothesis.split(), ["a", "b", "c"], finished=True) == expected
+
+
+def test_a_repetition_that_the_reference_has_is_no_fault() -> None:
+    assert sentence_flags(["ha"], ["ha"] * 3, ["ha"] * 4, finished=True) == []
+    assert sentence_flags(["ha"], ["ha"] * 3, ["no"], finished=False) == ["cut_off", "repetition"]
+
+
+def test_findings_count_what_the_flags_select(run: Path, tmp_path: Path) -> None:
+    found = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]["findings"]
+    texts = {finding["flag"]: finding["text"] for finding in found if finding["flag"]}
+    assert texts["exact"].startswith("1 of 4 translations (25.0%)")
+    assert texts["empty"].startswith("1 flagged")
+    assert any("sums to one within" in finding["text"] for finding in found)
+
+
+def test_csv_and_pharaoh_have_a_line_for_each_sentence_of_all_splits(run: Path, tmp_path: Path) -> None:
+    make_evaluation(run, split="a_split", sentences=SENTENCES[:2])
+    page = build_report(run, tmp_path / "out")
+    with open(page.parent / "sentences.csv", encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert [(row["split"], row["id"]) for row in rows] == [
+        ("test", "1"), ("test", "2"), ("test", "3"), ("test", "4"), ("a_split", "1"), ("a_split", "2"),
+    ]  # fmt: skip
+    assert rows[2]["source"] == HOSTILE
+    assert rows[1]["flags"] == "cut_off repetition"
+    assert len((page.parent / "alignments.pharaoh").read_text().splitlines()) == 6
+
+
+def test_pharaoh_links_words_by_their_strongest_attention(tmp_path: Path) -> None:
+    record = make_translation("Ein Hund läuft schnell.", "Fast dogs.")
+    attention = np.full(record.attention.shape, 0.01, np.float32)
+    # fast <- schn + ell, though "läuft" has the strongest single token; dogs <- the special token; . <- .
+    attention[0, 3:6] = 0.4, 0.3, 0.25
+    attention[1, 0] = attention[2, 6] = attention[3, 6] = 0.95
+    Evaluation(
+        "test", "de", "en", (Translation(**{**vars(record), "attention": attention}),), ("x",), (None,), (), None,
+        {"beam_size": 1}, "best.ckpt", "nmt evaluate", 1.0,
+    ).save(tmp_path / "run" / "evaluations" / "test")  # fmt: skip
+    page = build_report(tmp_path / "run", tmp_path / "out")
+    assert (page.parent / "alignments.pharaoh").read_text() == "3-0 4-2\n"
+
+
+def test_page_inlines_the_same_report_and_no_markup_from_data(run: Path, tmp_path: Path) -> None:
+    page = build_report(run, tmp_path / "out")
+    text = page.read_text(encoding="utf-8")
+    [data] = re.findall(r'<script type="application/json" id="report-data">(.*?)</script>', text, re.DOTALL)
+    assert json.loads(data) == report_of(page)
+    assert "<" not in data
+    assert "alert(1)</script>" not in text
+    assert len(re.findall("<script", text)) == 3
+    assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", text)
+
+
+def test_a_hostile_run_name_is_escaped(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "<b>&")
+    text = build_report(run, tmp_path / "out").read_text(encoding="utf-8")
+    assert f"<title>{html.escape('<b>&')} · translation report</title>" in text
+
+
+def test_without_metrics_and_config_the_report_is_built(run: Path, tmp_path: Path) -> None:
+    (run / "metrics.csv").unlink()
+    (run / "config.yaml").unlink()
+    report = report_of(build_report(run, tmp_path / "out"))
+    assert report["training"] == []
+    assert report["run"]["config"] is None
+
+
+def test_missing_records_are_named_with_the_command_that_makes_them(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="there is no run folder .*nope"):
+        build_report(tmp_path / "nope", tmp_path / "out")
+    (tmp_path / "run").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"make one with `nmt evaluate .*run`$"):
+        build_report(tmp_path / "run", tmp_path / "out")
+    make_evaluation(tmp_path / "run")
+    (tmp_path / "run" / "evaluations" / "test" / "references.jsonl").unlink()
+    with pytest.raises(FileNotFoundError, match=r"lacks references.jsonl: make it with .*run --split test`$"):
+        build_report(tmp_path / "run", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_cell_that_is_no_number_is_named_by_its_line(run: Path, tmp_path: Path) -> None:
+    (run / "metrics.csv").write_text("step,train_loss\n1,2.0\n2,much\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"metrics.csv:3: a cell is not a number"):
+        build_report(run, tmp_path / "out")
+
+
+def test_a_failed_build_leaves_the_old_report(run: Path, tmp_path: Path) -> None:
+    page = build_report(run, tmp_path / "out")
+    before = {path.name: path.read_bytes() for path in page.parent.iterdir()}
+    assert set(before) == {"report.html", "report.json", "sentences.csv", "alignments.pharaoh"}
+    (run / "evaluations" / "test" / "scores.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ValueError, match="scores.json"):
+        build_report(run, tmp_path / "out")
+    assert {path.name: path.read_bytes() for path in page.parent.iterdir()} == before
+
+
+def test_the_report_is_built_without_torch() -> None:
+    check = "import sys, nmt.report.build; assert not {'torch', 'pytorch_lightning', 'datasets'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_distribution_counts_every_sentence_once() -> None:
+    [trace] = distribution_figure([0, 4.99, 5, 97, 100])["data"]
+    counts = dict(zip(map(tuple, trace["customdata"]), trace["y"], strict=True))
+    assert {bounds: count for bounds, count in counts.items() if count} == {(0, 5): 2, (5, 10): 1, (95, 100): 2}
+
+
+def test_an_unknown_column_gets_a_chart_of_its_own() -> None:
+    figures = training_figures([{"step": 1, "gradient_norm": 2.0, "train_loss": 3.0}])
+    assert [figure["layout"]["title"]["text"] for figure in figures] == ["Loss", "gradient_norm"]
+    assert training_figures([]) == []

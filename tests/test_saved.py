@@ -1,0 +1,69 @@
+"""The saved model: the same network comes back, and damage is named."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import build
+
+from nmt.model.saved import ModelCard, load_model, save_model
+
+
+@pytest.fixture(params=["none", "output", "all"])
+def saved(request: pytest.FixtureRequest, tmp_path: Path, card: ModelCard) -> tuple[Path, torch.nn.Module, ModelCard]:
+    card = replace(card, network=replace(card.network, tie_embeddings=request.param, cell="lstm", layers=2))
+    model = build(card.network, card.src_vocab_size)
+    save_model(tmp_path / "model", model, card)
+    return tmp_path / "model", model, card
+
+
+def test_the_same_network_comes_back(saved: tuple) -> None:
+    folder, model, card = saved
+    loaded, loaded_card = load_model(folder)
+    assert loaded_card == card
+    assert not loaded.training
+    arguments = torch.tensor([[2, 5, 6]]), torch.tensor([3]), torch.tensor([[2, 4]])
+    torch.testing.assert_close(loaded(*arguments), model(*arguments))
+    torch.testing.assert_close(loaded.logits(loaded(*arguments)[0]), model.logits(model(*arguments)[0]))
+    tied = card.network.tie_embeddings
+    assert (loaded.output.weight is loaded.decoder.embedding.weight) == (tied != "none")
+    assert (loaded.encoder.embedding.weight is loaded.decoder.embedding.weight) == (tied == "all")
+
+
+def test_the_folder_holds_no_pickle(saved: tuple) -> None:
+    assert sorted(path.name for path in saved[0].iterdir()) == ["config.json", "model.safetensors"]
+
+
+def test_no_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="holds no model: there is no config.json"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda fields: fields.update(version=99), "format version 99, this program reads 1"),
+        (lambda fields: fields["network"].update(cell="gruu"), "unknown cell 'gruu'"),
+        (lambda fields: fields["network"].update(sell="gru"), "does not describe a model"),
+        (lambda fields: fields.pop("src"), "does not describe a model"),
+        (lambda fields: fields["network"].update(hidden_size=18), "is damaged or of another network"),
+        (lambda fields: fields["network"].update(layers=3), "is in one of them only"),
+    ],
+)
+def test_a_config_that_does_not_fit_is_named(saved: tuple, change: object, message: str) -> None:
+    path = saved[0] / "config.json"
+    fields = json.loads(path.read_text())
+    change(fields)
+    path.write_text(json.dumps(fields))
+    with pytest.raises(ValueError, match=message) as error:
+        load_model(saved[0])
+    assert "\n" not in str(error.value)
+
+
+def test_damaged_weights_are_named(saved: tuple) -> None:
+    path = saved[0] / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ValueError, match="model.safetensors is damaged"):
+        load_model(saved[0])

@@ -1,0 +1,65 @@
+"""Learning-rate shapes, and that a resumed schedule goes on as if nothing had happened."""
+
+import pytest
+import torch
+
+from nmt.training.schedule import Schedule
+
+
+def schedule(kind: str, warmup: int = 4, total: float = 20, patience: int = 2) -> Schedule:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    return Schedule(optimizer, kind, warmup, total, patience)
+
+
+def rates(made: Schedule, steps: int) -> list[float]:
+    seen = []
+    for _ in range(steps):
+        seen.append(made.optimizer.param_groups[0]["lr"])
+        made.optimizer.step()
+        made.step()
+    return seen
+
+
+@pytest.mark.parametrize("kind", ["constant", "inverse_sqrt", "linear", "plateau"])
+def test_warm_up_rises_to_the_highest_rate(kind: str) -> None:
+    assert rates(schedule(kind), 4) == pytest.approx([0.025, 0.05, 0.075, 0.1])
+
+
+def test_shapes_after_the_warm_up() -> None:
+    assert rates(schedule("constant"), 16)[15] == pytest.approx(0.1)
+    assert rates(schedule("inverse_sqrt"), 16)[15] == pytest.approx(0.1 * (4 / 16) ** 0.5)
+    linear = rates(schedule("linear"), 20)
+    assert linear[11] == pytest.approx(0.1 * (20 - 12) / 16)
+    assert linear[19] == 0
+
+
+def test_without_warm_up_the_first_step_has_the_highest_rate() -> None:
+    assert rates(schedule("inverse_sqrt", warmup=0), 4) == pytest.approx([0.1, 0.1 / 2**0.5, 0.1 / 3**0.5, 0.05])
+
+
+def test_plateau_halves_after_patience_validations_without_improvement() -> None:
+    made = schedule("plateau", warmup=0)
+    seen = []
+    for figure in (10, 12, 12, 11, 12.5, 12, 12):
+        made.validated(figure)
+        seen.append(made.factor)
+    assert seen == [1, 1, 1, 0.5, 0.5, 0.5, 0.25]
+    assert rates(made, 2)[1] == pytest.approx(0.025)
+
+
+def test_a_saved_schedule_goes_on_alike() -> None:
+    whole = schedule("plateau")
+    rates(whole, 6)
+    whole.validated(3)
+    whole.validated(2)
+    resumed = schedule("plateau")
+    resumed.load_state_dict(whole.state_dict())
+    for made in (whole, resumed):
+        made.validated(1)
+    assert rates(resumed, 5)[1:] == rates(whole, 5)[1:]
+    assert resumed.factor == 0.5
+
+
+def test_an_unknown_kind_is_named() -> None:
+    with pytest.raises(ValueError, match="unknown schedule 'cosine'"):
+        rates(schedule("cosine"), 5)
