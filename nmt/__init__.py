@@ -1,1 +1,76 @@
-"""Recurrent encoder-decoder translation with attention."""
+"""Recurrent encoder-decoder translation with attention: text -> data -> model -> training -> decoding -> report.
+
+The tree is the pipeline; imports only point back along it:
+
+nmt/
+  cli.py                nmt train | translate | evaluate | report: parse and dispatch
+  config.py             what a user can set, and its validation
+  data/                 text -> batches
+    phrasebook/           the embedded corpus: sentence pairs with their gold word alignment
+      lexicon.json          its words, as data
+      lexicon.py            the words, as records
+      german.py             German inflection
+      english.py            English inflection
+      nominals.py           words with links, noun phrases, pronouns
+      clause.py             word order of both languages
+      author.py             random noun phrases that make sense
+      events.py             verb frames, tense, time and place
+      patterns.py           sentence patterns
+    words.py              the word: unit of gold alignments and of AER
+    readers.py            files -> rows, with file and line where something is wrong
+    corpus.py             phrasebook, files or hub -> datasets.Dataset of src, tgt, alignment; filters
+    vocabulary.py         sentences -> a vocabulary, byte for byte the same each time
+    tokenizer.py          sentences <-> ids: BPE, Unigram, WordPiece, word, character; joint or separate
+    batch.py              ids -> Batch; a sampler that fills batches by tokens out of length buckets
+    datamodule.py         the LightningDataModule
+  model/                ids -> log-probabilities and attention
+    rnn.py                GRU and LSTM layers: fused over a sequence, or one step at a time
+    encoder.py            source ids -> states in reading order, final state, mask
+    attention.py          queries and states -> weights and contexts: additive, general
+    decoder.py            Bahdanau (attend, then recur), Luong (recur, then attend)
+    seq2seq.py            the model: encode, teacher-forced forward, step
+    saved.py              the model <-> safetensors and JSON
+  decoding/             model + text -> translations
+    search.py             beam search over any step function
+    translation.py        the Translation record, and its files
+    translator.py         a saved model + text -> Translation records
+  evaluation/           translations + references -> numbers
+    metrics.py            BLEU, chrF, TER with signature and interval
+    alignment.py          attention -> word alignment -> AER
+    results.py            the Evaluation record, and its files
+    evaluate.py           a run and a split -> Evaluation
+  training/             batches -> checkpoint
+    loss.py               cross entropy over real tokens
+    schedule.py           the learning rate
+    module.py             the LightningModule
+    callbacks.py          moving average, samples, exact stop and resume
+    train.py              a config -> a run folder with its model
+  report/               records + numbers -> one HTML file
+    records.py            run folder -> all that a report can show
+    sentences.py          Translation -> a row of the report
+    findings.py           what stands out, in plain words
+    figures.py            plotly figures
+    build.py              rows and figures -> report.html, report.json, sentences.csv, alignments.pharaoh
+    assets/               template, style and scripts of the page
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nmt.decoding.translation import Translation
+    from nmt.decoding.translator import Translator
+
+__all__ = ["Translation", "Translator"]
+
+
+def __getattr__(name: str) -> Any:
+    """The public names, imported when they are asked for: `import nmt` costs nothing."""
+    if name == "Translator":
+        from nmt.decoding.translator import Translator
+
+        return Translator
+    if name == "Translation":
+        from nmt.decoding.translation import Translation
+
+        return Translation
+    raise AttributeError(f"module 'nmt' has no attribute {name!r}")

@@ -152,10 +152,7 @@ def translate(arguments: list[str]) -> int:
     from nmt.decoding.translator import Translator
 
     translator = Translator.load(options.run, options.device)
-    if options.text:
-        lines = iter(options.text)
-    else:
-        lines = _lines(options.input)
+    lines = iter(options.text) if options.text else _lines(options.input)
     interactive = not options.text and not options.input and sys.stdin.isatty()
     records = translator.translate(lines, search, 1 if interactive else options.batch_sentences)
     if interactive:

@@ -1,5 +1,6 @@
 """Training through the command: what a run leaves behind, and that a stopped run goes on as if it had not stopped."""
 
+import csv
 import os
 import signal
 from collections.abc import Callable
@@ -29,6 +30,14 @@ def train(corpus_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def weights(name: str) -> dict[str, torch.Tensor]:
     return load_file(Path("runs") / name / "model" / "model.safetensors")
+
+
+def logged(name: str) -> list[tuple[str, ...]]:
+    """The rows of the run's metrics.csv, without how fast it was."""
+    with open(Path("runs") / name / "metrics.csv", newline="") as file:
+        return [
+            tuple(value for key, value in row.items() if key != "tokens_per_second") for row in csv.DictReader(file)
+        ]
 
 
 def fail_at(monkeypatch: pytest.MonkeyPatch, step: int, what: Callable[[], None]) -> None:
@@ -95,6 +104,7 @@ def test_a_run_stopped_by_a_signal_goes_on_bit_for_bit(
     assert latest_checkpoint(Path("runs/stopped/checkpoints")).name == f"step-{step}.ckpt"
     assert main(["train", "--resume", "runs/stopped"]) == 0
     torch.testing.assert_close(weights("stopped"), weights("whole"), rtol=0, atol=0)
+    assert logged("stopped") == logged("whole")
 
 
 def test_a_run_killed_between_checkpoints_goes_on_bit_for_bit(train: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,6 +126,7 @@ def test_a_run_killed_between_checkpoints_goes_on_bit_for_bit(train: Callable, m
     )
     assert main(["train", "--resume", "runs/killed"]) == 0
     torch.testing.assert_close(weights("killed"), weights("whole"), rtol=0, atol=0)
+    assert logged("killed") == logged("whole")
 
 
 def test_a_finished_run_can_be_trained_longer(train: Callable) -> None:

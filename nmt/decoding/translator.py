@@ -59,11 +59,13 @@ class Translator:
         return cls(model, TokenizerPair.load(folder), card, device)
 
     @overload
-    def translate(self, text: str, options: SearchOptions = ..., batch_sentences: int = ...) -> Translation: ...
+    def translate(  # type: ignore[overload-overlap]  # a str is an iterable of str too
+        self, text: str, options: SearchOptions | None = ..., batch_sentences: int = ...
+    ) -> Translation: ...
 
     @overload
     def translate(
-        self, text: Iterable[str], options: SearchOptions = ..., batch_sentences: int = ...
+        self, text: Iterable[str], options: SearchOptions | None = ..., batch_sentences: int = ...
     ) -> Iterator[Translation]: ...
 
     def translate(
@@ -143,8 +145,8 @@ class Translator:
         return forced
 
     def _encode(self, line: str) -> Encoded:
-        encoded = self.tokenizers.src.encode(line)
-        return Encoded(*(each[:MAX_SOURCE_TOKENS] for each in encoded))
+        ids, tokens, spans = self.tokenizers.src.encode(line)
+        return Encoded(ids[:MAX_SOURCE_TOKENS], tokens[:MAX_SOURCE_TOKENS], spans[:MAX_SOURCE_TOKENS])
 
     def _record(self, line: str, source: Encoded, found: Hypothesis) -> Translation:
         text, tokens, spans = self.tokenizers.tgt.decode_with_spans(found.ids)

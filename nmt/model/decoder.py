@@ -109,12 +109,12 @@ class Decoder(nn.Module, ABC):
 
     def _project(self, embedded: Tensor) -> Tensor:
         """What the embeddings (..., E) add to the lowest layer's gates: (..., G * H)."""
-        layer = self.rnn.layers[0]
+        layer = self.rnn.lowest
         return linear(embedded, layer.weight_ih_l0[:, : embedded.shape[-1]], layer.bias_ih_l0)
 
     def _project_fed(self, fed: Tensor) -> Tensor:
         """What is fed beside the embedding, (..., F), adds to the lowest layer's gates: (..., G * H)."""
-        return linear(fed, self.rnn.layers[0].weight_ih_l0[:, self.embedding.embedding_dim :])
+        return linear(fed, self.rnn.lowest.weight_ih_l0[:, self.embedding.embedding_dim :])
 
 
 class BahdanauDecoder(Decoder):
@@ -169,7 +169,7 @@ class LuongDecoder(Decoder):
         return self._feed_size() > 0
 
     def _feed_size(self) -> int:
-        return self.rnn.layers[0].input_size - self.embedding.embedding_dim
+        return self.rnn.lowest.input_size - self.embedding.embedding_dim
 
     def _attend(self, outputs: Tensor, memory: DecoderMemory) -> tuple[Tensor, Tensor]:
         """Top-layer states (B, T, H) -> readouts (B, T, R) and attention (B, T, S)."""

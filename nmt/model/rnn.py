@@ -6,7 +6,7 @@ projected input). State is a tuple of tensors (N, H): ``(h,)`` for a GRU, ``(h, 
 its first.
 """
 
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,10 @@ class GRU(nn.GRU):
     ``r, z = s(W x + U h)``, ``n = tanh(W x + r * (U h))``, ``h' = (1 - z) * n + z * h`` (Cho et al. 2014, arXiv v3).
     """
 
-    gates = 3
+    weight_ih_l0: Tensor
+    weight_hh_l0: Tensor
+    bias_ih_l0: Tensor
+    bias_hh_l0: Tensor
 
     def project(self, inputs: Tensor) -> Tensor:
         """The part of all gates that comes from the input: (..., E) -> (..., 3H)."""
@@ -46,7 +49,10 @@ class LSTM(nn.LSTM):
     ``i, f, o = s(W x + U h)``, ``g = tanh(W x + U h)``, ``c' = f * c + i * g``, ``h' = o * tanh(c')``.
     """
 
-    gates = 4
+    weight_ih_l0: Tensor
+    weight_hh_l0: Tensor
+    bias_ih_l0: Tensor
+    bias_hh_l0: Tensor
 
     def project(self, inputs: Tensor) -> Tensor:
         """The part of all gates that comes from the input: (..., E) -> (..., 4H)."""
@@ -92,6 +98,11 @@ class RecurrentStack(nn.Module):
         self.hidden_size = hidden_size
         self.dropout = nn.Dropout(dropout)
 
+    @property
+    def lowest(self) -> GRU | LSTM:
+        """The layer that reads the input."""
+        return cast(GRU | LSTM, self.layers[0])
+
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, list[State]]:
         """Reads sequences of different lengths; nothing is read or computed from the padding.
 
@@ -130,6 +141,7 @@ class RecurrentStack(nn.Module):
         """One step of all layers from the lowest layer's projected input (N, gates * H)."""
         after: list[State] = []
         for depth, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
+            layer = cast(GRU | LSTM, layer)
             if depth:
                 projected = layer.project(self.dropout(after[-1][0]))
             after.append(layer.recur(projected, state))

@@ -157,6 +157,8 @@ class Resumable(Checkpoint):
     def _save(self, trainer: pl.Trainer) -> None:
         self._saved_step = trainer.global_step
         fresh, path = self.folder / "writing.ckpt", self.folder / f"step-{trainer.global_step}.ckpt"
+        for logger in trainer.loggers:
+            logger.save()
         trainer.save_checkpoint(fresh)
         if trainer.is_global_zero:
             old = set(self.folder.glob("step-*.ckpt")) - {path}
@@ -180,6 +182,11 @@ def best_checkpoint(folder: Path, settings: TrainingConfig) -> ModelCheckpoint:
     )
 
 
+def checkpoint_step(path: Path) -> int:
+    """Optimiser steps behind a checkpoint of `Resumable`."""
+    return int(path.stem.removeprefix("step-"))
+
+
 def latest_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint with the most steps; None if there is none."""
-    return max(folder.glob("step-*.ckpt"), key=lambda path: int(path.stem.removeprefix("step-")), default=None)
+    """The checkpoint of `Resumable` with the most steps; None if there is none."""
+    return max(folder.glob("step-*.ckpt"), key=checkpoint_step, default=None)

@@ -44,7 +44,7 @@ class TranslationModule(pl.LightningModule):
     @property
     def data(self) -> TranslationData:
         """The trainer's data module."""
-        return self.trainer.datamodule  # type: ignore[attr-defined, no-any-return]
+        return self.trainer.datamodule  # type: ignore[attr-defined]
 
     def configure_model(self) -> None:
         """Makes the network once the vocabularies are known; its parameters are a function of the seed."""

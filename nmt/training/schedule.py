@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -44,7 +45,7 @@ class Schedule(LRScheduler):
             return self.factor
         raise ValueError(f"unknown schedule {self.kind!r}: choose constant, inverse_sqrt, linear or plateau")
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[float | Tensor]:
         """The learning rate of each parameter group for the next step."""
         return [rate * self.scale(self.last_epoch + 1) for rate in self.base_lrs]
 

@@ -1,5 +1,6 @@
 """A config -> a trained run: folder, data, trainer, fit, and the exported model."""
 
+import csv
 import logging
 import warnings
 from collections.abc import Mapping
@@ -18,7 +19,14 @@ from nmt.config import Config
 from nmt.data.datamodule import TranslationData
 from nmt.evaluation.results import installed_versions
 from nmt.model.saved import ModelCard, save_model
-from nmt.training.callbacks import MovingAverage, Reporter, Resumable, best_checkpoint, latest_checkpoint
+from nmt.training.callbacks import (
+    MovingAverage,
+    Reporter,
+    Resumable,
+    best_checkpoint,
+    checkpoint_step,
+    latest_checkpoint,
+)
 from nmt.training.module import TranslationModule
 
 TRAINER_DEFAULTS: Mapping[str, Any] = {
@@ -57,7 +65,7 @@ def train(config: Config, trainer_settings: Mapping[str, Any], folder: Path, res
     checkpoint = latest_checkpoint(folder / "checkpoints")
     if resume and checkpoint is None:
         raise ValueError(f"{folder}: there is no checkpoint to resume from; train it without --resume")
-    torch.set_flush_denormal(True)  # a CPU takes a hundred times longer for numbers below 1e-38, which gradients reach
+    kept = _metrics_until(checkpoint, folder / "metrics.csv") if resume and checkpoint else []
     data = TranslationData(config.data, config.seed, folder)
     module = TranslationModule(config)
     trainer = pl.Trainer(
@@ -71,8 +79,27 @@ def train(config: Config, trainer_settings: Mapping[str, Any], folder: Path, res
         use_distributed_sampler=False,  # the sampler of the data module shares the batches out itself
         enable_model_summary=False,
     )
+    _log_again(trainer, kept)
     trainer.fit(module, data, ckpt_path=checkpoint if resume else None, weights_only=True)
-    return export(config, data, module, trainer, folder)
+    export(config, data, module, folder)
+    return folder / "model"
+
+
+def _metrics_until(checkpoint: Path, path: Path) -> list[dict[str, str]]:
+    """The rows of `metrics.csv` that were logged before the checkpoint; what came after it is computed again."""
+    if not path.is_file():
+        return []
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = [{key: value for key, value in row.items() if value} for row in csv.DictReader(file)]
+    return [row for row in rows if int(row["step"]) < checkpoint_step(checkpoint)]  # the first step is logged as 0
+
+
+@rank_zero_only
+def _log_again(trainer: pl.Trainer, rows: list[dict[str, str]]) -> None:
+    """Keeps rows of an earlier part of the run: Lightning's logger begins `metrics.csv` anew."""
+    for logger in trainer.loggers:
+        if isinstance(logger, CSVLogger) and rows:
+            logger.experiment.metrics.extend(rows)
 
 
 def _quiet() -> None:
@@ -108,7 +135,7 @@ def _callbacks(config: Config, folder: Path) -> list[Callback]:
 
 
 @rank_zero_only
-def export(config: Config, data: TranslationData, module: TranslationModule, trainer: pl.Trainer, folder: Path) -> Path:
+def export(config: Config, data: TranslationData, module: TranslationModule, folder: Path) -> None:
     """Writes the weights of the best validation as `folder/model`: safetensors, JSON and tokenizers."""
     best = folder / "checkpoints" / "best.ckpt"
     assert module.model is not None
@@ -132,4 +159,3 @@ def export(config: Config, data: TranslationData, module: TranslationModule, tra
     )
     save_model(folder / "model", module.model, card)
     tokenizers.save(folder / "model")
-    return folder / "model"

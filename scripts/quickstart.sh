@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# The main job on the embedded corpus: environment, training, translation, evaluation, report. Minutes on two cores.
+# Arguments go to `nmt train`, such as --trainer.max_epochs 2. Can be run again: the run of the same name is replaced.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+echo "==> training: nmt train --config configs/quickstart.yaml"
+nmt train --config configs/quickstart.yaml --overwrite "$@"
+
+echo "==> translating: nmt translate runs/quickstart"
+nmt translate runs/quickstart "Der Hund schläft." "Maria liest das Buch, das Anna gekauft hat." "Wohin gehst du morgen?"
+
+echo "==> evaluating: nmt evaluate runs/quickstart --split test"
+nmt evaluate runs/quickstart --split test
+
+echo "==> reporting: nmt report runs/quickstart"
+nmt report runs/quickstart
+echo "open reports/quickstart/report.html in a browser"
