@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -146,7 +146,7 @@ def translate(arguments: list[str]) -> int:
     parser.add_argument("text", nargs="*", help="sentences; without any, lines are read")
     parser.add_argument("--input", type=Path, metavar="FILE", help="read lines from here, not from standard input")
     parser.add_argument("--records", type=Path, metavar="FOLDER", help="save records with scores and attention here")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     search = _search_options(options)
     from nmt.decoding.translation import save_translations
     from nmt.decoding.translator import Translator
@@ -157,7 +157,7 @@ def translate(arguments: list[str]) -> int:
     records = translator.translate(lines, search, 1 if interactive else options.batch_sentences)
     if interactive:
         records = (translator.translate(line, search) for line in lines)
-    printed = _print_each(records)
+    printed = _print_each(records, "argument" if options.text else str(options.input or "standard input"))
     if options.records:
         save_translations(options.records, printed)
     else:
@@ -166,8 +166,12 @@ def translate(arguments: list[str]) -> int:
     return 0
 
 
-def _print_each(records: "Iterator[Translation]") -> "Iterator[Translation]":
-    for record in records:
+def _print_each(records: "Iterator[Translation]", name: str) -> "Iterator[Translation]":
+    """The same records, each printed as it passes."""
+    for number, record in enumerate(records, start=1):
+        if not record.source_complete:
+            tokens = len(record.source_tokens) - 1
+            print(f"nmt translate: {name}:{number}: only the first {tokens} tokens are translated", file=sys.stderr)
         sys.stdout.buffer.write(record.text.encode("utf-8", "replace") + b"\n")
         sys.stdout.buffer.flush()
         yield record
@@ -218,7 +222,7 @@ def evaluate(arguments: list[str]) -> int:
 
 def report(arguments: list[str]) -> int:
     """`nmt report`: the evaluations of a run to one HTML file."""
-    parser = argparse.ArgumentParser(prog="nmt report", description="One offline HTML file of all that was evaluated.")
+    parser = _Parser(prog="nmt report", description="One offline HTML file of all that was evaluated.")
     parser.add_argument("run", type=Path, help="folder of the run")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="default: reports/<name of the run>")
     options = parser.parse_args(arguments)
@@ -228,16 +232,23 @@ def report(arguments: list[str]) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message}; see `{self.prog} --help`")
+
+
 def _parser(command: str, description: str) -> argparse.ArgumentParser:
     """What the commands that translate have in common."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=f"nmt {command}", description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("run", type=Path, help="folder of the run, or of a model")
     parser.add_argument("--beam-size", type=int, default=5, metavar="K", help="hypotheses kept; 1 is greedy search")
     parser.add_argument("--length-penalty", type=float, default=1.0, metavar="A", help="score is log P / length ** A")
     parser.add_argument("--batch-sentences", type=int, default=64, metavar="N", help="sentences searched together")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps; auto is a GPU if there is one")
     return parser
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 os.environ["HF_DATASETS_CACHE"] = tempfile.mkdtemp(prefix="nmt-tests-")  # read when datasets is imported
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["OMP_NUM_THREADS"] = "1"  # the models here are too small to share, and threads wait for each other
 
 import pytest
 import torch

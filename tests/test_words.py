@@ -13,6 +13,7 @@ from nmt.data.words import split_words, words_of_spans
         ("E-Mail_1 don't", ["E", "-", "Mail_1", "don", "'", "t"]),
         ("größer?!", ["größer", "?", "!"]),
         (" a\u00a0b ", ["a", "b"]),
+        ("Ma\u0308nner हिन्दी", ["Ma\u0308nner", "हिन्दी"]),
         ("שלום, 東京", ["שלום", ",", "東京"]),
         ("👍👍", ["👍", "👍"]),
     ],

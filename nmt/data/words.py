@@ -1,11 +1,12 @@
 """Words: the unit of gold alignments, of AER and of the word view of an attention map.
 
-A word is a maximal run of letters, digits and underscores, or any other single visible character:
+A word is a maximal run of letters with their combining marks, digits and underscores, or any other visible character:
 ``"Ja, 3 Hunde."`` has the words ``Ja`` ``,`` ``3`` ``Hunde`` ``.`` at positions 0 to 4. Tokens (pieces of words) are
 mapped to words by their character spans, so that the map holds for every kind of tokenizer.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 Span = tuple[int, int]
@@ -15,6 +16,8 @@ _WORD = re.compile(r"\w+|[^\w\s]")
 
 def split_words(text: str) -> list[Span]:
     """The character span (start, end) of each word of `text`, in reading order."""
+    if not text.isascii():  # combining marks are no word characters to `re`
+        text = "".join("m" if unicodedata.category(character)[0] == "M" else character for character in text)
     return [match.span() for match in _WORD.finditer(text)]
 
 

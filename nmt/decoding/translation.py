@@ -50,6 +50,11 @@ class Translation:
     score: float
     finished: bool
 
+    @property
+    def source_complete(self) -> bool:
+        """Whether all of the source was translated; False if it was cut off at a limit of tokens."""
+        return self.source[self.source_spans[-1][1] :].strip() == "" or len(self.source_spans) == 1
+
     def to_json(self) -> dict[str, Any]:
         """All fields but the attention, as JSON values."""
         fields = {name: value for name, value in vars(self).items() if name != "attention"}

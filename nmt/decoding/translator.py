@@ -29,18 +29,18 @@ class Translator:
         model: the network.
         tokenizers: its vocabularies.
         card: what the model is for.
-        device: where it runs, such as "cpu" or "cuda".
+        device: where it runs: "cpu", "cuda", "cuda:1", "mps", or "auto" for the first GPU if there is one.
     """
 
-    def __init__(self, model: Seq2Seq, tokenizers: TokenizerPair, card: ModelCard, device: str = "cpu") -> None:
-        self.model = model.to(device).eval()
+    def __init__(self, model: Seq2Seq, tokenizers: TokenizerPair, card: ModelCard, device: str = "auto") -> None:
+        self.device = choose_device(device)
+        self.model = model.to(self.device).eval()
         self.tokenizers = tokenizers
         self.card = card
-        self.device = device
         self._tgt_tokens = tokenizers.tgt.tokens
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "cpu") -> "Translator":
+    def load(cls, path: str | Path, device: str = "auto") -> "Translator":
         """The translator of a run folder (its `model/`) or of a model folder.
 
         Raises:
@@ -165,6 +165,23 @@ class Translator:
             score=found.score,
             finished=found.finished,
         )
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; "auto" is the first GPU, or the CPU where there is none.
+
+    Raises:
+        ValueError: if there is no such device here.
+    """
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device(next((kind for kind in ("cuda", "mps") if there[kind]), "cpu"))
+    kind, _, index = name.partition(":")
+    known = there.get(kind, False) and (not index or index.isdecimal())
+    if not known or (kind == "cuda" and int(index or 0) >= torch.cuda.device_count()):
+        here = ", ".join(kind for kind, is_there in there.items() if is_there)
+        raise ValueError(f"device {name!r}: there is no such device here; choose from auto, {here}")
+    return torch.device(name)
 
 
 def _nothing(line: str) -> Translation:
