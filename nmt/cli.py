@@ -5,8 +5,8 @@ Each command imports what it needs when it runs, so that ``nmt --help`` answers 
 
 import argparse
 import os
+import re
 import shlex
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -63,8 +63,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def train(arguments: list[str]) -> int:
     """`nmt train`: a new run, or a stopped one again."""
-    from lightning_utilities.core.rank_zero import rank_zero_only
-
     parser = _train_parser()
     settings = _parse_train(parser, arguments)
     if settings.resume:
@@ -75,22 +73,16 @@ def train(arguments: list[str]) -> int:
     made = parser.instantiate(settings)
     from nmt.config import Config
     from nmt.training.callbacks import Stopped
+    from nmt.training.train import prepare_folder, quiet
     from nmt.training.train import train as run_training
 
+    quiet()
     config = Config(made.name, made.seed, made.data, made.model, made.training)
     folder = Path(settings.resume or Path("runs") / config.name)
-    if getattr(rank_zero_only, "rank", 0) == 0:
-        if folder.exists() and not settings.resume:
-            if not settings.overwrite:
-                raise ValueError(
-                    f"{folder} exists: go on with `--resume {folder}`, or give --overwrite, or a new --name"
-                )
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.yaml").write_text(parser.dump(_without_switches(settings)), encoding="utf-8")
+    prepare_folder(folder, config, parser.dump(_without_switches(settings)), bool(settings.resume), settings.overwrite)
     trainer = {key: value for key, value in vars(made.trainer).items() if value is not None}
     try:
-        run_training(config, trainer, folder, resume=bool(settings.resume))
+        run_training(config, trainer, folder, bool(settings.resume))
     except Stopped as stopped:
         print(f"{stopped}; go on with: nmt train --resume {folder}", file=sys.stderr)
         return 128 + stopped.signal_number
@@ -125,8 +117,6 @@ def _train_parser() -> "ArgumentParser":
 
 def _parse_train(parser: "ArgumentParser", arguments: list[str]) -> Any:
     """The settings; an unknown key or a wrong value is a ValueError that names the nearest known key."""
-    import re
-
     try:
         return parser.parse_args(arguments)
     except argparse.ArgumentError as error:

@@ -168,6 +168,19 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
     lines = capsys.readouterr().err.strip().splitlines()
     assert message in lines[-1]
     assert lines[-1].startswith("nmt train: ")
+    assert not Path("runs/wrong").exists()
+
+
+def test_a_mistake_loses_nothing_of_the_run_that_was_to_be_replaced(train: Callable) -> None:
+    assert train("kept", "--trainer.max_epochs", "1") == 0
+    before = weights("kept")
+    assert train("kept", "--overwrite", "--data.train", "training") == 2
+    torch.testing.assert_close(weights("kept"), before, rtol=0, atol=0)
+
+
+def test_a_run_that_failed_before_its_first_checkpoint_is_not_in_the_way(train: Callable) -> None:
+    assert train("again", "--data.tokenizer.vocab_size", "5", "--trainer.max_epochs", "1") == 2
+    assert train("again", "--trainer.max_epochs", "1") == 0
 
 
 def test_an_unknown_key_of_a_file_is_named(train: Callable, capsys: pytest.CaptureFixture, tmp_path: Path) -> None:

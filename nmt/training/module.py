@@ -104,8 +104,9 @@ class TranslationModule(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Figures of the whole split, whatever the ranks' shares of it were."""
-        sums, pairs = self._validation_sums.to(self.device), self._validated
+        sums, pairs = self._validation_sums, self._validated
         if self.trainer.world_size > 1:
+            sums = sums.to(self.device)
             dist.all_reduce(sums)
             shares: list[list[tuple[int, str]]] = [[] for _ in range(self.trainer.world_size)]
             dist.all_gather_object(shares, pairs)

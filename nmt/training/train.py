@@ -2,6 +2,7 @@
 
 import csv
 import logging
+import shutil
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -16,6 +17,7 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from nmt.config import Config
+from nmt.data.corpus import load_split
 from nmt.data.datamodule import TranslationData
 from nmt.evaluation.results import installed_versions
 from nmt.model.saved import ModelCard, save_model
@@ -44,6 +46,28 @@ OWN_TRAINER_ARGUMENTS = {
 """Arguments of `pl.Trainer` that are not the user's."""
 
 
+_BEFORE_TRAINING = {"config.yaml", "tokenizer.json", "tokenizer.src.json", "tokenizer.tgt.json", "tensorboard"}
+"""What a run leaves that failed before its first checkpoint."""
+
+
+@rank_zero_only
+def prepare_folder(folder: Path, config: Config, resolved: str, resume: bool, overwrite: bool) -> None:
+    """Makes the run's folder, with the resolved config in it, once the corpus has shown to be readable.
+
+    Raises:
+        ValueError: if there is such a run already, or the corpus cannot be used; then nothing was changed.
+        FileNotFoundError: if the corpus is not there.
+    """
+    for split in (config.data.train, config.data.validation):
+        load_split(config.data.path, config.data.src, config.data.tgt, split)
+    if folder.exists() and not resume:
+        if not overwrite and {path.name for path in folder.iterdir()} - _BEFORE_TRAINING:
+            raise ValueError(f"{folder} exists: go on with `--resume {folder}`, or give --overwrite, or a new --name")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text(resolved, encoding="utf-8")
+
+
 def train(config: Config, trainer_settings: Mapping[str, Any], folder: Path, resume: bool) -> Path:
     """Trains, or goes on training, and exports the best checkpoint as `folder/model`.
 
@@ -61,7 +85,6 @@ def train(config: Config, trainer_settings: Mapping[str, Any], folder: Path, res
         FileNotFoundError: if the corpus is not there.
         nmt.training.callbacks.Stopped: if a signal ended the training.
     """
-    _quiet()
     checkpoint = latest_checkpoint(folder / "checkpoints")
     if resume and checkpoint is None:
         raise ValueError(f"{folder}: there is no checkpoint to resume from; train it without --resume")
@@ -102,7 +125,7 @@ def _log_again(trainer: pl.Trainer, rows: list[dict[str, str]]) -> None:
             logger.experiment.metrics.extend(rows)
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Leaves out what the libraries say of things that are as they should be here."""
     datasets.disable_progress_bars()
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
