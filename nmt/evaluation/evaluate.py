@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+import datasets
 from rich.console import Console
 from rich.progress import track
 
@@ -37,6 +38,7 @@ def evaluate(
     Raises:
         ValueError: if there is no such split, or it is empty.
     """
+    datasets.disable_progress_bars()  # of reading files, which takes a second
     data = config.data
     corpus = load_split(data.path, data.src, data.tgt, split)
     if not len(corpus):
