@@ -8,7 +8,7 @@ echo "==> training: nmt train --config configs/quickstart.yaml"
 nmt train --config configs/quickstart.yaml --overwrite "$@"
 
 echo "==> translating: nmt translate runs/quickstart"
-nmt translate runs/quickstart "Der Hund schläft." "Maria liest das Buch, das Anna gekauft hat." "Wohin gehst du morgen?"
+nmt translate runs/quickstart "Der Hund schläft." "Maria liest das Buch, das Anna gekauft hat." "Wann wirst du den Brief lesen?"
 
 echo "==> evaluating: nmt evaluate runs/quickstart --split test"
 nmt evaluate runs/quickstart --split test

@@ -105,6 +105,7 @@ TINY_RUN = [
     *("--data.tokenizer.kind", "char", "--data.tokenizer.vocab_size", "60", "--data.batch_sentences", "16"),
     *("--model.embedding_size", "8", "--model.hidden_size", "12", "--model.dropout", "0.3"),
     *("--training.warmup_steps", "5", "--training.sample_sentences", "1"),
+    *("--training.learning_rate", "0.01", "--training.monitor", "val_loss"),  # which falls each time: the last is best
     *("--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false", "--trainer.log_every_n_steps", "2"),
 ]
 """Arguments of `nmt train` for a run of seconds on `corpus_folder`."""

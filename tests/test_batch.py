@@ -35,7 +35,7 @@ def lengths() -> np.ndarray:
 
 def walk(lengths: np.ndarray, epoch: int = 0, **options: object) -> list[list[int]]:
     sampler = BucketSampler(lengths, max_tokens=120, max_sentences=16, **{"shuffle": True, "seed": 3, **options})
-    sampler.set_epoch(epoch)
+    sampler.epoch = epoch
     batches = list(sampler)
     assert len(batches) == len(sampler)
     return batches

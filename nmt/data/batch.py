@@ -113,12 +113,9 @@ class BucketSampler(Sampler[list[int]]):
         self.shuffle, self.seed = shuffle, seed
         self.rank, self.world_size = rank, world_size
         self.epoch = 0
+        """Of the next walk: with the seed it gives the order."""
         self.start = 0
-        """Batches of this rank to leave out at the beginning of the next epoch that is walked through."""
-
-    def set_epoch(self, epoch: int) -> None:
-        """Chooses the order of the next walk."""
-        self.epoch = epoch
+        """Batches of this rank to leave out at the beginning of the next walk."""
 
     def __len__(self) -> int:
         batches = len(self.ends)

@@ -1,6 +1,6 @@
 """The LightningDataModule: corpus -> tokenizers -> ids -> loaders of batches."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +19,22 @@ SPECIAL_TOKENS = np.array([1, 2])
 """How many the model reads beside the tokens of a source (BOS) and of a target (BOS and EOS)."""
 
 
-class ResumableLoader(DataLoader[Batch]):
-    """A loader that knows how many batches of the epoch it has handed out, so that a run can go on in mid-epoch."""
+class EpochLoader(DataLoader[Batch]):
+    """A loader that asks where training stands when an epoch begins, so that a run can go on in mid-epoch.
 
-    def __init__(self, dataset: Any, sampler: BucketSampler) -> None:
+    Args:
+        dataset: rows for `collate`.
+        sampler: of its batches.
+        position: gives the epoch, and how many of its batches were trained on before.
+    """
+
+    def __init__(self, dataset: Any, sampler: BucketSampler, position: Callable[[], tuple[int, int]]) -> None:
         super().__init__(dataset, batch_sampler=sampler, collate_fn=collate)
-        self._handed_out = 0
+        self._sampler, self._position = sampler, position
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
-        assert isinstance(self.batch_sampler, BucketSampler)
-        self._handed_out = self.batch_sampler.start
-        for batch in super().__iter__():
-            self._handed_out += 1
-            yield batch
-
-    def state_dict(self) -> dict[str, int]:
-        """Batches handed out in this epoch."""
-        return {"batches": self._handed_out % len(self)}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Makes the next epoch begin behind the batches that were handed out."""
-        assert isinstance(self.batch_sampler, BucketSampler)
-        self.batch_sampler.start = self._handed_out = state["batches"]
+        self._sampler.epoch, self._sampler.start = self._position()
+        yield from super().__iter__()
 
 
 class TranslationData(pl.LightningDataModule):
@@ -91,11 +85,18 @@ class TranslationData(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader:
         """Batches in an order given by seed and epoch; each rank has its own."""
-        return ResumableLoader(self.train, self._sampler(self.train_lengths, shuffle=True))
+        return EpochLoader(self.train, self._sampler(self.train_lengths, shuffle=True), self._position)
 
     def val_dataloader(self) -> DataLoader:
         """Every pair of the validation split once, whatever the number of ranks."""
-        return ResumableLoader(self.validation, self._sampler(pair_lengths(self.validation), shuffle=False))
+        sampler = self._sampler(pair_lengths(self.validation), shuffle=False)
+        return DataLoader(self.validation, batch_sampler=sampler, collate_fn=collate)
+
+    def _position(self) -> tuple[int, int]:
+        """Epoch, and batches of it that are done: the trainer's own progress, which its checkpoints hold."""
+        trainer = self.trainer
+        assert trainer is not None
+        return trainer.current_epoch, trainer.fit_loop.epoch_loop.batch_progress.current.ready
 
     def _sampler(self, lengths: np.ndarray, shuffle: bool) -> BucketSampler:
         trainer = self.trainer

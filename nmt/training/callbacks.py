@@ -87,10 +87,10 @@ class Stopped(Exception):
 class Resumable(Checkpoint):
     """Keeps one checkpoint to go on from, `step-<n>.ckpt`, and stops on SIGINT or SIGTERM without losing a step.
 
-    A checkpoint is written every so many steps, at the end of each epoch, and on a signal at the end of the step, after
-    which `Stopped` is raised. A validation that belongs to the step comes first, so that it is neither lost nor done
-    twice. The file is written whole before it takes the place of the last one. A second signal ends the process at
-    once, as without this callback.
+    A checkpoint is written every so many steps, at the end of each epoch, and on a signal at the end of the step; then
+    `Stopped` is raised, unless that was the last step of all. A validation that belongs to the step comes first, so
+    that it is neither lost nor done twice. The file is written whole before it takes the place of the last one. A
+    second signal ends the process at once.
 
     Args:
         folder: of the checkpoints.
@@ -106,30 +106,33 @@ class Resumable(Checkpoint):
         self._stop_for = 0
         self._handlers: dict[int, Any] = {}
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Takes over the signals."""
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Takes the signals over from Lightning, whose handler would stop before the logs are written."""
         self._handlers = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.received = number
-        self._restore()
+        for each in self._handlers:
+            signal.signal(each, signal.SIG_DFL)
 
-    def _restore(self) -> None:
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        self._handlers = {}
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Stops before the next step: by now all that belongs to the last one is validated, saved and logged."""
+        if self._stop_for:
+            raise Stopped(self._stop_for)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Saves when it is time, and stops between two steps, all ranks at the same one."""
+        """Saves when it is time; all ranks agree on whether to stop."""
         received = torch.tensor(self.received, device=pl_module.device)
         if trainer.world_size > 1:
             dist.all_reduce(received, op=dist.ReduceOp.MAX)
         self._stop_for = int(received)
         self._due = bool(received) or trainer.global_step - self._saved_step >= self.every_steps
         if not (trainer.is_last_batch or self._validation_follows(trainer, batch_idx)):
-            self._act(trainer)
+            self._save_if_due(trainer)
 
     @staticmethod
     def _validation_follows(trainer: pl.Trainer, batch_idx: int) -> bool:
@@ -140,21 +143,18 @@ class Resumable(Checkpoint):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Does what the step before left to be done; at the end of an epoch, that is left to the epoch's end."""
         if not trainer.sanity_checking and not trainer.is_last_batch:
-            self._act(trainer)
+            self._save_if_due(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Saves in any case, so that a finished run can be trained longer."""
-        self._due = True
-        self._act(trainer)
+        self._save(trainer)
 
-    def _act(self, trainer: pl.Trainer) -> None:
+    def _save_if_due(self, trainer: pl.Trainer) -> None:
         if self._due:
-            self._due = False
             self._save(trainer)
-        if self._stop_for:
-            raise Stopped(self._stop_for)
 
     def _save(self, trainer: pl.Trainer) -> None:
+        self._due = False
         self._saved_step = trainer.global_step
         fresh, path = self.folder / "writing.ckpt", self.folder / f"step-{trainer.global_step}.ckpt"
         for logger in trainer.loggers:
@@ -168,7 +168,9 @@ class Resumable(Checkpoint):
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Gives the signals back."""
-        self._restore()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers = {}
 
 
 def best_checkpoint(folder: Path, settings: TrainingConfig) -> ModelCheckpoint:

@@ -128,12 +128,13 @@ def _log_again(trainer: pl.Trainer, rows: list[dict[str, str]]) -> None:
 def quiet() -> None:
     """Leaves out what the libraries say of things that are as they should be here."""
     datasets.disable_progress_bars()
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     for message in (
         "Experiment logs directory",  # the folder holds the config and the tokenizers already
         "You're using the WeightAveraging callback with a model that overrides",  # nothing is sharded
         "Loading `train_dataloader` to estimate",
         "The number of training batches",
+        "You're resuming from a checkpoint that ended before the epoch ended",  # the loader knows where to go on
         ".*does not have many workers",  # batches are made from memory-mapped ids in a millisecond
         ".*treespec, LeafSpec",
         "The dirpath has changed",
