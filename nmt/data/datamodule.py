@@ -85,11 +85,14 @@ class TranslationData(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader:
         """Batches in an order given by seed and epoch; each rank has its own."""
-        return EpochLoader(self.train, self._sampler(self.train_lengths, shuffle=True), self._position)
+        sampler = self._sampler(self.train_lengths, True, self.config.batch_sentences)
+        return EpochLoader(self.train, sampler, self._position)
 
     def val_dataloader(self) -> DataLoader:
         """Every pair of the validation split once, whatever the number of ranks."""
-        sampler = self._sampler(pair_lengths(self.validation), shuffle=False)
+        ranks = self.trainer.world_size if self.trainer else 1
+        each = max(1, len(self.validation) // ranks)  # a rank without a batch would not join the others at the end
+        sampler = self._sampler(pair_lengths(self.validation), False, min(each, self.config.batch_sentences))
         return DataLoader(self.validation, batch_sampler=sampler, collate_fn=collate)
 
     def _position(self) -> tuple[int, int]:
@@ -98,12 +101,12 @@ class TranslationData(pl.LightningDataModule):
         assert trainer is not None
         return trainer.current_epoch, trainer.fit_loop.epoch_loop.batch_progress.current.ready
 
-    def _sampler(self, lengths: np.ndarray, shuffle: bool) -> BucketSampler:
+    def _sampler(self, lengths: np.ndarray, shuffle: bool, batch_sentences: int) -> BucketSampler:
         trainer = self.trainer
         return BucketSampler(
             lengths,
             self.config.batch_tokens,
-            self.config.batch_sentences,
+            batch_sentences,
             shuffle,
             self.seed,
             rank=trainer.global_rank if trainer else 0,
