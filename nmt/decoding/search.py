@@ -154,7 +154,6 @@ def search(
         best_ids = best_ids.unflatten(0, (-1, beam))
         candidates = totals.unsqueeze(2) + best_log_probs  # (B, K, m)
         chosen = _Candidates(candidates.flatten(1), best_log_probs.flatten(1), best_ids.flatten(1), beam, eos)
-        depth = len(layers)
         layers.append(
             _Layer(
                 _positions(alive, len(endings)),
@@ -166,19 +165,12 @@ def search(
                 best_log_probs[:, :, : options.alternatives].cpu().numpy(),
             )
         )
-        keep = []
-        for row, sentence in enumerate(alive):
-            found, limit = endings[sentence], limits_host[sentence]
-            norm = (depth + 1) ** options.length_penalty
-            found += [_Ending(each.total / norm, depth, *each, True) for each in chosen.ended(row)]
-            opened = chosen.opened(row)
-            if depth + 1 == limit:
-                if not found:
-                    found += [_Ending(each.total / norm, depth, *each, False) for each in opened]
-                continue
-            highest = opened[0].total / limit**options.length_penalty if opened else -np.inf
-            if len(found) < beam and not any(each.score >= highest for each in found):
-                keep.append(row)
+        depth = len(layers) - 1
+        keep = [
+            row
+            for row, sentence in enumerate(alive)
+            if _goes_on(endings[sentence], chosen, row, depth, limits_host[sentence], options)
+        ]
         alive = [alive[row] for row in keep]
         rows = torch.tensor(keep, device=device, dtype=torch.long)
         hypotheses = (rows.unsqueeze(1) * beam + chosen.parents[rows]).flatten()
@@ -190,6 +182,21 @@ def search(
         [_trace(layers, sentence, ending) for ending in sorted(found, key=lambda each: -each.score)[:beam]]
         for sentence, found in enumerate(endings)
     ]
+
+
+def _goes_on(
+    found: list[_Ending], chosen: "_Candidates", row: int, depth: int, limit: int, options: SearchOptions
+) -> bool:
+    """Adds to `found` what ended at this step, and tells whether the sentence is searched further."""
+    norm = (depth + 1) ** options.length_penalty
+    found += [_Ending(each.total / norm, depth, *each, True) for each in chosen.ended(row)]
+    opened = chosen.opened(row)
+    if depth + 1 == limit:
+        if not found:
+            found += [_Ending(each.total / norm, depth, *each, False) for each in opened]
+        return False
+    highest = opened[0].total / limit**options.length_penalty if opened else -np.inf
+    return len(found) < options.beam_size and not any(each.score >= highest for each in found)
 
 
 class _Candidate(NamedTuple):
