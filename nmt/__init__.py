@@ -17,10 +17,12 @@ nmt/
       events.py             verb frames, tense, time and place
       patterns.py           sentence patterns
     words.py              the word: unit of gold alignments and of AER
+    links.py              links of words, links of tokens: the targets of guided alignment
     readers.py            files -> rows, with file and line where something is wrong
     corpus.py             phrasebook, files or hub -> datasets.Dataset of src, tgt, alignment; filters
     vocabulary.py         sentences -> a vocabulary, byte for byte the same each time
     tokenizer.py          sentences <-> ids: BPE, Unigram, WordPiece, word, character; joint or separate
+    bpe_dropout.py        other pieces of the training split each epoch
     batch.py              ids -> Batch; a sampler that fills batches by tokens out of length buckets
     datamodule.py         the LightningDataModule
   model/                ids -> log-probabilities and attention

@@ -24,15 +24,21 @@ class TokenizerConfig:
         vocab_size: number of types at most, the special tokens included.
         joint: one vocabulary for both languages, learned from both sides.
         lowercase: fold case before anything else; translations are then lower-cased too.
+        bpe_dropout: probability that a merge of bpe is skipped, anew in each epoch, when the training split is cut into
+            pieces (Provilkov et al. 2020); 0 for none.
     """
 
     kind: Literal["bpe", "unigram", "wordpiece", "word", "char"] = "bpe"
     vocab_size: int = 8000
     joint: bool = True
     lowercase: bool = False
+    bpe_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         _check(self.vocab_size > 4, "data.tokenizer.vocab_size", self.vocab_size, "more than the 4 special tokens")
+        _check(0 <= self.bpe_dropout < 1, "data.tokenizer.bpe_dropout", self.bpe_dropout, "at least 0 and below 1")
+        has_merges = self.kind == "bpe" or not self.bpe_dropout
+        _check(has_merges, "data.tokenizer.bpe_dropout", self.bpe_dropout, f"0 with data.tokenizer.kind {self.kind}")
 
 
 @dataclass(frozen=True)
@@ -76,39 +82,142 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
+class AttentionConfig:
+    """How source positions are chosen; score, window and normaliser combine freely.
+
+    Attributes:
+        score: what compares a decoder state with an encoder state.
+        window: the open positions: all; those near the step's own (local_m), or near a predicted one (local_p).
+        normalizer: of the scores to weights.
+        coverage: what the score function is told of the attention before.
+        heads: attentions side by side, each with its own part of keys and states.
+        size: of the additive score's hidden layer; 0 for that of the decoder state.
+        reach: positions that a local window opens on either side of its centre.
+        positions: that the location score knows.
+        coverage_size: of the neural coverage of a position.
+    """
+
+    score: Literal["additive", "dot", "scaled_dot", "general", "concat", "location"] = "additive"
+    window: Literal["global", "local_m", "local_p"] = "global"
+    normalizer: Literal["softmax", "sparsemax", "entmax15"] = "softmax"
+    coverage: Literal["none", "linguistic", "neural"] = "none"
+    heads: int = 1
+    size: int = 0
+    reach: int = 5
+    positions: int = 100
+    coverage_size: int = 10
+
+    def __post_init__(self) -> None:
+        for name in ("heads", "reach", "positions", "coverage_size"):
+            _check(getattr(self, name) > 0, f"model.attention.{name}", getattr(self, name), "positive")
+        fits = self.size >= 0 and self.size % self.heads == 0
+        _check(fits, "model.attention.size", self.size, f"0 or a multiple of model.attention.heads, {self.heads}")
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """The network.
 
     Attributes:
-        cell: the recurrent cell of encoder and decoder.
-        encoder: reading direction; reversed reads a special token, then the source from its last word to its first.
-        decoder: bahdanau attends, then recurs; luong recurs, then attends.
-        attention: the score function, additive (Bahdanau) or general (Luong).
-        input_feeding: the luong decoder reads its last readout beside the previous token.
+        cell: the recurrent cell of encoder and decoder; gru resets after the recurrent product (as torch does), gru_v1
+            before it.
         layers: of the encoder and of the decoder.
+        layer_norm: normalise within the cell.
+        residual: add the input of each layer but the lowest to its output.
+        encoder: reading direction; reversed reads a special token, then the source from its last word to its first;
+            gnmt is bidirectional in the lowest layer only.
+        summary: what the decoder may start from: the encoder's last states, or the mean of its top layer's.
+        bridge: a learned layer between summary and decoder; without a word, where the encoder reads both ways or the
+            sizes differ.
+        decoder: bahdanau attends, then recurs; conditional recurs, attends, recurs; luong recurs, then attends; gnmt
+            attends from its lowest layer.
+        input_feeding: the luong decoder reads its last readout beside the previous token.
+        attention: how source positions are chosen.
+        alignment: soft mixes the positions; latent marginalises over them at the output (Deng et al. 2018).
+        deep_output: the readout sees the previous token too; without a word, in the bahdanau and conditional decoder.
         embedding_size: of a token.
-        hidden_size: of the encoder's states (both directions together) and of the decoder's.
-        dropout: probability, on embeddings, between layers, and on readouts.
+        hidden_size: of the encoder's states, both directions together.
+        decoder_size: of the decoder's states; 0 for hidden_size.
+        readout_size: of what the output layer reads; 0 for the decoder's size, or the embedding's if tied.
         tie_embeddings: "output": the output layer is the target embedding; "all": the source embedding too.
+        dropout: probability, on embeddings, between layers, and on readouts.
+        recurrent_dropout: probability, on a cell's own previous state; one mask a sentence.
+        variational: one dropout mask for all positions of a sentence instead of one each.
+        word_dropout: probability that a token's whole embedding is zeroed.
     """
 
-    cell: Literal["gru", "lstm"] = "gru"
-    encoder: Literal["forward", "reversed", "bidirectional"] = "bidirectional"
-    decoder: Literal["bahdanau", "luong"] = "bahdanau"
-    attention: Literal["additive", "general"] = "additive"
-    input_feeding: bool = True
+    cell: Literal["elman", "gru", "gru_v1", "lstm"] = "gru"
     layers: int = 1
+    layer_norm: bool = False
+    residual: bool = False
+    encoder: Literal["forward", "reversed", "bidirectional", "gnmt"] = "bidirectional"
+    summary: Literal["last", "mean"] = "last"
+    bridge: bool | None = None
+    decoder: Literal["bahdanau", "conditional", "luong", "gnmt"] = "bahdanau"
+    input_feeding: bool = True
+    attention: AttentionConfig = field(default_factory=AttentionConfig)
+    alignment: Literal["soft", "latent"] = "soft"
+    deep_output: bool | None = None
     embedding_size: int = 256
     hidden_size: int = 512
-    dropout: float = 0.2
+    decoder_size: int = 0
+    readout_size: int = 0
     tie_embeddings: Literal["none", "output", "all"] = "none"
+    dropout: float = 0.2
+    recurrent_dropout: float = 0.0
+    variational: bool = False
+    word_dropout: float = 0.0
+
+    @property
+    def state_size(self) -> int:
+        """Of the decoder's states."""
+        return self.decoder_size or self.hidden_size
+
+    @property
+    def both_ways(self) -> bool:
+        """Whether the encoder's lowest layer is bidirectional."""
+        return self.encoder in ("bidirectional", "gnmt")
+
+    @property
+    def bridged(self) -> bool:
+        """Whether a learned layer stands between the encoder's summary and the decoder."""
+        return self.bridge if self.bridge is not None else self.both_ways or self.state_size != self.hidden_size
+
+    @property
+    def reads_embedding(self) -> bool:
+        """Whether the readout sees the previous token."""
+        return self.deep_output if self.deep_output is not None else self.decoder in ("bahdanau", "conditional")
+
+    @property
+    def readout_features(self) -> int:
+        """Size of what the output layer reads."""
+        return self.readout_size or (self.state_size if self.tie_embeddings == "none" else self.embedding_size)
 
     def __post_init__(self) -> None:
         for name in ("layers", "embedding_size", "hidden_size"):
             _check(getattr(self, name) > 0, f"model.{name}", getattr(self, name), "positive")
-        _check(0 <= self.dropout < 1, "model.dropout", self.dropout, "at least 0 and below 1")
-        even = self.encoder != "bidirectional" or self.hidden_size % 2 == 0
+        for name in ("decoder_size", "readout_size"):
+            _check(getattr(self, name) >= 0, f"model.{name}", getattr(self, name), "at least 0")
+        for name in ("dropout", "recurrent_dropout", "word_dropout"):
+            _check(0 <= getattr(self, name) < 1, f"model.{name}", getattr(self, name), "at least 0 and below 1")
+        even = not self.both_ways or self.hidden_size % 2 == 0
         _check(even, "model.hidden_size", self.hidden_size, "even, for each direction has half of it")
+        bridged = self.bridged or self.state_size == self.hidden_size
+        _check(bridged, "model.bridge", self.bridge, "true where model.decoder_size is not model.hidden_size")
+        deep = self.decoder != "gnmt" or self.layers > 1
+        _check(deep, "model.layers", self.layers, "at least 2 with the gnmt decoder, which attends from its lowest")
+        tied = self.tie_embeddings == "none" or self.readout_features == self.embedding_size
+        _check(tied, "model.readout_size", self.readout_size, "0 or model.embedding_size where embeddings are tied")
+        self._check_attention()
+
+    def _check_attention(self) -> None:
+        attention = self.attention
+        same = attention.score not in ("dot", "scaled_dot") or self.state_size == self.hidden_size
+        _check(same, "model.attention.score", attention.score, "another where decoder_size is not hidden_size")
+        parts = self.hidden_size % attention.heads == 0 and self.state_size % attention.heads == 0
+        _check(parts, "model.attention.heads", attention.heads, "a divisor of model.hidden_size and decoder_size")
+        single = self.alignment == "soft" or attention.heads == 1
+        _check(single, "model.attention.heads", attention.heads, "1 where model.alignment is latent")
 
 
 @dataclass(frozen=True)
@@ -122,6 +231,10 @@ class TrainingConfig:
         warmup_steps: optimiser steps over which the learning rate rises from zero.
         patience: validations without improvement before a plateau is called.
         label_smoothing: probability mass spread evenly over the vocabulary (Szegedy et al. 2016).
+        guided_alignment: weight of the cross entropy between gold word alignment and attention; 0 for none.
+        r_drop: weight of the divergence between two passes with different dropout masks; 0 for one pass.
+        scheduled_sampling: probability that a previous target token is the model's own instead of the reference's.
+        scheduled_sampling_steps: optimiser steps over which that probability rises from zero.
         average_decay: decay of the moving average of the weights that is validated and exported; 0 for none.
         monitor: what the best checkpoint, early stopping and the plateau go by.
         early_stopping: validations without improvement before training stops; 0 for never.
@@ -134,6 +247,10 @@ class TrainingConfig:
     warmup_steps: int = 200
     patience: int = 2
     label_smoothing: float = 0.1
+    guided_alignment: float = 0.0
+    r_drop: float = 0.0
+    scheduled_sampling: float = 0.0
+    scheduled_sampling_steps: int = 10_000
     average_decay: float = 0.0
     monitor: Literal["val_bleu", "val_loss"] = "val_bleu"
     early_stopping: int = 0
@@ -146,7 +263,11 @@ class TrainingConfig:
             0 <= self.label_smoothing < 1, "training.label_smoothing", self.label_smoothing, "at least 0 and below 1"
         )
         _check(0 <= self.average_decay < 1, "training.average_decay", self.average_decay, "at least 0 and below 1")
-        for name in ("warmup_steps", "early_stopping", "sample_sentences"):
+        sampled = 0 <= self.scheduled_sampling <= 1
+        _check(sampled, "training.scheduled_sampling", self.scheduled_sampling, "between 0 and 1")
+        for name in ("guided_alignment", "r_drop"):
+            _check(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "at least 0")
+        for name in ("warmup_steps", "scheduled_sampling_steps", "early_stopping", "sample_sentences"):
             _check(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "at least 0")
         for name in ("patience", "checkpoint_steps"):
             _check(getattr(self, name) > 0, f"training.{name}", getattr(self, name), "positive")

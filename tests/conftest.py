@@ -5,6 +5,7 @@ import random
 import tempfile
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 os.environ["HF_DATASETS_CACHE"] = tempfile.mkdtemp(prefix="nmt-tests-")  # read when datasets is imported
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -13,39 +14,75 @@ os.environ["OMP_NUM_THREADS"] = "1"  # the models here are too small to share, a
 import pytest
 import torch
 
-from nmt.config import ModelConfig
+from nmt.config import AttentionConfig, ModelConfig
 from nmt.data.tokenizer import TokenizerPair, train_tokenizers
 from nmt.model.saved import ModelCard
 from nmt.model.seq2seq import Seq2Seq
 
-NETWORKS = [
-    ModelConfig(
-        cell=cell,
-        encoder=encoder,
-        decoder=decoder,
-        attention=attention,
-        input_feeding=feeding,
-        layers=layers,
-        embedding_size=6,
-        hidden_size=8,
-        dropout=0.0,
-        tie_embeddings=tied,
-    )
-    for cell, encoder, (decoder, feeding), attention, (layers, tied) in product(
-        ["gru", "lstm"],
-        ["forward", "reversed", "bidirectional"],
-        [("bahdanau", False), ("luong", True), ("luong", False)],
-        ["additive", "general"],
-        [(1, "none"), (2, "all")],
-    )
+DECODERS: list[dict[str, Any]] = [
+    {"decoder": "bahdanau"},
+    {"decoder": "conditional"},
+    {"decoder": "luong", "input_feeding": True},
+    {"decoder": "luong", "input_feeding": False},
+    {"decoder": "gnmt"},
 ]
+SCORES = ["additive", "dot", "scaled_dot", "general", "concat", "location"]
+WINDOWS = ["global", "local_m", "local_p"]
+NORMALIZERS = ["softmax", "sparsemax", "entmax15"]
+CELL_KINDS = ["elman", "gru", "gru_v1", "lstm"]
+ENCODERS = ["forward", "reversed", "bidirectional", "gnmt"]
+
+
+def _networks() -> list[ModelConfig]:
+    """Every decoder with every attention, and with every encoder and cell; what is left is drawn, by a fixed seed."""
+    attentions = product(DECODERS, SCORES, WINDOWS, NORMALIZERS, [None], [None], [None])
+    cells = product(DECODERS, [None], [None], [None], ENCODERS, CELL_KINDS, [False, True])
+    chance = random.Random(1)
+    networks = []
+    for decoder, score, window, normalizer, encoder, cell, layer_norm in [*attentions, *cells]:
+        alignment = chance.choice(["soft", "soft", "latent"])
+        attention = AttentionConfig(
+            score=score or chance.choice(SCORES),
+            window=window or chance.choice(WINDOWS),
+            normalizer=normalizer or chance.choice(NORMALIZERS),
+            coverage=chance.choice(["none", "linguistic", "neural"]),
+            heads=chance.choice([1, 2]) if alignment == "soft" else 1,
+            reach=2,
+            positions=4,
+            coverage_size=3,
+        )
+        network = ModelConfig(
+            **decoder,
+            attention=attention,
+            alignment=alignment,
+            encoder=encoder or chance.choice(ENCODERS),
+            cell=cell or chance.choice(CELL_KINDS),
+            layer_norm=chance.choice([False, True]) if layer_norm is None else layer_norm,
+            layers=2 if decoder["decoder"] == "gnmt" else chance.choice([1, 2]),
+            residual=chance.choice([False, True]),
+            summary=chance.choice(["last", "mean"]),
+            decoder_size=0 if attention.score in ("dot", "scaled_dot") else chance.choice([0, 4]),
+            deep_output=chance.choice([None, False, True]),
+            tie_embeddings=chance.choice(["none", "output", "all"]),
+            embedding_size=6,
+            hidden_size=8,
+            dropout=0.0,
+        )
+        networks.append(network)
+    return networks
+
+
+NETWORKS = _networks()
 """Every combination that the model offers, small."""
 
 
 def name_of(network: ModelConfig) -> str:
-    feeding = "-feeding" if network.decoder == "luong" and network.input_feeding else ""
-    parts = (network.cell, network.encoder, network.decoder + feeding, network.attention, str(network.layers))
-    return " ".join(parts)
+    """What sets the network apart."""
+    each, attention = network, network.attention
+    feeding = "+feed" if each.decoder == "luong" and each.input_feeding else ""
+    norm = "+norm" if each.layer_norm else ""
+    attended = f"{attention.score}-{attention.window}-{attention.normalizer}-{attention.coverage}-{attention.heads}"
+    return f"{each.decoder}{feeding} {attended} {each.alignment} {each.encoder} {each.layers} {each.cell}{norm}"
 
 
 def build(network: ModelConfig, vocab_size: int = 12, seed: int = 0, dtype: torch.dtype = torch.float32) -> Seq2Seq:
@@ -53,8 +90,9 @@ def build(network: ModelConfig, vocab_size: int = 12, seed: int = 0, dtype: torc
     torch.manual_seed(seed)
     model = Seq2Seq(network, vocab_size, vocab_size)
     with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(std=0.4)
+        for name, parameter in model.named_parameters():
+            if "norms" not in name:
+                parameter.normal_(std=0.4)
     return model.eval().to(dtype)
 
 

@@ -1,86 +1,242 @@
-"""Attention: worked by hand, on padding, and its gradients against finite differences."""
+"""Attention: scores, windows, normalisers and coverage worked by hand, and what holds for every combination."""
 
 import math
+from itertools import product
 
 import pytest
 import torch
+from conftest import NORMALIZERS, SCORES, WINDOWS
+from torch import Tensor
 
-from nmt.model.attention import build_attention
+from nmt.config import AttentionConfig
+from nmt.model.attention import Attention, AttentionState, Memory
 
-
-@pytest.fixture(params=["additive", "general"])
-def score(request: pytest.FixtureRequest) -> str:
-    return request.param
-
-
-def test_general_two_queries_three_states_by_hand() -> None:
-    attention = build_attention("general", 2, 2)
-    with torch.no_grad():
-        attention.key.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 2.0]]))
-    states = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]])
-    queries = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])
-    memory = attention.prepare(states, torch.tensor([[True, True, True]]))
-    contexts, weights = attention(queries, memory)
-    # q W h: rows (1, 0, 1) and (0, 2, 2)
-    a, b = math.e / (2 * math.e + 1), math.e**2 / (2 * math.e**2 + 1)
-    expected = torch.tensor([[[a, 1 - 2 * a, a], [1 - 2 * b, b, b]]])
-    torch.testing.assert_close(weights, expected)
-    # c = sum of a h: ((a1 + a3), (a2 + a3))
-    torch.testing.assert_close(contexts, torch.tensor([[[2 * a, 1 - a], [1 - b, 2 * b]]]))
+COVERAGES = ["none", "linguistic", "neural"]
+COMBINATIONS = list(product(SCORES, WINDOWS, NORMALIZERS, COVERAGES, [1, 2]))
 
 
-def test_additive_two_queries_three_states_by_hand() -> None:
-    attention = build_attention("additive", 1, 1)
-    with torch.no_grad():
-        attention.query.weight.fill_(1.0)
-        attention.key.weight.fill_(2.0)
-        attention.key.bias.fill_(0.5)
-        attention.energy.weight.fill_(3.0)
-    states = torch.tensor([[[0.0], [1.0], [-1.0]]])
-    memory = attention.prepare(states, torch.tensor([[True, True, True]]))
-    weights = attention.weights(torch.tensor([[[0.0], [1.0]]]), memory)
-    energies = [[3 * math.tanh(q + 2 * h + 0.5) for h in (0, 1, -1)] for q in (0, 1)]
-    expected = [[math.exp(e) / sum(math.exp(x) for x in row) for e in row] for row in energies]
-    torch.testing.assert_close(weights[0], torch.tensor(expected))
-
-
-def test_rows_sum_to_one_and_nothing_falls_on_padding(score: str) -> None:
+def build(config: AttentionConfig, query_size: int = 6, state_size: int = 6) -> Attention:
     torch.manual_seed(0)
-    attention = build_attention(score, 4, 6)
-    mask = torch.tensor([[True, True, False, False, False], [True] * 5])
-    contexts, weights = attention(torch.randn(2, 3, 4), attention.prepare(torch.randn(2, 5, 6) * 30, mask))
-    assert weights.shape == (2, 3, 5)
-    assert contexts.shape == (2, 3, 6)
-    torch.testing.assert_close(weights.sum(-1), torch.ones(2, 3))
-    assert weights[0, :, 2:].abs().max() == 0
+    attention = Attention(config, query_size, state_size).double()
+    with torch.no_grad():
+        for parameter in attention.parameters():
+            parameter.normal_(std=0.7)
+    return attention
 
 
-def test_what_stands_on_padding_does_not_matter(score: str) -> None:
-    torch.manual_seed(0)
-    attention = build_attention(score, 4, 6)
-    states, mask = torch.randn(1, 5, 6), torch.tensor([[True, True, True, False, False]])
+def states_and_mask() -> tuple[Tensor, Tensor]:
+    torch.manual_seed(1)
+    mask = torch.tensor([[True, True, True, False, False], [True] * 5])
+    return torch.randn(2, 5, 6, dtype=torch.float64), mask
+
+
+def weights_of(attention: Attention, states: Tensor, queries: Tensor, mask: Tensor | None = None) -> Tensor:
+    mask = torch.ones(states.shape[:2], dtype=torch.bool) if mask is None else mask
+    return attention(queries, attention.prepare(states, mask))
+
+
+def tensor(values: list) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+# Two queries and three states: rows of S are the states, rows of Q the queries.
+STATES = tensor([[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]])
+QUERIES = tensor([[[1.0, 0.0], [0.0, 2.0]]])
+
+
+def softmax_rows(rows: list[list[float]]) -> Tensor:
+    return tensor([[[math.exp(each) / sum(map(math.exp, row)) for each in row] for row in rows]])
+
+
+def test_dot_by_hand() -> None:
+    found = weights_of(Attention(AttentionConfig("dot"), 2, 2), STATES, QUERIES)
+    torch.testing.assert_close(found, softmax_rows([[1, 0, 1], [0, 2, 2]]))
+
+
+def test_scaled_dot_by_hand() -> None:
+    found = weights_of(Attention(AttentionConfig("scaled_dot"), 2, 2), STATES, QUERIES)
+    root = math.sqrt(2)
+    torch.testing.assert_close(found, softmax_rows([[1 / root, 0, 1 / root], [0, root, root]]))
+
+
+def test_general_by_hand() -> None:
+    attention = Attention(AttentionConfig("general"), 2, 2).double()
+    attention.score.key.weight.data = tensor([[1.0, 2.0], [0.0, 1.0]])  # W h: (1, 0), (2, 1), (3, 1)
+    torch.testing.assert_close(weights_of(attention, STATES, QUERIES), softmax_rows([[1, 2, 3], [0, 2, 2]]))
+
+
+def test_additive_by_hand() -> None:
+    attention = Attention(AttentionConfig("additive", size=1), 2, 2).double()
+    attention.score.query.weight.data = tensor([[1.0, -1.0]])
+    attention.score.key.weight.data = tensor([[2.0, 1.0]])
+    attention.score.key.bias.data = tensor([0.5])
+    attention.score.energy.data = tensor([[3.0]])
+    rows = [[3 * math.tanh(q + h + 0.5) for h in (2, 1, 3)] for q in (1, -2)]
+    torch.testing.assert_close(weights_of(attention, STATES, QUERIES), softmax_rows(rows))
+
+
+def test_concat_is_a_product_with_query_and_state_one_after_the_other() -> None:
+    attention = build(AttentionConfig("concat"), 2, 2)
+    joined = torch.cat([attention.score.query.weight, attention.score.key.weight], dim=1)  # W_a of [q; h]
+    rows = [
+        [(attention.score.energy[0] @ torch.tanh(joined @ torch.cat([q, h]))).item() for h in STATES[0]]
+        for q in QUERIES[0]
+    ]
+    torch.testing.assert_close(weights_of(attention, STATES, QUERIES), softmax_rows(rows))
+
+
+def test_location_by_hand_and_the_last_score_is_shared_by_what_lies_beyond() -> None:
+    attention = Attention(AttentionConfig("location", positions=2), 2, 2).double()
+    attention.score.query.weight.data = tensor([[1.0, 0.0], [3.0, 1.0]])
+    torch.testing.assert_close(weights_of(attention, STATES, QUERIES), softmax_rows([[1, 3, 3], [0, 2, 2]]))
+
+
+def test_the_context_is_the_mixture_of_the_states() -> None:
+    attention = Attention(AttentionConfig("dot"), 2, 2)
+    memory = attention.prepare(STATES, torch.ones(1, 3, dtype=torch.bool))
+    weights = tensor([[[0.5, 0.25, 0.25]]])
+    torch.testing.assert_close(weights @ memory.values, tensor([[[0.75, 0.5]]]))
+
+
+def test_heads_mix_their_own_part_of_the_states() -> None:
+    attention = Attention(AttentionConfig("dot", heads=2), 2, 2)
+    memory = attention.prepare(STATES, torch.ones(1, 3, dtype=torch.bool))
+    weights = attention(QUERIES, memory)
+    first, second = softmax_rows([[1, 0, 1], [0, 0, 0]]), softmax_rows([[0, 0, 0], [0, 2, 2]])
+    torch.testing.assert_close(weights, torch.cat([first, second], dim=2))
+    contexts = torch.stack([(first @ STATES)[..., 0], (second @ STATES)[..., 1]], dim=-1)
+    torch.testing.assert_close(weights @ memory.values, contexts)
+    torch.testing.assert_close(attention.alignment(weights), (first + second) / 2)
+
+
+def test_local_m_opens_the_neighbourhood_of_the_step_and_stays_within_the_source() -> None:
+    attention = Attention(AttentionConfig("location", "local_m", reach=1, positions=9), 1, 1).double()
+    attention.score.query.weight.data.zero_()
+    mask = torch.tensor([[True] * 5 + [False], [True] * 2 + [False] * 4])
+    weights = weights_of(attention, torch.zeros(2, 6, 1).double(), torch.zeros(2, 6, 1).double(), mask)
+    third = 1 / 3
+    expected = [
+        [third, third, third, 0, 0, 0],
+        [0, third, third, third, 0, 0],
+        [0, 0, third, third, third, 0],
+        *[[0, 0, 0, 0.5, 0.5, 0]] * 3,
+    ]
+    torch.testing.assert_close(weights[0], tensor(expected))
+    torch.testing.assert_close(weights[1], tensor([[0.5, 0.5, 0, 0, 0, 0]] * 6))
+
+
+def test_local_p_by_hand() -> None:
+    """Luong et al. 2015, eq. 9 and 10: p = (S - 1) s(v tanh(W q)), then a Gaussian of deviation D / 2 around it."""
+    attention = Attention(AttentionConfig("location", "local_p", reach=2, positions=9), 1, 1).double()
+    attention.score.query.weight.data.zero_()
+    attention.window.hidden.weight.data.fill_(1.0)
+    attention.window.position.weight.data.fill_(2.0)
+    weights = weights_of(attention, torch.zeros(1, 5, 1).double(), tensor([[[0.3]]]))
+    centre = 4 / (1 + math.exp(-2 * math.tanh(0.3)))
+    gaussian = [math.exp(-((s - centre) ** 2) / 2) if abs(s - centre) <= 2 else 0.0 for s in range(5)]
+    torch.testing.assert_close(weights, tensor([[[each / sum(gaussian) for each in gaussian]]]))
+
+
+@pytest.mark.parametrize(("normalizer", "alpha"), [("sparsemax", 2.0), ("entmax15", 1.5)])
+def test_sparse_normalisers_solve_their_equation(normalizer: str, alpha: float) -> None:
+    """Peters et al. 2019, eq. 5: p = [(alpha - 1) z - tau]_+ ** (1 / (alpha - 1)), with tau so that p sums to one."""
+    scores = tensor([0.4, 2.3, -1.2, 1.9])
+    attention = Attention(AttentionConfig("location", normalizer=normalizer, positions=4), 1, 1).double()
+    attention.score.query.weight.data = scores.unsqueeze(1)
+    found = weights_of(attention, torch.zeros(1, 4, 1).double(), tensor([[[1.0]]]))[0, 0]
+
+    low, high = -5.0, 5.0
+    for _ in range(100):
+        tau = (low + high) / 2
+        expected = ((alpha - 1) * scores - tau).clamp(min=0) ** (1 / (alpha - 1))
+        low, high = (tau, high) if expected.sum() > 1 else (low, tau)
+    torch.testing.assert_close(found, expected)
+    assert found.min() == 0
+
+
+def test_linguistic_coverage_by_hand() -> None:
+    """Tu et al. 2016: what a position received, over its fertility 2 s(U h), is added to what is scored."""
+    attention = Attention(AttentionConfig("location", coverage="linguistic", positions=3), 1, 1).double()
+    attention.score.query.weight.data.zero_()
+    attention.coverage.key.weight.data = tensor([[-2.0]])
+    attention.coverage.fertility.weight.data = tensor([[1.0]])
+    attention.coverage.fertility.bias.data = tensor([0.0])
+    states = tensor([[[0.0], [1.0], [-1.0]]])
+    weights = weights_of(attention, states, torch.zeros(1, 3, 1).double())
+    fertility = [2 / (1 + math.exp(-h)) for h in (0, 1, -1)]
+    received, rows = [0.0] * 3, []
+    for _ in range(3):
+        scores = [math.exp(-2 * each) for each in received]
+        row = [each / sum(scores) for each in scores]
+        received = [r + a / f for r, a, f in zip(received, row, fertility, strict=True)]
+        rows.append(row)
+    torch.testing.assert_close(weights, tensor([rows]))
+
+
+def test_neural_coverage_is_a_gru_over_state_query_and_weight() -> None:
+    attention = build(AttentionConfig("general", coverage="neural", coverage_size=3))
+    states, mask = states_and_mask()
+    memory, queries = attention.prepare(states, mask), torch.randn(2, 6).double()
+    weights, state = attention.steps(memory)(queries, attention.start(memory))
+    cell = torch.nn.GRUCell(13, 3).double()
+    for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+        setattr(cell, name, getattr(attention.coverage.rnn.kernel, name + "_l0"))
+    for row, position in product(range(2), range(5)):
+        read = torch.cat([states[row, position], queries[row], weights[row, 0, position, None]])
+        torch.testing.assert_close(state.coverage[row, position], cell(read[None], torch.zeros(1, 3).double())[0])
+
+
+@pytest.fixture(params=COMBINATIONS, ids=lambda each: "-".join(map(str, each)))
+def attention(request: pytest.FixtureRequest) -> Attention:
+    score, window, normalizer, coverage, heads = request.param
+    config = AttentionConfig(score, window, normalizer, coverage, heads, reach=2, positions=4, coverage_size=3)
+    return build(config)
+
+
+def test_rows_sum_to_one_nothing_falls_on_padding_and_nothing_comes_from_it(attention: Attention) -> None:
+    states, mask = states_and_mask()
+    queries = torch.randn(2, 4, 6).double()
+    weights = attention.alignment(weights_of(attention, states, queries, mask))
+    torch.testing.assert_close(weights.sum(-1), torch.ones(2, 4).double())
+    assert weights[0, :, 3:].abs().max() == 0
+    assert weights.min() >= 0
     other = states.clone()
-    other[:, 3:] = 1000.0
-    queries = torch.randn(1, 2, 4)
-    torch.testing.assert_close(
-        attention(queries, attention.prepare(states, mask)), attention(queries, attention.prepare(other, mask))
-    )
+    other[0, 3:] = 1000.0
+    torch.testing.assert_close(attention.alignment(weights_of(attention, other, queries, mask)), weights)
 
 
-def test_gradients_against_finite_differences(score: str) -> None:
-    torch.manual_seed(0)
-    attention = build_attention(score, 3, 4).double()
-    states = torch.randn(2, 4, 4, dtype=torch.float64, requires_grad=True)
-    queries = torch.randn(2, 2, 3, dtype=torch.float64, requires_grad=True)
-    mask = torch.tensor([[True, True, False, False], [True] * 4])
-    parameters = tuple(attention.parameters())
+def test_steps_equal_the_whole_sequence_for_several_hypotheses(attention: Attention) -> None:
+    states, mask = states_and_mask()
+    memory = attention.prepare(states, mask)
+    queries = torch.randn(2, 2, 4, 6).double()  # (B, K, T, Q)
+    expected = [attention(queries[:, k], memory) for k in range(2)]
+    steps = attention.steps(memory, hypotheses=2)
+    state = AttentionState(*(each.repeat_interleave(2, dim=0) for each in attention.start(memory)))
+    for t in range(4):
+        weights, state = steps(queries[:, :, t].flatten(0, 1), state)
+        for k in range(2):
+            torch.testing.assert_close(weights[:, k], expected[k][:, t])
 
-    def run(queries: torch.Tensor, states: torch.Tensor, *_: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return attention(queries, attention.prepare(states, mask))
 
-    assert torch.autograd.gradcheck(run, (queries, states, *parameters))
+def test_gradients_against_finite_differences(attention: Attention) -> None:
+    """Of every parameter, of states and of queries, along one direction."""
+    states, mask = states_and_mask()
+    queries = torch.randn(2, 3, 6).double()
+    leaves = [states, queries, *attention.parameters()]
+    for leaf in leaves:
+        leaf.requires_grad_()
+    target, directions = torch.randn(2, 3, 6).double(), [torch.randn_like(leaf) for leaf in leaves]
 
+    def run() -> Tensor:
+        memory: Memory = attention.prepare(states, mask)
+        return ((attention(queries, memory) @ memory.values) * target).sum()
 
-def test_an_unknown_score_is_named() -> None:
-    with pytest.raises(ValueError, match="unknown attention 'adaptive': choose additive or general"):
-        build_attention("adaptive", 4, 4)
+    found = torch.autograd.grad(run(), leaves, allow_unused=True)
+    slope = sum(float((g * d).sum()) for g, d in zip(found, directions, strict=True) if g is not None)
+    values = []
+    with torch.no_grad():
+        for move in (1e-6, -2e-6):
+            for leaf, direction in zip(leaves, directions, strict=True):
+                leaf += move * direction
+            values.append(float(run()))
+    assert (values[0] - values[1]) / 2e-6 == pytest.approx(slope, rel=1e-5, abs=1e-7)

@@ -124,6 +124,31 @@ def test_gold_alignment_is_kept(tmp_path: Path, form: str) -> None:
     assert dataset["alignment"][:] == [[[0, 1], [1, 0]], []]
 
 
+LINKS = "0-0 1-1\r\n\n1-0\n"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "compress"), [("", bytes), (".gz", gzip.compress), (".xz", lzma.compress), (".zst", zstd)]
+)
+@pytest.mark.parametrize("name", ["train", "train.de-en"])
+def test_a_file_of_links_beside_the_texts(
+    tmp_path: Path, name: str, suffix: str, compress: Callable[[bytes], bytes]
+) -> None:
+    (tmp_path / "train.de").write_text(GERMAN)
+    (tmp_path / "train.en").write_text(ENGLISH)
+    (tmp_path / f"{name}.align{suffix}").write_bytes(compress(LINKS.encode()))
+    (tmp_path / "test.align").write_text("no texts, no split")
+    assert split_names(str(tmp_path), "de", "en") == ["train"]
+    dataset = load_split(str(tmp_path), "de", "en", "train")
+    assert list(zip(dataset["src"], dataset["tgt"], strict=True)) == PAIRS
+    assert dataset["alignment"][:] == [[[0, 0], [1, 1]], [], [[1, 0]]]
+    backwards = load_split(str(tmp_path), "en", "de", "train")["alignment"][:]
+    # a name without languages says source-target; one with them says which side is which
+    assert backwards == [[[0, 0], [1, 1]], [], [[0, 1]] if name == "train.de-en" else [[1, 0]]]
+    (tmp_path / f"{name}.align{suffix}").write_bytes(compress(b"\n" * 3))
+    assert load_split(str(tmp_path), "de", "en", "train")["alignment"][:] == [[], [], []], "read again"
+
+
 def test_quotes_are_text_in_tsv_and_quotes_in_csv(tmp_path: Path) -> None:
     (tmp_path / "train.de-en.tsv").write_text('"Ein, Hund\tA "dog"\n')
     (tmp_path / "test.csv").write_text('de,en\n"Ein, Hund","A ""dog"""\n')
@@ -168,6 +193,28 @@ GOOD = b"eins\nzwei\n"
         ({"train.jsonl": b'{"de": "a", "en": null}\n'}, r"train\.jsonl:1: 'de' and 'en' must both be text"),
         ({"train.jsonl": b'{"de": "a", "en": "b", "alignment": [[0]]}'}, r"train\.jsonl:1: 'alignment' must be a list"),
         ({"train.jsonl": b'{"de":"a","en":"b"}\n{"de":"a","en":"b","alignment":[]}'}, r"jsonl:2: either every row or"),
+        (
+            {"train.jsonl": b'{"de":"a","en":"b!","alignment":[[1,0]]}'},
+            r"jsonl:1: link 1-0 is past .*has 1 words, .*t 2",
+        ),
+        (
+            {"train.de": GOOD, "train.en": GOOD, "train.align": b"0-0\n0-0 0_0\n"},
+            r"train\.align:2: '0_0' is not a link",
+        ),
+        (
+            {"train.de": GOOD, "train.en": GOOD, "train.align": b"0-0\n0-1\n"},
+            r"train\.align:2: link 0-1 is past the las",
+        ),
+        (
+            {"train.de": GOOD, "train.en": GOOD, "train.align": b"0-0\n"},
+            r"train\.align has 1 lines for 2 pairs: line n",
+        ),
+        ({"train.de": GOOD, "train.en": GOOD, "train.align": b"\n\n\n"}, r"train\.align has 3 lines for 2 pairs"),
+        ({"train.de": GOOD, "train.en": b"one\n", "train.align": b"0-0\n0-0\n"}, r"train\.de has 2 lines, .*en has 1:"),
+        (
+            {"train.de": GOOD, "train.en": GOOD, "train.align": b"0-0\n\n", "train.de-en.align": b"\n\n"},
+            r"twice: .*train\.align; .*train\.de-en\.align; keep one",
+        ),
         ({"train.parquet": b"PAR1 no"}, r"train\.parquet: not a readable Parquet file"),
     ],
 )
@@ -231,6 +278,13 @@ TRANSLATION = datasets.Features({"translation": datasets.Translation(languages=[
 )
 def test_layouts_of_the_hub(dataset: datasets.Dataset) -> None:
     assert list(from_columns(dataset, "de", "en", "hub:x/y")) == [{"src": "b", "tgt": "a"}, {"src": "c", "tgt": ""}]
+
+
+@pytest.mark.parametrize("links", [[[[0, 1]]], ["0-0"], [None]])
+def test_links_of_the_hub_are_checked(links: list[Any]) -> None:
+    dataset = datasets.Dataset.from_dict({"en": ["A dog."], "de": ["Hund"], "alignment": links})
+    with pytest.raises(ValueError, match="hub:x/y, row 0: (link 0-1|'alignment' must be)"):
+        from_columns(dataset, "en", "de", "hub:x/y")
 
 
 def test_hub(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,7 +90,7 @@ def test_a_reversed_lstm_with_luong_attention_learns_the_other_direction(
     monkeypatch.chdir(tmp_path)
     network = [
         *("--model.cell", "lstm", "--model.encoder", "reversed", "--model.decoder", "luong"),
-        *("--model.attention", "general", "--data.src", "en", "--data.tgt", "de", "--name", "luong"),
+        *("--model.attention.score", "general", "--data.src", "en", "--data.tgt", "de", "--name", "luong"),
     ]
     assert main(["train", "--config", QUICKSTART, *QUIET, *network]) == 0
     assert main(["evaluate", "runs/luong", "--split", "test"]) == 0

@@ -26,10 +26,10 @@ def test_the_same_network_comes_back(saved: tuple) -> None:
     assert not loaded.training
     arguments = torch.tensor([[2, 5, 6]]), torch.tensor([3]), torch.tensor([[2, 4]])
     torch.testing.assert_close(loaded(*arguments), model(*arguments))
-    torch.testing.assert_close(loaded.logits(loaded(*arguments)[0]), model.logits(model(*arguments)[0]))
+    torch.testing.assert_close(loaded.log_probs(*loaded(*arguments)), model.log_probs(*model(*arguments)))
     tied = card.network.tie_embeddings
-    assert (loaded.output.weight is loaded.decoder.embedding.weight) == (tied != "none")
-    assert (loaded.encoder.embedding.weight is loaded.decoder.embedding.weight) == (tied == "all")
+    assert (loaded.output.weight is loaded.decoder.embedding.table.weight) == (tied != "none")
+    assert (loaded.encoder.embedding.table.weight is loaded.decoder.embedding.table.weight) == (tied == "all")
 
 
 def test_the_folder_holds_no_pickle(saved: tuple) -> None:
@@ -44,7 +44,7 @@ def test_no_model_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda fields: fields.update(version=99), "format version 99, this program reads 1"),
+        (lambda fields: fields.update(version=99), "format version 99, this program reads 2"),
         (lambda fields: fields["network"].update(cell="gruu"), "unknown cell 'gruu'"),
         (lambda fields: fields["network"].update(sell="gru"), "does not describe a model"),
         (lambda fields: fields.pop("src"), "does not describe a model"),

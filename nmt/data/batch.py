@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
+from nmt.data.links import token_links
 from nmt.data.tokenizer import BOS_ID, EOS_ID, PAD_ID
 
 
@@ -24,6 +25,9 @@ class Batch(NamedTuple):
         tgt_ids: (B, T) int64, BOS first, EOS last.
         tgt_lengths: (B,) int64, with BOS and EOS.
         indices: (B,) int64, row of each pair in its split.
+        alignment: (B, T - 1, S) float32, where it was asked for: row t is the distribution over the positions of
+            `src_ids` that the prediction of `tgt_ids[:, t + 1]` should attend to. It is even over the linked tokens, as
+            `nmt.data.links.token_links` says; rows of tokens without a link, of EOS and of padding are zero.
     """
 
     src_ids: Tensor
@@ -31,6 +35,7 @@ class Batch(NamedTuple):
     tgt_ids: Tensor
     tgt_lengths: Tensor
     indices: Tensor
+    alignment: Tensor | None = None
 
 
 def src_sequence(ids: Sequence[int]) -> list[int]:
@@ -53,10 +58,26 @@ def pad(sequences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
 
 
 def collate(pairs: Sequence[dict]) -> Batch:
-    """Rows with `src_ids` and `tgt_ids` (token ids without special tokens) and `index` -> Batch."""
+    """Rows -> Batch.
+
+    Args:
+        pairs: rows with `src_ids` and `tgt_ids` (token ids without special tokens) and `index`. Where they also have
+            `src_words` and `tgt_words`, the word of each token, and `alignment`, the batch has an alignment.
+    """
     src_ids, src_lengths = pad([src_sequence(pair["src_ids"]) for pair in pairs])
     tgt_ids, tgt_lengths = pad([tgt_sequence(pair["tgt_ids"]) for pair in pairs])
-    return Batch(src_ids, src_lengths, tgt_ids, tgt_lengths, torch.tensor([pair["index"] for pair in pairs]))
+    indices = torch.tensor([pair["index"] for pair in pairs])
+    alignment = _alignment(pairs, tgt_ids.shape[1] - 1, src_ids.shape[1]) if "src_words" in pairs[0] else None
+    return Batch(src_ids, src_lengths, tgt_ids, tgt_lengths, indices, alignment)
+
+
+def _alignment(pairs: Sequence[dict], predictions: int, positions: int) -> Tensor:
+    """(B, predictions, positions) float32: the links of the tokens, behind the BOS of the source."""
+    alignment = torch.zeros(len(pairs), predictions, positions)
+    for row, pair in enumerate(pairs):
+        links = token_links(pair["alignment"], pair["src_words"], pair["tgt_words"])
+        alignment[row, : links.shape[0], 1 : 1 + links.shape[1]] = torch.from_numpy(links)
+    return alignment
 
 
 def cut_batches(lengths: np.ndarray, max_tokens: int, max_sentences: int) -> list[int]:

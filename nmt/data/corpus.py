@@ -14,7 +14,8 @@ from pathlib import Path
 import datasets
 from datasets.exceptions import DatasetGenerationError
 
-from nmt.data import phrasebook, readers
+from nmt.data import links, phrasebook, readers
+from nmt.data.links import word_links
 from nmt.data.phrasebook import SentencePair
 from nmt.data.readers import Row, SplitFiles
 
@@ -106,7 +107,7 @@ def from_columns(dataset: datasets.Dataset, src: str, tgt: str, place: str) -> d
         place: what errors call the dataset.
 
     Raises:
-        ValueError: if it has none of these.
+        ValueError: if it has none of these, or an alignment that is none.
     """
     columns = dataset.column_names
     if "translation" in columns:
@@ -120,6 +121,13 @@ def from_columns(dataset: datasets.Dataset, src: str, tgt: str, place: str) -> d
     dataset = dataset.select_columns(kept).rename_columns({old: new for old, new in sides.items() if old != new})
     if any(dataset.data.column(side).null_count for side in ("src", "tgt")):  # a missing text is an empty one
         dataset = dataset.map(lambda row: {side: row[side] or "" for side in ("src", "tgt")})
+    if "alignment" in kept:
+
+        def checked(row: Row, index: int) -> Row:
+            word_links(row["alignment"], row["src"], row["tgt"], f"{place}, row {index}")
+            return row
+
+        dataset = dataset.map(checked, with_indices=True, desc="checking links")
     return dataset
 
 
@@ -168,7 +176,7 @@ def _rows(files: SplitFiles, src: str, tgt: str, content: str) -> Iterator[Row]:
 def _digest(files: SplitFiles) -> str:
     """A hash of the content of the files, and of the code that reads them."""
     digest = hashlib.sha256()
-    for path in (*files.paths, Path(readers.__file__)):
+    for path in (*files.paths, Path(readers.__file__), Path(links.__file__)):
         with open(path, "rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()

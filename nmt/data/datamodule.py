@@ -12,8 +12,10 @@ from torch.utils.data import DataLoader
 
 from nmt.config import DataConfig
 from nmt.data.batch import Batch, BucketSampler, collate
+from nmt.data.bpe_dropout import DroppedPairs
 from nmt.data.corpus import Filters, load_split
-from nmt.data.tokenizer import TokenizerPair, train_tokenizers
+from nmt.data.tokenizer import Tokenizer, TokenizerPair, train_tokenizers
+from nmt.data.words import words_of_spans
 
 SPECIAL_TOKENS = np.array([1, 2])
 """How many the model reads beside the tokens of a source (BOS) and of a target (BOS and EOS)."""
@@ -42,13 +44,15 @@ class TranslationData(pl.LightningDataModule):
 
     Args:
         config: the corpus, the tokenizer and the batches.
-        seed: of the order of the batches.
+        seed: of the order of the batches and of BPE-dropout.
         folder: where the tokenizers are, or where they go once they are learned from the training split.
+        with_alignment: batches of the training split have an alignment.
     """
 
-    def __init__(self, config: DataConfig, seed: int, folder: Path) -> None:
+    def __init__(self, config: DataConfig, seed: int, folder: Path, with_alignment: bool = False) -> None:
         super().__init__()
         self.config, self.seed, self.folder = config, seed, folder
+        self.with_alignment = with_alignment
         self.filters = Filters(config.max_length_tokens, config.max_length_ratio)
         self.tokenizers: TokenizerPair
         self.validation_references: list[str] = []
@@ -64,12 +68,19 @@ class TranslationData(pl.LightningDataModule):
         trained.save(self.folder)
 
     def setup(self, stage: str) -> None:
-        """Tokenises both splits; of the training split, pairs that the filters name are left out and counted."""
+        """Tokenises both splits; of the training split, pairs that the filters name are left out and counted.
+
+        Raises:
+            ValueError: if no training pair is left, or they have no alignment and it was asked for.
+        """
         if self.validation_references:
             return
         config = self.config
         self.tokenizers = TokenizerPair.load(self.folder)
-        train = encode(load_split(config.path, config.src, config.tgt, config.train), self.tokenizers)
+        corpus = load_split(config.path, config.src, config.tgt, config.train)
+        if self.with_alignment and "alignment" not in corpus.column_names:
+            raise ValueError(_no_alignment(config))
+        train = encode(corpus, self.tokenizers, with_words=self.with_alignment)
         lengths = pair_lengths(train)
         reasons = [self.filters.reason(*pair) for pair in (lengths - SPECIAL_TOKENS).tolist()]
         summary = self.filters.summary(reasons)
@@ -84,9 +95,13 @@ class TranslationData(pl.LightningDataModule):
         _say(f"{config.validation}: {len(self.validation):,} pairs{self._unknown()}")
 
     def train_dataloader(self) -> DataLoader:
-        """Batches in an order given by seed and epoch; each rank has its own."""
+        """Batches in an order, and in pieces, given by seed and epoch; each rank has its own."""
         sampler = self._sampler(self.train_lengths, True, self.config.batch_sentences)
-        return EpochLoader(self.train, sampler, self._position)
+        probability = self.config.tokenizer.bpe_dropout
+        if not probability:
+            return EpochLoader(self.train, sampler, self._position)
+        dropped = DroppedPairs(self.train, self.tokenizers, probability, self.seed, lambda: sampler.epoch)
+        return EpochLoader(dropped, sampler, self._position)
 
     def val_dataloader(self) -> DataLoader:
         """Every pair of the validation split once, whatever the number of ranks."""
@@ -123,26 +138,47 @@ class TranslationData(pl.LightningDataModule):
         return f", unknown tokens: {rates[0]:.2%} of the source, {rates[1]:.2%} of the target"
 
 
-def encode(corpus: datasets.Dataset, tokenizers: TokenizerPair) -> datasets.Dataset:
+def encode(corpus: datasets.Dataset, tokenizers: TokenizerPair, with_words: bool = False) -> datasets.Dataset:
     """The corpus with its token ids: columns `src_ids` and `tgt_ids` (no special tokens) and `index`, the row.
 
-    The result is memory-mapped where the corpus is, and kept in the cache of `datasets`.
+    Columns `src_words` and `tgt_words`, the word of each token or None, are there if `with_words` asks for them. The
+    result is memory-mapped where the corpus is, and kept in the cache of `datasets`.
     """
 
     def tokenize(batch: dict[str, list], index: list[int]) -> dict[str, list]:
-        return {
+        columns: dict[str, list] = {
             "src_ids": tokenizers.src.encode_batch(batch["src"]),
             "tgt_ids": tokenizers.tgt.encode_batch(batch["tgt"]),
             "index": index,
         }
+        if with_words:
+            columns["src_words"] = [_words(tokenizers.src, text) for text in batch["src"]]
+            columns["tgt_words"] = [_words(tokenizers.tgt, text) for text in batch["tgt"]]
+        return columns
 
     return corpus.map(tokenize, batched=True, with_indices=True, desc="tokenizing")
+
+
+def _words(tokenizer: Tokenizer, text: str) -> list[int | None]:
+    """The word that each token of `text` belongs to."""
+    return words_of_spans(text, tokenizer.encode(text).spans)
 
 
 def pair_lengths(encoded: datasets.Dataset) -> np.ndarray:
     """(N, 2) lengths of source and target as the model reads them, with BOS, and BOS and EOS."""
     lengths = [encoded.data.column(side).combine_chunks().value_lengths() for side in ("src_ids", "tgt_ids")]
     return np.stack([np.asarray(side) for side in lengths], axis=1) + SPECIAL_TOKENS
+
+
+def _no_alignment(config: DataConfig) -> str:
+    """What to say where guided alignment was asked for and the training split has none."""
+    message = f"training.guided_alignment: split {config.train!r} of {config.path} has no word alignment: "
+    if config.path.startswith("hub:"):
+        return message + "the dataset has no column 'alignment', a list of [source word, target word]"
+    return message + (
+        f"add a file {config.train}.align beside the texts, one line such as '0-0 1-2' for each pair, "
+        "or a key 'alignment' to each row of the table"
+    )
 
 
 @rank_zero_only

@@ -2,6 +2,8 @@ r"""Files of sentence pairs to rows: text, TSV, CSV, JSON lines and Parquet, eac
 
 A folder holds, for each split, two text files ``<split>.<language>`` or one table ``<split>.<format>``; names may carry
 the language pair (``train.en-de.tsv``), in either order, and all but Parquet may be compressed (.gz, .xz, .zst).
+Tables may have a column `alignment` (JSON lines, Parquet); text files may have a file of links in the Pharaoh format
+beside them, ``<split>.align``, source words first, or ``<split>.en-de.align``, English words first (`nmt.data.links`).
 Lines end at ``\n`` or ``\r\n`` only, so that other separators of Unicode inside a sentence do not shift the sides.
 """
 
@@ -14,13 +16,14 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import product, zip_longest
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pyarrow
 import pyarrow.parquet
 
+from nmt.data.links import parse_links, word_links
 from nmt.data.vocabulary import encodable
 
 Row = dict[str, Any]
@@ -31,11 +34,12 @@ _COMPRESSED = r"(\.(gz|xz|zst))?"
 
 @dataclass(frozen=True)
 class SplitFiles:
-    """What holds one split: a table, or the text files of the source and of the target language.
+    """What holds one split: a table, or text files.
 
     Attributes:
-        paths: one file, or source and target.
-        languages: the language pair in the table's name, the order of its columns where it has no header.
+        paths: one file; or source, target and, where there is one, the file of links.
+        languages: the language pair in the name of the table or of the file of links: the order of the columns where
+            there is no header, and of the positions in a link.
     """
 
     paths: tuple[Path, ...]
@@ -55,20 +59,26 @@ def find_splits(folder: Path, src: str, tgt: str) -> dict[str, list[SplitFiles]]
         raise FileNotFoundError(f"{folder} is a file: give the folder that holds the splits")
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder}")
-    pair = f"{re.escape(src)}-{re.escape(tgt)}|{re.escape(tgt)}-{re.escape(src)}"
-    table = re.compile(rf"(?P<split>.+?)(\.(?P<pair>{pair}))?\.((tsv|csv|jsonl|json){_COMPRESSED}|parquet)")
-    text = re.compile(rf"(?P<split>.+?)(\.({pair}))?\.(?P<language>{re.escape(src)}|{re.escape(tgt)}){_COMPRESSED}")
+    pair = f"(?P<pair>{re.escape(src)}-{re.escape(tgt)}|{re.escape(tgt)}-{re.escape(src)})"
+    table = re.compile(rf"(?P<split>.+?)(\.{pair})?\.((tsv|csv|jsonl|json){_COMPRESSED}|parquet)")
+    part = re.compile(rf"(?P<split>.+?)(\.{pair})?\.(?P<part>{re.escape(src)}|{re.escape(tgt)}|align){_COMPRESSED}")
     splits: dict[str, list[SplitFiles]] = {}
-    sides: dict[str, dict[str, list[Path]]] = {}
+    parts: dict[str, dict[str, list[SplitFiles]]] = {}
     for path in sorted(path for path in folder.iterdir() if path.is_file()):
-        if match := table.fullmatch(path.name):
-            languages = cast(tuple[str, str], tuple(match["pair"].split("-"))) if match["pair"] else None
-            splits.setdefault(match["split"], []).append(SplitFiles((path,), languages))
-        elif match := text.fullmatch(path.name):
-            sides.setdefault(match["split"], {src: [], tgt: []})[match["language"]].append(path)
-    for split, paths in sides.items():
-        splits.setdefault(split, []).extend(SplitFiles((one, two)) for one in paths[src] for two in paths[tgt])
-    return {split: files for split, files in sorted(splits.items()) if files}
+        match = table.fullmatch(path.name) or part.fullmatch(path.name)
+        if match is None:
+            continue
+        order = (tgt, src) if match["pair"] == f"{tgt}-{src}" else (src, tgt)
+        files = SplitFiles((path,), order if match["pair"] else None)
+        if match.re is table:
+            splits.setdefault(match["split"], []).append(files)
+        else:
+            parts.setdefault(match["split"], {src: [], tgt: [], "align": []})[match["part"]].append(files)
+    for split, found in parts.items():
+        for one, two, links in product(found[src], found[tgt], found["align"] or [SplitFiles(())]):
+            together = SplitFiles(one.paths + two.paths + links.paths, links.languages)
+            splits.setdefault(split, []).append(together)
+    return dict(sorted(splits.items()))
 
 
 def read_rows(files: SplitFiles, src: str, tgt: str) -> Iterator[Row]:
@@ -77,8 +87,10 @@ def read_rows(files: SplitFiles, src: str, tgt: str) -> Iterator[Row]:
     Raises:
         ValueError: at the first fault, with file and line.
     """
-    if len(files.paths) == 2:
-        yield from _read_text(*files.paths)
+    if len(files.paths) > 1:
+        rows = _read_text(*files.paths[:2])
+        reverse = files.languages == (tgt, src)
+        yield from _with_links(rows, files.paths[2], reverse) if len(files.paths) > 2 else rows
         return
     path = files.paths[0]
     form = path.name.removesuffix(".gz").removesuffix(".xz").removesuffix(".zst").rpartition(".")[2]
@@ -139,6 +151,20 @@ def _read_text(src_path: Path, tgt_path: Path) -> Iterator[Row]:
             f"{src_path} has {src_count} lines, {tgt_path} has {tgt_count}: "
             "line n of one must be the translation of line n of the other"
         )
+
+
+def _with_links(rows: Iterator[Row], path: Path, reverse: bool) -> Iterator[Row]:
+    """The rows with the links in the lines of `path`, whose positions are (target, source) where `reverse` says so."""
+    pairs = lines = 0
+    for row, line in zip_longest(rows, _lines(path)):
+        pairs += row is not None
+        lines += line is not None
+        if row is not None and line is not None:
+            place = f"{path}:{lines}"
+            links = [list(link[::-1] if reverse else link) for link in parse_links(line, place)]
+            yield {**row, "alignment": word_links(links, row["src"], row["tgt"], place)}
+    if pairs != lines:
+        raise ValueError(f"{path} has {lines} lines for {pairs} pairs: line n must hold the links of pair n")
 
 
 def text_columns(names: Sequence[str], src: str, tgt: str) -> tuple[str, str] | None:
@@ -219,13 +245,5 @@ def _row(place: str, record: Any, src: str, tgt: str) -> Row:
         raise ValueError(f"{place}: '{names[0]}' and '{names[1]}' must both be text")
     row: Row = {"src": encodable(texts[0]), "tgt": encodable(texts[1])}
     if "alignment" in record:
-        row["alignment"] = _alignment(place, record["alignment"])
+        row["alignment"] = word_links(record["alignment"], row["src"], row["tgt"], place)
     return row
-
-
-def _alignment(place: str, links: Any) -> list[list[int]]:
-    """`links` if it is a list of pairs of word positions."""
-    pairs = isinstance(links, list) and all(isinstance(link, list) and len(link) == 2 for link in links)
-    if not pairs or not all(type(position) is int and position >= 0 for link in links for position in link):
-        raise ValueError(f"{place}: 'alignment' must be a list of [source word, target word] positions, from 0")
-    return cast(list[list[int]], links)

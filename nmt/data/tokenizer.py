@@ -63,7 +63,11 @@ class Decoded(NamedTuple):
 
 
 class Tokenizer:
-    """One vocabulary: text to ids, ids to text. Ids 0 to 3 are padding, unknown, start and end of sentence."""
+    """One vocabulary: text to ids, ids to text. Ids 0 to 3 are padding, unknown, start and end of sentence.
+
+    Attributes:
+        backend: the library's tokenizer.
+    """
 
     def __init__(self, backend: tokenizers.Tokenizer) -> None:
         """Wraps a tokenizer of the library.
@@ -76,7 +80,7 @@ class Tokenizer:
             raise ValueError(f"it does not have {', '.join(SPECIAL_TOKENS)} as ids 0 to 3: train it with nmt")
         if backend.get_added_tokens_decoder():
             raise ValueError("it has added tokens, which a text could spell out: train it with nmt")
-        self._backend = backend
+        self.backend = backend
         self._tokens = sorted(vocab, key=lambda token: vocab[token])
 
     @classmethod
@@ -124,7 +128,7 @@ class Tokenizer:
     def save(self, path: Path) -> None:
         """Writes the file `path`, which `tokenizers.Tokenizer.from_file` reads too, with the same ids and text."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._backend.save(str(path))
+        self.backend.save(str(path))
 
     @property
     def vocab_size(self) -> int:
@@ -144,7 +148,7 @@ class Tokenizer:
     def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
         """The ids of each text, without start and end."""
         batch = [encodable(text) for text in texts]
-        return [encoding.ids for encoding in self._backend.encode_batch_fast(batch)]
+        return [encoding.ids for encoding in self.backend.encode_batch_fast(batch)]
 
     def encode(self, text: str) -> Encoded:
         """The ids of one text, without start and end, with the characters of `text` that each stands for.
@@ -152,7 +156,10 @@ class Tokenizer:
         The span of a piece begins with the space before it, where the piece has one. A lone ``▁`` at the start
         stands for no character.
         """
-        encoding = self._backend.encode(encodable(text))
+        return self.encoded(self.backend.encode(encodable(text)))
+
+    def encoded(self, encoding: tokenizers.Encoding) -> Encoded:
+        """What the library made of a text, as `encode` gives it."""
         tokens, spans = [self._tokens[token] for token in encoding.ids], list(encoding.offsets)
         if tokens and tokens[0] == "▁":
             spans[0] = (spans[0][0], spans[0][0])

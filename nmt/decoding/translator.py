@@ -127,7 +127,7 @@ class Translator:
         forced = []
         for row, target in enumerate(targets):
             ids = [*target, EOS_ID]
-            log_probs = torch.log_softmax(self.model.logits(readouts[row, : len(ids)]).float(), dim=-1)
+            log_probs = self.model.log_probs(readouts[row, : len(ids)], attention[row, : len(ids)])
             best = log_probs.topk(alternatives, dim=-1)
             own = log_probs.gather(1, tgt_ids[row, 1 : len(ids) + 1, None]).squeeze(1).tolist()
             steps = zip(best.indices.tolist(), best.values.tolist(), strict=True)

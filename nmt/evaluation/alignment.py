@@ -4,19 +4,15 @@ A link is (source word, target word), positions as in `nmt.data.words`. Files ho
 line a sentence, ``0-0 1-2 2-1``.
 """
 
-import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from nmt.data.links import Link, parse_links
 from nmt.data.words import words_of_spans
 from nmt.decoding.translation import Translation
-
-Link = tuple[int, int]
-
-_LINK = re.compile(r"([0-9]+)-([0-9]+)")
 
 
 @dataclass(frozen=True)
@@ -180,14 +176,4 @@ def read_pharaoh(path: Path) -> list[list[Link]]:
         ValueError: if something in it is not a link; the message names the line.
     """
     with open(path, encoding="utf-8", errors="backslashreplace") as lines:
-        return [
-            [_parse_link(text, f"{path}:{number}") for text in line.split()]
-            for number, line in enumerate(lines, start=1)
-        ]
-
-
-def _parse_link(text: str, place: str) -> Link:
-    match = _LINK.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{place}: {text!r} is not a link such as 0-2, source word - target word, counted from 0")
-    return int(match[1]), int(match[2])
+        return [parse_links(line, f"{path}:{number}") for number, line in enumerate(lines, start=1)]

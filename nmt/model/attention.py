@@ -1,107 +1,156 @@
-"""Attention: how well each source position answers a query, as weights, and the mixture of states that they give."""
+"""Attention: how well each source position answers a query, as weights, and what is mixed by them.
 
-from abc import ABC, abstractmethod
-from typing import Literal, NamedTuple
+A score function, a window and a normaliser, each chosen on its own, coverage if wanted, and any number of heads.
+
+Letters: B sentences, K hypotheses a sentence, N = B * K, T steps, S source positions, M heads, H state size, Q query
+size, A key size, C coverage size. With several heads the weights of a step stand side by side, (B, T, M * S).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-Score = Literal["additive", "general"]
+from nmt.config import AttentionConfig
+from nmt.model.coverage import build_coverage
+from nmt.model.scores import Match, build_score
+from nmt.model.windows import build_window
+
+Normalizer = Callable[..., Tensor]
+"""Scores -> weights along `dim`, which sum to one."""
 
 
 class Memory(NamedTuple):
     """What attention needs of a sentence, prepared once: one row a sentence.
 
     Attributes:
-        states: (B, S, H) encoder states, to be mixed.
+        values: (B, M * S, H) what is mixed: the encoder states; of several heads, each its part of them.
         keys: (B, S, A) the states as the score function wants them.
         mask: (B, S) bool, True = a real token.
+        coverage: (B, S, P) the states as the coverage wants them; P = 0 without.
     """
 
-    states: Tensor
+    values: Tensor
     keys: Tensor
     mask: Tensor
+    coverage: Tensor
 
 
-class Attention(nn.Module, ABC):
-    """A score function, softmax over the real source positions, and the weighted sum.
+class AttentionState(NamedTuple):
+    """What attention remembers from step to step: one row a hypothesis.
 
-    Subclasses define `keys`, once a sentence, and `scores`, for any number of queries.
+    Attributes:
+        step: (N,) int64, from 0.
+        coverage: (N, S, C) what each position has received; C = 0 without coverage.
     """
 
-    @abstractmethod
-    def keys(self, states: Tensor) -> Tensor:
-        """(B, S, H) -> (B, S, A)."""
+    step: Tensor
+    coverage: Tensor
 
-    @abstractmethod
-    def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """(B, T, Q) and (B, S, A) -> (B, T, S)."""
+
+class Attention(nn.Module):
+    """Weights over the source positions.
+
+    Args:
+        config: score function, window, normaliser, coverage and heads.
+        query_size: Q, of the decoder state.
+        state_size: H, of an encoder state.
+    """
+
+    def __init__(self, config: AttentionConfig, query_size: int, state_size: int) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.score = build_score(config, query_size, state_size)
+        self.window = build_window(config, query_size)
+        self.normalize = build_normalizer(config)
+        self.coverage = build_coverage(config, query_size, state_size, self.score.key_size)
 
     def prepare(self, states: Tensor, mask: Tensor) -> Memory:
-        """Does once a sentence what does not depend on the query; mask (B, S) is True on real tokens."""
-        return Memory(states, self.keys(states), mask)
+        """Does once a sentence what does not depend on the query: states (B, S, H), mask (B, S) True on real tokens."""
+        values = states
+        if self.heads > 1:  # (B, M, S, H), each head's part of H in its own place, zero elsewhere
+            part = torch.eye(self.heads, device=states.device, dtype=states.dtype)
+            part = part.repeat_interleave(states.shape[2] // self.heads, dim=1)  # (M, H)
+            values = (states.unsqueeze(1) * part.unsqueeze(1)).flatten(1, 2)
+        coverage = states[:, :, :0] if self.coverage is None else self.coverage.prepare(states)
+        return Memory(values, self.score.keys(states), mask, coverage)
 
-    def weights(self, queries: Tensor, memory: Memory) -> Tensor:
-        """Attention of queries (B, T, Q): (B, T, S), rows sum to one, exactly zero on padding."""
-        scores = self.scores(queries, memory.keys)
-        return torch.softmax(scores.masked_fill(~memory.mask.unsqueeze(1), -torch.inf), dim=-1)
+    def start(self, memory: Memory) -> AttentionState:
+        """The state before the first step, one row a sentence."""
+        size = 0 if self.coverage is None else self.coverage.size
+        step = torch.zeros(len(memory.mask), dtype=torch.int64, device=memory.mask.device)
+        return AttentionState(step, memory.keys.new_zeros(*memory.mask.shape, size))
 
-    def forward(self, queries: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
-        """Queries (B, T, Q) -> contexts (B, T, H) and weights (B, T, S)."""
-        weights = self.weights(queries, memory)
-        return weights @ memory.states, weights
+    def steps(self, memory: Memory, hypotheses: int = 1) -> "AttentionSteps":
+        """The attention along one sequence, step by step, for K hypotheses a sentence."""
+        return AttentionSteps(self, memory, hypotheses)
 
+    def forward(self, queries: Tensor, memory: Memory) -> Tensor:
+        """Weights of a whole sequence of queries (B, T, Q), from the first step on: (B, T, M * S)."""
+        steps, state = self.steps(memory), self.start(memory)
+        if self.coverage is None:
+            numbers = torch.arange(queries.shape[1], device=queries.device)
+            return steps.weights(queries, numbers.expand(len(queries), -1))
+        weights = []
+        for query in queries.unbind(1):
+            each, state = steps(query, state)
+            weights.append(each)
+        return torch.cat(weights, dim=1)
 
-class AdditiveAttention(Attention):
-    """``score(q, h) = v' tanh(W q + U h)`` (Bahdanau et al. 2015, section A.1.2).
-
-    Args:
-        query_size: Q, of the decoder state.
-        state_size: H, of an encoder state.
-        attention_size: A, of the hidden layer.
-    """
-
-    def __init__(self, query_size: int, state_size: int, attention_size: int) -> None:
-        super().__init__()
-        self.query = nn.Linear(query_size, attention_size, bias=False)
-        self.key = nn.Linear(state_size, attention_size)
-        self.energy = nn.Linear(attention_size, 1, bias=False)
-
-    def keys(self, states: Tensor) -> Tensor:
-        """(B, S, H) -> (B, S, A)."""
-        return self.key(states)
-
-    def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """(B, T, Q) and (B, S, A) -> (B, T, S)."""
-        hidden = torch.tanh(self.query(queries).unsqueeze(2) + keys.unsqueeze(1))  # (B, T, S, A)
-        return hidden @ self.energy.weight[0]
+    def alignment(self, weights: Tensor) -> Tensor:
+        """What to show and to score, (B, T, S): the mean over the heads' weights (B, T, M * S)."""
+        return weights if self.heads == 1 else weights.unflatten(2, (self.heads, -1)).mean(dim=2)
 
 
-class GeneralAttention(Attention):
-    """``score(q, h) = q' W h`` (Luong et al. 2015, eq. 8, general).
+class AttentionSteps:
+    """Attention along one sequence: what all its steps share."""
 
-    Args:
-        query_size: Q, of the decoder state.
-        state_size: H, of an encoder state.
-    """
+    def __init__(self, attention: Attention, memory: Memory, hypotheses: int) -> None:
+        self._attention, self._coverage = attention, attention.coverage
+        self._sentences = len(memory.mask)
+        if self._coverage is not None and hypotheses > 1:  # each hypothesis has keys of its own
+            memory = Memory(*(each.repeat_interleave(hypotheses, dim=0) for each in memory))
+        self._memory = memory
+        self._queries = attention.score.queries()
+        self._prefer = attention.window.steps(memory.mask)
+        if self._coverage is None:
+            self._match = self._matcher(memory.keys)
+        else:
+            self._update = self._coverage.updates(memory.coverage)
 
-    def __init__(self, query_size: int, state_size: int) -> None:
-        super().__init__()
-        self.key = nn.Linear(state_size, query_size, bias=False)
+    def __call__(self, queries: Tensor, state: AttentionState) -> tuple[Tensor, AttentionState]:
+        """One step: queries (N, Q), the hypotheses of a sentence side by side -> weights (B, K, M * S), next state."""
+        rows, coverage = len(self._memory.mask), state.coverage  # B, or N with coverage
+        if self._coverage is not None:
+            self._match = self._matcher(self._memory.keys + self._coverage.key(coverage))
+        weights = self.weights(queries.view(rows, -1, queries.shape[1]), state.step.view(rows, -1))
+        if self._coverage is not None:
+            coverage = self._update(coverage, self._attention.alignment(weights).squeeze(1), queries)
+        return weights.view(self._sentences, -1, weights.shape[2]), AttentionState(state.step + 1, coverage)
 
-    def keys(self, states: Tensor) -> Tensor:
-        """(B, S, H) -> (B, S, Q): the product with W is done once a sentence."""
-        return self.key(states)
+    def weights(self, queries: Tensor, steps: Tensor) -> Tensor:
+        """Weights (B, T, M * S) of queries (B, T, Q) at steps (B, T); rows of a head sum to one, zero on padding."""
+        scores = self._match(self._split(self._queries(queries)))  # (B, M, T, S)
+        scores = scores + self._prefer(queries, steps).unsqueeze(1)  # in single precision at least
+        return self._attention.normalize(scores, dim=-1).transpose(1, 2).flatten(2)
 
-    def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """(B, T, Q) and (B, S, Q) -> (B, T, S)."""
-        return queries @ keys.transpose(1, 2)
+    def _matcher(self, keys: Tensor) -> Match:
+        return self._attention.score.match(self._split(keys))
+
+    def _split(self, vectors: Tensor) -> Tensor:
+        """(B, T, A) -> (B, M, T, a)."""
+        return vectors.unflatten(2, (self._attention.heads, -1)).transpose(1, 2)
 
 
-def build_attention(score: Score, query_size: int, state_size: int) -> Attention:
-    """An attention by the name of its score function; the additive hidden layer has the size of the query."""
-    if score == "additive":
-        return AdditiveAttention(query_size, state_size, query_size)
-    if score == "general":
-        return GeneralAttention(query_size, state_size)
-    raise ValueError(f"unknown attention {score!r}: choose additive or general")
+def build_normalizer(config: AttentionConfig) -> Normalizer:
+    """The normaliser by its name: softmax; sparsemax (Martins & Astudillo 2016) and entmax-1.5 (Peters et al. 2019)."""
+    if config.normalizer == "softmax":
+        return torch.softmax
+    import entmax
+
+    if config.normalizer == "sparsemax":
+        return entmax.sparsemax
+    if config.normalizer == "entmax15":
+        return entmax.entmax15
+    raise ValueError(f"unknown normalizer {config.normalizer!r}: choose softmax, sparsemax or entmax15")

@@ -1,36 +1,40 @@
 """Memory of the source and previous target tokens -> readouts (what the output layer sees), attention, next state.
 
-Two decoders, by the order in which they attend and recur. Each has two views of the same equations: `forward`, all
-steps of a given target (teacher forcing), and `step`, one token of every hypothesis. Nothing that does not depend on
-the previous step is computed step by step.
+A decoder has two views of the same equations: `forward`, all steps of a given target (teacher forcing), and `step`,
+one token of every hypothesis. Nothing that does not depend on the previous step is computed step by step; and as
+``W c = a (W h)``, the encoder states are projected once a sentence to whatever reads the context, and mixed there.
 
 Letters: B sentences, K hypotheses a sentence (rows of one sentence stand side by side), N = B * K, T target steps,
-S source positions, H hidden size, R readout size, G gates.
+S source positions, M heads, E embedding size, H encoder state size, D decoder state size, R readout size, G gates.
 """
 
 from abc import ABC, abstractmethod
-from typing import Literal, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
-from nmt.model.attention import Attention, Memory
-from nmt.model.encoder import EncoderOutput
-from nmt.model.rnn import RecurrentStack, State
-
-DecoderKind = Literal["bahdanau", "luong"]
+from nmt.config import ModelConfig
+from nmt.model.attention import Attention, AttentionState, Memory
+from nmt.model.dropout import Embed, SequenceDropout
+from nmt.model.encoder import EncoderOutput, recurrent_layer
+from nmt.model.repeated import repeated
+from nmt.model.rnn import CELLS, RecurrentLayer, State
+from nmt.model.stack import RecurrentStack
 
 
 class DecoderState(NamedTuple):
     """What changes from step to step: one row a hypothesis.
 
     Attributes:
-        layers: the recurrent state of each layer, tensors (N, H).
+        layers: the recurrent state of each layer, tensors (N, D).
+        attention: what attention remembers.
         feed: (N, R) the last readout, where the decoder feeds it to the next step; otherwise (N, 0).
     """
 
     layers: list[State]
+    attention: AttentionState
     feed: Tensor
 
 
@@ -39,168 +43,173 @@ class DecoderMemory(NamedTuple):
 
     Attributes:
         attended: what attention needs.
-        inputs: (B, S, G * H) what each source position adds to the gates, if the context is an input; else (B, S, 0).
+        gates: (B, M * S, G * D) what each source position adds to the gates that read the context; else (B, S, 0).
+        readouts: (B, M * S, R) what each source position adds to the readout.
     """
 
     attended: Memory
-    inputs: Tensor
+    gates: Tensor
+    readouts: Tensor
+
+
+class Stepped(NamedTuple):
+    """What a step gives: the output (N, D), the state after it, and the weights (B, K, M * S)."""
+
+    output: Tensor
+    state: DecoderState
+    weights: Tensor
+
+
+Advance = Callable[[Tensor, Tensor, DecoderState], Stepped]
+"""One step: what the previous tokens add to the lowest layer's gates (N, G * D), their embeddings (N, E), the state."""
+
+
+class Bridge(nn.Module):
+    """Encoder summary -> first decoder state: ``tanh(W s + b)`` for each tensor of each layer (Bahdanau 2015, A.2.2).
+
+    Args:
+        summary_size: H.
+        state_size: D.
+        layers: how many.
+        parts: tensors of a layer's state.
+    """
+
+    def __init__(self, summary_size: int, state_size: int, layers: int, parts: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(summary_size, state_size) for _ in range(layers * parts))
+        self.parts = parts
+
+    def forward(self, summary: list[State]) -> list[State]:
+        """One state a layer, tensors (B, H) -> (B, D)."""
+        flat = [part for state in summary for part in state]
+        bridged = [torch.tanh(layer(part)) for layer, part in zip(self.layers, flat, strict=True)]
+        return [tuple(bridged[each : each + self.parts]) for each in range(0, len(bridged), self.parts)]
+
+
+class Readout(nn.Module):
+    """``tanh(W s + U y + V c)``, of state, context and, for a deep output (Pascanu et al. 2014), previous embedding.
+
+    Args:
+        config: sizes and dropout.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        size = config.readout_features
+        self.state = nn.Linear(config.state_size, size)
+        self.context = nn.Linear(config.hidden_size, size, bias=False)
+        self.embedding = nn.Linear(config.embedding_size, size, bias=False) if config.reads_embedding else None
+        self.dropout = SequenceDropout(config.dropout, config.variational)
+
+    def forward(self, outputs: Tensor, embedded: Tensor, contexts: Tensor) -> Tensor:
+        """Outputs (..., D), embeddings (..., E) and projected contexts ``V c`` (..., R) -> (..., R)."""
+        seen = self.state(outputs) + contexts
+        if self.embedding is not None:
+            seen = seen + self.embedding(embedded)
+        return self.dropout(torch.tanh(seen))
+
+    def steps(self) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+        """The same, one step (N, .) at a time, for one sequence."""
+        products = [repeated(layer.weight.t()) for layer in (self.state, self.embedding) if layer is not None]
+        drop = self.dropout.steps()
+
+        def read(output: Tensor, embedded: Tensor, context: Tensor) -> Tensor:
+            seen = context + self.state.bias
+            for product, each in zip(products, (output, embedded), strict=False):
+                seen = seen + product(each)
+            return drop(torch.tanh(seen))
+
+        return read
 
 
 class Decoder(nn.Module, ABC):
-    """What both decoders share: embedding, recurrent stack, attention, bridge and readout.
+    """What all decoders share: embedding, lowest layers, attention, bridge and readout.
 
     Args:
-        embedding: V x E, of the target tokens.
-        rnn: the recurrent stack; its lowest layer reads the embedding and what the decoder feeds beside it.
-        attention: queried with the top layer's state.
-        bridge: whether the encoder's final state passes through a learned layer: tanh(W s) (Bahdanau et al. 2015,
-            section A.2.2); without it the decoder starts from the encoder's final state itself.
-        readout_inputs: size of what the readout layer sees.
-        readout_size: R.
-        dropout: on embeddings and readouts.
+        config: cell, sizes, layers, attention, bridge, readout and dropout.
+        table: V x E, embeddings of the target tokens.
+        fed_size: of what the lowest layer reads beside the embedding.
+        lowest_layers: how many layers stand below the point where the decoder attends.
     """
 
-    def __init__(
-        self,
-        embedding: nn.Embedding,
-        rnn: RecurrentStack,
-        attention: Attention,
-        bridge: bool,
-        readout_inputs: int,
-        readout_size: int,
-        dropout: float,
-    ) -> None:
+    def __init__(self, config: ModelConfig, table: nn.Embedding, fed_size: int, lowest_layers: int) -> None:
         super().__init__()
-        size = rnn.hidden_size
-        self.embedding = embedding
-        self.rnn = rnn
-        self.attention = attention
-        self.bridge = nn.ModuleList(nn.Linear(size, size) for _ in rnn.layers) if bridge else None
-        self.readout = nn.Linear(readout_inputs, readout_size)
-        self.dropout = nn.Dropout(dropout)
+        size, state_size = config.state_size, config.hidden_size
+        between = SequenceDropout(config.dropout, config.variational)
+        self.embedding = Embed(table, config.dropout, config.variational, config.word_dropout)
+        sizes = [config.embedding_size + fed_size] + [size] * (lowest_layers - 1)
+        self.rnn = RecurrentStack([recurrent_layer(config, each, size) for each in sizes], between, config.residual)
+        self.attention = Attention(config.attention, size, state_size)
+        parts = CELLS[config.cell].parts
+        self.bridge = Bridge(state_size, size, config.layers, parts) if config.bridged else None
+        self.readout = Readout(config)
+        self.latent = config.alignment == "latent"
 
     def start(self, encoded: EncoderOutput) -> tuple[DecoderMemory, DecoderState]:
         """Prepares a batch of encoded sentences: their memory and the state before the first token."""
-        memory = DecoderMemory(self.attention.prepare(encoded.states, encoded.mask), self._inputs(encoded.states))
-        layers = encoded.final_state
-        if self.bridge is not None:
-            layers = [tuple(torch.tanh(b(s)) for s in state) for b, state in zip(self.bridge, layers, strict=True)]
-        return memory, DecoderState(layers, encoded.states.new_zeros(len(encoded.states), self._feed_size()))
+        attended = self.attention.prepare(encoded.states, encoded.mask)
+        memory = DecoderMemory(attended, self._gates(attended.values), self.readout.context(attended.values))
+        layers = encoded.final_state if self.bridge is None else self.bridge(encoded.final_state)
+        feed = encoded.states.new_zeros(len(encoded.states), self._feed_size())
+        return memory, DecoderState(layers, self.attention.start(attended), feed)
 
-    @abstractmethod
     def forward(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, Tensor]:
-        """Teacher forcing: previous ids (B, T) -> readouts (B, T, R) and attention (B, T, S)."""
+        """Teacher forcing.
+
+        Args:
+            previous: (B, T) ids.
+            memory: B rows.
+            state: B rows.
+
+        Returns:
+            Readouts (B, T, R), of a latent alignment one for each position (B, T, S, R), and attention (B, T, S).
+        """
+        embedded = self.embedding(previous)
+        outputs, weights, fed = self._unroll(embedded, memory, state)
+        return self._read(outputs, embedded, weights, memory, fed), self.attention.alignment(weights)
+
+    def step(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor]:
+        """One token of every hypothesis: previous ids (N,) -> readouts (N, R), next state, attention (N, S)."""
+        shape = (len(memory.attended.mask), -1)
+        embedded = self.embedding(previous.unflatten(0, shape))
+        advance = self._steps(memory, embedded.shape[1])
+        projected = self._lowest.project(embedded).flatten(0, 1)
+        output, state, weights = advance(projected, embedded.flatten(0, 1), state)
+        fed = state.feed.unflatten(0, shape)
+        readouts = self._read(output.unflatten(0, shape), embedded, weights, memory, fed)
+        return readouts.flatten(0, 1), state, self.attention.alignment(weights).flatten(0, 1)
 
     @abstractmethod
-    def step(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor]:
-        """One token: previous ids (N,) -> readouts (N, R), next state, attention (N, S)."""
+    def _steps(self, memory: DecoderMemory, hypotheses: int) -> Advance:
+        """The decoder along one sequence: what makes one step."""
 
-    def _inputs(self, states: Tensor) -> Tensor:
-        return states.new_zeros(*states.shape[:2], 0)
+    def _unroll(self, embedded: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, Tensor, Tensor]:
+        """Embeddings (B, T, E) -> outputs (B, T, D), weights (B, T, M * S), and what was fed (B, T, R)."""
+        advance = self._steps(memory, 1)
+        outputs, attention, fed = [], [], []
+        for projected, each in zip(self._lowest.project(embedded).unbind(1), embedded.unbind(1), strict=True):
+            output, state, weights = advance(projected, each, state)
+            outputs.append(output)
+            attention.append(weights)
+            fed.append(state.feed)
+        return torch.stack(outputs, dim=1), torch.cat(attention, dim=1), torch.stack(fed, dim=1)
+
+    def _gates(self, values: Tensor) -> Tensor:
+        return values[:, :, :0]
 
     def _feed_size(self) -> int:
         return 0
 
-    def _embed(self, previous: Tensor) -> Tensor:
-        return self.dropout(self.embedding(previous))
-
-    def _read(self, *inputs: Tensor) -> Tensor:
-        return self.dropout(torch.tanh(self.readout(torch.cat(inputs, dim=-1))))
-
-    def _project(self, embedded: Tensor) -> Tensor:
-        """What the embeddings (..., E) add to the lowest layer's gates: (..., G * H)."""
-        layer = self.rnn.lowest
-        return linear(embedded, layer.weight_ih_l0[:, : embedded.shape[-1]], layer.bias_ih_l0)
-
-    def _project_fed(self, fed: Tensor) -> Tensor:
-        """What is fed beside the embedding, (..., F), adds to the lowest layer's gates: (..., G * H)."""
-        return linear(fed, self.rnn.lowest.weight_ih_l0[:, self.embedding.embedding_dim :])
-
-
-class BahdanauDecoder(Decoder):
-    """Attends with the previous state, then recurs over the context (Bahdanau et al. 2015, sections 3.1 and A.2.2).
-
-    ``a_t = attend(s_{t-1})``, ``c_t = a_t h``, ``s_t = f(s_{t-1}, [y_{t-1}; c_t])``,
-    ``readout_t = tanh(W [s_t; y_{t-1}; c_t])``. As ``W c_t = a_t (W h)``, the states are projected to the gates once a
-    sentence and mixed there; the contexts themselves are made for all steps at once.
-    """
-
-    def _inputs(self, states: Tensor) -> Tensor:
-        return self._project_fed(states)
-
-    def _attend_and_recur(
-        self, projected: Tensor, memory: DecoderMemory, layers: list[State]
-    ) -> tuple[list[State], Tensor]:
-        """Projected embeddings (N, G * H) -> next states and attention (B, K, S)."""
-        queries = layers[-1][0].unflatten(0, (len(memory.inputs), -1))  # (B, K, H)
-        weights = self.attention.weights(queries, memory.attended)
-        return self.rnn.recur(projected + (weights @ memory.inputs).flatten(0, 1), layers), weights
-
-    def forward(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, Tensor]:
-        """Teacher forcing: previous ids (B, T) -> readouts (B, T, R) and attention (B, T, S)."""
-        embedded = self._embed(previous)
-        layers, outputs, attention = state.layers, [], []
-        for projected in self._project(embedded).unbind(1):
-            layers, weights = self._attend_and_recur(projected, memory, layers)
-            outputs.append(layers[-1][0])
-            attention.append(weights)
-        weights = torch.cat(attention, dim=1)
-        return self._read(torch.stack(outputs, dim=1), embedded, weights @ memory.attended.states), weights
-
-    def step(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor]:
-        """One token: previous ids (N,) -> readouts (N, R), next state, attention (N, S)."""
-        embedded = self._embed(previous)
-        layers, weights = self._attend_and_recur(self._project(embedded), memory, state.layers)
-        contexts = (weights @ memory.attended.states).flatten(0, 1)
-        return self._read(layers[-1][0], embedded, contexts), DecoderState(layers, state.feed), weights.flatten(0, 1)
-
-
-class LuongDecoder(Decoder):
-    """Recurs, then attends with the new state (Luong et al. 2015, section 3).
-
-    ``s_t = f(s_{t-1}, [y_{t-1}; readout_{t-1}])``, ``c_t = attend(s_t) h``, ``readout_t = tanh(W [c_t; s_t])`` (eq. 5).
-    Without input feeding (section 3.3) the step does not depend on the last readout: then a whole target is one fused
-    recurrent call and one batched attention.
-    """
-
     @property
-    def input_feeding(self) -> bool:
-        """Whether the lowest layer reads the last readout beside the embedding."""
-        return self._feed_size() > 0
+    def _lowest(self) -> RecurrentLayer:
+        return cast(RecurrentLayer, self.rnn.layers[0])
 
-    def _feed_size(self) -> int:
-        return self.rnn.lowest.input_size - self.embedding.embedding_dim
+    def _fed_weight(self) -> Tensor:
+        """(G * D, F) the lowest layer's, of what it reads beside the embedding."""
+        return self._lowest.weight_input[:, self.embedding.table.embedding_dim :]
 
-    def _attend(self, outputs: Tensor, memory: DecoderMemory) -> tuple[Tensor, Tensor]:
-        """Top-layer states (B, T, H) -> readouts (B, T, R) and attention (B, T, S)."""
-        contexts, weights = self.attention(outputs, memory.attended)
-        return self._read(contexts, outputs), weights
-
-    def _recur_and_attend(
-        self, projected: Tensor, memory: DecoderMemory, state: DecoderState
-    ) -> tuple[Tensor, DecoderState, Tensor]:
-        """Projected embeddings (N, G * H) -> readouts (N, R), next state, attention (B, K, S)."""
-        if self.input_feeding:
-            projected = projected + self._project_fed(state.feed)
-        layers = self.rnn.recur(projected, state.layers)
-        readouts, weights = self._attend(layers[-1][0].unflatten(0, (len(memory.inputs), -1)), memory)
-        readouts = readouts.flatten(0, 1)
-        return readouts, DecoderState(layers, readouts if self.input_feeding else state.feed), weights
-
-    def forward(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, Tensor]:
-        """Teacher forcing: previous ids (B, T) -> readouts (B, T, R) and attention (B, T, S)."""
-        embedded = self._embed(previous)
-        if not self.input_feeding:
-            outputs, _ = self.rnn.unroll(embedded, state.layers)
-            return self._attend(outputs, memory)
-        readouts, attention = [], []
-        for projected in self._project(embedded).unbind(1):
-            readout, state, weights = self._recur_and_attend(projected, memory, state)
-            readouts.append(readout)
-            attention.append(weights)
-        return torch.stack(readouts, dim=1), torch.cat(attention, dim=1)
-
-    def step(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor]:
-        """One token: previous ids (N,) -> readouts (N, R), next state, attention (N, S)."""
-        readouts, state, weights = self._recur_and_attend(self._project(self._embed(previous)), memory, state)
-        return readouts, state, weights.flatten(0, 1)
+    def _read(self, outputs: Tensor, embedded: Tensor, weights: Tensor, memory: DecoderMemory, fed: Tensor) -> Tensor:
+        """Readouts of outputs (B, T, D), embeddings (B, T, E) and weights (B, T, M * S), for `forward` to return."""
+        if self.latent:
+            return self.readout(outputs.unsqueeze(2), embedded.unsqueeze(2), memory.readouts.unsqueeze(1))
+        return self.readout(outputs, embedded, weights @ memory.readouts)

@@ -1,13 +1,14 @@
-"""Source ids -> encoder states and final state, in reading order whatever the reading direction was."""
+"""Source ids -> encoder states and a summary of them, in reading order whatever the reading direction was."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from nmt.model.rnn import Cell, RecurrentStack, State
-
-Direction = Literal["forward", "reversed", "bidirectional"]
+from nmt.config import ModelConfig
+from nmt.model.dropout import Embed, SequenceDropout
+from nmt.model.rnn import CELLS, RecurrentLayer, State
+from nmt.model.stack import Bidirectional, RecurrentStack, reorder, reverse
 
 
 class EncoderOutput(NamedTuple):
@@ -15,7 +16,7 @@ class EncoderOutput(NamedTuple):
 
     Attributes:
         states: (B, S, H), column s belongs to source position s in reading order.
-        final_state: one state a layer, each tensor (B, H).
+        final_state: one state a layer, each tensor (B, H): what a decoder may start from.
         mask: (B, S) bool, True = a real token.
     """
 
@@ -29,45 +30,50 @@ def length_mask(lengths: Tensor, size: int) -> Tensor:
     return torch.arange(size, device=lengths.device) < lengths.unsqueeze(1)
 
 
-def reversed_positions(lengths: Tensor, size: int) -> Tensor:
-    """Where each position stands when the words, but not the first special token nor the padding, are reversed.
-
-    For length 4 of size 6: ``0 3 2 1 4 5``. The map is its own inverse.
-    """
-    positions = torch.arange(size, device=lengths.device).expand(len(lengths), size)
-    last = lengths.unsqueeze(1)
-    return torch.where((positions > 0) & (positions < last), last - positions, positions)
+def recurrent_layer(config: ModelConfig, input_size: int, hidden_size: int) -> RecurrentLayer:
+    """One layer of the configured cell, with its normalisation and state dropout."""
+    if config.cell not in CELLS:
+        raise ValueError(f"unknown cell {config.cell!r}: choose {', '.join(CELLS)}")
+    return CELLS[config.cell](input_size, hidden_size, config.layer_norm, config.recurrent_dropout)
 
 
 class Encoder(nn.Module):
     """A recurrent encoder (Sutskever et al. 2014; bidirectional: Bahdanau et al. 2015, section 3.2).
 
+    Directions: forward; reversed (the special token, then the words from last to first); bidirectional, in every layer;
+    gnmt, bidirectional in the lowest layer only (Wu et al. 2016, section 3.2).
+
     Args:
-        embedding: V x E, of the source tokens.
-        cell: gru or lstm.
-        direction: forward; reversed (the special token, then the words from last to first); or bidirectional.
-        hidden_size: H, size of a state; half of it a direction if bidirectional.
-        layers: of the recurrent stack.
-        dropout: on the embeddings and between layers.
+        config: cell, direction, sizes, layers, residual connections, summary and dropout.
+        table: V x E, embeddings of the source tokens.
     """
 
-    def __init__(
-        self, embedding: nn.Embedding, cell: Cell, direction: Direction, hidden_size: int, layers: int, dropout: float
-    ) -> None:
+    def __init__(self, config: ModelConfig, table: nn.Embedding) -> None:
         super().__init__()
-        self.embedding = embedding
-        self.direction = direction
-        self.dropout = nn.Dropout(dropout)
-        bidirectional = direction == "bidirectional"
-        self.rnn = RecurrentStack(cell, embedding.embedding_dim, hidden_size, layers, dropout, bidirectional)
+        self.embedding = Embed(table, config.dropout, config.variational, config.word_dropout)
+        self.direction, self.summary = config.encoder, config.summary
+        size = config.hidden_size
+        layers: list[RecurrentLayer | Bidirectional] = []
+        for depth in range(config.layers):
+            below = size if depth else config.embedding_size
+            if config.encoder == "bidirectional" or (config.encoder == "gnmt" and depth == 0):
+                layers.append(Bidirectional(*(recurrent_layer(config, below, size // 2) for _ in range(2))))
+            else:
+                layers.append(recurrent_layer(config, below, size))
+        self.rnn = RecurrentStack(layers, SequenceDropout(config.dropout, config.variational), config.residual)
 
     def forward(self, src_ids: Tensor, src_lengths: Tensor) -> EncoderOutput:
         """Encodes (B, S) ids, BOS first and padded on the right; lengths (B,) include BOS."""
         size = src_ids.shape[1]
+        mask = length_mask(src_lengths, size)
         if self.direction == "reversed":
-            order = reversed_positions(src_lengths, size)
-            src_ids = src_ids.gather(1, order)
-        states, final_state = self.rnn(self.dropout(self.embedding(src_ids)), src_lengths)
-        if self.direction == "reversed":
-            states = states.gather(1, order.unsqueeze(2).expand_as(states))
-        return EncoderOutput(states, final_state, length_mask(src_lengths, size))
+            order = reverse(src_lengths, size, keep=1)
+            states, final_state = self.rnn(self.embedding(src_ids.gather(1, order)), src_lengths)
+            states = reorder(states, order)
+        else:
+            states, final_state = self.rnn(self.embedding(src_ids), src_lengths)
+        if self.summary == "mean":
+            states = states * mask.unsqueeze(2)
+            mean = states.sum(dim=1) / src_lengths.unsqueeze(1)
+            final_state = [tuple(mean for _ in state) for state in final_state]
+        return EncoderOutput(states, final_state, mask)

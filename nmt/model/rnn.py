@@ -1,148 +1,266 @@
 """Recurrent layers: fused over a whole sequence where torch has it, one step at a time where the context recurs.
 
-One layer is one class with one set of parameters and three views of the same equations: `forward` (a whole sequence,
-torch's fused implementation), `project` (the input products of all steps at once) and `recur` (one step from a
-projected input). State is a tuple of tensors (N, H): ``(h,)`` for a GRU, ``(h, c)`` for an LSTM; the output is always
-its first.
+One layer is one class with one set of parameters and two views of the same equations: `forward`, a whole sequence (by
+torch's fused kernel if there is one for these settings), and `steps`, one position after the other. What does not
+depend on the previous position is computed for all positions at once.
+
+Letters: N rows, B sentences, S positions, E input size, H hidden size, G gates.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.nn.functional import dropout, linear
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-Cell = Literal["gru", "lstm"]
+from nmt.model.repeated import Product, repeated
+
+CellKind = Literal["elman", "gru", "gru_v1", "lstm"]
 State = tuple[Tensor, ...]
-"""What one layer remembers: (h,) of a GRU, (h, c) of an LSTM, each (N, H)."""
+"""What one layer remembers: (h,), or (h, c) of an LSTM, each (N, H). The output is always the first."""
 
 
-class GRU(nn.GRU):
-    """One gated recurrent layer; the reset gate acts after the recurrent product (torch's and cuDNN's form).
-
-    ``r, z = s(W x + U h)``, ``n = tanh(W x + r * (U h))``, ``h' = (1 - z) * n + z * h`` (Cho et al. 2014, arXiv v3).
-    """
-
-    weight_ih_l0: Tensor
-    weight_hh_l0: Tensor
-    bias_ih_l0: Tensor
-    bias_hh_l0: Tensor
-
-    def project(self, inputs: Tensor) -> Tensor:
-        """The part of all gates that comes from the input: (..., E) -> (..., 3H)."""
-        return linear(inputs, self.weight_ih_l0, self.bias_ih_l0)
-
-    def recur(self, projected: Tensor, state: State) -> State:
-        """One step: projected input (N, 3H) and state (N, H) to the next state."""
-        (hidden,) = state
-        size = self.hidden_size
-        recurrent = linear(hidden, self.weight_hh_l0, self.bias_hh_l0)
-        reset, update = torch.sigmoid(projected[:, : 2 * size] + recurrent[:, : 2 * size]).chunk(2, dim=1)
-        candidate = torch.tanh(torch.addcmul(projected[:, 2 * size :], reset, recurrent[:, 2 * size :]))
-        return (torch.lerp(candidate, hidden, update),)
-
-
-class LSTM(nn.LSTM):
-    """One long short-term memory layer (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000).
-
-    ``i, f, o = s(W x + U h)``, ``g = tanh(W x + U h)``, ``c' = f * c + i * g``, ``h' = o * tanh(c')``.
-    """
-
-    weight_ih_l0: Tensor
-    weight_hh_l0: Tensor
-    bias_ih_l0: Tensor
-    bias_hh_l0: Tensor
-
-    def project(self, inputs: Tensor) -> Tensor:
-        """The part of all gates that comes from the input: (..., E) -> (..., 4H)."""
-        return linear(inputs, self.weight_ih_l0, self.bias_ih_l0)
-
-    def recur(self, projected: Tensor, state: State) -> State:
-        """One step: projected input (N, 4H) and state (N, H) twice to the next state."""
-        hidden, memory = state
-        gates = projected + linear(hidden, self.weight_hh_l0, self.bias_hh_l0)
-        update, forget, candidate, output = gates.chunk(4, dim=1)
-        memory = torch.sigmoid(forget) * memory + torch.sigmoid(update) * torch.tanh(candidate)
-        return torch.sigmoid(output) * torch.tanh(memory), memory
-
-
-def recurrent_layer(cell: Cell, input_size: int, hidden_size: int, bidirectional: bool = False) -> GRU | LSTM:
-    """One recurrent layer by the name of its cell."""
-    if cell == "gru":
-        return GRU(input_size, hidden_size, batch_first=True, bidirectional=bidirectional)
-    if cell == "lstm":
-        return LSTM(input_size, hidden_size, batch_first=True, bidirectional=bidirectional)
-    raise ValueError(f"unknown cell {cell!r}: choose gru or lstm")
-
-
-class RecurrentStack(nn.Module):
-    """Layers on top of each other, with dropout between them (own masks: cuDNN's cannot be reproduced by seed).
+class RecurrentLayer(nn.Module, ABC):
+    """One layer, read in one direction.
 
     Args:
-        cell: gru or lstm.
-        input_size: E, of the lowest layer's input.
-        hidden_size: H, of each layer's output; half of it a direction where the stack is bidirectional.
-        layers: how many.
-        dropout: probability that an element between two layers is zeroed.
-        bidirectional: each layer reads both ways and hands on both outputs side by side.
+        input_size: E.
+        hidden_size: H.
+        layer_norm: normalise the summed inputs of the gates (Ba et al. 2016); the cell's docstring says where.
+        state_dropout: probability that an element of the previous state is hidden from the gates, by one mask for the
+            whole sequence (Gal & Ghahramani 2016, eq. 7).
     """
 
-    def __init__(
-        self, cell: Cell, input_size: int, hidden_size: int, layers: int, dropout: float, bidirectional: bool = False
-    ) -> None:
+    gates: int
+    kernel_type: Callable[..., nn.RNNBase]
+    has_kernel = True
+    """Whether torch's kernel computes this cell; otherwise it only holds the parameters."""
+    parts = 1
+    """Tensors of a state."""
+
+    def __init__(self, input_size: int, hidden_size: int, layer_norm: bool = False, state_dropout: float = 0.0) -> None:
         super().__init__()
-        size = hidden_size // 2 if bidirectional else hidden_size
-        sizes = [input_size] + [hidden_size] * (layers - 1)
-        self.layers = nn.ModuleList(recurrent_layer(cell, each, size, bidirectional) for each in sizes)
-        self.hidden_size = hidden_size
-        self.dropout = nn.Dropout(dropout)
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.state_dropout = state_dropout
+        self.kernel = self.kernel_type(input_size, hidden_size, bias=not layer_norm, batch_first=True)
+        self.norms = nn.ModuleList(nn.LayerNorm(size) for size in self.norm_sizes()) if layer_norm else None
+
+    @abstractmethod
+    def recur(self, projected: Tensor, state: State, hidden: Tensor, products: Sequence[Product]) -> State:
+        """One step.
+
+        Args:
+            projected: (N, G * H) what the input adds to the gates, biases included.
+            state: before the step.
+            hidden: (N, H) the previous output as the gates see it, that is with dropout.
+            products: with the matrices of `matrices`.
+        """
+
+    def norm_sizes(self) -> list[int]:
+        """Sizes of what is normalised, for `normed` by index."""
+        return [self.gates * self.hidden_size] * 2
+
+    def matrices(self) -> list[Tensor]:
+        """The recurrent matrices (H, F) of a step."""
+        return [self.weight_hidden.t()]
+
+    def late_bias(self) -> Tensor:
+        """(G * H,) the share of the recurrent bias that can be added to the projected input."""
+        return cast(Tensor, self.kernel.bias_hh_l0)
 
     @property
-    def lowest(self) -> GRU | LSTM:
-        """The layer that reads the input."""
-        return cast(GRU | LSTM, self.layers[0])
+    def weight_hidden(self) -> Tensor:
+        """(G * H, H)."""
+        return cast(Tensor, self.kernel.weight_hh_l0)
 
-    def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, list[State]]:
-        """Reads sequences of different lengths; nothing is read or computed from the padding.
+    @property
+    def weight_input(self) -> Tensor:
+        """(G * H, E)."""
+        return cast(Tensor, self.kernel.weight_ih_l0)
+
+    @property
+    def bias(self) -> Tensor | None:
+        """(G * H,) what is added to the projected input; none under layer normalisation, which has its own."""
+        if self.norms is not None:
+            return None
+        return cast(Tensor, self.kernel.bias_ih_l0) + self.late_bias()
+
+    def project(self, inputs: Tensor) -> Tensor:
+        """What inputs (..., E) add to the gates: (..., G * H). Of fewer elements, what the first columns add."""
+        return linear(inputs, self.weight_input[:, : inputs.shape[-1]], self.bias)
+
+    def normed(self, index: int, values: Tensor) -> Tensor:
+        """Layer normalisation, where there is one."""
+        return values if self.norms is None else self.norms[index](values)
+
+    def zero_state(self, rows: int) -> State:
+        """All zeros."""
+        zeros = self.weight_hidden.new_zeros(rows, self.hidden_size)
+        return (zeros,) * self.parts
+
+    def forward(
+        self, inputs: Tensor, lengths: Tensor | None = None, initial: State | None = None
+    ) -> tuple[Tensor, State]:
+        """A whole sequence.
 
         Args:
             inputs: (B, S, E), padded on the right.
-            lengths: (B,), at least 1 each.
+            lengths: (B,), at least 1 each; without them, all are full.
+            initial: state, zero by default.
 
         Returns:
-            The top layer's outputs (B, S, H), zero on padding, and each layer's final state.
+            Outputs (B, S, H), zero on padding, and the state after the last real position.
         """
-        packed = pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        final = []
-        for depth, layer in enumerate(self.layers):
-            if depth:
-                packed = PackedSequence(self.dropout(packed.data), *packed[1:])
-            packed, state = layer(packed)
-            # (directions, B, H / directions) -> (B, H)
-            final.append(
-                tuple(torch.cat(tuple(each), dim=-1) for each in (state if isinstance(state, tuple) else (state,)))
-            )
-        outputs, _ = pad_packed_sequence(packed, batch_first=True, total_length=inputs.shape[1])
-        return outputs, final
+        initial = initial or self.zero_state(len(inputs))
+        if self.has_kernel and self.norms is None and not (self.training and self.state_dropout):
+            return self._fused(inputs, lengths, initial)
+        return self._stepwise(inputs, lengths, initial)
 
-    def unroll(self, inputs: Tensor, states: list[State]) -> tuple[Tensor, list[State]]:
-        """Reads (B, T, E) from the given initial states, all steps at once; the fused teacher-forced path."""
-        final = []
-        for depth, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
-            if depth:
-                inputs = self.dropout(inputs)
-            initial = tuple(each.unsqueeze(0) for each in state)
-            inputs, last = layer(inputs, initial if len(initial) > 1 else initial[0])
-            final.append(tuple(each.squeeze(0) for each in (last if isinstance(last, tuple) else (last,))))
-        return inputs, final
+    def _fused(self, inputs: Tensor, lengths: Tensor | None, initial: State) -> tuple[Tensor, State]:
+        first = tuple(each.unsqueeze(0) for each in initial)
+        state = first if self.parts > 1 else first[0]
+        if lengths is None:
+            outputs, last = self.kernel(inputs, state)
+        else:
+            packed = pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)
+            packed, last = self.kernel(packed, state)
+            outputs, _ = pad_packed_sequence(packed, batch_first=True, total_length=inputs.shape[1])
+        return outputs, tuple(each.squeeze(0) for each in (last if self.parts > 1 else (last,)))
 
-    def recur(self, projected: Tensor, states: list[State]) -> list[State]:
-        """One step of all layers from the lowest layer's projected input (N, gates * H)."""
-        after: list[State] = []
-        for depth, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
-            layer = cast(GRU | LSTM, layer)
-            if depth:
-                projected = layer.project(self.dropout(after[-1][0]))
-            after.append(layer.recur(projected, state))
-        return after
+    def _stepwise(self, inputs: Tensor, lengths: Tensor | None, initial: State) -> tuple[Tensor, State]:
+        steps, state, outputs = LayerSteps(self), initial, []
+        for position, projected in enumerate(self.project(inputs).unbind(1)):
+            after = steps(projected, state)
+            if lengths is not None:
+                real = (lengths > position).unsqueeze(1)
+                outputs.append(after[0] * real)
+                after = tuple(torch.where(real, new, old) for new, old in zip(after, state, strict=True))
+            else:
+                outputs.append(after[0])
+            state = after
+        return torch.stack(outputs, dim=1), state
+
+
+class Elman(RecurrentLayer):
+    """``h' = tanh(W x + U h + b)`` (Elman 1990); layer normalisation of the sum (Ba et al. 2016, eq. 4)."""
+
+    gates = 1
+    kernel_type = nn.RNN
+
+    def norm_sizes(self) -> list[int]:
+        """One, of the sum."""
+        return [self.hidden_size]
+
+    def recur(self, projected: Tensor, state: State, hidden: Tensor, products: Sequence[Product]) -> State:
+        """One step."""
+        return (torch.tanh(self.normed(0, projected + products[0](hidden))),)
+
+
+class GRU(RecurrentLayer):
+    """The reset gate acts after the recurrent product (Cho et al. 2014, arXiv v3; torch's and cuDNN's form).
+
+    ``r, z = s(W x + U h + b)``, ``n = tanh(W x + b + r * (U h + c))``, ``h' = (1 - z) * n + z * h``. Layer
+    normalisation of each product, gates and candidate apart (Ba et al. 2016, eq. 27 to 29).
+    """
+
+    gates = 3
+    kernel_type = nn.GRU
+
+    def norm_sizes(self) -> list[int]:
+        """Gates and candidate, of the input's and of the recurrent product."""
+        return [2 * self.hidden_size, self.hidden_size] * 2
+
+    def late_bias(self) -> Tensor:
+        """Only that of the gates: the candidate's is reset too."""
+        gates = 2 * self.hidden_size
+        return torch.cat([cast(Tensor, self.kernel.bias_hh_l0)[:gates], self.weight_hidden.new_zeros(self.hidden_size)])
+
+    def recur(self, projected: Tensor, state: State, hidden: Tensor, products: Sequence[Product]) -> State:
+        """One step."""
+        sizes = [2 * self.hidden_size, self.hidden_size]
+        input_gates, input_candidate = projected.split(sizes, dim=1)
+        recurrent_gates, recurrent_candidate = products[0](hidden).split(sizes, dim=1)
+        if self.norms is None:
+            recurrent_candidate = recurrent_candidate + cast(Tensor, self.kernel.bias_hh_l0)[sizes[0] :]
+        gates = torch.sigmoid(self.normed(0, input_gates) + self.normed(2, recurrent_gates))
+        reset, update = gates.chunk(2, dim=1)
+        recurrent_candidate = self.normed(3, recurrent_candidate)
+        candidate = torch.tanh(torch.addcmul(self.normed(1, input_candidate), reset, recurrent_candidate))
+        return (torch.lerp(candidate, state[0], update),)
+
+
+class GRUv1(RecurrentLayer):
+    """The reset gate acts before the recurrent product (Cho et al. 2014, arXiv v1; Bahdanau et al. 2015, A.1.1).
+
+    ``r, z = s(W x + U h + b)``, ``n = tanh(W x + U (r * h) + b)``, ``h' = (1 - z) * n + z * h``. Torch has no kernel
+    for it. Layer normalisation as in `GRU`.
+    """
+
+    gates = 3
+    kernel_type = nn.GRU
+    has_kernel = False
+
+    def norm_sizes(self) -> list[int]:
+        """Gates and candidate, of the input's and of the recurrent product."""
+        return [2 * self.hidden_size, self.hidden_size] * 2
+
+    def matrices(self) -> list[Tensor]:
+        """Of the gates, and of the candidate."""
+        gates, candidate = self.weight_hidden.split([2 * self.hidden_size, self.hidden_size])
+        return [gates.t(), candidate.t()]
+
+    def recur(self, projected: Tensor, state: State, hidden: Tensor, products: Sequence[Product]) -> State:
+        """One step."""
+        input_gates, input_candidate = projected.split([2 * self.hidden_size, self.hidden_size], dim=1)
+        gates = torch.sigmoid(self.normed(0, input_gates) + self.normed(2, products[0](hidden)))
+        reset, update = gates.chunk(2, dim=1)
+        recurrent_candidate = self.normed(3, products[1](reset * hidden))
+        candidate = torch.tanh(self.normed(1, input_candidate) + recurrent_candidate)
+        return (torch.lerp(candidate, state[0], update),)
+
+
+class LSTM(RecurrentLayer):
+    """Long short-term memory (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000).
+
+    ``i, f, o = s(W x + U h + b)``, ``g = tanh(W x + U h + b)``, ``c' = f * c + i * g``, ``h' = o * tanh(c')``. Layer
+    normalisation of both products, and of ``c'`` before its tanh (Ba et al. 2016, eq. 20 to 22).
+    """
+
+    gates = 4
+    kernel_type = nn.LSTM
+    parts = 2
+
+    def norm_sizes(self) -> list[int]:
+        """Of the input's product, of the recurrent product, and of the memory."""
+        return [4 * self.hidden_size, 4 * self.hidden_size, self.hidden_size]
+
+    def recur(self, projected: Tensor, state: State, hidden: Tensor, products: Sequence[Product]) -> State:
+        """One step."""
+        gates = self.normed(0, projected) + self.normed(1, products[0](hidden))
+        update, forget, candidate, output = gates.chunk(4, dim=1)
+        memory = torch.sigmoid(forget) * state[1] + torch.sigmoid(update) * torch.tanh(candidate)
+        return torch.sigmoid(output) * torch.tanh(self.normed(2, memory)), memory
+
+
+CELLS: dict[CellKind, type[RecurrentLayer]] = {"elman": Elman, "gru": GRU, "gru_v1": GRUv1, "lstm": LSTM}
+
+
+class LayerSteps:
+    """One layer along one sequence: the matrices and the dropout mask that all its steps share."""
+
+    def __init__(self, layer: RecurrentLayer) -> None:
+        self.layer = layer
+        self._products = [repeated(matrix) for matrix in layer.matrices()]
+        self._mask: Tensor | None = None
+
+    def __call__(self, projected: Tensor, state: State) -> State:
+        """One step: what the input adds to the gates (N, G * H), and the state, to the next state."""
+        layer, hidden = self.layer, state[0]
+        if layer.training and layer.state_dropout:
+            if self._mask is None:
+                self._mask = dropout(torch.ones_like(hidden), layer.state_dropout)
+            hidden = hidden * self._mask
+        return layer.recur(projected, state, hidden, self._products)

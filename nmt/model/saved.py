@@ -13,10 +13,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from nmt.config import ModelConfig
+from nmt.config import AttentionConfig, ModelConfig
 from nmt.model.seq2seq import Seq2Seq
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Version of the saved model; a reader refuses any other."""
 
 
@@ -65,7 +65,9 @@ def load_model(folder: Path) -> tuple[Seq2Seq, ModelCard]:
         version = fields.pop("version")
         if version != FORMAT_VERSION:
             raise ValueError(f"format version {version!r}, this program reads {FORMAT_VERSION}")
-        card = ModelCard(**{**fields, "network": ModelConfig(**fields["network"])})
+        network = fields["network"]
+        attention = AttentionConfig(**network.pop("attention"))
+        card = ModelCard(**{**fields, "network": ModelConfig(**network, attention=attention)})
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path} does not describe a model: {error}") from error
     with torch.device("meta"):  # no time is spent on numbers that are replaced

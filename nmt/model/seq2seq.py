@@ -6,10 +6,12 @@ from torch.nn.functional import log_softmax
 
 from nmt.config import ModelConfig
 from nmt.data.tokenizer import PAD_ID
-from nmt.model.attention import build_attention
-from nmt.model.decoder import BahdanauDecoder, Decoder, DecoderMemory, DecoderState, LuongDecoder
+from nmt.model.decoder import DecoderMemory, DecoderState
+from nmt.model.decoders import build_decoder
 from nmt.model.encoder import Encoder
-from nmt.model.rnn import RecurrentStack
+
+LEAST_WEIGHT = 1e-30
+"""An attention weight below it counts as this much where its logarithm is taken."""
 
 
 class Seq2Seq(nn.Module):
@@ -27,11 +29,10 @@ class Seq2Seq(nn.Module):
         src_embedding = tgt_embedding
         if config.tie_embeddings != "all":
             src_embedding = nn.Embedding(src_vocab_size, config.embedding_size, padding_idx=PAD_ID)
-        self.encoder = Encoder(
-            src_embedding, config.cell, config.encoder, config.hidden_size, config.layers, config.dropout
-        )
+        self.encoder = Encoder(config, src_embedding)
         self.decoder = build_decoder(config, tgt_embedding)
-        self.output = nn.Linear(self.decoder.readout.out_features, tgt_vocab_size)
+        self.output = nn.Linear(config.readout_features, tgt_vocab_size)
+        self.latent = config.alignment == "latent"
         self.tie_embeddings = config.tie_embeddings
         self._initialise()
         self.tie()
@@ -39,23 +40,24 @@ class Seq2Seq(nn.Module):
     def tie(self) -> None:
         """Makes tied layers share parameters (Press & Wolf 2017); to be done again when parameters were replaced."""
         if self.tie_embeddings != "none":
-            self.output.weight = self.decoder.embedding.weight
+            self.output.weight = self.decoder.embedding.table.weight
         if self.tie_embeddings == "all":
-            self.encoder.embedding.weight = self.decoder.embedding.weight
+            self.encoder.embedding.table.weight = self.decoder.embedding.table.weight
 
     def _initialise(self) -> None:
-        """Uniform in +-0.1 (Luong et al. 2015, section 4.1), embeddings normal with deviation 0.25.
+        """Uniform in +-0.1 (Luong et al. 2015, section 4.1), embeddings normal with deviation 0.25, norms neutral.
 
         States that begin smaller let hardly anything of the source reach the output: with the ranges of Glorot's rule
         the loss on Multi30k stood at 4.8 nats a token after 220 updates, with uniform 0.1 at 3.7.
         """
-        for name, parameter in self.named_parameters():
-            if "embedding" in name:
-                nn.init.normal_(parameter, std=0.25)
-                with torch.no_grad():
-                    parameter[PAD_ID].zero_()
-            else:
-                nn.init.uniform_(parameter, -0.1, 0.1)
+        for module in self.modules():
+            for parameter in module.parameters(recurse=False):
+                if isinstance(module, nn.Embedding):
+                    nn.init.normal_(parameter, std=0.25)
+                    with torch.no_grad():
+                        parameter[PAD_ID].zero_()
+                elif not isinstance(module, nn.LayerNorm):
+                    nn.init.uniform_(parameter, -0.1, 0.1)
 
     def encode(self, src_ids: Tensor, src_lengths: Tensor) -> tuple[DecoderMemory, DecoderState]:
         """Reads sources: (B, S) ids, BOS first, lengths (B,) with BOS -> memory (B rows), first state (B rows)."""
@@ -70,14 +72,21 @@ class Seq2Seq(nn.Module):
             previous: (B, T) target ids from BOS on: position t predicts token t + 1.
 
         Returns:
-            Readouts (B, T, R), for `logits`, and attention (B, T, S).
+            Readouts (B, T, R), or (B, T, S, R) if the alignment is latent, and attention (B, T, S): for `log_probs`.
         """
         memory, state = self.encode(src_ids, src_lengths)
         return self.decoder(previous, memory, state)
 
-    def logits(self, readouts: Tensor) -> Tensor:
-        """(..., R) -> unnormalised log-probabilities (..., V)."""
-        return self.output(readouts)
+    def log_probs(self, readouts: Tensor, attention: Tensor) -> Tensor:
+        """What the next token is: readouts (..., R), or (..., S, R) if latent, and attention (..., S) -> (..., V).
+
+        A latent alignment is marginalised exactly, ``log sum_s a_s p(y | s)`` (Deng et al. 2018, section 4).
+        """
+        logits = self.output(readouts)
+        log_probs = log_softmax(logits, dim=-1, dtype=torch.promote_types(logits.dtype, torch.float32))
+        if not self.latent:
+            return log_probs
+        return torch.logsumexp(log_probs + attention.clamp(min=LEAST_WEIGHT).log().unsqueeze(-1), dim=-2)
 
     def step(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor]:
         """One token of K hypotheses a sentence, N = B * K: the step function that search calls.
@@ -91,23 +100,4 @@ class Seq2Seq(nn.Module):
             Log-probabilities (N, V), the next state, attention (N, S).
         """
         readouts, state, attention = self.decoder.step(previous, memory, state)
-        return log_softmax(self.logits(readouts), dim=-1), state, attention
-
-
-def build_decoder(config: ModelConfig, embedding: nn.Embedding) -> Decoder:
-    """The decoder by the name of its kind; its readout has the embedding's size if the output layer is tied to it."""
-    size = config.hidden_size
-    readout_size = size if config.tie_embeddings == "none" else config.embedding_size
-    attention = build_attention(config.attention, query_size=size, state_size=size)
-    bridge = config.encoder == "bidirectional"
-
-    def stack(fed: int) -> RecurrentStack:
-        return RecurrentStack(config.cell, config.embedding_size + fed, size, config.layers, config.dropout)
-
-    if config.decoder == "bahdanau":
-        seen = size + config.embedding_size + size
-        return BahdanauDecoder(embedding, stack(size), attention, bridge, seen, readout_size, config.dropout)
-    if config.decoder == "luong":
-        rnn = stack(readout_size if config.input_feeding else 0)
-        return LuongDecoder(embedding, rnn, attention, bridge, 2 * size, readout_size, config.dropout)
-    raise ValueError(f"unknown decoder {config.decoder!r}: choose bahdanau or luong")
+        return self.log_probs(readouts, attention), state, attention

@@ -15,16 +15,16 @@ from nmt.data.tokenizer import BOS_ID, EOS_ID
 from nmt.decoding.search import SearchOptions, search
 from nmt.evaluation.metrics import bleu
 from nmt.model.seq2seq import Seq2Seq
-from nmt.training.loss import sequence_loss
+from nmt.training.loss import Objective, sequence_loss
 from nmt.training.schedule import Schedule
 
 
 class TranslationModule(pl.LightningModule):
     """Trains a `Seq2Seq` and validates it by loss and by BLEU of greedy translations.
 
-    Logs `train_loss` (nats a target token, smoothed), `learning_rate`, `tokens_per_second` (target tokens, all ranks),
-    `val_loss` (nats a target token) and `val_bleu` (0 to 100, 13a). Attributes `samples` and `figures` hold the last
-    validation's translations by row of the split, and its figures, for callbacks.
+    Logs `train_loss` (the objective, in nats a target token), `learning_rate`, `tokens_per_second` (target tokens, all
+    ranks), `val_loss` (nats a target token) and `val_bleu` (0 to 100, 13a). Attributes `samples` and `figures` hold the
+    last validation's translations by row of the split, and its figures, for callbacks.
 
     Every random choice of a step is a function of seed, step and rank, so that a resumed run repeats it without any
     saved random state.
@@ -67,15 +67,22 @@ class TranslationModule(pl.LightningModule):
         torch.manual_seed(hash((self.config.seed, step, self.global_rank)))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Smoothed cross entropy, in nats a target token of all ranks together."""
+        """The objective, in nats a target token of all ranks together."""
         assert self.model is not None
-        loss = sequence_loss(self.model, batch, self.config.training.label_smoothing)
+        loss = sequence_loss(self.model, batch, self._objective())
         tokens = self._sum_over_ranks(torch.tensor(float(loss.tokens), device=self.device))
         self._tokens_since += int(tokens)
-        mean = loss.smoothed / tokens
+        mean = loss.total / tokens
         self.log("train_loss", self._sum_over_ranks(mean.detach()), prog_bar=True)
         # DDP averages gradients over the ranks; the mean over all their tokens is the sum of these.
         return mean * self.trainer.world_size
+
+    def _objective(self) -> Objective:
+        settings = self.config.training
+        ramp = min(1.0, self.trainer.global_step / max(1, settings.scheduled_sampling_steps))
+        return Objective(
+            settings.label_smoothing, settings.guided_alignment, settings.r_drop, settings.scheduled_sampling * ramp
+        )
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Logs rate and speed as often as the trainer logs."""

@@ -1,0 +1,160 @@
+"""The four decoders, by the order in which they attend and recur.
+
+====================  ==========================================================================================
+bahdanau              attends with the state before, then recurs over token and context
+conditional           recurs over the token, attends, recurs over the context
+luong                 recurs over the token (and the last readout), then attends
+gnmt                  the lowest layer recurs and attends, the others recur over its output and the context
+====================  ==========================================================================================
+"""
+
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from nmt.config import ModelConfig
+from nmt.model.decoder import Advance, Decoder, DecoderMemory, DecoderState, Stepped
+from nmt.model.dropout import SequenceDropout
+from nmt.model.encoder import recurrent_layer
+from nmt.model.repeated import repeated
+from nmt.model.rnn import LayerSteps
+from nmt.model.stack import RecurrentStack
+
+
+class BahdanauDecoder(Decoder):
+    """``a_t = attend(s_{t-1})``, ``s_t = f(s_{t-1}, [y_{t-1}; a_t h])`` (Bahdanau et al. 2015, sections 3.1, A.2.2)."""
+
+    def __init__(self, config: ModelConfig, table: nn.Embedding) -> None:
+        super().__init__(config, table, fed_size=config.hidden_size, lowest_layers=config.layers)
+
+    def _gates(self, values: Tensor) -> Tensor:
+        return linear(values, self._fed_weight())
+
+    def _steps(self, memory: DecoderMemory, hypotheses: int) -> Advance:
+        attend, mix = self.attention.steps(memory.attended, hypotheses), repeated(memory.gates)
+        recur = self.rnn.steps()
+
+        def advance(projected: Tensor, embedded: Tensor, state: DecoderState) -> Stepped:
+            weights, attention = attend(state.layers[-1][0], state.attention)
+            output, layers = recur(projected + mix(weights).flatten(0, 1), state.layers)
+            return Stepped(output, DecoderState(layers, attention, state.feed), weights)
+
+        return advance
+
+
+class ConditionalDecoder(Decoder):
+    """``s' = f(s_{t-1}, y_{t-1})``, ``a_t = attend(s')``, ``s_t = g(s', a_t h)`` (Nematus: Sennrich et al. 2017, 2.1).
+
+    Further layers, if any, recur over ``s_t``.
+    """
+
+    def __init__(self, config: ModelConfig, table: nn.Embedding) -> None:
+        super().__init__(config, table, fed_size=0, lowest_layers=1)
+        size = config.state_size
+        self.transition = recurrent_layer(config, config.hidden_size, size)
+        self.between = SequenceDropout(config.dropout, config.variational)
+        above = [recurrent_layer(config, size, size) for _ in range(config.layers - 1)]
+        self.upper = RecurrentStack(above, self.between, config.residual)
+
+    def _gates(self, values: Tensor) -> Tensor:
+        return linear(values, self.transition.weight_input)
+
+    def _steps(self, memory: DecoderMemory, hypotheses: int) -> Advance:
+        attend, mix = self.attention.steps(memory.attended, hypotheses), repeated(memory.gates)
+        recur, conclude, climb = self.rnn.steps(), LayerSteps(self.transition), self.upper.steps()
+        bias, drop = self.transition.bias, self.between.steps() if len(self.upper.layers) else nn.Identity()
+
+        def advance(projected: Tensor, embedded: Tensor, state: DecoderState) -> Stepped:
+            query, (half,) = recur(projected, state.layers[:1])
+            weights, attention = attend(query, state.attention)
+            context = mix(weights).flatten(0, 1)
+            lowest = conclude(context if bias is None else context + bias, half)
+            output, above = climb.read(drop(lowest[0]), state.layers[1:])
+            return Stepped(output, DecoderState([lowest, *above], attention, state.feed), weights)
+
+        return advance
+
+
+class LuongDecoder(Decoder):
+    """``s_t = f(s_{t-1}, [y_{t-1}; readout_{t-1}])``, ``a_t = attend(s_t)`` (Luong et al. 2015, section 3).
+
+    Without input feeding (section 3.3) the step does not depend on the last readout: then a whole target is one fused
+    recurrent call and one batched attention.
+    """
+
+    def __init__(self, config: ModelConfig, table: nn.Embedding) -> None:
+        self.feed_size = config.readout_features if config.input_feeding else 0
+        super().__init__(config, table, fed_size=self.feed_size, lowest_layers=config.layers)
+
+    def _feed_size(self) -> int:
+        return self.feed_size
+
+    def _steps(self, memory: DecoderMemory, hypotheses: int) -> Advance:
+        attend, recur = self.attention.steps(memory.attended, hypotheses), self.rnn.steps()
+        feed, read, mix = repeated(self._fed_weight().t()), self.readout.steps(), repeated(memory.readouts)
+
+        def advance(projected: Tensor, embedded: Tensor, state: DecoderState) -> Stepped:
+            if self.feed_size:
+                projected = projected + feed(state.feed)
+            output, layers = recur(projected, state.layers)
+            weights, attention = attend(output, state.attention)
+            fed = read(output, embedded, mix(weights).flatten(0, 1)) if self.feed_size else state.feed
+            return Stepped(output, DecoderState(layers, attention, fed), weights)
+
+        return advance
+
+    def _unroll(self, embedded: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, Tensor, Tensor]:
+        if self.feed_size:
+            return super()._unroll(embedded, memory, state)
+        outputs, _ = self.rnn(embedded, initial=state.layers)
+        return outputs, self.attention(outputs, memory.attended), state.feed
+
+    def _read(self, outputs: Tensor, embedded: Tensor, weights: Tensor, memory: DecoderMemory, fed: Tensor) -> Tensor:
+        if self.feed_size and not self.latent:
+            return fed
+        return super()._read(outputs, embedded, weights, memory, fed)
+
+
+class GNMTDecoder(Decoder):
+    """Attends from the lowest layer; the others read its output and the context (Wu et al. 2016, section 3).
+
+    As in NVIDIA's GNMT v2 the lowest layer does not read the context, so that a whole target is a few fused calls.
+    """
+
+    def __init__(self, config: ModelConfig, table: nn.Embedding) -> None:
+        super().__init__(config, table, fed_size=0, lowest_layers=1)
+        size = config.state_size
+        self.between = SequenceDropout(config.dropout, config.variational)
+        above = [recurrent_layer(config, size + config.hidden_size, size) for _ in range(config.layers - 1)]
+        self.upper = RecurrentStack(above, self.between, config.residual)
+
+    def _steps(self, memory: DecoderMemory, hypotheses: int) -> Advance:
+        attend, mix = self.attention.steps(memory.attended, hypotheses), repeated(memory.attended.values)
+        recur, climb, drop = self.rnn.steps(), self.upper.steps(), self.between.steps()
+
+        def advance(projected: Tensor, embedded: Tensor, state: DecoderState) -> Stepped:
+            query, lowest = recur(projected, state.layers[:1])
+            weights, attention = attend(query, state.attention)
+            output, above = climb.read(drop(query), state.layers[1:], mix(weights).flatten(0, 1))
+            return Stepped(output, DecoderState([*lowest, *above], attention, state.feed), weights)
+
+        return advance
+
+    def _unroll(self, embedded: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, Tensor, Tensor]:
+        queries, _ = self.rnn(embedded, initial=state.layers[:1])
+        weights = self.attention(queries, memory.attended)
+        contexts = weights @ memory.attended.values
+        outputs, _ = self.upper(self.between(queries), initial=state.layers[1:], contexts=contexts)
+        return outputs, weights, state.feed
+
+
+def build_decoder(config: ModelConfig, table: nn.Embedding) -> Decoder:
+    """The decoder by the name of its kind."""
+    if config.decoder == "bahdanau":
+        return BahdanauDecoder(config, table)
+    if config.decoder == "conditional":
+        return ConditionalDecoder(config, table)
+    if config.decoder == "luong":
+        return LuongDecoder(config, table)
+    if config.decoder == "gnmt":
+        return GNMTDecoder(config, table)
+    raise ValueError(f"unknown decoder {config.decoder!r}: choose bahdanau, conditional, luong or gnmt")

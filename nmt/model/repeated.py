@@ -1,0 +1,77 @@
+"""A matrix by which every step of a sequence multiplies; its gradient is one product over all steps.
+
+Left to autograd, each step's product gives a gradient of the whole matrix, which is then added to the others: T small
+products and T sums. Here each step leaves its input and its gradient behind, and the matrix gets ``X' G`` once.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+Product = Callable[[Tensor], Tensor]
+"""(..., k) -> (..., f): multiplication from the left with a fixed matrix (k, f), or with one (k, f) a sentence."""
+
+_Uses = list[tuple[Tensor, Tensor]]
+"""Input and gradient of each step, in the order of the backward pass."""
+
+
+class _Matrix(Function):
+    """The matrix itself; its backward comes when all the steps have had theirs."""
+
+    @staticmethod
+    def forward(ctx: Any, matrix: Tensor, uses: _Uses) -> Tensor:
+        ctx.set_materialize_grads(False)
+        ctx.uses = uses
+        return matrix.view_as(matrix)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *_: Tensor) -> tuple[Tensor | None, None]:
+        if not ctx.uses:
+            return None, None
+        inputs, gradients = zip(*ctx.uses, strict=True)
+        ctx.uses.clear()
+        return torch.cat(inputs, dim=-2).mT @ torch.cat(gradients, dim=-2), None
+
+
+class _Multiply(Function):
+    """One step's product."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, matrix: Tensor, uses: _Uses) -> Tensor:
+        ctx.save_for_backward(inputs, matrix)
+        ctx.uses = uses
+        return inputs @ matrix
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None, None]:
+        (gradient,), (inputs, matrix) = gradients, ctx.saved_tensors
+        ctx.uses.append((inputs, gradient))
+        return gradient @ matrix.mT if ctx.needs_input_grad[0] else None, None, None
+
+
+def repeated(matrix: Tensor) -> Product:
+    """Multiplication with a matrix that all steps of a sequence share.
+
+    Args:
+        matrix: (k, f), for inputs (..., k); or (..., k, f) with leading dimensions, for inputs (..., T, k) with the
+            same. Under autocast it is cast once, not at each step.
+    """
+    kind = matrix.device.type
+    if torch.is_autocast_enabled(kind):
+        matrix = matrix.to(torch.get_autocast_dtype(kind))
+    if not (torch.is_grad_enabled() and matrix.requires_grad):
+        return lambda inputs: inputs.to(matrix.dtype) @ matrix
+    uses: _Uses = []
+    shared: Tensor = _Matrix.apply(matrix, uses)
+    if matrix.dim() > 2:
+        return lambda inputs: _Multiply.apply(inputs.to(shared.dtype), shared, uses)
+    rows = matrix.shape[0]
+    return lambda inputs: _Multiply.apply(inputs.to(shared.dtype).reshape(-1, rows), shared, uses).view(
+        *inputs.shape[:-1], -1
+    )

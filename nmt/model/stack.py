@@ -1,0 +1,146 @@
+"""Recurrent layers in both directions and on top of each other."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from nmt.model.dropout import SequenceDropout
+from nmt.model.repeated import repeated
+from nmt.model.rnn import LayerSteps, RecurrentLayer, State
+
+
+def reverse(lengths: Tensor, size: int, keep: int = 0) -> Tensor:
+    """Where each position stands when the real ones are reversed, but for the first `keep`, and padding stays.
+
+    For length 4 of size 6, and keep 1: ``0 3 2 1 4 5``. The map (B, size) is its own inverse.
+    """
+    positions = torch.arange(size, device=lengths.device).expand(len(lengths), size)
+    last = lengths.unsqueeze(1) - 1
+    return torch.where((positions >= keep) & (positions <= last), last + keep - positions, positions)
+
+
+def reorder(sequence: Tensor, order: Tensor) -> Tensor:
+    """(B, S, F) with its positions in another order (B, S)."""
+    return sequence.gather(1, order.unsqueeze(2).expand_as(sequence))
+
+
+class Bidirectional(nn.Module):
+    """Two layers that read in opposite directions; outputs and states side by side (Schuster & Paliwal 1997).
+
+    Args:
+        forwards: reads from the first position to the last.
+        backwards: reads from the last real position to the first.
+    """
+
+    def __init__(self, forwards: RecurrentLayer, backwards: RecurrentLayer) -> None:
+        super().__init__()
+        self.forwards, self.backwards = forwards, backwards
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
+        """(B, S, E), lengths (B,) -> outputs (B, S, 2H), zero on padding, and final states (B, 2H)."""
+        order = reverse(lengths, inputs.shape[1])
+        outputs, state = self.forwards(inputs, lengths)
+        reversed_outputs, reversed_state = self.backwards(reorder(inputs, order), lengths)
+        merged = tuple(torch.cat(pair, dim=-1) for pair in zip(state, reversed_state, strict=True))
+        return torch.cat([outputs, reorder(reversed_outputs, order)], dim=-1), merged
+
+
+class RecurrentStack(nn.Module):
+    """Layers on top of each other, with dropout and, if wanted, residual connections between them.
+
+    Args:
+        layers: the lowest first; each reads the output of the one below, and the context if there is one.
+        dropout: between layers.
+        residual: from the second layer on, a layer's output is added to its input (Wu et al. 2016, eq. 6).
+    """
+
+    def __init__(
+        self, layers: Sequence[RecurrentLayer | Bidirectional], dropout: SequenceDropout, residual: bool
+    ) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.dropout = dropout
+        self.residual = residual
+
+    def forward(
+        self,
+        inputs: Tensor,
+        lengths: Tensor | None = None,
+        initial: Sequence[State] | None = None,
+        contexts: Tensor | None = None,
+    ) -> tuple[Tensor, list[State]]:
+        """Whole sequences.
+
+        Args:
+            inputs: (B, S, E), padded on the right.
+            lengths: (B,), at least 1 each; without them, all are full.
+            initial: one state a layer.
+            contexts: (B, S, C), read by every layer beside the output of the layer below.
+
+        Returns:
+            Outputs of the top layer (B, S, H), and each layer's final state.
+        """
+        final = []
+        for depth, layer in enumerate(self.layers):
+            below = self.dropout(inputs) if depth else inputs
+            read = below if contexts is None else torch.cat([below, contexts], dim=-1)
+            outputs, state = layer(read, lengths) if initial is None else layer(read, lengths, initial[depth])
+            final.append(state)
+            inputs = inputs + outputs if self.adds(depth) else outputs
+        return inputs, final
+
+    def adds(self, depth: int) -> bool:
+        """Whether the layer's output is added to its input."""
+        return self.residual and depth > 0
+
+    def steps(self) -> "StackSteps":
+        """The same layers, one position at a time, for one sequence."""
+        return StackSteps(self)
+
+
+class StackSteps:
+    """A stack along one sequence: the matrices and dropout masks that all its steps share."""
+
+    def __init__(self, stack: RecurrentStack) -> None:
+        self._adds = stack.adds
+        layers = [cast(RecurrentLayer, layer) for layer in stack.layers]
+        self._layers = [LayerSteps(layer) for layer in layers]
+        self._products = [repeated(layer.weight_input.t()) for layer in layers]
+        self._biases = [layer.bias for layer in layers]
+        self._dropouts = [stack.dropout.steps() for _ in layers]
+
+    def __call__(
+        self, projected: Tensor, states: Sequence[State], context: Tensor | None = None
+    ) -> tuple[Tensor, list[State]]:
+        """One step from what the lowest layer's input adds to its gates (N, G * H).
+
+        Args:
+            projected: (N, G * H).
+            states: one a layer, before the step.
+            context: (N, C), read by every layer above the lowest.
+
+        Returns:
+            The output (N, H) and the next states.
+        """
+        after = [self._layers[0](projected, states[0])]
+        output = after[0][0]
+        for depth in range(1, len(self._layers)):
+            below = self._dropouts[depth](output)
+            after.append(self._layers[depth](self._project(depth, below, context), states[depth]))
+            output = output + after[-1][0] if self._adds(depth) else after[-1][0]
+        return output, after
+
+    def read(
+        self, inputs: Tensor, states: Sequence[State], context: Tensor | None = None
+    ) -> tuple[Tensor, list[State]]:
+        """One step from the lowest layer's input (N, E), beside which it reads the context too."""
+        if not self._layers:
+            return inputs, []
+        return self(self._project(0, inputs, context), states, context)
+
+    def _project(self, depth: int, inputs: Tensor, context: Tensor | None) -> Tensor:
+        read = inputs if context is None else torch.cat([inputs, context], dim=-1)
+        projected, bias = self._products[depth](read), self._biases[depth]
+        return projected if bias is None else projected + bias

@@ -1,0 +1,94 @@
+"""Output layer and cross entropy in one, a piece at a time: the logits of a whole batch never exist.
+
+Letters: N tokens, R readout size, V vocabulary size.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+PIECE_TOKENS = 256
+"""Tokens whose logits exist at once: few enough to stay in the cache, enough for the matrix products to be fast."""
+
+ALIGNMENT = 16
+"""Rows of logits begin at multiples of so many elements: on a CPU the products are up to twice as fast so."""
+
+
+class _LinearCrossEntropy(Function):
+    """Computes the gradients on the way, while the probabilities of a piece are at hand."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, readouts: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float, train: bool
+    ) -> tuple[Tensor, Tensor]:
+        size, kind = len(weight), weight.device.type
+        full = torch.promote_types(weight.dtype, torch.float32)
+        low = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
+        weight_low, bias_low, readouts_low = weight.to(low), bias.to(low), readouts.to(low)
+        of_readouts = torch.empty_like(readouts_low)
+        of_weight, of_bias = (torch.zeros_like(each, dtype=full) if train else None for each in (weight, bias))
+        width = -(-size // ALIGNMENT) * ALIGNMENT
+        rows = weight.new_zeros(min(PIECE_TOKENS, len(targets)), width, dtype=full)
+        total, nll = weight.new_zeros(2, dtype=full).unbind()
+        with torch.autocast(kind, enabled=False):
+            for begin in range(0, len(targets), PIECE_TOKENS):
+                piece = slice(begin, begin + PIECE_TOKENS)
+                read, target = readouts_low[piece], targets[piece, None]
+                whole = rows[: len(target)]
+                logits = whole[:, :size]
+                if low == full:
+                    torch.addmm(bias_low, read, weight_low.t(), out=logits)
+                else:
+                    logits.copy_(torch.addmm(bias_low, read, weight_low.t()))
+                logits.sub_(logits.amax(dim=1, keepdim=True))
+                of_target, mean = logits.gather(1, target).sum(), logits.mean(dim=1).sum() if smoothing else 0.0
+                whole[:, size:] = 0.0
+                errors = whole.exp_()[:, :size]  # in the place of the logits; of whole rows, as torch is faster so
+                normalizer = errors.sum(dim=1, keepdim=True)
+                log_normalizer = normalizer.log().sum()
+                nll = nll + log_normalizer - of_target
+                total = total + log_normalizer - (1 - smoothing) * of_target - smoothing * mean
+                if of_weight is None or of_bias is None:
+                    continue
+                errors.div_(normalizer)
+                if smoothing:
+                    errors.sub_(smoothing / size)
+                errors.scatter_add_(1, target, errors.new_full((len(target), 1), smoothing - 1))
+                of_bias.add_(errors.sum(dim=0))
+                errors = errors.to(low)
+                torch.mm(errors, weight_low, out=of_readouts[piece])
+                if low == full:
+                    of_weight.addmm_(errors.t(), read)
+                else:
+                    of_weight.add_(errors.t() @ read)
+        if of_weight is not None and of_bias is not None:
+            ctx.save_for_backward(of_readouts, of_weight, of_bias)
+        ctx.mark_non_differentiable(nll)
+        return total, nll
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        return *(gradients[0] * each for each in ctx.saved_tensors), None, None, None
+
+
+def linear_cross_entropy(
+    readouts: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, label_smoothing: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """Cross entropy of ``softmax(W r + b)`` with smoothed targets (Szegedy et al. 2016, section 7).
+
+    Args:
+        readouts: (N, R).
+        weight: (V, R).
+        bias: (V,).
+        targets: (N,) ids.
+        label_smoothing: probability mass spread evenly over the vocabulary.
+
+    Returns:
+        Sums over the tokens, in nats: the smoothed cross entropy, and the negative log-likelihood, which gives no
+        gradient.
+    """
+    return _LinearCrossEntropy.apply(readouts, weight, bias, targets, label_smoothing, torch.is_grad_enabled())

@@ -1,0 +1,164 @@
+"""The data module: alignments where they are asked for, and pieces that a resumed run repeats."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities import move_data_to_device
+
+from nmt.config import DataConfig, TokenizerConfig
+from nmt.data.batch import Batch
+from nmt.data.datamodule import TranslationData
+from nmt.data.tokenizer import EOS_ID, PAD_ID
+
+
+@pytest.fixture
+def aligned_folder(corpus_folder: Path) -> Path:
+    """The target is the source word by word: the links are those of a copy."""
+    for split in ("train", "validation"):
+        lines = (corpus_folder / f"{split}.de").read_text(encoding="utf-8").splitlines()
+        links = [" ".join(f"{word}-{word}" for word in range(len(line.split()))) for line in lines]
+        (corpus_folder / f"{split}.align").write_text("\n".join(links) + "\n", encoding="utf-8")
+    return corpus_folder
+
+
+def data_of(path: Path | str, folder: Path, with_alignment: bool = False, bpe_dropout: float = 0.0) -> TranslationData:
+    tokenizer = TokenizerConfig(vocab_size=320, bpe_dropout=bpe_dropout)
+    data = TranslationData(DataConfig(str(path), tokenizer=tokenizer, batch_sentences=16), 1, folder, with_alignment)
+    data._position = lambda: (0, 0)  # of the trainer
+    data.prepare_data()
+    data.setup("fit")
+    return data
+
+
+def check_alignment(data: TranslationData, batch: Batch) -> None:
+    """Every token of the copy attends to the pieces of the same word, behind BOS; the rest to nothing."""
+    assert batch.alignment is not None
+    assert batch.alignment.dtype == torch.float32
+    assert batch.alignment.shape == (len(batch.src_ids), batch.tgt_ids.shape[1] - 1, batch.src_ids.shape[1])
+    assert not batch.alignment[:, :, 0].any(), "BOS"
+    src_tokens, tgt_tokens = data.tokenizers.src.tokens, data.tokenizers.tgt.tokens
+    for row in range(len(batch.src_ids)):
+        words: dict[str, list[str]] = {}
+        for predicted, weights in zip(batch.tgt_ids[row, 1:].tolist(), batch.alignment[row], strict=True):
+            if predicted in (EOS_ID, PAD_ID) or tgt_tokens[predicted] == "▁":
+                assert not weights.any()
+                continue
+            positions = weights.nonzero().flatten().tolist()
+            assert weights[positions].tolist() == pytest.approx([1 / len(positions)] * len(positions))
+            source = "".join(src_tokens[batch.src_ids[row, position]] for position in positions).strip("▁")
+            words.setdefault(str(positions), [source]).append(tgt_tokens[predicted].strip("▁"))
+        for source, *pieces in words.values():
+            assert "".join(pieces) == source.upper()
+
+
+@pytest.mark.parametrize("bpe_dropout", [0.0, 0.3])
+def test_batches_of_the_training_split_have_an_alignment_if_asked_for(
+    aligned_folder: Path, tmp_path: Path, bpe_dropout: float
+) -> None:
+    data = data_of(aligned_folder, tmp_path, True, bpe_dropout)
+    batches = list(data.train_dataloader())
+    assert len(batches) > 5
+    for batch in batches:
+        check_alignment(data, batch)
+    assert all(batch.alignment is None for batch in data.val_dataloader())
+    without = data_of(aligned_folder, tmp_path, False, bpe_dropout)
+    for batch, plain in zip(batches, without.train_dataloader(), strict=True):
+        assert plain.alignment is None
+        torch.testing.assert_close(plain[:5], batch[:5], rtol=0, atol=0)
+
+
+def test_an_alignment_that_is_missing_is_named(corpus_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"training\.guided_alignment: split 'train' of .*: add a file train\.align"):
+        data_of(corpus_folder, tmp_path, with_alignment=True)
+
+
+@pytest.mark.parametrize("with_alignment", [True, False])
+def test_a_batch_moves_between_devices(aligned_folder: Path, tmp_path: Path, with_alignment: bool) -> None:
+    batch = next(iter(data_of(aligned_folder, tmp_path, with_alignment).train_dataloader()))
+    moved = move_data_to_device(batch, torch.device("meta"))
+    assert isinstance(moved, Batch)
+    assert moved.src_ids.device.type == "meta"
+    if with_alignment:
+        assert moved.alignment is not None
+        assert moved.alignment.device.type == "meta"
+    else:
+        assert moved.alignment is None
+
+
+class Recorder(pl.LightningModule):
+    """Learns nothing: notes the batches, and saves a checkpoint at one step or, there, at the end of the epoch."""
+
+    def __init__(self, save_at: int, path: Path) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+        self.save_at, self.path = save_at, path
+        self.seen: list[Batch] = []
+
+    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+        self.seen.append(batch)
+        return self.weight * 1.0
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        if self.trainer.global_step == self.save_at and not self.trainer.is_last_batch:
+            self.trainer.save_checkpoint(self.path)
+
+    def on_train_epoch_end(self) -> None:
+        if self.trainer.global_step == self.save_at:
+            self.trainer.save_checkpoint(self.path)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+@pytest.mark.parametrize("step", [3, 8, 11])  # of 8 an epoch
+@pytest.mark.filterwarnings("ignore")  # of Lightning, on what is as it should be here
+def test_a_resumed_run_sees_the_pieces_of_an_uninterrupted_one(aligned_folder: Path, tmp_path: Path, step: int) -> None:
+    tokenizer = TokenizerConfig(vocab_size=320, bpe_dropout=0.2)
+    config = DataConfig(str(aligned_folder), tokenizer=tokenizer, batch_sentences=16)
+    checkpoint = tmp_path / "saved.ckpt"
+
+    def fit(path: Path | None) -> list[Batch]:
+        trainer = pl.Trainer(
+            max_epochs=3,
+            accelerator="cpu",
+            limit_val_batches=0,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+        recorder = Recorder(step, checkpoint)
+        data = TranslationData(config, 1, tmp_path, with_alignment=True)
+        trainer.fit(recorder, data, ckpt_path=path, weights_only=True)
+        return recorder.seen
+
+    whole = fit(None)
+    resumed = fit(checkpoint)
+    assert (len(whole), len(resumed)) == (24, 24 - step)
+    for one, two in zip(whole[step:], resumed, strict=True):
+        torch.testing.assert_close(one, two, rtol=0, atol=0)
+    first, second = sources(whole[:8]), sources(whole[8:16])
+    assert first.keys() == second.keys()
+    assert sum(first[row] != second[row] for row in first) > 60, "other pieces in another epoch"
+
+
+def sources(batches: list[Batch]) -> dict[int, list[int]]:
+    """The source of each row, without padding."""
+    return {
+        index: [token for token in source if token != PAD_ID]
+        for batch in batches
+        for index, source in zip(batch.indices.tolist(), batch.src_ids.tolist(), strict=True)
+    }
+
+
+def test_dropout_is_for_bpe_and_a_probability() -> None:
+    for probability in (-0.1, 1.0):
+        with pytest.raises(ValueError, match=r"data\.tokenizer\.bpe_dropout: .* at least 0 and below 1"):
+            TokenizerConfig(bpe_dropout=probability)
+    with pytest.raises(ValueError, match=r"data\.tokenizer\.bpe_dropout: 0\.1 .* 0 with data\.tokenizer\.kind unigram"):
+        TokenizerConfig(kind="unigram", bpe_dropout=0.1)
+    assert TokenizerConfig(kind="char").bpe_dropout == 0
