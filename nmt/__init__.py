@@ -26,10 +26,17 @@ nmt/
     batch.py              ids -> Batch; a sampler that fills batches by tokens out of length buckets
     datamodule.py         the LightningDataModule
   model/                ids -> log-probabilities and attention
-    rnn.py                GRU and LSTM layers: fused over a sequence, or one step at a time
-    encoder.py            source ids -> states in reading order, final state, mask
-    attention.py          queries and states -> weights and contexts: additive, general
-    decoder.py            Bahdanau (attend, then recur), Luong (recur, then attend)
+    repeated.py           a matrix that every step multiplies by: its gradient is one product
+    dropout.py            dropout along a sequence, of elements and of words
+    rnn.py                Elman, GRU (both forms), LSTM: fused over a sequence, or one step at a time
+    stack.py              layers in both directions and on top of each other
+    encoder.py            source ids -> states in reading order, summary, mask
+    scores.py             queries and states -> scores: additive, dot, general, concat, location
+    windows.py            which positions are open to a step: global, local-m, local-p
+    coverage.py           what each position has received so far: linguistic, neural
+    attention.py          score x window x normaliser -> weights
+    decoder.py            what all decoders share: memory, state, readout
+    decoders.py           Bahdanau, conditional, Luong, GNMT: the order in which they attend and recur
     seq2seq.py            the model: encode, teacher-forced forward, step
     saved.py              the model <-> safetensors and JSON
   decoding/             model + text -> translations
@@ -42,7 +49,8 @@ nmt/
     results.py            the Evaluation record, and its files
     evaluate.py           a run and a split -> Evaluation
   training/             batches -> checkpoint
-    loss.py               cross entropy over real tokens
+    cross_entropy.py      output layer and cross entropy, a piece at a time
+    loss.py               what is minimised: smoothing, guided alignment, R-Drop, scheduled sampling
     schedule.py           the learning rate
     module.py             the LightningModule
     callbacks.py          moving average, samples, exact stop and resume
