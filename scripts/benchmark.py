@@ -64,8 +64,11 @@ REFERENCE: dict[str, Any] = {
     **{"cell": "gru", "encoder": "bidirectional", "decoder": "bahdanau", "layers": 1, "tie_embeddings": "none"},
     **{"embedding_size": 256, "hidden_size": 512, "dropout": 0.2},
 }
-VARIANTS: dict[str, dict[str, Any]] = {"reference": {}, "luong": {"decoder": "luong", "input_feeding": False}}
-"""What differs from the reference; "luong": the decoder's recurrence over a whole target is one fused call."""
+VARIANTS: dict[str, dict[str, Any]] = {
+    "reference": {},
+    "luong": {"decoder": "luong", "input_feeding": False, "attention": {"score": "general"}},
+}
+"""What differs from the reference; "luong": recurrence and attention of a whole target are one fused call each."""
 COLUMNS = {
     "tokens_per_second": ("target tokens/s", "{:,.0f}"),
     "spread": ("spread", "{:.0%}"),
@@ -96,9 +99,10 @@ class Training:
 
     def network(self) -> "ModelConfig":
         """The variant's."""
-        from nmt.config import ModelConfig
+        from nmt.config import AttentionConfig, ModelConfig
 
-        return ModelConfig(**REFERENCE | VARIANTS[self.variant])
+        settings = REFERENCE | VARIANTS[self.variant]
+        return ModelConfig(**{**settings, "attention": AttentionConfig(**settings.get("attention", {}))})
 
     def corpus(self) -> "TranslationData":
         """In batches that only their number of sentences limits."""
@@ -126,6 +130,7 @@ def products(network: "ModelConfig", vocabulary: int) -> list[Product]:
     embedding, hidden, half = network.embedding_size, network.hidden_size, network.hidden_size // 2
     bahdanau = network.decoder == "bahdanau"
     contexts = [Product("context to the gates", "tgt", True, hidden, 3 * hidden)]
+    queries = [Product("attention query", "tgt", bahdanau, hidden, hidden)]
     return [
         Product("encoder input, forward", "src", False, embedding, 3 * half),
         Product("encoder input, backward", "src", False, embedding, 3 * half),
@@ -135,7 +140,7 @@ def products(network: "ModelConfig", vocabulary: int) -> list[Product]:
         Product("decoder input", "tgt", False, embedding, 3 * hidden),
         *(contexts if bahdanau else []),
         Product("decoder recurrence", "tgt", True, hidden, 3 * hidden),
-        Product("attention query", "tgt", bahdanau, hidden, hidden),
+        *(queries if network.attention.score == "additive" else []),
         Product("readout", "tgt", False, 2 * hidden + bahdanau * embedding, hidden),
         Product("output layer", "tgt", False, hidden, vocabulary),
     ]

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import layer_norm
 
-from nmt.model.dropout import SequenceDropout
+from nmt.model.dropout import SequenceDropout, dropout
 from nmt.model.rnn import CELLS, LayerSteps, RecurrentLayer, State
 from nmt.model.stack import Bidirectional, RecurrentStack, reorder, reverse
 
@@ -245,7 +245,7 @@ def test_state_dropout_hides_the_same_elements_at_every_step(kind: str) -> None:
     torch.manual_seed(5)
     outputs, _ = layer(inputs)
     torch.manual_seed(5)
-    mask = torch.nn.functional.dropout(torch.ones(2, 6).double(), 0.5)
+    mask = dropout(torch.ones(2, 6).double(), 0.5)
     steps, state, found = LayerSteps(layer.eval()), layer.zero_state(2), []
     for projected in layer.project(inputs).unbind(1):
         state = layer.recur(projected, state, state[0] * mask, steps._products)
@@ -257,3 +257,15 @@ def test_state_dropout_hides_the_same_elements_at_every_step(kind: str) -> None:
 def test_reorder_moves_whole_positions() -> None:
     sequence = torch.arange(12.0).view(1, 4, 3)
     assert reorder(sequence, torch.tensor([[2, 0, 1, 3]]))[0, 0].tolist() == [6.0, 7.0, 8.0]
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.73])
+def test_dropout_zeroes_with_its_probability_and_keeps_the_expectation(p: float) -> None:
+    torch.manual_seed(0)
+    dropped = dropout(torch.ones(1000, 333), p)
+    assert (dropped == 0).float().mean().item() == pytest.approx(p, abs=0.005)
+    assert dropped.mean().item() == pytest.approx(1, abs=0.01)
+    torch.testing.assert_close(dropped.max(), torch.tensor(1 / (1 - p)))
+    rows, columns = (dropped == 0).float().mean(1), (dropped == 0).float().mean(0)
+    assert rows.std().item() == pytest.approx((p * (1 - p) / 333) ** 0.5, rel=0.1)  # no pattern along either side
+    assert columns.std().item() == pytest.approx((p * (1 - p) / 1000) ** 0.5, rel=0.2)

@@ -15,34 +15,35 @@ from torch.autograd.function import once_differentiable
 Product = Callable[[Tensor], Tensor]
 """(..., k) -> (..., f): multiplication from the left with a fixed matrix (k, f), or with one (k, f) a sentence."""
 
-_Uses = list[tuple[Tensor, Tensor]]
-"""Input and gradient of each step, in the order of the backward pass."""
+Collect = Callable[[], Tensor | None]
+"""Gives the gradient that the steps have left behind, and forgets it; None if no step had one."""
 
 
-class _Matrix(Function):
-    """The matrix itself; its backward comes when all the steps have had theirs."""
+class _Shared(Function):
+    """The tensor itself; its backward comes when all the steps have had theirs."""
 
     @staticmethod
-    def forward(ctx: Any, matrix: Tensor, uses: _Uses) -> Tensor:
+    def forward(ctx: Any, tensor: Tensor, collect: Collect) -> Tensor:
         ctx.set_materialize_grads(False)
-        ctx.uses = uses
-        return matrix.view_as(matrix)
+        ctx.collect = collect
+        return tensor.view_as(tensor)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *_: Tensor) -> tuple[Tensor | None, None]:
-        if not ctx.uses:
-            return None, None
-        inputs, gradients = zip(*ctx.uses, strict=True)
-        ctx.uses.clear()
-        return torch.cat(inputs, dim=-2).mT @ torch.cat(gradients, dim=-2), None
+        return ctx.collect(), None
+
+
+def shared(tensor: Tensor, collect: Collect) -> Tensor:
+    """A tensor for steps that give it no gradient by themselves, but leave behind what `collect` makes one of."""
+    return _Shared.apply(tensor, collect)
 
 
 class _Multiply(Function):
     """One step's product."""
 
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, matrix: Tensor, uses: _Uses) -> Tensor:
+    def forward(ctx: Any, inputs: Tensor, matrix: Tensor, uses: list[tuple[Tensor, Tensor]]) -> Tensor:
         ctx.save_for_backward(inputs, matrix)
         ctx.uses = uses
         return inputs @ matrix
@@ -67,11 +68,19 @@ def repeated(matrix: Tensor) -> Product:
         matrix = matrix.to(torch.get_autocast_dtype(kind))
     if not (torch.is_grad_enabled() and matrix.requires_grad):
         return lambda inputs: inputs.to(matrix.dtype) @ matrix
-    uses: _Uses = []
-    shared: Tensor = _Matrix.apply(matrix, uses)
+    uses: list[tuple[Tensor, Tensor]] = []  # input and gradient of each step
+
+    def collect() -> Tensor | None:
+        if not uses:
+            return None
+        inputs, gradients = zip(*uses, strict=True)
+        uses.clear()
+        return torch.cat(inputs, dim=-2).mT @ torch.cat(gradients, dim=-2)
+
+    matrix = shared(matrix, collect)
     if matrix.dim() > 2:
-        return lambda inputs: _Multiply.apply(inputs.to(shared.dtype), shared, uses)
+        return lambda inputs: _Multiply.apply(inputs.to(matrix.dtype), matrix, uses)
     rows = matrix.shape[0]
-    return lambda inputs: _Multiply.apply(inputs.to(shared.dtype).reshape(-1, rows), shared, uses).view(
+    return lambda inputs: _Multiply.apply(inputs.to(matrix.dtype).reshape(-1, rows), matrix, uses).view(
         *inputs.shape[:-1], -1
     )

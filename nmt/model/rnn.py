@@ -13,9 +13,10 @@ from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout, linear
+from torch.nn.functional import linear
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from nmt.model.dropout import dropout
 from nmt.model.repeated import Product, repeated
 
 CellKind = Literal["elman", "gru", "gru_v1", "lstm"]

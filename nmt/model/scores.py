@@ -8,15 +8,21 @@ Letters: B sentences, M heads, T queries, S source positions, Q query size, H st
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 
 from nmt.config import AttentionConfig
-from nmt.model.repeated import Product, repeated
+from nmt.model.repeated import Product, repeated, shared
 
 Match = Callable[[Tensor], Tensor]
 """Projected queries (B, M, T, a) -> scores (B, M, T, S)."""
+
+KEPT_BYTES = 4 * 2**20
+"""A step's tanh of at most this size is kept for the backward pass."""
 
 
 class Score(nn.Module, ABC):
@@ -39,6 +45,50 @@ class Score(nn.Module, ABC):
     def queries(self) -> Product:
         """What projects queries (B, T, Q) -> (B, T, A), at each step of a sequence."""
         return lambda queries: queries
+
+
+class _AdditiveScores(Function):
+    """``sum_a e_a tanh(q_a + k_a)``, a query at a time.
+
+    The tanh of a query at all positions is the largest thing in a decoder's step: unless it is small, it is computed
+    again in the backward pass. The gradient of the keys is summed in one place over all the steps that share them.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, queries: Tensor, keys: Tensor, energy: Tensor, of_keys: list[Tensor]) -> Tensor:
+        ctx.save_for_backward(queries, keys, energy)
+        ctx.of_keys = of_keys
+        hidden = torch.empty_like(keys)  # (B, M, S, a)
+        steps = [
+            _per_head(torch.add(keys, query.unsqueeze(2), out=hidden).tanh_(), energy) for query in queries.unbind(2)
+        ]
+        ctx.hidden = hidden if len(steps) == 1 and hidden.nbytes <= KEPT_BYTES else None
+        return torch.stack(steps, dim=2)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        queries, keys, energy = ctx.saved_tensors
+        if not ctx.of_keys:
+            ctx.of_keys.append(torch.zeros_like(keys))
+        of_queries, of_energy = torch.empty_like(queries), torch.zeros_like(energy)
+        hidden = torch.empty_like(keys) if ctx.hidden is None else ctx.hidden
+        for step, gradient in enumerate(gradients[0].unsqueeze(3).unbind(2)):  # (B, M, 1, S)
+            if ctx.hidden is None:
+                torch.add(keys, queries[:, :, step, None], out=hidden).tanh_()
+            ctx.hidden = None  # what follows overwrites it
+            of_energy += (gradient @ hidden).sum(dim=(0, 2))
+            hidden.square_()  # the derivative of tanh is 1 - tanh^2
+            torch.sub(gradient.sum(dim=3), (gradient @ hidden).squeeze(2), out=of_queries[:, :, step]).mul_(energy)
+            ctx.of_keys[0].addcmul_(gradient.mT, hidden.sub_(1.0), value=-1.0)  # times the energy, once, at the end
+        return of_queries, None, of_energy, None
+
+
+def _per_head(hidden: Tensor, energy: Tensor) -> Tensor:
+    """(B, M, S, a) times (M, a) -> (B, M, S)."""
+    if len(energy) == 1:
+        return hidden @ energy[0]
+    return (hidden @ energy.unsqueeze(2)).squeeze(3)
 
 
 class Additive(Score):
@@ -68,10 +118,11 @@ class Additive(Score):
 
     def match(self, keys: Tensor) -> Match:
         """Keys (B, M, S, a) -> what scores queries against them."""
-        if len(self.energy) == 1:
-            return lambda queries: torch.tanh(queries.unsqueeze(3) + keys.unsqueeze(2)) @ self.energy[0]
-        energy = self.energy[:, None, :, None]  # (M, 1, a, 1)
-        return lambda queries: (torch.tanh(queries.unsqueeze(3) + keys.unsqueeze(2)) @ energy).squeeze(4)
+        energy = self.energy.to(keys.dtype)
+        of_keys: list[Tensor] = []
+        if torch.is_grad_enabled() and keys.requires_grad:
+            keys = shared(keys, lambda: of_keys.pop() * energy.detach().unsqueeze(1) if of_keys else None)
+        return lambda queries: _AdditiveScores.apply(queries.to(keys.dtype), keys, energy, of_keys)
 
 
 class Concat(Additive):

@@ -29,7 +29,7 @@ class _LinearCrossEntropy(Function):
         low = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
         weight_low, bias_low, readouts_low = weight.to(low), bias.to(low), readouts.to(low)
         of_readouts = torch.empty_like(readouts_low)
-        of_weight, of_bias = (torch.zeros_like(each, dtype=full) if train else None for each in (weight, bias))
+        of_weight, of_bias = torch.empty_like(weight, dtype=full), torch.zeros_like(bias, dtype=full)
         width = -(-size // ALIGNMENT) * ALIGNMENT
         rows = weight.new_zeros(min(PIECE_TOKENS, len(targets)), width, dtype=full)
         total, nll = weight.new_zeros(2, dtype=full).unbind()
@@ -51,7 +51,7 @@ class _LinearCrossEntropy(Function):
                 log_normalizer = normalizer.log().sum()
                 nll = nll + log_normalizer - of_target
                 total = total + log_normalizer - (1 - smoothing) * of_target - smoothing * mean
-                if of_weight is None or of_bias is None:
+                if not train:
                     continue
                 errors.div_(normalizer)
                 if smoothing:
@@ -61,18 +61,19 @@ class _LinearCrossEntropy(Function):
                 errors = errors.to(low)
                 torch.mm(errors, weight_low, out=of_readouts[piece])
                 if low == full:
-                    of_weight.addmm_(errors.t(), read)
+                    torch.addmm(of_weight, errors.t(), read, beta=float(begin > 0), out=of_weight)
                 else:
-                    of_weight.add_(errors.t() @ read)
-        if of_weight is not None and of_bias is not None:
-            ctx.save_for_backward(of_readouts, of_weight, of_bias)
+                    product = errors.t() @ read
+                    of_weight.add_(product) if begin else of_weight.copy_(product)
+        ctx.gradients = (of_readouts, of_weight, of_bias)
         ctx.mark_non_differentiable(nll)
         return total, nll
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        return *(gradients[0] * each for each in ctx.saved_tensors), None, None, None
+        computed, ctx.gradients = ctx.gradients, None  # scaled in place: the graph serves once
+        return *(each.mul_(gradients[0]) for each in computed), None, None, None
 
 
 def linear_cross_entropy(

@@ -89,7 +89,8 @@ def train(config: Config, trainer_settings: Mapping[str, Any], folder: Path, res
     if resume and checkpoint is None:
         raise ValueError(f"{folder}: there is no checkpoint to resume from; train it without --resume")
     kept = _metrics_until(checkpoint, folder / "metrics.csv") if resume and checkpoint else []
-    data = TranslationData(config.data, config.seed, folder)
+    guided = config.training.guided_alignment > 0
+    data = TranslationData(config.data, config.seed, folder, with_alignment=guided)
     module = TranslationModule(config)
     trainer = pl.Trainer(
         **{**TRAINER_DEFAULTS, **trainer_settings},
