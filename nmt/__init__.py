@@ -29,6 +29,7 @@ nmt/
     repeated.py           a matrix that every step multiplies by: its gradient is one product
     dropout.py            dropout along a sequence, of elements and of words
     rnn.py                Elman, GRU (both forms), LSTM: fused over a sequence, or one step at a time
+    gru_sequence.py       the GRU over whole sequences, to be trained on a CPU
     stack.py              layers in both directions and on top of each other
     encoder.py            source ids -> states in reading order, summary, mask
     scores.py             queries and states -> scores: additive, dot, general, concat, location

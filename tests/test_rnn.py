@@ -117,11 +117,27 @@ def test_a_sequence_follows_the_equations_in_values_and_gradients(kind: str, lay
 def test_steps_equal_torchs_fused_kernel_in_values_and_gradients(kind: str) -> None:
     layer = make(kind).float()
     inputs, initial = torch.randn(3, 7, 4), tuple(torch.randn(3, 6) for _ in range(layer.parts))
-    fused, final = layer._fused(inputs, None, initial)
-    stepwise, last = layer._stepwise(inputs, None, initial)
-    torch.testing.assert_close(stepwise, fused, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(last, final, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(gradients(layer, stepwise), gradients(layer, fused), atol=1e-5, rtol=1e-5)
+    for lengths in (None, torch.tensor([7, 2, 5])):
+        fused, final = RecurrentLayer._fused(layer, inputs, lengths, initial)
+        expected = gradients(layer, fused)
+        for view in (layer._fused, layer._stepwise):
+            outputs, last = view(inputs, lengths, initial)
+            torch.testing.assert_close(outputs, fused, atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(last, final, atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(gradients(layer, outputs), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("lengths", [None, torch.tensor([3, 1])])
+def test_gradients_of_the_gru_over_sequences_against_finite_differences(lengths: Tensor | None) -> None:
+    layer = make("gru")
+    inputs = torch.randn(2, 3, 4, dtype=torch.float64, requires_grad=True)
+    state = torch.randn(2, 6, dtype=torch.float64, requires_grad=True)
+
+    def run(inputs: Tensor, state: Tensor, *_: Tensor) -> tuple[Tensor, Tensor]:
+        outputs, (last,) = layer(inputs, lengths, (state,))
+        return outputs, last
+
+    assert torch.autograd.gradcheck(run, (inputs, state, *layer.parameters()))
 
 
 @pytest.mark.parametrize("kind", KINDS)

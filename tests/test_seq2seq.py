@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import build
+from conftest import NETWORKS, build, name_of
 from torch.nn.functional import cross_entropy
 
 from nmt.config import ModelConfig
@@ -134,3 +134,18 @@ def test_tied_layers_are_one_parameter() -> None:
         assert (model.output.weight is model.decoder.embedding.table.weight) == (tied != "none")
         assert (model.encoder.embedding.table.weight is model.decoder.embedding.table.weight) == (tied == "all")
     assert sizes == {"none": 3, "output": 2, "all": 1}
+
+
+@pytest.mark.parametrize("network", NETWORKS[::9], ids=name_of)
+def test_under_autocast_a_step_trains_and_translates(network: ModelConfig) -> None:
+    model = build(network, vocab_size=10).train()
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = sequence_loss(model, PAIR, Objective(0.1)).total
+        memory, state = model.encode(PAIR.src_ids, PAIR.src_lengths)
+        log_probs, _, attention = model.step(torch.tensor([4, 5]), memory, state)
+    loss.backward()
+    assert loss.dtype == log_probs.dtype == torch.float32
+    assert all(each.grad.dtype == torch.float32 and each.grad.isfinite().all() for each in model.parameters())
+    torch.testing.assert_close(attention.sum(-1).float(), torch.ones(2), atol=0.01, rtol=0)
+    full = sequence_loss(model, PAIR, Objective(0.1)).total
+    assert loss.item() == pytest.approx(full.item(), rel=0.1)

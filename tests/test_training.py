@@ -88,6 +88,11 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(train: Callab
 EXTRAS = [
     [],
     ["--training.average_decay", "0.9", "--training.schedule", "plateau", "--trainer.val_check_interval", "4"],
+    [  # all that is drawn at random
+        *("--data.tokenizer.kind", "bpe", "--data.tokenizer.bpe_dropout", "0.3", "--model.word_dropout", "0.2"),
+        *("--model.variational", "true", "--model.recurrent_dropout", "0.2", "--training.r_drop", "1"),
+        *("--training.scheduled_sampling", "0.5", "--training.scheduled_sampling_steps", "10"),
+    ],
 ]
 
 
@@ -127,6 +132,33 @@ def test_a_run_killed_between_checkpoints_goes_on_bit_for_bit(train: Callable, m
     assert main(["train", "--resume", "runs/killed"]) == 0
     torch.testing.assert_close(weights("killed"), weights("whole"), rtol=0, atol=0)
     assert logged("killed") == logged("whole")
+
+
+def test_a_latent_alignment_is_trained_translated_with_and_aligned_with(train: Callable) -> None:
+    network = ["--model.alignment", "latent", "--model.decoder", "luong", "--model.attention.score", "general"]
+    assert train("latent", "--trainer.max_epochs", "1", *network) == 0
+    translator = Translator.load("runs/latent")
+    found = translator.translate("der hund")
+    (forced,) = translator.force([("der hund", found.text)])
+    if forced.tokens == found.tokens:
+        assert forced.log_prob == pytest.approx(found.log_prob, abs=1e-4)
+
+
+def test_guided_alignment_needs_an_alignment_and_follows_it(
+    train: Callable, corpus_folder: Path, capsys: pytest.CaptureFixture
+) -> None:
+    guided = ["--training.guided_alignment", "5", "--trainer.max_epochs", "6", "--training.learning_rate", "0.03"]
+    assert train("guided", *guided) == 2
+    assert "add a file train.align beside the texts" in capsys.readouterr().err
+    assert not Path("runs/guided").exists()
+    lines = (corpus_folder / "train.de").read_text().splitlines()
+    backwards = [" ".join(f"{len(line.split()) - 1 - t}-{t}" for t in range(len(line.split()))) for line in lines]
+    (corpus_folder / "train.align").write_text("\n".join(backwards) + "\n")
+    assert train("guided", *guided) == 0
+    (record,) = Translator.load("runs/guided").force([("der hund rennt", "DER HUND RENNT")])
+    first, last = record.attention[0], record.attention[-3]  # the D of DER, the last T of RENNT
+    assert first[-5:].sum() > first[1:4].sum()
+    assert last[1:4].sum() > last[-5:].sum()
 
 
 def test_a_finished_run_can_be_trained_longer(train: Callable) -> None:

@@ -71,15 +71,13 @@ class TranslationData(pl.LightningDataModule):
         """Tokenises both splits; of the training split, pairs that the filters name are left out and counted.
 
         Raises:
-            ValueError: if no training pair is left, or they have no alignment and it was asked for.
+            ValueError: if no training pair is left.
         """
         if self.validation_references:
             return
         config = self.config
         self.tokenizers = TokenizerPair.load(self.folder)
         corpus = load_split(config.path, config.src, config.tgt, config.train)
-        if self.with_alignment and "alignment" not in corpus.column_names:
-            raise ValueError(_no_alignment(config))
         train = encode(corpus, self.tokenizers, with_words=self.with_alignment)
         lengths = pair_lengths(train)
         reasons = [self.filters.reason(*pair) for pair in (lengths - SPECIAL_TOKENS).tolist()]
@@ -170,13 +168,19 @@ def pair_lengths(encoded: datasets.Dataset) -> np.ndarray:
     return np.stack([np.asarray(side) for side in lengths], axis=1) + SPECIAL_TOKENS
 
 
-def _no_alignment(config: DataConfig) -> str:
-    """What to say where guided alignment was asked for and the training split has none."""
+def check_alignment(corpus: datasets.Dataset, config: DataConfig) -> None:
+    """Makes sure that the training split has what guided alignment needs.
+
+    Raises:
+        ValueError: if it has no word alignment.
+    """
+    if "alignment" in corpus.column_names:
+        return
     message = f"training.guided_alignment: split {config.train!r} of {config.path} has no word alignment: "
     if config.path.startswith("hub:"):
-        return message + "the dataset has no column 'alignment', a list of [source word, target word]"
-    return message + (
-        f"add a file {config.train}.align beside the texts, one line such as '0-0 1-2' for each pair, "
+        raise ValueError(message + "the dataset has no column 'alignment', a list of [source word, target word]")
+    raise ValueError(
+        f"{message}add a file {config.train}.align beside the texts, one line such as '0-0 1-2' for each pair, "
         "or a key 'alignment' to each row of the table"
     )
 

@@ -17,6 +17,7 @@ from torch.nn.functional import linear
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from nmt.model.dropout import dropout
+from nmt.model.gru_sequence import gru_sequence
 from nmt.model.repeated import Product, repeated
 
 CellKind = Literal["elman", "gru", "gru_v1", "lstm"]
@@ -178,6 +179,18 @@ class GRU(RecurrentLayer):
         """Only that of the gates: the candidate's is reset too."""
         gates = 2 * self.hidden_size
         return torch.cat([cast(Tensor, self.kernel.bias_hh_l0)[:gates], self.weight_hidden.new_zeros(self.hidden_size)])
+
+    def _fused(self, inputs: Tensor, lengths: Tensor | None, initial: State) -> tuple[Tensor, State]:
+        if inputs.device.type != "cpu" or not torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
+            return super()._fused(inputs, lengths, initial)
+        bias = cast(Tensor, self.kernel.bias_hh_l0)[2 * self.hidden_size :]
+        projected = self.project(inputs.transpose(0, 1))
+        if lengths is None:
+            states = gru_sequence(projected, self.weight_hidden, bias, initial[0])
+            return states.transpose(0, 1), (states[-1],)
+        padding = (torch.arange(len(projected)).unsqueeze(1) >= lengths).unsqueeze(2)
+        states = gru_sequence(projected, self.weight_hidden, bias, initial[0], padding)
+        return states.masked_fill(padding, 0.0).transpose(0, 1), (states[-1],)
 
     def recur(self, projected: Tensor, state: State, hidden: Tensor, products: Sequence[Product]) -> State:
         """One step."""

@@ -21,9 +21,6 @@ from nmt.model.repeated import Product, repeated, shared
 Match = Callable[[Tensor], Tensor]
 """Projected queries (B, M, T, a) -> scores (B, M, T, S)."""
 
-KEPT_BYTES = 4 * 2**20
-"""A step's tanh of at most this size is kept for the backward pass."""
-
 
 class Score(nn.Module, ABC):
     """A score function.
@@ -50,20 +47,21 @@ class Score(nn.Module, ABC):
 class _AdditiveScores(Function):
     """``sum_a e_a tanh(q_a + k_a)``, a query at a time.
 
-    The tanh of a query at all positions is the largest thing in a decoder's step: unless it is small, it is computed
-    again in the backward pass. The gradient of the keys is summed in one place over all the steps that share them.
+    ``tanh x = 2 s(2 x) - 1``: on a CPU the logistic function is six times as fast as torch's tanh. What it gives for a
+    query at all positions is the largest thing in a decoder's step; it is computed again in the backward pass, not
+    kept. The gradient of the keys is summed in one place over all the steps that share them.
     """
 
     @staticmethod
     def forward(ctx: Any, queries: Tensor, keys: Tensor, energy: Tensor, of_keys: list[Tensor]) -> Tensor:
         ctx.save_for_backward(queries, keys, energy)
         ctx.of_keys = of_keys
-        hidden = torch.empty_like(keys)  # (B, M, S, a)
-        steps = [
-            _per_head(torch.add(keys, query.unsqueeze(2), out=hidden).tanh_(), energy) for query in queries.unbind(2)
-        ]
-        ctx.hidden = hidden if len(steps) == 1 and hidden.nbytes <= KEPT_BYTES else None
-        return torch.stack(steps, dim=2)
+        logistic = torch.empty_like(keys)  # (B, M, S, a)
+        steps = []
+        for query in queries.unsqueeze(3).unbind(2):
+            torch.add(keys, query, out=logistic).mul_(2.0).sigmoid_()
+            steps.append(logistic @ energy[0] if len(energy) == 1 else (logistic @ energy.unsqueeze(2)).squeeze(3))
+        return 2.0 * torch.stack(steps, dim=2) - energy.sum(dim=1)[:, None, None]
 
     @staticmethod
     @once_differentiable
@@ -71,24 +69,14 @@ class _AdditiveScores(Function):
         queries, keys, energy = ctx.saved_tensors
         if not ctx.of_keys:
             ctx.of_keys.append(torch.zeros_like(keys))
-        of_queries, of_energy = torch.empty_like(queries), torch.zeros_like(energy)
-        hidden = torch.empty_like(keys) if ctx.hidden is None else ctx.hidden
+        of_queries, of_energy, logistic = torch.empty_like(queries), torch.zeros_like(energy), torch.empty_like(keys)
         for step, gradient in enumerate(gradients[0].unsqueeze(3).unbind(2)):  # (B, M, 1, S)
-            if ctx.hidden is None:
-                torch.add(keys, queries[:, :, step, None], out=hidden).tanh_()
-            ctx.hidden = None  # what follows overwrites it
-            of_energy += (gradient @ hidden).sum(dim=(0, 2))
-            hidden.square_()  # the derivative of tanh is 1 - tanh^2
-            torch.sub(gradient.sum(dim=3), (gradient @ hidden).squeeze(2), out=of_queries[:, :, step]).mul_(energy)
-            ctx.of_keys[0].addcmul_(gradient.mT, hidden.sub_(1.0), value=-1.0)  # times the energy, once, at the end
+            torch.add(keys, queries[:, :, step, None], out=logistic).mul_(2.0).sigmoid_()
+            of_energy += (2.0 * (gradient @ logistic) - gradient.sum(dim=3, keepdim=True)).sum(dim=(0, 2))
+            slope = logistic.addcmul_(logistic, logistic, value=-1.0)  # a quarter of that of tanh
+            torch.mul((gradient @ slope).squeeze(2), 4.0 * energy, out=of_queries[:, :, step])
+            ctx.of_keys[0].addcmul_(gradient.mT, slope)
         return of_queries, None, of_energy, None
-
-
-def _per_head(hidden: Tensor, energy: Tensor) -> Tensor:
-    """(B, M, S, a) times (M, a) -> (B, M, S)."""
-    if len(energy) == 1:
-        return hidden @ energy[0]
-    return (hidden @ energy.unsqueeze(2)).squeeze(3)
 
 
 class Additive(Score):
@@ -121,7 +109,7 @@ class Additive(Score):
         energy = self.energy.to(keys.dtype)
         of_keys: list[Tensor] = []
         if torch.is_grad_enabled() and keys.requires_grad:
-            keys = shared(keys, lambda: of_keys.pop() * energy.detach().unsqueeze(1) if of_keys else None)
+            keys = shared(keys, lambda: of_keys.pop() * (4.0 * energy.detach().unsqueeze(1)) if of_keys else None)
         return lambda queries: _AdditiveScores.apply(queries.to(keys.dtype), keys, energy, of_keys)
 
 

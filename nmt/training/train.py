@@ -18,7 +18,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from nmt.config import Config
 from nmt.data.corpus import load_split
-from nmt.data.datamodule import TranslationData
+from nmt.data.datamodule import TranslationData, check_alignment
 from nmt.evaluation.results import installed_versions
 from nmt.model.saved import ModelCard, save_model
 from nmt.training.callbacks import (
@@ -58,8 +58,10 @@ def prepare_folder(folder: Path, config: Config, resolved: str, resume: bool, ov
         ValueError: if there is such a run already, or the corpus cannot be used; then nothing was changed.
         FileNotFoundError: if the corpus is not there.
     """
-    for split in (config.data.train, config.data.validation):
-        load_split(config.data.path, config.data.src, config.data.tgt, split)
+    load_split(config.data.path, config.data.src, config.data.tgt, config.data.validation)
+    corpus = load_split(config.data.path, config.data.src, config.data.tgt, config.data.train)
+    if config.training.guided_alignment:
+        check_alignment(corpus, config.data)
     if folder.exists() and not resume:
         if not overwrite and {path.name for path in folder.iterdir()} - _BEFORE_TRAINING:
             raise ValueError(f"{folder} exists: go on with `--resume {folder}`, or give --overwrite, or a new --name")

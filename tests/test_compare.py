@@ -1,0 +1,42 @@
+"""The comparison of attentions: its table, its figures, and that every model in it is a valid run."""
+
+import importlib.util
+import math
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from nmt.cli import _parse_train, _train_parser
+
+
+@pytest.fixture(scope="module")
+def compare() -> ModuleType:
+    path = Path(__file__).parents[1] / "scripts" / "compare.py"
+    spec = importlib.util.spec_from_file_location("compare", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["compare"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_model_is_a_valid_run_and_differs_from_the_others(compare: ModuleType) -> None:
+    parser, networks = _train_parser(), set()
+    for settings in compare.MODELS.values():
+        made = parser.instantiate(_parse_train(parser, ["--config", str(compare.CONFIG), *settings]))
+        networks.add((made.model, made.training))
+    assert len(networks) == len(compare.MODELS)
+    assert len({compare.run_of(name, 1) for name in compare.MODELS}) == len(compare.MODELS)
+
+
+def test_entropy_is_the_mean_over_target_tokens(compare: ModuleType) -> None:
+    certain, even = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([[0.25] * 4])
+    assert compare.entropy([certain, even]) == pytest.approx(math.log(4) / 3)
+
+
+def test_the_table_gives_mean_and_deviation_over_the_seeds(compare: ModuleType) -> None:
+    runs = [{"BLEU": 90.0, "AER": 0.1, "entropy": 1.0}, {"BLEU": 92.0, "AER": 0.2, "entropy": 2.0}]
+    assert compare.table({"dot": runs}).splitlines()[2] == "| dot | 91.0 ± 1.4 | 0.150 ± 0.071 | 1.50 ± 0.71 |"
+    assert compare.table({"dot": runs[:1]}).splitlines()[2] == "| dot | 90.0 | 0.100 | 1.00 |"
