@@ -66,9 +66,9 @@ REFERENCE: dict[str, Any] = {
 }
 VARIANTS: dict[str, dict[str, Any]] = {
     "reference": {},
-    "luong": {"decoder": "luong", "input_feeding": False, "attention": {"score": "general"}},
+    "luong": {"decoder": "luong", "input_feeding": False, "attention": {"score": "dot"}},
 }
-"""What differs from the reference; "luong": recurrence and attention of a whole target are one fused call each."""
+"""What differs from the reference; "luong": no input feeding, so that a whole target is one fused call; its score is the dot product."""
 COLUMNS = {
     "tokens_per_second": ("target tokens/s", "{:,.0f}"),
     "spread": ("spread", "{:.0%}"),
@@ -130,17 +130,19 @@ def products(network: "ModelConfig", vocabulary: int) -> list[Product]:
     embedding, hidden, half = network.embedding_size, network.hidden_size, network.hidden_size // 2
     bahdanau = network.decoder == "bahdanau"
     contexts = [Product("context to the gates", "tgt", True, hidden, 3 * hidden)]
+    keys = [Product("attention key", "src", False, hidden, hidden)]
     queries = [Product("attention query", "tgt", bahdanau, hidden, hidden)]
+    learned = network.attention.score == "additive"
     return [
         Product("encoder input, forward", "src", False, embedding, 3 * half),
         Product("encoder input, backward", "src", False, embedding, 3 * half),
         Product("encoder recurrence, forward", "src", True, half, 3 * half),
         Product("encoder recurrence, backward", "src", True, half, 3 * half),
-        Product("attention key", "src", False, hidden, hidden),
+        *(keys if learned else []),
         Product("decoder input", "tgt", False, embedding, 3 * hidden),
         *(contexts if bahdanau else []),
         Product("decoder recurrence", "tgt", True, hidden, 3 * hidden),
-        *(queries if network.attention.score == "additive" else []),
+        *(queries if learned else []),
         Product("readout", "tgt", False, 2 * hidden + bahdanau * embedding, hidden),
         Product("output layer", "tgt", False, hidden, vocabulary),
     ]
