@@ -68,7 +68,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "reference": {},
     "luong": {"decoder": "luong", "input_feeding": False, "attention": {"score": "dot"}},
 }
-"""What differs from the reference; "luong": no input feeding, so that a whole target is one fused call; its score is the dot product."""
+"""What differs from the reference; "luong": scores by the dot product and, without input feeding, one fused call."""
 COLUMNS = {
     "tokens_per_second": ("target tokens/s", "{:,.0f}"),
     "spread": ("spread", "{:.0%}"),
