@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-PIECE_TOKENS = 256
-"""Tokens whose logits exist at once: few enough to stay in the cache, enough for the matrix products to be fast."""
+PIECE_TOKENS = 640
+"""Tokens whose logits exist at once, at most: few enough to be small, enough for the matrix products to be fast."""
 
 ALIGNMENT = 16
 """Rows of logits begin at multiples of so many elements: on a CPU the products are up to twice as fast so."""
@@ -31,11 +31,12 @@ class _LinearCrossEntropy(Function):
         of_readouts = torch.empty_like(readouts_low)
         of_weight, of_bias = torch.empty_like(weight, dtype=full), torch.zeros_like(bias, dtype=full)
         width = -(-size // ALIGNMENT) * ALIGNMENT
-        rows = weight.new_zeros(min(PIECE_TOKENS, len(targets)), width, dtype=full)
+        step = -(-len(targets) // -(-len(targets) // PIECE_TOKENS))  # pieces of one size
+        rows = weight.new_zeros(step, width, dtype=full)
         total, nll = weight.new_zeros(2, dtype=full).unbind()
         with torch.autocast(kind, enabled=False):
-            for begin in range(0, len(targets), PIECE_TOKENS):
-                piece = slice(begin, begin + PIECE_TOKENS)
+            for begin in range(0, len(targets), step):
+                piece = slice(begin, begin + step)
                 read, target = readouts_low[piece], targets[piece, None]
                 whole = rows[: len(target)]
                 logits = whole[:, :size]
