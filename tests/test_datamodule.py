@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -10,7 +11,8 @@ from pytorch_lightning.utilities import move_data_to_device
 
 from nmt.config import DataConfig, TokenizerConfig
 from nmt.data.batch import Batch
-from nmt.data.datamodule import TranslationData
+from nmt.data.corpus import load_split
+from nmt.data.datamodule import TranslationData, check_alignment
 from nmt.data.tokenizer import EOS_ID, PAD_ID
 
 
@@ -33,7 +35,7 @@ def data_of(path: Path | str, folder: Path, with_alignment: bool = False, bpe_dr
     return data
 
 
-def check_alignment(data: TranslationData, batch: Batch) -> None:
+def assert_follows_words(data: TranslationData, batch: Batch) -> None:
     """Every token of the copy attends to the pieces of the same word, behind BOS; the rest to nothing."""
     assert batch.alignment is not None
     assert batch.alignment.dtype == torch.float32
@@ -62,7 +64,7 @@ def test_batches_of_the_training_split_have_an_alignment_if_asked_for(
     batches = list(data.train_dataloader())
     assert len(batches) > 5
     for batch in batches:
-        check_alignment(data, batch)
+        assert_follows_words(data, batch)
     assert all(batch.alignment is None for batch in data.val_dataloader())
     without = data_of(aligned_folder, tmp_path, False, bpe_dropout)
     for batch, plain in zip(batches, without.train_dataloader(), strict=True):
@@ -70,9 +72,14 @@ def test_batches_of_the_training_split_have_an_alignment_if_asked_for(
         torch.testing.assert_close(plain[:5], batch[:5], rtol=0, atol=0)
 
 
-def test_an_alignment_that_is_missing_is_named(corpus_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"training\.guided_alignment: split 'train' of .*: add a file train\.align"):
-        data_of(corpus_folder, tmp_path, with_alignment=True)
+def test_an_alignment_that_is_missing_is_named(corpus_folder: Path, aligned_folder: Path) -> None:
+    for folder, message in ((corpus_folder, "add a file train.align"), (Path("hub:a/b"), "no column 'alignment'")):
+        config = DataConfig(path=str(folder))
+        corpus = datasets.Dataset.from_dict({"src": ["ja"], "tgt": ["yes"]})
+        with pytest.raises(ValueError, match=r"training\.guided_alignment: split 'train' of .* has no word") as error:
+            check_alignment(corpus, config)
+        assert message in str(error.value)
+    check_alignment(load_split(str(aligned_folder), "de", "en", "train"), DataConfig(path=str(aligned_folder)))
 
 
 @pytest.mark.parametrize("with_alignment", [True, False])

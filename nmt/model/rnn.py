@@ -203,7 +203,12 @@ class GRU(RecurrentLayer):
         reset, update = gates.chunk(2, dim=1)
         recurrent_candidate = self.normed(3, recurrent_candidate)
         candidate = torch.tanh(torch.addcmul(self.normed(1, input_candidate), reset, recurrent_candidate))
-        return (torch.lerp(candidate, state[0], update),)
+        return (_between(candidate, state[0], update),)
+
+
+def _between(candidate: Tensor, state: Tensor, update: Tensor) -> Tensor:
+    """``(1 - z) * n + z * h`` in the precision of the state; under autocast the others may have another."""
+    return torch.lerp(candidate.to(state.dtype), state, update.to(state.dtype))
 
 
 class GRUv1(RecurrentLayer):
@@ -233,7 +238,7 @@ class GRUv1(RecurrentLayer):
         reset, update = gates.chunk(2, dim=1)
         recurrent_candidate = self.normed(3, products[1](reset * hidden))
         candidate = torch.tanh(self.normed(1, input_candidate) + recurrent_candidate)
-        return (torch.lerp(candidate, state[0], update),)
+        return (_between(candidate, state[0], update),)
 
 
 class LSTM(RecurrentLayer):
