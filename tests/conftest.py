@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from nmt.config import AttentionConfig, ModelConfig
+from nmt.data.batch import Batch
 from nmt.data.tokenizer import TokenizerPair, train_tokenizers
 from nmt.model.saved import ModelCard
 from nmt.model.seq2seq import Seq2Seq
@@ -94,6 +95,16 @@ def build(network: ModelConfig, vocab_size: int = 12, seed: int = 0, dtype: torc
             if "norms" not in name:
                 parameter.normal_(std=0.4)
     return model.eval().to(dtype)
+
+
+PAIR = Batch(
+    torch.tensor([[2, 5, 6], [2, 7, 0]]),
+    torch.tensor([3, 2]),
+    torch.tensor([[2, 4, 5, 3], [2, 6, 3, 0]]),
+    torch.tensor([4, 3]),
+    torch.arange(2),
+)
+"""Two sentence pairs of different lengths."""
 
 
 @pytest.fixture(params=NETWORKS, ids=name_of)

@@ -5,55 +5,47 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import build
+from conftest import PAIR, build
 from torch import Tensor
 
 from nmt.config import AttentionConfig, ModelConfig
-from nmt.data.batch import Batch
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training import loss as losses
 from nmt.training.loss import Objective, sampled_previous, sequence_loss
 
 SOFT = ModelConfig(embedding_size=6, hidden_size=8, dropout=0.0)
 LATENT = replace(SOFT, alignment="latent", decoder="luong", input_feeding=False)
-BATCH = Batch(
-    torch.tensor([[2, 5, 6], [2, 7, 0]]),
-    torch.tensor([3, 2]),
-    torch.tensor([[2, 4, 5, 3], [2, 6, 3, 0]]),
-    torch.tensor([4, 3]),
-    torch.arange(2),
-)
 REAL = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]
 """Sentence and step of each token to predict."""
 
 
 def predict(model: Seq2Seq) -> tuple[Tensor, Tensor]:
     """Log-probabilities (B, T, V) and attention (B, T, S) under teacher forcing."""
-    readouts, attention = model(BATCH.src_ids, BATCH.src_lengths, BATCH.tgt_ids[:, :-1])
+    readouts, attention = model(PAIR.src_ids, PAIR.src_lengths, PAIR.tgt_ids[:, :-1])
     return model.log_probs(readouts, attention), attention
 
 
 def nll_of(log_probs: Tensor) -> Tensor:
-    return -sum(log_probs[b, t, BATCH.tgt_ids[b, t + 1]] for b, t in REAL)
+    return -sum(log_probs[b, t, PAIR.tgt_ids[b, t + 1]] for b, t in REAL)
 
 
 @pytest.mark.parametrize("network", [SOFT, LATENT], ids=["soft", "latent"])
 def test_cross_entropy_is_summed_over_real_tokens_and_smoothed_over_the_vocabulary(network: ModelConfig) -> None:
     model = build(network, vocab_size=10)
     log_probs, _ = predict(model)
-    loss = sequence_loss(model, BATCH, Objective(label_smoothing=0.1))
+    loss = sequence_loss(model, PAIR, Objective(label_smoothing=0.1))
     even = -sum(log_probs[b, t].mean() for b, t in REAL)
     assert loss.tokens == 5
     torch.testing.assert_close(loss.nll, nll_of(log_probs).detach())
     torch.testing.assert_close(loss.total, 0.9 * nll_of(log_probs) + 0.1 * even)
-    torch.testing.assert_close(sequence_loss(model, BATCH).total, nll_of(log_probs))
+    torch.testing.assert_close(sequence_loss(model, PAIR).total, nll_of(log_probs))
     assert not loss.nll.requires_grad
 
 
 def test_a_latent_alignment_is_the_sum_over_source_positions() -> None:
     """Deng et al. 2018: p(y) = sum_s a_s p(y | s), where p(y | s) sees the state of position s for the context."""
     model = build(LATENT, vocab_size=10)
-    readouts, attention = model(BATCH.src_ids, BATCH.src_lengths, BATCH.tgt_ids[:, :-1])
+    readouts, attention = model(PAIR.src_ids, PAIR.src_lengths, PAIR.tgt_ids[:, :-1])
     assert readouts.shape == (2, 3, 3, 8)
     found = model.log_probs(readouts, attention)
     expected = torch.stack(
@@ -72,7 +64,7 @@ def test_a_latent_alignment_that_is_certain_is_a_soft_one() -> None:
             model.decoder.attention.score.query.weight.zero_()
     outputs = torch.randn(2, 1, 8)
     embedded, certain = torch.zeros(2, 1, 6), torch.tensor([[[0.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]]])
-    memory, state = latent.encode(BATCH.src_ids, BATCH.src_lengths)
+    memory, state = latent.encode(PAIR.src_ids, PAIR.src_lengths)
     results = [m.decoder._read(outputs, embedded, certain, memory, state.feed) for m in (latent, soft)]
     torch.testing.assert_close(latent.log_probs(results[0], certain), soft.log_probs(results[1], certain))
 
@@ -82,7 +74,7 @@ def test_guided_alignment_is_the_cross_entropy_between_links_and_attention() -> 
     gold = torch.zeros(2, 3, 3)
     gold[0, 0, 1], gold[0, 1, 1:], gold[1, 0, 1] = 1.0, 0.5, 1.0  # EOS and what is not aligned: nothing
     log_probs, attention = predict(model)
-    found = sequence_loss(model, BATCH._replace(alignment=gold), Objective(guided_alignment=0.3)).total
+    found = sequence_loss(model, PAIR._replace(alignment=gold), Objective(guided_alignment=0.3)).total
     logs = attention.log()
     expected = -(logs[0, 0, 1] + 0.5 * (logs[0, 1, 1] + logs[0, 1, 2]) + logs[1, 0, 1])
     torch.testing.assert_close(found, nll_of(log_probs) + 0.3 * expected)
@@ -90,7 +82,7 @@ def test_guided_alignment_is_the_cross_entropy_between_links_and_attention() -> 
 
 def test_r_drop_without_dropout_is_the_plain_loss() -> None:
     model = build(SOFT, vocab_size=10)
-    plain, r_drop = (sequence_loss(model, BATCH, Objective(0.1, r_drop=alpha)) for alpha in (0.0, 5.0))
+    plain, r_drop = (sequence_loss(model, PAIR, Objective(0.1, r_drop=alpha)) for alpha in (0.0, 5.0))
     torch.testing.assert_close(r_drop.total, plain.total)
     torch.testing.assert_close(r_drop.nll, plain.nll)
 
@@ -99,7 +91,7 @@ def test_r_drop_without_dropout_is_the_plain_loss() -> None:
 def test_r_drop_adds_the_divergence_between_two_dropout_masks(network: ModelConfig) -> None:
     model = build(replace(network, dropout=0.4), vocab_size=10).train()
     torch.manual_seed(4)
-    found = sequence_loss(model, BATCH, Objective(r_drop=5.0))
+    found = sequence_loss(model, PAIR, Objective(r_drop=5.0))
     torch.manual_seed(4)
     (one, _), (other, _) = predict(model), predict(model)
     divergence = sum(
@@ -117,7 +109,7 @@ def test_gradients_are_the_same_whatever_the_size_of_a_piece(monkeypatch: pytest
             monkeypatch.setattr(losses, "PIECE_TOKENS", size)
             monkeypatch.setattr("nmt.training.cross_entropy.PIECE_TOKENS", size)
             model.zero_grad()
-            sequence_loss(model, BATCH, Objective(0.1)).total.backward()
+            sequence_loss(model, PAIR, Objective(0.1)).total.backward()
             results.append([parameter.grad.clone() for parameter in model.parameters()])
         torch.testing.assert_close(*results)
 
@@ -126,10 +118,10 @@ def test_scheduled_sampling_replaces_previous_words_but_never_the_first_token_or
     model = build(SOFT, vocab_size=10)
     with torch.no_grad():
         model.output.bias[8] += 1000.0  # the model is certain of type 8
-    torch.testing.assert_close(sampled_previous(model, BATCH, 0.0), BATCH.tgt_ids[:, :-1])
-    assert sampled_previous(model, BATCH, 1.0).tolist() == [[2, 8, 8], [2, 8, 3]]
+    torch.testing.assert_close(sampled_previous(model, PAIR, 0.0), PAIR.tgt_ids[:, :-1])
+    assert sampled_previous(model, PAIR, 1.0).tolist() == [[2, 8, 8], [2, 8, 3]]
     torch.manual_seed(0)
-    replaced = sum((sampled_previous(model, BATCH, 0.3) == 8).sum().item() for _ in range(400))
+    replaced = sum((sampled_previous(model, PAIR, 0.3) == 8).sum().item() for _ in range(400))
     assert replaced / (3 * 400) == pytest.approx(0.3, abs=0.05)
 
 
@@ -137,7 +129,7 @@ def test_scheduled_sampling_draws_from_the_model() -> None:
     model = build(SOFT, vocab_size=10)
     log_probs, _ = predict(model)
     torch.manual_seed(0)
-    drawn = torch.stack([sampled_previous(model, BATCH, 1.0)[0, 1] for _ in range(2000)])
+    drawn = torch.stack([sampled_previous(model, PAIR, 1.0)[0, 1] for _ in range(2000)])
     share = (drawn == int(log_probs[0, 0].argmax())).float().mean().item()
     assert share == pytest.approx(math.exp(log_probs[0, 0].max().item()), abs=0.05)
 

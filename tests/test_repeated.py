@@ -34,15 +34,6 @@ def test_a_second_backward_pass_gives_the_same_gradients() -> None:
     torch.testing.assert_close(torch.autograd.grad(loss, (x, w)), first)
 
 
-def test_a_matrix_that_no_step_used_gets_no_gradient() -> None:
-    x, w = torch.randn(2, 3, requires_grad=True), torch.randn(3, 3, requires_grad=True)
-    product = repeated(w)
-    unused = product(x)
-    assert unused.requires_grad
-    x.sum().backward()
-    assert w.grad is None
-
-
 def test_the_steps_may_be_used_in_part() -> None:
     """A step whose result does not reach the loss leaves nothing behind."""
     x, w = torch.randn(2, 3, requires_grad=True), torch.randn(3, 3, requires_grad=True)

@@ -228,10 +228,11 @@ def test_labels_that_look_like_markup_are_shown_as_text(browser: Browser) -> Non
 
 
 def test_gold_links_are_outlined_only_where_the_hypothesis_is_the_reference(browser: Browser) -> None:
+    outlines = "document.querySelectorAll('.frame .shapelayer path').length"
     go(browser, "#/sentences/1")
-    browser.wait_for("document.querySelectorAll('.frame .shapelayer path').length === 2")
+    assert browser.wait_for(f"{outlines} === 2")
     go(browser, "#/sentences/2")
-    browser.wait_for("document.querySelectorAll('.frame .shapelayer path').length === 0")
+    assert browser.wait_for(f"{outlines} === 0")
 
 
 def test_hostile_text_is_shown_as_it_is(browser: Browser) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import NETWORKS, build, name_of
+from conftest import NETWORKS, PAIR, build, name_of
 from torch.nn.functional import cross_entropy
 
 from nmt.config import ModelConfig
@@ -57,15 +57,6 @@ def test_padding_and_batch_change_neither_probabilities_nor_attention(network: M
             torch.testing.assert_close(attention[row, :, :length], alone[1][0], atol=1e-5, rtol=1e-5)
             assert attention[row, :, length:].abs().sum() == 0
         torch.testing.assert_close(attention.sum(-1), torch.ones(3, 4))
-
-
-PAIR = Batch(
-    torch.tensor([[2, 5, 6], [2, 7, 0]]),
-    torch.tensor([3, 2]),
-    torch.tensor([[2, 4, 5, 3], [2, 6, 3, 0]]),
-    torch.tensor([4, 3]),
-    torch.arange(2),
-)
 
 
 def test_gradients_against_finite_differences(network: ModelConfig) -> None:

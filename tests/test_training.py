@@ -44,11 +44,11 @@ def fail_at(monkeypatch: pytest.MonkeyPatch, step: int, what: Callable[[], None]
     """Does `what` in the training step of that number, counted from 1."""
     real, calls = nmt.training.module.sequence_loss, []
 
-    def counting(model: object, batch: object, *smoothing: float) -> object:
-        calls.extend(smoothing and [1])  # validation gives no label smoothing
-        if smoothing and len(calls) == step:
+    def counting(model: object, batch: object, *objective: object) -> object:
+        calls.extend(objective and [1])  # validation gives no objective
+        if objective and len(calls) == step:
             what()
-        return real(model, batch, *smoothing)
+        return real(model, batch, *objective)
 
     monkeypatch.setattr(nmt.training.module, "sequence_loss", counting)
 

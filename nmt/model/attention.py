@@ -110,7 +110,8 @@ class AttentionSteps:
         self._attention, self._coverage = attention, attention.coverage
         self._sentences = len(memory.mask)
         if self._coverage is not None and hypotheses > 1:  # each hypothesis has keys of its own
-            memory = Memory(*(each.repeat_interleave(hypotheses, dim=0) for each in memory))
+            keys, mask, coverage = (each.repeat_interleave(hypotheses, dim=0) for each in memory[1:])
+            memory = Memory(memory.values, keys, mask, coverage)
         self._memory = memory
         self._queries = attention.score.queries()
         self._prefer = attention.window.steps(memory.mask)

@@ -15,8 +15,8 @@ from torch.autograd.function import once_differentiable
 Product = Callable[[Tensor], Tensor]
 """(..., k) -> (..., f): multiplication from the left with a fixed matrix (k, f), or with one (k, f) a sentence."""
 
-Collect = Callable[[], Tensor | None]
-"""Gives the gradient that the steps have left behind, and forgets it; None if no step had one."""
+Collect = Callable[[], Tensor]
+"""Gives the gradient that the steps have left behind, and forgets it."""
 
 
 class _Shared(Function):
@@ -30,12 +30,15 @@ class _Shared(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *_: Tensor) -> tuple[Tensor | None, None]:
+    def backward(ctx: Any, *_: Tensor) -> tuple[Tensor, None]:
         return ctx.collect(), None
 
 
 def shared(tensor: Tensor, collect: Collect) -> Tensor:
-    """A tensor for steps that give it no gradient by themselves, but leave behind what `collect` makes one of."""
+    """A tensor for steps that give it no gradient by themselves, but leave behind what `collect` makes one of.
+
+    A backward pass that goes through the steps must go on to the tensor: what it leaves behind is the next one's else.
+    """
     return _Shared.apply(tensor, collect)
 
 
@@ -70,9 +73,7 @@ def repeated(matrix: Tensor) -> Product:
         return lambda inputs: inputs.to(matrix.dtype) @ matrix
     uses: list[tuple[Tensor, Tensor]] = []  # input and gradient of each step
 
-    def collect() -> Tensor | None:
-        if not uses:
-            return None
+    def collect() -> Tensor:
         inputs, gradients = zip(*uses, strict=True)
         uses.clear()
         return torch.cat(inputs, dim=-2).mT @ torch.cat(gradients, dim=-2)

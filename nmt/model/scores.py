@@ -86,13 +86,14 @@ class Additive(Score):
         state_size: H.
         key_size: A.
         heads: M.
+        bias: one beside U h.
     """
 
-    def __init__(self, query_size: int, state_size: int, key_size: int, heads: int) -> None:
+    def __init__(self, query_size: int, state_size: int, key_size: int, heads: int, bias: bool = True) -> None:
         super().__init__()
         self.key_size = key_size
         self.query = nn.Linear(query_size, key_size, bias=False)
-        self.key = nn.Linear(state_size, key_size)
+        self.key = nn.Linear(state_size, key_size, bias)
         self.energy = nn.Parameter(torch.empty(heads, key_size // heads))
 
     def keys(self, states: Tensor) -> Tensor:
@@ -112,7 +113,7 @@ class Additive(Score):
         energy = 2.0 * self.energy.to(keys.dtype)
         of_keys: list[Tensor] = []
         if torch.is_grad_enabled() and keys.requires_grad:
-            keys = shared(keys, lambda: of_keys.pop() * (2.0 * energy.detach().unsqueeze(1)) if of_keys else None)
+            keys = shared(keys, lambda: of_keys.pop() * (2.0 * energy.detach().unsqueeze(1)))
         return lambda queries: _AdditiveScores.apply(queries.to(keys.dtype), keys, energy, of_keys)
 
 
@@ -123,8 +124,7 @@ class Concat(Additive):
     """
 
     def __init__(self, query_size: int, state_size: int, heads: int) -> None:
-        super().__init__(query_size, state_size, query_size, heads)
-        self.key = nn.Linear(state_size, query_size, bias=False)
+        super().__init__(query_size, state_size, query_size, heads, bias=False)
 
 
 class Dot(Score):
