@@ -41,6 +41,7 @@ nmt/
     seq2seq.py            the model: encode, teacher-forced forward, step
     saved.py              the model <-> safetensors and JSON
   decoding/             model + text -> translations
+    options.py            what a search is asked for
     search.py             beam search over any step function
     translation.py        the Translation record, and its files
     translator.py         a saved model + text -> Translation records

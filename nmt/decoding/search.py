@@ -9,51 +9,16 @@ Letters: B sentences still searched, K hypotheses each, N = B * K rows, V vocabu
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from nmt.decoding.options import SearchOptions
+
 Step = Callable[[Tensor, Any, Any], tuple[Tensor, Any, Tensor]]
 """(previous ids (N,), memory of B rows, state of N rows) -> log-probabilities (N, V), next state, attention (N, S)."""
-
-
-@dataclass(frozen=True)
-class SearchOptions:
-    """What search is asked for.
-
-    Attributes:
-        beam_size: K, hypotheses kept at each step; 1 is greedy search.
-        length_penalty: alpha; a hypothesis of T tokens (with EOS) is ranked by ``log P / T ** alpha``: 0 is the plain
-            log-probability, 1 the average.
-        max_length_ratio: a hypothesis has at most this many tokens for each source token,
-        max_length_offset: and this many more.
-        alternatives: the most probable tokens to record at each step.
-    """
-
-    beam_size: int = 5
-    length_penalty: float = 1.0
-    max_length_ratio: float = 2.0
-    max_length_offset: int = 10
-    alternatives: int = 5
-
-    def __post_init__(self) -> None:
-        for name in ("beam_size", "alternatives", "max_length_offset"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}: {getattr(self, name)} is not allowed, it must be at least 1")
-        for name in ("length_penalty", "max_length_ratio"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name}: {getattr(self, name)} is not allowed, it must be at least 0")
-
-    def limits(self, src_lengths: Tensor) -> Tensor:
-        """(B,) most target tokens of each sentence, EOS included: a property of the sentence, not of its batch."""
-        return (src_lengths * self.max_length_ratio).long() + self.max_length_offset
-
-    def greedy(self) -> "SearchOptions":
-        """The same options with a beam of one."""
-        return replace(self, beam_size=1)
 
 
 class Hypothesis(NamedTuple):

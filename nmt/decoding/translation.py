@@ -19,6 +19,23 @@ FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True)
+class Request:
+    """A sentence to translate, with what its translation must be like; a plain text stands for ``Request(text)``.
+
+    Attributes:
+        text: the sentence.
+        prefix: what the translation begins with.
+        include: strings that it contains, as whole words.
+        exclude: strings that it does not contain, not even within a word.
+    """
+
+    text: str
+    prefix: str = ""
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Translation:
     """One translated sentence: S source tokens, T target tokens.
 
@@ -35,6 +52,7 @@ class Translation:
         log_prob: the model's score, the sum of `token_log_probs`.
         score: the search's score, by which the hypothesis was ranked (`log_prob` with length normalisation).
         finished: False if the sentence was cut off at the length limit.
+        others: the hypotheses after this one, best first, where more than one was asked for; not saved.
     """
 
     source: str
@@ -49,6 +67,7 @@ class Translation:
     log_prob: float
     score: float
     finished: bool
+    others: tuple["Translation", ...] = ()
 
     @property
     def source_complete(self) -> bool:
@@ -56,8 +75,8 @@ class Translation:
         return self.source[self.source_spans[-1][1] :].strip() == "" or len(self.source_spans) == 1
 
     def to_json(self) -> dict[str, Any]:
-        """All fields but the attention, as JSON values."""
-        fields = {name: value for name, value in vars(self).items() if name != "attention"}
+        """All fields but the attention and the other hypotheses, as JSON values."""
+        fields = {name: value for name, value in vars(self).items() if name not in ("attention", "others")}
         return {"version": FORMAT_VERSION, **fields}
 
     @classmethod
