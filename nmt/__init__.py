@@ -3,7 +3,13 @@
 The tree is the pipeline; imports only point back along it:
 
 nmt/
-  cli.py                nmt train | translate | evaluate | report: parse and dispatch
+  cli/                  the command `nmt`: parse and dispatch
+    parsing.py            errors of one line
+    searching.py          the model, the device and the search as flags
+    train.py              nmt train
+    translate.py          nmt translate
+    evaluate.py           nmt evaluate
+    report.py             nmt report
   config.py             what a user can set, and its validation
   data/                 text -> batches
     phrasebook/           the embedded corpus: sentence pairs with their gold word alignment
