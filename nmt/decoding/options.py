@@ -1,9 +1,10 @@
 """What a search is asked for: how it explores, how it ranks, how long it goes on."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class SearchOptions:
         if not holds:
             raise ValueError(f"{name}: {value!r} is not allowed, it must be {allowed}")
 
-    def limits(self, src_lengths: Tensor) -> Tensor:
+    def limits(self, src_lengths: "Tensor") -> "Tensor":
         """(B,) most target tokens of each sentence, EOS included: a property of the sentence, not of its batch."""
         limits = (src_lengths * self.max_length_ratio).long() + self.max_length_offset
         if self.max_length is not None:
