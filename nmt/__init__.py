@@ -24,6 +24,7 @@ nmt/
       patterns.py           sentence patterns
     words.py              the word: unit of gold alignments and of AER
     links.py              links of words, links of tokens: the targets of guided alignment
+    compression.py        files that may be compressed
     readers.py            files -> rows, with file and line where something is wrong
     corpus.py             phrasebook, files or hub -> datasets.Dataset of src, tgt, alignment; filters
     vocabulary.py         sentences -> a vocabulary, byte for byte the same each time
@@ -49,11 +50,13 @@ nmt/
   decoding/             model + text -> translations
     options.py            what a search is asked for
     search.py             beam search over any step function
+    attention_file.py     attention matrices <-> one file, one at a time
     translation.py        the Translation record, and its files
+    alignment.py          attention -> links between words
     translator.py         a saved model + text -> Translation records
   evaluation/           translations + references -> numbers
     metrics.py            BLEU, chrF, TER with signature and interval
-    alignment.py          attention -> word alignment -> AER
+    alignment.py          links between words -> AER, and their files
     results.py            the Evaluation record, and its files
     evaluate.py           a run and a split -> Evaluation
   training/             batches -> checkpoint

@@ -10,9 +10,10 @@ from nmt.cli import main
 from nmt.data.batch import pad, src_sequence
 from nmt.data.corpus import load_split
 from nmt.data.tokenizer import BOS_ID, EOS_ID
+from nmt.decoding.alignment import attention_alignment
 from nmt.decoding.search import SearchOptions, search
 from nmt.decoding.translator import Translator
-from nmt.evaluation.alignment import alignment_error_rate, attention_alignment
+from nmt.evaluation.alignment import alignment_error_rate
 from nmt.evaluation.results import Evaluation
 
 pytestmark = pytest.mark.slow

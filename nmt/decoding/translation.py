@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from nmt.data.words import Span
+from nmt.decoding.attention_file import attention_pieces, load_attention, write_archive
 
 FORMAT_VERSION = 1
 """Version of the saved records; a reader refuses any other."""
@@ -110,15 +111,16 @@ class Translation:
 def save_translations(folder: Path, translations: Iterable[Translation]) -> None:
     """Writes `translations.jsonl` and `attention.npz` into `folder`, which is made if it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
-    matrices = []
+    pieces = folder / "attention"
     # UTF-8 cannot hold a lone surrogate; what "backslashreplace" writes for one is its escape in JSON too.
-    with open(folder / "translations.jsonl", "w", encoding="utf-8", errors="backslashreplace") as lines:
+    with (
+        open(folder / "translations.jsonl", "w", encoding="utf-8", errors="backslashreplace") as lines,
+        attention_pieces(pieces) as add,
+    ):
         for translation in translations:
             lines.write(json.dumps(translation.to_json(), ensure_ascii=False) + "\n")
-            matrices.append(translation.attention.astype(np.float32))
-    shapes = np.array([matrix.shape for matrix in matrices], dtype=np.int64).reshape(-1, 2)
-    weights = np.concatenate([matrix.ravel() for matrix in matrices] or [np.zeros(0, np.float32)])
-    np.savez(folder / "attention.npz", weights=weights, shapes=shapes)
+            add(translation.attention)
+    write_archive(folder / "attention.npz", [pieces])
 
 
 def load_translations(folder: Path) -> list[Translation]:
@@ -128,19 +130,14 @@ def load_translations(folder: Path) -> list[Translation]:
         FileNotFoundError: if there are none.
         ValueError: if they have another format version, are not JSON, or are not as many as the attention matrices.
     """
-    with np.load(folder / "attention.npz", allow_pickle=False) as arrays:
-        weights, shapes = arrays["weights"], arrays["shapes"]
-    ends = np.cumsum(shapes.prod(axis=1))
+    matrices = load_attention(folder / "attention.npz")
     with open(folder / "translations.jsonl", encoding="utf-8") as lines:
         records = [parse_json(line, f"{lines.name}:{number}") for number, line in enumerate(lines, start=1)]
-    if len(records) != len(shapes):
+    if len(records) != len(matrices):
         raise ValueError(
-            f"{folder}: {len(records)} translations but {len(shapes)} attention matrices: write them again"
+            f"{folder}: {len(records)} translations but {len(matrices)} attention matrices: write them again"
         )
-    return [
-        Translation.from_json(record, weights[end - rows * columns : end].reshape(rows, columns))
-        for record, (rows, columns), end in zip(records, shapes, ends, strict=True)
-    ]
+    return [Translation.from_json(record, matrix) for record, matrix in zip(records, matrices, strict=True)]
 
 
 def parse_json(text: str, place: str) -> dict[str, Any]:
