@@ -17,8 +17,8 @@ hypothesis of a full batch, as has one inside the encoder's recurrence for each 
 for each token of the batch. So few rows make these products slower than training's.
 
 One sentence, cold: seconds from starting `nmt translate RUN SENTENCE --beam-size 1` to its end, beside
-`python -c "import torch"`, in turn, the median of three of each; both have run once before, so that files are in
-memory, and may keep compiled bytecode, as Python does unless it is told otherwise.
+`python -c "import torch"`, in turn, the median of three of each; files are in memory by then, and compiled bytecode is
+kept, as Python does unless it is told otherwise.
 
 `--peers SCRIPT FOLDER` measures other programs too: `SCRIPT FOLDER translate NAME BEAM_SIZE BATCH_SENTENCES` translates
 test_2016_flickr of Multi30k (de-en) on the CPU with as many threads as THREADS says, and prints "N sentences/s, N words
@@ -81,15 +81,15 @@ COLUMNS = {
     "sentences_per_second": ("sentences/s", "{:,.1f}"),
     "spread": ("spread", "{:.0%}"),
     "tokens_per_second": ("target tokens/s", "{:,.0f}"),
-    "tokens_per_sentence": ("tokens a sentence", "{:.1f}"),
+    "tokens_per_sentence": ("tokens", "{:.1f}"),
     "words_per_sentence": ("words", "{:.1f}"),
-    "bleu_literature": ("BLEU (lc, Moses)", "{:.2f}"),
-    "bleu_cased": ("BLEU (cased)", "{:.2f}"),
+    "bleu_literature": ("BLEU lc", "{:.2f}"),
+    "bleu_cased": ("BLEU cased", "{:.2f}"),
     "gflops": ("GFLOP/s", "{:,.1f}"),
     "roofline_gflops": ("roofline", "{:,.1f}"),
     "roofline_share": ("share", "{:.0%}"),
     "peak_mib": ("peak MiB", "{:,.0f}"),
-    "before_translation_mib": ("before the first", "{:,.0f}"),
+    "before_translation_mib": ("before", "{:,.0f}"),
     "peak_gpu_mib": ("GPU MiB", "{:,.0f}"),
 }
 START_COLUMNS = {
@@ -245,14 +245,14 @@ def measure_start(run: str, sentence: str, device: str) -> Figures:
     }
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     times: dict[str, list[float]] = {key: [] for key in commands}
-    for key in [*commands] * (1 + STARTS):
+    for key in [*commands] * STARTS:
         began = time.perf_counter()
         done = subprocess.run(commands[key], env=environment, capture_output=True, text=True)
         times[key].append(time.perf_counter() - began)
         if done.returncode != 0:
             raise ValueError(f"exit status {done.returncode}: {last_line(done.stderr)}")
     peak = peak_mib(resource.RUSAGE_CHILDREN)
-    return {**{key: median(found[1:]) for key, found in times.items()}, "peak_mib": peak}
+    return {**{key: median(found) for key, found in times.items()}, "peak_mib": peak}
 
 
 def translate_peer(*command: str) -> Figures:
