@@ -49,7 +49,14 @@ nmt/
     saved.py              the model <-> safetensors and JSON
   decoding/             model + text -> translations
     options.py            what a search is asked for
-    search.py             beam search over any step function
+    guides.py             what a hypothesis may and must do: begin with, contain, not contain, not repeat
+    sampling.py           tokens drawn from a distribution
+    scoring.py            by what hypotheses are ranked, and the bound of an open one
+    tree.py               the tree of hypotheses, read along its parents
+    proposals.py          how each open hypothesis could go on
+    endings.py            what has ended, and when nothing can change it
+    beams.py              the hypotheses of a batch, step after step
+    search.py             search over any step function
     attention_file.py     attention matrices <-> one file, one at a time
     translation.py        the Translation record, and its files
     alignment.py          attention -> links between words

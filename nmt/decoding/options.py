@@ -24,9 +24,9 @@ class SearchOptions:
             2016, eq. 14): attention that leaves source words out costs.
         word_reward: added to the score for each token, EOS included (He et al. 2016, section 3.3).
         min_length: a hypothesis has at least this many tokens, EOS not counted,
-        max_length: and at most this many, EOS not counted; None sets no limit of its own,
-        max_length_ratio: at most this many tokens for each source token,
-        max_length_offset: and this many more, whichever limit is lower.
+        max_length: and at most this many, EOS not counted; None sets no limit beside the next.
+        max_length_ratio: a hypothesis has at most this many tokens for each source token,
+        max_length_offset: and this many more.
         no_repeat_ngram: no sequence of this many tokens comes twice in a hypothesis; 0 allows it.
         early_stopping: end a sentence as soon as no open hypothesis can overtake the best; the result is the same.
         groups: of a diverse beam, each of ``beam_size / groups`` (Vijayakumar et al. 2016); 1 is the ordinary beam.

@@ -10,8 +10,11 @@ import torch
 
 from nmt.data.batch import pad, src_sequence, tgt_sequence
 from nmt.data.tokenizer import BOS, BOS_ID, EOS_ID, Encoded, TokenizerPair
-from nmt.decoding.search import Hypothesis, SearchOptions, search
+from nmt.decoding.endings import Task
+from nmt.decoding.options import SearchOptions
+from nmt.decoding.search import search
 from nmt.decoding.translation import Translation
+from nmt.decoding.tree import Hypothesis
 from nmt.model.saved import ModelCard, load_model
 from nmt.model.seq2seq import Seq2Seq
 
@@ -101,7 +104,7 @@ class Translator:
     def _search(self, sources: Sequence[Encoded], options: SearchOptions) -> list[list[Hypothesis]]:
         src_ids, src_lengths = (each.to(self.device) for each in pad([src_sequence(each.ids) for each in sources]))
         memory, state = self.model.encode(src_ids, src_lengths)
-        return search(self.model.step, memory, state, options.limits(src_lengths), options, BOS_ID, EOS_ID)
+        return search(self.model, memory, state, Task(options.limits(src_lengths)), options, BOS_ID, EOS_ID)
 
     def force(
         self, pairs: Iterable[tuple[str, str]], alternatives: int = 5, batch_sentences: int = 64

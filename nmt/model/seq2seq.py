@@ -88,7 +88,9 @@ class Seq2Seq(nn.Module):
             return log_probs
         return torch.logsumexp(log_probs + attention.clamp(min=LEAST_WEIGHT).log().unsqueeze(-1), dim=-2)
 
-    def step(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor]:
+    def advance(
+        self, previous: Tensor, memory: DecoderMemory, state: DecoderState
+    ) -> tuple[Tensor, DecoderState, Tensor]:
         """One token of K hypotheses a sentence, N = B * K: the step function that search calls.
 
         Args:
@@ -97,7 +99,11 @@ class Seq2Seq(nn.Module):
             state: N rows.
 
         Returns:
-            Log-probabilities (N, V), the next state, attention (N, S).
+            Readouts (N, R), or (N, S, R) if latent, the next state, attention (N, S): for `log_probs`.
         """
-        readouts, state, attention = self.decoder.step(previous, memory, state)
+        return self.decoder.step(previous, memory, state)
+
+    def step(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor]:
+        """As `advance`, but with the log-probabilities (N, V) in place of the readouts."""
+        readouts, state, attention = self.advance(previous, memory, state)
         return self.log_probs(readouts, attention), state, attention
