@@ -46,6 +46,7 @@ nmt/
     decoder.py            what all decoders share: memory, state, readout
     decoders.py           Bahdanau, conditional, Luong, GNMT: the order in which they attend and recur
     seq2seq.py            the model: encode, teacher-forced forward, step
+    ensemble.py           several models as one
     saved.py              the model <-> safetensors and JSON
   decoding/             model + text -> translations
     options.py            what a search is asked for
@@ -60,6 +61,8 @@ nmt/
     attention_file.py     attention matrices <-> one file, one at a time
     translation.py        the Translation record, and its files
     alignment.py          attention -> links between words
+    demands.py            what is demanded of a translation, in words -> a guide over tokens
+    risk.py               the hypothesis that the others agree with most
     translator.py         a saved model + text -> Translation records
   evaluation/           translations + references -> numbers
     metrics.py            BLEU, chrF, TER with signature and interval

@@ -28,12 +28,23 @@ class Request:
         prefix: what the translation begins with.
         include: strings that it contains, as whole words.
         exclude: strings that it does not contain, not even within a word.
+
+    Raises:
+        ValueError: if one of these strings is empty, or what must be there contains what must not.
     """
 
     text: str
     prefix: str = ""
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("include", "exclude"):
+            if not all(each.strip() for each in getattr(self, name)):
+                raise ValueError(f"{name}: an empty string is not allowed")
+        for text in self.exclude:
+            if any(text in must for must in (self.prefix, *self.include)):
+                raise ValueError(f"exclude: {text!r} is a part of what the translation must contain")
 
 
 @dataclass(frozen=True)
