@@ -7,8 +7,9 @@ python scripts/benchmark.py translate RUN --data FOLDER [--variants fp32 int8] [
 Each figure comes from a process of its own, so that threads and peak memory are its own; the contestants take turns in
 every round, so that a slow moment of the machine hits all of them. Tables show medians, the JSON file all figures.
 
-What is counted and how stands in `benchmarks/`: `training.py` and `translation.py` for the subcommands, `roofline.py`
-for operations and the rate that the matrix products alone would give, `harness.py` for the turns, tables and files.
+What is counted and how stands in `benchmarks/`: `training.py`, `translation.py` and `start.py` for what is measured,
+`roofline.py` for operations and the rate that the matrix products alone would give, `comparison.py` for ratios,
+`harness.py` for the turns, tables and files.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import training, translation
+from benchmarks import start, training, translation
 from benchmarks.harness import Figures
 
 CHILDREN: dict[str, Callable[..., Figures]] = {
@@ -27,7 +28,7 @@ CHILDREN: dict[str, Callable[..., Figures]] = {
     "train-peer": training.train_peer,
     "prepare-translation": translation.prepare_translation,
     "measure-translation": translation.measure_translation,
-    "measure-start": translation.measure_start,
+    "measure-start": start.measure_start,
     "translate-peer": translation.translate_peer,
 }
 """What this script does in processes that it starts itself."""
@@ -74,7 +75,9 @@ def build_parser() -> argparse.ArgumentParser:
         option = command.add_argument
         option("--device", choices=("cpu", "cuda"), default="cpu")
         option("--threads", type=positive, default=2)
-        option("--peers", nargs=2, metavar=("SCRIPT", "FOLDER"), help="other programs to measure beside: see this file")
+        option(
+            "--peers", nargs=2, metavar=("SCRIPT", "FOLDER"), help="other programs to measure beside: see `benchmarks/`"
+        )
     return parser
 
 

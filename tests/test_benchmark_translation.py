@@ -6,22 +6,13 @@ from pathlib import Path
 
 import benchmark
 import pytest
-from benchmarks import harness, roofline, translation
+from benchmarks import harness, roofline, start, translation
+from benchmarks.comparison import Contestant, compare
 from benchmarks.harness import Figures, medians_of
 from benchmarks.roofline import compare_with_roofline
+from benchmarks.start import START, measure_start
 from benchmarks.training import REFERENCE
-from benchmarks.translation import (
-    START,
-    Contestant,
-    Decoding,
-    compare,
-    is_covered,
-    measure_start,
-    measure_translation,
-    quality,
-    translate_peer,
-    works,
-)
+from benchmarks.translation import Decoding, is_covered, measure_translation, quality, translate_peer, works
 from conftest import SENTENCES, build
 
 from nmt import Translator
@@ -222,13 +213,13 @@ def test_whole_command(run: Path, corpus: Path, tmp_path: Path, capsys: pytest.C
 
 
 def test_start_is_that_of_the_command(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(translation, "STARTS", 1)
+    monkeypatch.setattr(start, "STARTS", 1)
     found = measure_start(str(run), "der Hund", "cpu")
     assert found["first_translation_seconds"] > 0
     assert found["import_torch_seconds"] > 0
     assert found["peak_mib"] > 100  # torch is in it
-    with pytest.raises(ValueError, match="exit status 2: nmt translate: .*missing"):
-        measure_start(str(run / "missing"), "der Hund", "cpu")
+    with pytest.raises(ValueError, match="exit status 2: nmt translate: .*--nonsense"):
+        measure_start(str(run), "--nonsense", "cpu")
 
 
 def test_peer_that_prints_something_else(tmp_path: Path) -> None:

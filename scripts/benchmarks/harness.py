@@ -34,7 +34,7 @@ def run_child(name: str, arguments: Sequence[str], threads: int) -> Figures:
     environment = {**os.environ, **dict.fromkeys(("THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))}
     done = subprocess.run([sys.executable, str(SCRIPT), *arguments], env=environment, capture_output=True, text=True)
     if done.returncode != 0:
-        raise ValueError(f"{name}: {last_line(done.stderr)}")
+        raise ValueError(f"{name}: {last_line(done.stderr).removeprefix('benchmark.py: ')}")
     figures: Figures = json.loads(last_line(done.stdout))
     return figures
 

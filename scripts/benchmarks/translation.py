@@ -1,7 +1,7 @@
-"""`benchmark.py translate`: sentences and target tokens a second, quality, memory, and the cold start.
+"""`benchmark.py translate`: sentences and target tokens a second, quality, memory; see `start.py` for the cold start.
 
-Timed is the whole of `Translator.translate` on a split of the corpus: tokenisation, batches by length, search,
-and the way back to text; not loading the model. Every child translates the split once, and nothing is warmed up (but a
+Timed is the whole of `Translator.translate` on a split of the corpus: tokenisation, batches by length, search, and the
+way back to text; not loading the model. Every child translates the split once, and nothing is warmed up (but a
 sentence first on a GPU, whose libraries load on demand). Tokens are those of the best hypotheses, EOS included. Quality
 is that of the very output that was timed: BLEU cased and detokenised, and in the form of the Multi30k literature
 (lowercased Moses tokens); words a sentence are Moses tokens too. The beam is ranked by the average log-probability.
@@ -16,41 +16,29 @@ beam searches beyond the best hypothesis' end is work that is not counted. A pro
 hypothesis of a full batch, as has one inside the encoder's recurrence for each sentence, any other of the encoder one
 for each token of the batch. So few rows make these products slower than training's.
 
-One sentence, cold: seconds from starting `nmt translate RUN SENTENCE --beam-size 1` to its end, beside
-`python -c "import torch"`, in turn, the median of three of each; files are in memory by then, and compiled bytecode is
-kept, as Python does unless it is told otherwise.
-
 `--peers SCRIPT FOLDER` measures other programs too: `SCRIPT FOLDER translate NAME BEAM_SIZE BATCH_SENTENCES` translates
 test_2016_flickr of Multi30k (de-en) on the CPU with as many threads as THREADS says, and prints "N sentences/s, N words
 a sentence, BLEU (lowercased, Moses tokens) N"; NAME is opennmt, then joeynmt. Their clocks run from the first batch to
 the last, without loading the model, as here; but their text is tokenised and split into pieces beforehand and not
 detokenised afterwards. Their models are theirs: a comparison is fair where words a sentence agree.
-
-Comparisons are of sentences a second, each program at the batch size where its median is highest: the ratio of the
-medians, and the ratio in each round.
 """
 
 import argparse
 import itertools
 import json
-import os
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from statistics import median
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from benchmarks.comparison import Contestant, compare
 from benchmarks.harness import (
     Figures,
     check_device,
     format_table,
     hardware,
-    last_line,
     medians_of,
     peak_mib,
     peer_commands,
@@ -60,6 +48,7 @@ from benchmarks.harness import (
     table_of,
 )
 from benchmarks.roofline import Work, compare_with_roofline, products
+from benchmarks.start import START, START_COLUMNS
 from benchmarks.training import REFERENCE
 
 if TYPE_CHECKING:
@@ -67,8 +56,6 @@ if TYPE_CHECKING:
     from nmt.decoding.translator import Translator
 
 PEERS_SPLIT = "test_2016_flickr"
-STARTS = 3
-START = "one sentence, cold"
 VARIANTS: dict[str, dict[str, Any]] = {
     "fp32": {},
     "bf16": {"precision": "bf16"},
@@ -91,11 +78,6 @@ COLUMNS = {
     "peak_mib": ("peak MiB", "{:,.0f}"),
     "before_translation_mib": ("before", "{:,.0f}"),
     "peak_gpu_mib": ("GPU MiB", "{:,.0f}"),
-}
-START_COLUMNS = {
-    "first_translation_seconds": ("seconds to the first translation", "{:.2f}"),
-    "import_torch_seconds": ("import torch", "{:.2f}"),
-    "peak_mib": ("peak MiB", "{:,.0f}"),
 }
 
 
@@ -120,21 +102,6 @@ class Decoding:
         """All of one side."""
         found: list[str] = json.loads(Path(self.corpus).read_text(encoding="utf-8"))[side]
         return found
-
-
-class Contestant(NamedTuple):
-    """A program (a variant of this one, or a peer) with a beam and a batch size, and how it is started."""
-
-    program: str
-    beam_size: int
-    batch_sentences: int
-    arguments: list[str]
-
-    @property
-    def name(self) -> str:
-        """What tables call it."""
-        search = "greedy" if self.beam_size == 1 else f"beam {self.beam_size}"
-        return f"{self.program} {search} x{self.batch_sentences}"
 
 
 def is_covered(network: "ModelConfig") -> bool:
@@ -167,9 +134,8 @@ def prepare_translation(specification: str, path: str, split: str, limit: str, *
 
     decoding = Decoding(**json.loads(specification))
     gpu = check_device(decoding.device)
-    card = decoding.translator().card
     for variant in variants:
-        Decoding(**{**asdict(decoding), "variant": variant}).translator()
+        card = replace(decoding, variant=variant).translator().card
     datasets.disable_progress_bars()
     corpus = load_split(path, card.src, card.tgt, split)
     corpus = corpus.select(range(min(len(corpus), int(limit) or len(corpus))))
@@ -223,38 +189,6 @@ def quality(hypotheses: Sequence[str], references: Sequence[str], tgt: str) -> F
     return {"words_per_sentence": words, "bleu_literature": literature.score, "bleu_cased": cased.score}
 
 
-def measure_start(run: str, sentence: str, device: str) -> Figures:
-    """Seconds from the shell to one translation, and to an imported torch; memory of the larger."""
-    command = "import sys; from nmt.cli import main; sys.exit(main())"  # what `nmt` runs
-    translate = [
-        sys.executable,
-        "-P",
-        "-c",
-        command,
-        "translate",
-        run,
-        sentence,
-        "--beam-size",
-        "1",
-        "--device",
-        device,
-    ]
-    commands = {
-        "first_translation_seconds": translate,
-        "import_torch_seconds": [sys.executable, "-c", "import torch"],
-    }
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    times: dict[str, list[float]] = {key: [] for key in commands}
-    for key in [*commands] * STARTS:
-        began = time.perf_counter()
-        done = subprocess.run(commands[key], env=environment, capture_output=True, text=True)
-        times[key].append(time.perf_counter() - began)
-        if done.returncode != 0:
-            raise ValueError(f"exit status {done.returncode}: {last_line(done.stderr)}")
-    peak = peak_mib(resource.RUSAGE_CHILDREN)
-    return {**{key: median(found) for key, found in times.items()}, "peak_mib": peak}
-
-
 def translate_peer(*command: str) -> Figures:
     """The figures of another program; its memory is that of the largest process that it started."""
     number = r"([\d.]+)"
@@ -279,32 +213,6 @@ def translation_contestants(settings: argparse.Namespace, corpus: str) -> list[C
             peers = peer_commands(settings.peers, settings.device, "translate", str(beam_size), str(size))
             for peer, command in peers.items():
                 found.append(Contestant(peer, beam_size, size, ["translate-peer", *command]))
-    return found
-
-
-def compare(
-    contestants: Sequence[Contestant], rounds: Sequence[dict[str, Figures]], medians: dict[str, Figures]
-) -> list[Figures]:
-    """How many times as many sentences a second: variants and the first of them, variants and peers, by beam."""
-
-    def rate(figures: dict[str, Figures], each: Contestant) -> float:
-        found: float = figures[each.name]["sentences_per_second"]
-        return found
-
-    found = []
-    for beam_size in dict.fromkeys(each.beam_size for each in contestants):
-        best: dict[str, Contestant] = {}
-        for each in contestants:
-            before = best.get(each.program, each)
-            if each.beam_size == beam_size:
-                best[each.program] = max(before, each, key=lambda one: rate(medians, one))
-        ours = [each for program, each in best.items() if program in VARIANTS]
-        pairs = [(each, ours[0]) for each in ours[1:]]
-        pairs += itertools.product(ours, [each for program, each in best.items() if program not in VARIANTS])
-        for each, other in pairs:
-            by_round = [rate(figures, each) / rate(figures, other) for figures in rounds]
-            ratio = rate(medians, each) / rate(medians, other)
-            found.append({"of": each.name, "over": other.name, "ratio": ratio, "by_round": by_round})
     return found
 
 
