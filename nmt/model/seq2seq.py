@@ -82,7 +82,10 @@ class Seq2Seq(nn.Module):
 
         A latent alignment is marginalised exactly, ``log sum_s a_s p(y | s)`` (Deng et al. 2018, section 4).
         """
-        logits = self.output(readouts)
+        return self.normalized(self.output(readouts), attention)
+
+    def normalized(self, logits: Tensor, attention: Tensor) -> Tensor:
+        """Log-probabilities of logits (..., V), or (..., S, V) if latent, and attention (..., S), as in `log_probs`."""
         log_probs = log_softmax(logits, dim=-1, dtype=torch.promote_types(logits.dtype, torch.float32))
         if not self.latent:
             return log_probs
