@@ -27,7 +27,7 @@ from nmt.model.saved import ModelCard, load_model
 from nmt.model.seq2seq import Seq2Seq
 
 WINDOW_BATCHES = 20
-"""Batches of sentences that are read ahead and sorted by length at most; fewer at first, for an early first line."""
+"""Batches that are read ahead and sorted by length at most; fewer at the start of a stream, for an early first line."""
 
 MAX_SOURCE_TOKENS = 512
 """Tokens of a sentence that are translated at most; the rest is cut off."""
@@ -114,7 +114,8 @@ class Translator:
         self, texts: Iterable[str | Request], options: SearchOptions, size: int, first: int
     ) -> Iterator[Translation]:
         remaining = (each if isinstance(each, Request) else Request(each) for each in texts)
-        demands, batches = Demands(self.tokenizers.tgt, options.no_repeat_ngram), 1
+        demands = Demands(self.tokenizers.tgt, options.no_repeat_ngram)
+        batches = WINDOW_BATCHES if isinstance(texts, Sequence) else 1
         while window := list(islice(remaining, batches * size)):
             sentences = [
                 _Sentence(number, request, self._encode(request.text), demands.guide(request), demands.forced(request))
