@@ -108,7 +108,7 @@ class Beams:
         return None if all_go_on else kept, rows.ravel(), tokens.ravel()
 
     def results(self) -> list[list[Hypothesis]]:
-        """The hypotheses of each sentence, best first; samples as they were drawn."""
+        """The hypotheses of each sentence that are wanted, best first; samples as they were drawn."""
         return self._endings.hypotheses(self._layers)
 
     def _propose(self, log_probs: Tensor) -> Proposals[np.ndarray]:
@@ -185,7 +185,7 @@ class Beams:
         """
         flat = scores.reshape(len(scores), -1)
         order = np.argsort(-flat, axis=1, kind="stable")
-        for row, sentence in enumerate(self._alive):
+        for row, sentence in enumerate(self._alive if self._has_guides else ()):
             guide = self._guides[sentence]
             if guide is None or not guide.goal:
                 continue
@@ -202,7 +202,7 @@ class Beams:
 
     def _follow(self, picked: _Picked, attention: np.ndarray) -> None:
         """Brings tracks and received attention up to the step, and notes what has ended."""
-        for row, sentence in enumerate(self._alive):
+        for row, sentence in enumerate(self._alive if self._has_guides else ()):
             guide, tracks = self._guides[sentence], self._tracks[row]
             if guide is not None:
                 steps = zip(picked.parents[row], picked.tokens[row], strict=True)

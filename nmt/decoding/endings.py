@@ -41,7 +41,9 @@ class Endings:
 
     def __init__(self, task: Task, options: SearchOptions) -> None:
         self._options, self._scoring = options, Scoring(options)
-        self._guides = task.guides
+        self._wanted = options.n_best if options.mbr == "none" else options.beam_size
+        self._goals = [0 if guide is None else guide.goal for guide in task.guides or [None] * len(task.limits)]
+        self._least = np.full(len(task.limits), -np.inf)  # score of the last that is wanted, once there are enough
         self._covered = None if task.covered is None else task.covered.cpu().numpy()
         self.of: list[list[Ending]] = [[] for _ in task.limits]
 
@@ -63,6 +65,9 @@ class Endings:
             coverage = self._scoring.coverage(received[covered])
         score = self._scoring.score(log_prob, depth + 1, coverage)
         self.of[sentence].append(Ending(met, score, log_prob, depth, place, finished, group))
+        scores = sorted((each.score for each in self.of[sentence] if each.met >= self._goals[sentence]), reverse=True)
+        if len(scores) >= self._wanted:
+            self._least[sentence] = scores[self._wanted - 1]
 
     def are_safe(self, sentences: Sequence[int], best: np.ndarray, length: int, limits: np.ndarray) -> np.ndarray:
         """(B,) whether no open hypothesis can take the place of one that is wanted.
@@ -73,22 +78,14 @@ class Endings:
             length: of the open hypotheses.
             limits: (B,) most tokens.
         """
-        options = self._options
-        if not options.early_stopping or options.method == "sample":
+        if not self._options.early_stopping or self._options.method == "sample":
             return np.zeros(len(sentences), bool)
-        wanted = options.n_best if options.mbr == "none" else options.beam_size
-        safe = []
-        for sentence, bound in zip(sentences, self._scoring.bound(best, length, limits), strict=True):
-            guide = self._guides[sentence] if self._guides else None
-            goal = 0 if guide is None else guide.goal
-            scores = sorted((each.score for each in self.of[sentence] if each.met >= goal), reverse=True)
-            safe.append(len(scores) >= wanted and scores[wanted - 1] >= bound)
-        return np.array(safe, bool)
+        return self._least[list(sentences)] >= self._scoring.bound(best, length, limits)
 
     def hypotheses(self, layers: list[Layer]) -> list[list[Hypothesis]]:
-        """The hypotheses of each sentence, best first; samples as they were drawn."""
+        """The hypotheses of each sentence that are wanted, best first; samples as they were drawn."""
         drawn = self._options.method == "sample"
-        ranked = [sorted(each, key=_number if drawn else _rank) for each in self.of]
+        ranked = [sorted(each, key=_number if drawn else _rank)[: self._wanted] for each in self.of]
         return [[trace(layers, sentence, each) for each in found] for sentence, found in enumerate(ranked)]
 
 

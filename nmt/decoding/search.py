@@ -48,7 +48,9 @@ def select_rows(tree: Any, rows: Tensor) -> Any:
 def search(
     model: StepFunction, memory: Any, state: Any, task: Task, options: SearchOptions, bos: int, eos: int
 ) -> list[list[Hypothesis]]:
-    """The hypotheses of each sentence, best first, at most `beam_size` and at least one; samples as they were drawn.
+    """The hypotheses of each sentence, best first; samples as they were drawn.
+
+    There is at least one, and at most `n_best`, or `beam_size` if there is a choice to be made by risk.
 
     Args:
         model: the step function.
