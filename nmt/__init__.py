@@ -48,6 +48,7 @@ nmt/
     seq2seq.py            the model: encode, teacher-forced forward, step
     ensemble.py           several models as one
     saved.py              the model <-> safetensors and JSON
+    export.py             the model -> ONNX
   decoding/             model + text -> translations
     options.py            what a search is asked for
     guides.py             what a hypothesis may and must do: begin with, contain, not contain, not repeat
