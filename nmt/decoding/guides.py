@@ -123,9 +123,9 @@ class Exclude(_Free):
         return 0
 
     def after(self, state: int, token: int) -> int:
-        """The longest beginning of the string with which the text now ends."""
+        """The longest beginning of the string, short of the whole, with which the text now ends."""
         seen = self._followed(state, self.surfaces[token])
-        fits = (size for size in range(min(len(seen), len(self.text)), 0, -1) if seen.endswith(self.text[:size]))
+        fits = (size for size in range(min(len(seen), len(self.text) - 1), 0, -1) if seen.endswith(self.text[:size]))
         return next(fits, 0)
 
     def allowed(self, state: int) -> np.ndarray | None:
