@@ -29,8 +29,9 @@ class Demands:
         guides: list[Guide] = []
         if request.prefix:
             guides.append(Prefix(self._tokens(request.prefix), size))
-        if request.include:
-            guides.append(Include([self._tokens(text) for text in request.include], EOS_ID, size))
+        phrases = [ids for text in request.include if (ids := self._tokens(text))]  # a lone "▁" is white space
+        if phrases:
+            guides.append(Include(phrases, EOS_ID, size))
         guides += [self._exclude(text) for text in request.exclude]
         if self._no_repeat_ngram:
             guides.append(NoRepeat(self._no_repeat_ngram, size))
