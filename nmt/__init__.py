@@ -48,6 +48,7 @@ nmt/
     seq2seq.py            the model: encode, teacher-forced forward, step
     ensemble.py           several models as one
     saved.py              the model <-> safetensors and JSON
+    hub.py                where a model lies: a run, a folder, the Hugging Face hub
     export.py             the model -> ONNX
   decoding/             model + text -> translations
     options.py            what a search is asked for
