@@ -48,7 +48,6 @@ nmt/
     seq2seq.py            the model: encode, teacher-forced forward, step
     ensemble.py           several models as one
     saved.py              the model <-> safetensors and JSON
-    hub.py                where a model lies: a run, a folder, the Hugging Face hub
     export.py             the model -> ONNX
   decoding/             model + text -> translations
     options.py            what a search is asked for
@@ -66,6 +65,14 @@ nmt/
     demands.py            what is demanded of a translation, in words -> a guide over tokens
     risk.py               the hypothesis that the others agree with most
     translator.py         a saved model + text -> Translation records
+    lines.py              files and streams -> windows of lines
+    requests.py           lines, text or JSON -> requests
+    output.py             translations -> lines: text, TSV, JSON
+    progress.py           how fast it goes, and warnings
+    pipe.py               lines -> requests -> translations -> lines
+    processes.py          several processes of one job
+    shards.py             a large file in shards: shared, stopped, resumed
+    terminal.py           sentences typed at a terminal, and a map of the attention
   evaluation/           translations + references -> numbers
     metrics.py            BLEU, chrF, TER with signature and interval
     alignment.py          links between words -> AER, and their files

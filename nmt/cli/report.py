@@ -7,7 +7,7 @@ from nmt.cli.parsing import Parser
 
 def run(arguments: list[str]) -> int:
     """Writes the report; the exit code."""
-    parser = Parser(prog="nmt report", description="One offline HTML file of all that was evaluated.")
+    parser = Parser("nmt report", "One offline HTML file of all that was evaluated.")
     parser.add_argument("run", type=Path, help="folder of the run")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="default: reports/<name of the run>")
     options = parser.parse_args(arguments)

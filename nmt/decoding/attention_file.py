@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -28,8 +29,20 @@ def attention_pieces(path: Path) -> Iterator[Callable[[np.ndarray], None]]:
         yield add
 
 
+@contextmanager
+def attention_archive(path: Path) -> Iterator[Callable[[np.ndarray], None]]:
+    """A function that appends one matrix (T, S) to the archive, which is there at the end, whatever ends it."""
+    with TemporaryDirectory(prefix=f"{path.name}.", dir=path.parent) as folder:
+        pieces = Path(folder) / "pieces"
+        try:
+            with attention_pieces(pieces) as add:
+                yield add
+        finally:
+            write_archive(path, [pieces])
+
+
 def write_archive(path: Path, pieces: Sequence[Path]) -> None:
-    """Writes the archive of all matrices of `pieces`, paths of `attention_pieces`, in order; removes their files."""
+    """Writes the archive of all matrices of `pieces`, paths of `attention_pieces`, in order."""
     raw = [_raw_files(piece) for piece in pieces]
     unfinished = path.with_name(f"{path.name}.unfinished")
     with zipfile.ZipFile(unfinished, "w") as archive:
@@ -43,8 +56,6 @@ def write_archive(path: Path, pieces: Sequence[Path]) -> None:
                     with open(file, "rb") as values:
                         shutil.copyfileobj(values, member, 1 << 20)
     os.replace(unfinished, path)
-    for file in (file for each in raw for file in each):
-        file.unlink()
 
 
 def load_attention(path: Path) -> list[np.ndarray]:

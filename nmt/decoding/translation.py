@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from nmt.data.words import Span
-from nmt.decoding.attention_file import attention_pieces, load_attention, write_archive
+from nmt.decoding.attention_file import attention_archive, load_attention
 
 FORMAT_VERSION = 1
 """Version of the saved records; a reader refuses any other."""
@@ -122,16 +122,14 @@ class Translation:
 def save_translations(folder: Path, translations: Iterable[Translation]) -> None:
     """Writes `translations.jsonl` and `attention.npz` into `folder`, which is made if it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
-    pieces = folder / "attention"
     # UTF-8 cannot hold a lone surrogate; what "backslashreplace" writes for one is its escape in JSON too.
     with (
         open(folder / "translations.jsonl", "w", encoding="utf-8", errors="backslashreplace") as lines,
-        attention_pieces(pieces) as add,
+        attention_archive(folder / "attention.npz") as add,
     ):
         for translation in translations:
             lines.write(json.dumps(translation.to_json(), ensure_ascii=False) + "\n")
             add(translation.attention)
-    write_archive(folder / "attention.npz", [pieces])
 
 
 def load_translations(folder: Path) -> list[Translation]:

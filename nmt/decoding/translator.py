@@ -23,7 +23,6 @@ from nmt.decoding.search import search, tree_map
 from nmt.decoding.translation import Request, Translation
 from nmt.decoding.tree import Hypothesis
 from nmt.model.ensemble import Combine, Ensemble
-from nmt.model.hub import model_folder
 from nmt.model.saved import ModelCard, load_model
 from nmt.model.seq2seq import Seq2Seq
 
@@ -57,10 +56,10 @@ class Translator:
     def load(
         cls, path: str | Path | Sequence[str | Path], device: str = "auto", combine: Combine = "log_linear"
     ) -> "Translator":
-        """The translator of a run folder (its `model/`), of a model folder or of a model on the hub.
+        """The translator of a run folder (its `model/`) or of a model folder; of several of them, an ensemble.
 
         Args:
-            path: the folder, or `user/name` on the Hugging Face hub; several of one vocabulary are an ensemble.
+            path: the folder, or folders with the same vocabularies.
             device: where to run.
             combine: how an ensemble averages, "log_linear" or "linear".
 
@@ -245,6 +244,22 @@ def _forced(ids: list[int], log_probs: Tensor, attention: Tensor, alternatives: 
     named = [list(zip(*step, strict=True)) for step in steps]
     weights = attention[: len(ids)].float().cpu().numpy()
     return Hypothesis(ids, own, weights, named, sum(own), sum(own) / len(own), True)
+
+
+def model_folder(path: str | Path) -> Path:
+    """The folder of the model of a run, or the folder itself.
+
+    Raises:
+        FileNotFoundError: if there is none.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder; give a run (runs/<name>) or a model folder")
+    if (folder / "checkpoints").is_dir() and not (folder / "model").is_dir():
+        raise FileNotFoundError(
+            f"{folder} has no model yet: its training has not ended; go on with `nmt train --resume {folder}`"
+        )
+    return folder / "model" if (folder / "model").is_dir() else folder
 
 
 def choose_device(name: str) -> torch.device:
