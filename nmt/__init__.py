@@ -47,7 +47,9 @@ nmt/
     decoders.py           Bahdanau, conditional, Luong, GNMT: the order in which they attend and recur
     seq2seq.py            the model: encode, teacher-forced forward, step
     ensemble.py           several models as one
+    quantized.py          int8 weights
     saved.py              the model <-> safetensors and JSON
+    hub.py                where a model lies: a run, a folder, the Hugging Face hub
     export.py             the model -> ONNX
   decoding/             model + text -> translations
     options.py            what a search is asked for
@@ -64,6 +66,10 @@ nmt/
     alignment.py          attention -> links between words
     demands.py            what is demanded of a translation, in words -> a guide over tokens
     risk.py               the hypothesis that the others agree with most
+    shortlist.py          the target types that a source may need
+    lexicon.py            the attention of the training data -> a shortlist
+    engine.py             a network on a device: batches -> hypotheses
+    records.py            hypotheses -> Translation records
     translator.py         a saved model + text -> Translation records
     lines.py              files and streams -> windows of lines
     requests.py           lines, text or JSON -> requests
@@ -78,6 +84,7 @@ nmt/
     alignment.py          links between words -> AER, and their files
     results.py            the Evaluation record, and its files
     evaluate.py           a run and a split -> Evaluation
+    card.py               a run and its evaluations -> the card of its model
   training/             batches -> checkpoint
     cross_entropy.py      output layer and cross entropy, a piece at a time
     loss.py               what is minimised: smoothing, guided alignment, R-Drop, scheduled sampling

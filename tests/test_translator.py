@@ -125,7 +125,7 @@ def test_an_ensemble_averages_its_models(
 ) -> None:
     other = build(card.network, card.src_vocab_size, seed=2)
     folders = [tmp_path / "one", tmp_path / "two"]
-    for folder, model in zip(folders, (translator.model, other), strict=True):
+    for folder, model in zip(folders, (translator.engine.network, other), strict=True):
         save_model(folder, model, card)
         tokenizers.save(folder)
     both = Translator.load(folders, combine=combine)
@@ -148,7 +148,7 @@ def test_an_ensemble_needs_one_vocabulary(
     translator: Translator, tokenizers: TokenizerPair, card: ModelCard, tmp_path: Path
 ) -> None:
     for name in ("one", "two"):
-        save_model(tmp_path / name, translator.model, card)
+        save_model(tmp_path / name, translator.engine.network, card)
     tokenizers.save(tmp_path / "one")
     another = Tokenizer.train(["something else altogether, with other pieces"] * 2, vocab_size=300)
     TokenizerPair(another, another).save(tmp_path / "two")
@@ -219,7 +219,7 @@ def test_input_is_read_a_window_ahead_not_all_at_once(translator: Translator) ->
 
 
 def test_a_run_folder_or_its_model_folder_can_be_loaded(translator: Translator, tmp_path: Path) -> None:
-    save_model(tmp_path / "run" / "model", translator.model, translator.card)
+    save_model(tmp_path / "run" / "model", translator.engine.network, translator.card)
     translator.tokenizers.save(tmp_path / "run" / "model")
     expected = translator.translate("der Hund")
     for folder in (tmp_path / "run", str(tmp_path / "run" / "model")):

@@ -235,3 +235,36 @@ class Together:
     def met(self, state: tuple[State, ...]) -> int:
         """The sum."""
         return sum(guide.met(each) for guide, each in zip(self.guides, state, strict=True))
+
+
+class OfColumns:
+    """A guide over a selection of the vocabulary: a token is its column among the selected ids.
+
+    Args:
+        guide: over the whole vocabulary.
+        ids: (U,) in rising order; everything that the guide wants or forces is among them.
+    """
+
+    def __init__(self, guide: Guide, ids: np.ndarray) -> None:
+        self._guide, self._ids, self.goal = guide, ids, guide.goal
+
+    def start(self) -> Any:
+        """The guide's."""
+        return self._guide.start()
+
+    def after(self, state: Any, token: int) -> Any:
+        """The guide's, after the id of that column."""
+        return self._guide.after(state, int(self._ids[token]))
+
+    def allowed(self, state: Any) -> np.ndarray | None:
+        """(U,) the selected part of the guide's mask."""
+        mask = self._guide.allowed(state)
+        return None if mask is None else mask[self._ids]
+
+    def wanted(self, state: Any) -> Sequence[int]:
+        """Columns of what the guide wants."""
+        return np.searchsorted(self._ids, np.array(self._guide.wanted(state), int)).tolist()
+
+    def met(self, state: Any) -> int:
+        """The guide's."""
+        return self._guide.met(state)

@@ -32,6 +32,11 @@ class Hypothesis(NamedTuple):
     score: float
     finished: bool
 
+    def renamed(self, ids: np.ndarray) -> "Hypothesis":
+        """The same, with ``ids[token]`` in place of each token; what is not possible is no alternative."""
+        best = [[(int(ids[token]), value) for token, value in step if value > -np.inf] for step in self.alternatives]
+        return self._replace(ids=[int(ids[token]) for token in self.ids], alternatives=best)
+
 
 class Layer(NamedTuple):
     """One step, for the sentences that were still searched then.

@@ -1,12 +1,10 @@
-"""Several models of one vocabulary as one: a `Seq2Seq` for search and forced decoding, whose experts are averaged."""
+"""Several models of one vocabulary as one, for search and forced decoding: what they predict is averaged."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-
-from nmt.model.seq2seq import Seq2Seq
 
 Combine = Literal["log_linear", "linear"]
 
@@ -15,15 +13,15 @@ class Ensemble(nn.Module):
     """The mean of several models' predictions at each token, and of their attention.
 
     Args:
-        models: two or more, with the same source and target vocabularies.
+        models: two or more, with the same vocabularies; what search asks of a `Seq2Seq` they must have.
         combine: "log_linear", ``p ~ prod_i p_i ** (1 / M)``, or "linear", ``p = sum_i p_i / M``.
     """
 
-    def __init__(self, models: Sequence[Seq2Seq], combine: Combine = "log_linear") -> None:
+    def __init__(self, models: Sequence[Any], combine: Combine = "log_linear") -> None:
         super().__init__()
         if combine not in ("log_linear", "linear"):
             raise ValueError(f"combine: {combine!r} is not allowed, it must be log_linear or linear")
-        self.models: Sequence[Seq2Seq] = nn.ModuleList(models)  # type: ignore[assignment]
+        self.models: Sequence[Any] = nn.ModuleList(models)  # type: ignore[assignment]
         self.combine = combine
 
     def encode(self, src_ids: Tensor, src_lengths: Tensor) -> tuple[list[Any], list[Any]]:
