@@ -17,6 +17,8 @@ commands:
   nmt translate RUN [TEXT ...]                translate arguments, or the lines of standard input
   nmt evaluate RUN --split NAME               translate and score a split of the run's corpus
   nmt report RUN                              one offline HTML file of all that was evaluated
+  nmt export RUN                              the model as ONNX files, to be run without torch
+  nmt push RUN user/name                      the model and its card to the Hugging Face hub
 
 `nmt COMMAND --help` tells more."""
 
@@ -25,6 +27,8 @@ COMMANDS = (
     "translate",
     "evaluate",
     "report",
+    "export",
+    "push",
 )
 """Each is the module of that name."""
 

@@ -15,6 +15,7 @@ from nmt.decoding.records import Records, nothing
 from nmt.decoding.shortlist import Shortlist
 from nmt.decoding.translation import Request, Translation
 from nmt.model.ensemble import Combine, Ensemble
+from nmt.model.hub import model_folder
 from nmt.model.quantized import quantize
 from nmt.model.saved import ModelCard, load_model
 from nmt.model.seq2seq import Seq2Seq
@@ -61,10 +62,10 @@ class Translator:
         shortlist: bool = False,
         combine: Combine = "log_linear",
     ) -> "Translator":
-        """The translator of a run folder (its `model/`) or of a model folder; of several of them, an ensemble.
+        """The translator of a run (its `model/`), of a model folder or of a model on the hub; of several, an ensemble.
 
         Args:
-            path: the folder, or folders of models with the same vocabularies.
+            path: the folder, or `user/name` on the Hugging Face hub; or several, of models with the same vocabularies.
             device: where to run; "auto" is the first GPU, or the CPU where there is none.
             precision: "fp32", "bf16" or, on a CPU, "int8".
             shortlist: choose among the target types that `nmt shortlist` found for the source only; an ensemble takes
@@ -171,19 +172,3 @@ class Translator:
     def _encode(self, line: str) -> Encoded:
         ids, tokens, spans = self.tokenizers.src.encode(line)
         return Encoded(ids[:MAX_SOURCE_TOKENS], tokens[:MAX_SOURCE_TOKENS], spans[:MAX_SOURCE_TOKENS])
-
-
-def model_folder(path: str | Path) -> Path:
-    """The folder of the model of a run, or the folder itself.
-
-    Raises:
-        FileNotFoundError: if there is none.
-    """
-    folder = Path(path)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder; give a run (runs/<name>) or a model folder")
-    if (folder / "checkpoints").is_dir() and not (folder / "model").is_dir():
-        raise FileNotFoundError(
-            f"{folder} has no model yet: its training has not ended; go on with `nmt train --resume {folder}`"
-        )
-    return folder / "model" if (folder / "model").is_dir() else folder

@@ -60,12 +60,12 @@ class _Uninitialised(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-def load_model(folder: Path) -> tuple[Seq2Seq, ModelCard]:
-    """The model in `folder`, on the CPU, in evaluation mode, its parameters memory-mapped.
+def read_card(folder: Path) -> ModelCard:
+    """What the model in `folder` is.
 
     Raises:
         FileNotFoundError: if there is none.
-        ValueError: if its files are damaged, do not fit together, or have another format version.
+        ValueError: if its `config.json` is damaged or has another format version.
     """
     path = folder / "config.json"
     if not path.is_file():
@@ -77,9 +77,19 @@ def load_model(folder: Path) -> tuple[Seq2Seq, ModelCard]:
             raise ValueError(f"format version {version!r}, this program reads {FORMAT_VERSION}")
         network = fields["network"]
         attention = AttentionConfig(**network.pop("attention"))
-        card = ModelCard(**{**fields, "network": ModelConfig(**network, attention=attention)})
+        return ModelCard(**{**fields, "network": ModelConfig(**network, attention=attention)})
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path} does not describe a model: {error}") from error
+
+
+def load_model(folder: Path) -> tuple[Seq2Seq, ModelCard]:
+    """The model in `folder`, on the CPU, in evaluation mode, its parameters memory-mapped.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: if its files are damaged, do not fit together, or have another format version.
+    """
+    card = read_card(folder)
     with torch.device("meta"), _Uninitialised():  # no time is spent on numbers that are replaced
         model = Seq2Seq(card.network, card.src_vocab_size, card.tgt_vocab_size)
     try:
