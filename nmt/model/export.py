@@ -1,19 +1,22 @@
-"""The model -> ONNX: two files that run without torch.
+"""The model -> ONNX: files that run without torch.
 
 ``encoder.onnx`` reads sources: ``src_ids (B, S)``, BOS first and padded on the right, and ``src_lengths (B,)`` become
 the memory and the first state, a tensor for each field of `DecoderMemory` and `DecoderState`, named like it:
 ``memory.attended.keys``, ``state.layers.0.0`` and so on. ``decoder_step.onnx`` makes one step of K hypotheses a
 sentence: ``previous (B, K)``, memory and state become ``log_probs (B, K, V)``, ``attention (B, K, S)`` and the next
 state, ``next.layers.0.0`` for ``state.layers.0.0``. The tensors of a state are (B, K, ...); the first has K = 1 and is
-repeated along that axis for more. All ids and lengths are int64; B, S and K are free.
+repeated along that axis for more. Ids and lengths are int64; B, S and K are free. ``config.json`` names the tensors in
+order, and the tokenizers lie beside it.
 
 Letters: B sentences, K hypotheses a sentence, S source positions, M heads, V vocabulary, G gates, H hidden size.
 """
 
+import json
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
@@ -22,11 +25,16 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+from nmt.data.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID, TokenizerPair
 from nmt.model.decoder import DecoderMemory, DecoderState
 from nmt.model.repeated import Product
 from nmt.model.rnn import GRU, LSTM, Elman, GRUv1, RecurrentLayer, State
+from nmt.model.saved import load_model
 from nmt.model.scores import Additive, Match, Score
 from nmt.model.seq2seq import Seq2Seq
+
+FORMAT_VERSION = 1
+"""Version of the exported files."""
 
 ENCODER, STEP = "encoder.onnx", "decoder_step.onnx"
 
@@ -145,7 +153,23 @@ def _filled(tree: Any, tensors: Iterator[Tensor]) -> Any:
     return type(tree)(*children) if hasattr(tree, "_fields") else type(tree)(children)
 
 
-def export_model(model: Seq2Seq, folder: Path) -> dict[str, dict[str, list[str]]]:
+def export_model(model: Path, folder: Path) -> None:
+    """Writes all that is needed to translate with a saved model into `folder`.
+
+    Raises:
+        FileNotFoundError: if there is no such model.
+        ValueError: if its files are damaged, or as `export_network`.
+    """
+    network, card = load_model(model)
+    tokenizers = TokenizerPair.load(model)
+    files = export_network(network, folder)
+    tokenizers.save(folder)
+    ids = {"pad": PAD_ID, "unk": UNK_ID, "bos": BOS_ID, "eos": EOS_ID}
+    fields = {"format": "onnx", "format_version": FORMAT_VERSION, "ids": ids, "files": files, **asdict(card)}
+    (folder / "config.json").write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+
+
+def export_network(model: Seq2Seq, folder: Path) -> dict[str, dict[str, list[str]]]:
     """Writes `encoder.onnx` and `decoder_step.onnx` into `folder`.
 
     Returns:
