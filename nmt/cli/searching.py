@@ -101,6 +101,4 @@ def load_translator(options: argparse.Namespace, device: str) -> "Translator":
     if options.threads:
         torch.set_num_threads(options.threads)
     path = [options.run, *options.ensemble] if options.ensemble else options.run
-    speed = {"precision": options.precision, "shortlist": options.shortlist}
-    asked = {name: value for name, value in speed.items() if value not in ("fp32", False)}
-    return Translator.load(path, device, combine=options.combine, **asked)
+    return Translator.load(path, device, options.precision, options.shortlist, options.combine)

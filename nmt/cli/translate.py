@@ -169,16 +169,12 @@ def _translate_file(options: argparse.Namespace, search: "SearchOptions", proces
 def _job(options: argparse.Namespace) -> dict[str, Any]:
     """What decides on the output, as JSON values."""
     from nmt.decoding.shards import digest
+    from nmt.model.hub import model_folder
 
     flags = {name.replace("_", "-"): value for name, value in vars(options).items() if name not in NOT_THE_JOB}
-    models = [path for run in (options.run, *options.ensemble) for path in _model_files(Path(run))]
-    identity = [options.run, *options.ensemble] if not models else digest(*models)
-    return {**flags, "attention": bool(options.attention), "input": digest(options.input), "model": identity}
-
-
-def _model_files(run: Path) -> list[Path]:
-    folder = run / "model" if (run / "model").is_dir() else run
-    return sorted([*folder.glob("*.json"), *folder.glob("*.safetensors")])
+    folders = [model_folder(run) for run in (options.run, *options.ensemble)]
+    files = [file for each in folders for file in sorted([*each.glob("*.json"), *each.glob("*.safetensors")])]
+    return {**flags, "attention": bool(options.attention), "input": digest(options.input), "model": digest(*files)}
 
 
 def _window_lines(options: argparse.Namespace) -> int:

@@ -125,4 +125,4 @@ def digest(*paths: Path) -> str:
 
 def _told(key: str, before: Any, now: Any) -> str:
     """How a setting differs from what it was."""
-    return f"--{key} {before}, not {now}" if key not in ("input", "model") else f"another {key}"
+    return f"--{key} {before!r}, not {now!r}" if key not in ("input", "model") else f"another {key}"
