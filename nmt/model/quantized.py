@@ -89,11 +89,11 @@ class Int8Matrix:
         """``x W' + b``: (..., K) -> (..., F)."""
         flat = inputs.reshape(-1, inputs.shape[-1])
         count, outputs = len(flat), flat.new_empty(len(flat), len(self.rows))
-        largest = torch.linalg.vector_norm(flat, torch.inf, dim=1, keepdim=True)
-        units = largest.clamp(min=torch.finfo(torch.float32).tiny) / STEPS  # (N, 1)
+        units = flat.abs().amax(1, keepdim=True).clamp_(min=torch.finfo(torch.float32).tiny) / STEPS  # (N, 1)
         rounded = (flat / units).round_()
         high = (rounded / 128).round_()
-        both = torch.cat([high, rounded.sub_(high, alpha=128)]).to(torch.int8)  # (2N, K)
+        both = torch.empty(2 * count, flat.shape[1], dtype=torch.int8)  # high and low bytes
+        both[:count], both[count:] = high, rounded.sub_(high, alpha=128)
         for start in range(0, len(self.rows), PIECE_ROWS):
             piece = slice(start, start + PIECE_ROWS)
             sums = torch._int_mm(both, self.rows[piece].t())
