@@ -6,10 +6,13 @@ nmt/
   cli/                  the command `nmt`: parse and dispatch
     parsing.py            errors of one line
     searching.py          the model, the device and the search as flags
+    startup.py            what makes a command that translates start sooner
     train.py              nmt train
     translate.py          nmt translate
     evaluate.py           nmt evaluate
     report.py             nmt report
+    export.py             nmt export
+    push.py               nmt push
   config.py             what a user can set, and its validation
   data/                 text -> batches
     phrasebook/           the embedded corpus: sentence pairs with their gold word alignment

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from nmt.cli.searching import load_translator, search_options, translating_parser
+from nmt.cli.startup import import_translator
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +34,7 @@ def run(arguments: list[str]) -> int:
     options = _parser().parse_intermixed_args(arguments)
     search = search_options(options, alternatives=options.alternatives if options.format == "jsonl" else 0)
     _check(options)
+    import_translator()
     from nmt.decoding.processes import Processes
 
     processes = Processes.of_environment()
