@@ -11,6 +11,7 @@ nmt/
     translate.py          nmt translate
     evaluate.py           nmt evaluate
     report.py             nmt report
+    shortlist.py          nmt shortlist
     export.py             nmt export
     push.py               nmt push
   config.py             what a user can set, and its validation

@@ -17,6 +17,7 @@ commands:
   nmt translate RUN [TEXT ...]                translate arguments, or the lines of standard input
   nmt evaluate RUN --split NAME               translate and score a split of the run's corpus
   nmt report RUN                              one offline HTML file of all that was evaluated
+  nmt shortlist RUN                           the words that a source is likely to need, for `--shortlist`
   nmt export RUN                              the model as ONNX files, to be run without torch
   nmt push RUN user/name                      the model and its card to the Hugging Face hub
 
@@ -27,6 +28,7 @@ COMMANDS = (
     "translate",
     "evaluate",
     "report",
+    "shortlist",
     "export",
     "push",
 )

@@ -59,12 +59,12 @@ class Shortlist:
         """
         path = folder / FILE
         if not path.is_file():
-            raise FileNotFoundError(f"{folder} has no shortlist: make it with `nmt shortlist {folder}`")
+            raise FileNotFoundError(f"{folder} has no shortlist: make it with `nmt shortlist RUN`")
         try:
             tensors = load_file(path)
             return cls(tensors["types"].long(), tensors["common"].long(), int(tensors["vocab_size"]))
         except (SafetensorError, KeyError) as error:
-            raise ValueError(f"{path} is damaged: {error}; make it again with `nmt shortlist {folder}`") from error
+            raise ValueError(f"{path} is damaged: {error}; make it again with `nmt shortlist RUN`") from error
 
     def save(self, folder: Path) -> None:
         """Writes it beside the model."""
