@@ -241,5 +241,6 @@ def test_mistakes_are_one_line(run: Path, corpus: Path, tmp_path: Path, capsys: 
     missing = str(tmp_path / "missing")
     assert f"--peers {missing}: there is no such file" in mistake([*here, "--peers", missing, "x"], capsys)
     assert missing in mistake(["translate", missing, "--data", str(corpus)], capsys)
+    assert "has no shortlist" in mistake([*here, "--variants", "fp32", "int8+shortlist"], capsys)
     assert "split 'other'" in mistake([*here, "--split", "other"], capsys)
     assert not (tmp_path / "out.json").exists()

@@ -155,7 +155,7 @@ def measure_translation(specification: str) -> Figures:
 
     decoding = Decoding(**json.loads(specification))
     translator, sources = decoding.translator(), decoding.sentences("src")
-    options, threads = SearchOptions(beam_size=decoding.beam_size), torch.get_num_threads()
+    options = SearchOptions(beam_size=decoding.beam_size)
     if decoding.device == "cuda":
         translator.translate(sources[0], options)
     memory = {"before_translation_mib": peak_mib()}
@@ -174,7 +174,6 @@ def measure_translation(specification: str) -> Figures:
     figures = {**timing, **rates, "tokens_per_sentence": tgt_tokens / len(texts), **memory}
     card = translator.card
     if decoding.variant == "fp32" and is_covered(card.network):
-        torch.set_num_threads(threads)
         done = works(card.network, card.tgt_vocab_size, timing, decoding)
         figures |= compare_with_roofline(done, seconds, tgt_tokens, "32", decoding.device)
     return figures | quality(texts, decoding.sentences("tgt"), card.tgt)
