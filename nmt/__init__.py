@@ -105,23 +105,26 @@ nmt/
     assets/               template, style and scripts of the page
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nmt.decoding.translation import Translation
+    from nmt.decoding.options import SearchOptions
+    from nmt.decoding.translation import Request, Translation
     from nmt.decoding.translator import Translator
 
-__all__ = ["Translation", "Translator"]
+__all__ = ["Request", "SearchOptions", "Translation", "Translator"]
+
+_PLACES = {
+    "Request": "nmt.decoding.translation",
+    "SearchOptions": "nmt.decoding.options",
+    "Translation": "nmt.decoding.translation",
+    "Translator": "nmt.decoding.translator",
+}
 
 
 def __getattr__(name: str) -> Any:
     """The public names, imported when they are asked for: `import nmt` costs nothing."""
-    if name == "Translator":
-        from nmt.decoding.translator import Translator
-
-        return Translator
-    if name == "Translation":
-        from nmt.decoding.translation import Translation
-
-        return Translation
-    raise AttributeError(f"module 'nmt' has no attribute {name!r}")
+    if name not in _PLACES:
+        raise AttributeError(f"module 'nmt' has no attribute {name!r}")
+    return getattr(import_module(_PLACES[name]), name)
