@@ -29,7 +29,8 @@ class Links:
 
     def __init__(self, vocab_size: int) -> None:
         self._vocab_size = vocab_size
-        self._keys, self._weights = [np.zeros(0, np.int64)], [np.zeros(0)]
+        self._keys: list[np.ndarray] = [np.zeros(0, np.int64)]
+        self._weights: list[np.ndarray] = [np.zeros(0)]
         self._waiting = 0
 
     @torch.inference_mode()

@@ -6,7 +6,8 @@ instructions adds up four at a time, without any error. Bytes alone, ``h``, woul
 shares a batch with changes the last bit of its states, which moves a state's byte now and then, and a step of a byte is
 seen in the log-probabilities. A step of 15 bits is not.
 
-It needs no change of the network: where torch multiplies, it asks the weights how (the ``__torch_function__`` protocol).
+It needs no change of the network: where torch multiplies by weights or looks up an embedding, it asks the weights how
+(the ``__torch_function__`` protocol).
 """
 
 import copy
@@ -15,7 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
+from torch.nn.functional import embedding, linear
 
 from nmt.model.rnn import RecurrentLayer
 from nmt.model.seq2seq import Seq2Seq
@@ -31,7 +32,7 @@ LARGEST_SUM = (2**31 - 1) // STEPS
 
 
 class Int8Matrix:
-    """A matrix (F, K) that takes the place of a parameter, in products only.
+    """A matrix (F, K) that takes the place of a parameter, in products and as a table of embeddings.
 
     Args:
         rows: (F, K) int8.
@@ -108,10 +109,13 @@ class Int8Matrix:
     def __torch_function__(
         cls, function: Callable, types: Sequence[type], args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """How torch multiplies with it: ``linear(x, W, b)``."""
+        """What torch does with it: ``linear(x, W, b)``, and ``embedding(ids, W)``, whose options are for training."""
         if function is linear:
             inputs, matrix, *bias = args
             return matrix.product(inputs, *bias, **(kwargs or {}))
+        if function is embedding:
+            ids, matrix = args
+            return matrix.rows[ids] * matrix.scales[ids].unsqueeze(-1)
         return NotImplemented
 
 
@@ -139,30 +143,34 @@ def can_multiply_bytes() -> bool:
 
 
 def quantize(model: Seq2Seq) -> Seq2Seq:
-    """The model for inference on a CPU with int8 weights in the output layer and in all that the decoder multiplies by.
+    """The model for inference on a CPU, with int8 weights wherever the decoder multiplies, and int8 embeddings.
 
-    Embeddings and encoder, which are used once a token of the source, keep their precision. On a processor without fast
+    The encoder's layers, which run once a token of the source, keep their precision. On a processor without fast
     products of bytes the result has the same weights, rounded, in float32.
 
     Args:
         model: stays as it is; what is not quantised is shared with it.
     """
-    kept = {id(parameter): parameter for parameter in model.parameters()}
-    quantized = copy.deepcopy(model, kept)  # type: ignore[arg-type]  # parameters are shared, not copied
-    fast = can_multiply_bytes()
+    kept: dict[int, Any] = {id(parameter): parameter for parameter in model.parameters()}
+    quantized = copy.deepcopy(model, kept)
     coverage = quantized.decoder.attention.coverage
     spared = set() if coverage is None else set(coverage.modules())
-    for module in {quantized.output, *quantized.decoder.modules()} - spared:
-        if isinstance(module, nn.Linear):
-            _replace(module, "weight", fast)
+    rounded: dict[int, Int8Matrix | Tensor] = {}  # by the parameter, which layers may share
+
+    def replace(module: nn.Module, name: str) -> None:
+        parameter = getattr(module, name)
+        if id(parameter) not in rounded:
+            matrix = Int8Matrix.of(parameter)
+            rounded[id(parameter)] = matrix if can_multiply_bytes() else matrix.float()
+        delattr(module, name)
+        setattr(module, name, rounded[id(parameter)])
+
+    table, output = quantized.encoder.embedding.table, quantized.output
+    for module in {table, output, *quantized.decoder.modules()} - spared:
+        if isinstance(module, nn.Linear | nn.Embedding):
+            replace(module, "weight")
         elif isinstance(module, RecurrentLayer):
             module.has_kernel = False  # torch's kernel multiplies by itself
-            _replace(module.kernel, "weight_ih_l0", fast)
-            _replace(module.kernel, "weight_hh_l0", fast)
+            replace(module.kernel, "weight_ih_l0")
+            replace(module.kernel, "weight_hh_l0")
     return quantized.eval()
-
-
-def _replace(module: nn.Module, name: str, fast: bool) -> None:
-    matrix = Int8Matrix.of(getattr(module, name))
-    delattr(module, name)
-    setattr(module, name, matrix if fast else matrix.float())
