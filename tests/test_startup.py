@@ -5,18 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-SLOW = {
-    "datasets",
-    "entmax",
-    "huggingface_hub",
-    "pandas",
-    "plotly",
-    "pyarrow",
-    "pytorch_lightning",
-    "rich",
-    "sacrebleu",
-}
-SLOW |= {"sacremoses", "sympy", "torch._dynamo", "torch._inductor", "yaml"}
+PACKAGES = (
+    "datasets entmax huggingface_hub pandas plotly pyarrow pytorch_lightning rich sacrebleu sacremoses sympy yaml"
+)
+SLOW = {*PACKAGES.split(), "torch._dynamo", "torch._inductor"}
 
 
 def test_translating_a_sentence_imports_nothing_slow_but_torch(model_folder: Path) -> None:
