@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from conftest import SENTENCES, TINY_RUN
 
 from nmt.cli import main
+from nmt.cli.searching import SEARCH_FLAGS, search_options, translating_parser
 from nmt.decoding.attention_file import load_attention
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Request, Translation
@@ -138,6 +140,13 @@ def test_demands_of_a_line_of_json_are_met(translate: Callable) -> None:
     assert b"e" not in b"".join(output)
 
 
+def test_every_search_option_has_a_flag() -> None:
+    flags = [name for group in SEARCH_FLAGS.values() for name in group]
+    assert sorted([*flags, "alternatives"]) == sorted(field.name for field in fields(SearchOptions))
+    options = translating_parser("translate", "").parse_args(["run"])
+    assert search_options(options) == SearchOptions()
+
+
 def test_two_models_decode_together(translate: Callable, model_folder: Path) -> None:
     twice = translate(b"der Hund\nja\n", "--ensemble", str(model_folder), "--scores")
     assert twice == translate(b"der Hund\nja\n", "--scores")
@@ -219,6 +228,8 @@ def test_two_thousand_hostile_lines_of_json_are_two_thousand_records(translate: 
         (["translate", "{model}", "--input", "in.txt", "x"], "give sentences or --input, not both"),
         (["translate", "{model}", "--resume", "x"], "--resume goes on with a file"),
         (["translate", "{model}", "--output", "no/where", "x"], "--output no/where: there is no folder no"),
+        (["translate", "{model}", "--attention", ".", "x"], "--attention . is a folder"),
+        (["translate", "{model}", "--input", "{model}"], "--input {model}: there is no such file"),
         (["translate", "{model}", "--include", "ab", "--exclude", "b", "x"], "exclude: 'b' is a part of what"),
         (["translate", "{model}", "--n-best", "9", "x"], "n_best: 9 is not allowed, it must be at most beam_size"),
         (["translate", "{model}", "--device", "tpu9", "x"], "device 'tpu9': there is no such device here"),
@@ -231,7 +242,7 @@ def test_a_mistake_is_one_line(
 ) -> None:
     assert main([argument.format(model=model_folder) for argument in arguments]) == 2
     error = capsys.readouterr().err
-    assert message in error
+    assert message.format(model=model_folder) in error
     assert error.count("\n") == 1
 
 

@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -129,8 +130,13 @@ def converse(model_folder: Path, *typed: bytes) -> tuple[str, int]:
     )
     os.close(inner)
     shown = b""
-    waiting = list(typed)
-    while True:
+    waiting, idle = list(typed), 0
+    while idle < 120:
+        if not select.select([outer], [], [], 0.5)[0]:
+            if typed[-1] == b"\x03" and not waiting:  # a signal can come between the prompt and the wait for a key
+                os.write(outer, b"\x03")
+            idle += 1
+            continue
         try:
             shown += os.read(outer, 1000)
         except OSError:  # the other end is closed
@@ -138,6 +144,8 @@ def converse(model_folder: Path, *typed: bytes) -> tuple[str, int]:
         if waiting and shown.endswith(b"> "):
             os.write(outer, waiting.pop(0))
     os.close(outer)
+    if idle == 120:
+        process.kill()
     return shown.decode("utf-8", "replace").replace("\r", ""), process.wait(timeout=60)
 
 

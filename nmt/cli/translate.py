@@ -91,14 +91,17 @@ def _check(options: argparse.Namespace) -> None:
         path = getattr(options, name)
         if path and not path.parent.is_dir():
             raise ValueError(f"--{name} {path}: there is no folder {path.parent}")
+        if path and path.is_dir():
+            raise ValueError(f"--{name} {path} is a folder: give the name of a file")
     if options.input and not options.input.is_file() and not options.input.is_fifo():
         raise ValueError(f"--input {options.input}: there is no such file")
 
 
 def _is_conversation(options: argparse.Namespace) -> bool:
     """Whether a person types and reads."""
-    asked = options.text or options.input or options.output or options.attention or options.format != "text"
-    return not asked and sys.stdin.isatty() and sys.stdout.isatty()
+    files = options.text or options.input or options.output or options.attention
+    plain = options.format == options.input_format == "text"
+    return not files and plain and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _converse(options: argparse.Namespace, search: "SearchOptions") -> None:
@@ -121,8 +124,8 @@ def _translate_stream(options: argparse.Namespace, search: "SearchOptions") -> N
     if not (options.text or options.input) and sys.stdin is None:
         raise ValueError("standard input is closed: give a text, or --input FILE")
     with ExitStack() as stack:
-        stream: BinaryIO = stack.enter_context(open(options.output, "wb")) if options.output else sys.stdout.buffer
         pipe = _pipe(options, search, options.device, stack, shown=bool(options.output) or not sys.stdout.isatty())
+        stream: BinaryIO = stack.enter_context(open(options.output, "wb")) if options.output else sys.stdout.buffer
         add = stack.enter_context(attention_archive(options.attention)) if options.attention else None
         first, most = options.batch_sentences, _window_lines(options)
         if options.text:

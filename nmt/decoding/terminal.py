@@ -39,8 +39,10 @@ def converse(translate: Callable[[str], Translation], show: Callable[[Translatio
     while True:
         try:
             line = input(PROMPT)
-        except EOFError:
+        except (EOFError, KeyboardInterrupt) as end:
             print()
+            if isinstance(end, KeyboardInterrupt):
+                raise
             return
         if line.strip():
             translation = translate(line)

@@ -1,0 +1,36 @@
+"""Which process this is, and what it computes on; several at once are tried in test_shards.py."""
+
+import pytest
+import torch
+
+from nmt.decoding.processes import Processes
+
+
+def test_the_environment_says_which_process_this_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    assert Processes.of_environment() == Processes(0, 1, 0)
+    for name, value in (("RANK", "5"), ("WORLD_SIZE", "8"), ("LOCAL_RANK", "1")):
+        monkeypatch.setenv(name, value)
+    assert Processes.of_environment() == Processes(5, 8, 1)
+
+
+def test_each_process_of_a_machine_has_a_gpu_as_far_as_there_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [Processes(7, 8, local).device("auto") for local in range(3)] == ["cuda:0", "cuda:1", "cuda:0"]
+    assert Processes(7, 8, 1).device("cuda") == "cuda:1"
+    assert Processes(7, 8, 1).device("cpu") == "cpu"
+    assert Processes().device("cuda") == "cuda"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert Processes(7, 8, 1).device("auto") == "auto"
+
+
+def test_one_process_waits_for_nobody_and_hears_of_its_mistake() -> None:
+    def fail() -> None:
+        raise ValueError("no")
+
+    with Processes().together():
+        Processes().wait()
+        with pytest.raises(ValueError, match="no"):
+            Processes().first(fail)
