@@ -1,6 +1,8 @@
 """The shortlist: what attention points to, what a sentence may use, and search as if there were no other types."""
 
+import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,8 @@ import torch
 from conftest import NETWORKS, build, name_of
 from torch import Tensor
 
-from nmt.config import ModelConfig
+from nmt.cli import main
+from nmt.config import Config, DataConfig, ModelConfig
 from nmt.data.batch import Batch, collate
 from nmt.data.tokenizer import BOS_ID, EOS_ID, TokenizerPair
 from nmt.decoding.endings import Task
@@ -23,7 +26,9 @@ from nmt.model.quantized import quantize
 
 SRC = torch.tensor([[2, 5, 6, 7], [2, 9, 4, 0], [2, 8, 0, 0]])
 SRC_LENGTHS = torch.tensor([4, 3, 2])
-TYPES = torch.tensor([[3, 3]] * 5 + [[10, 11], [10, 3], [6, 7], [8, 3], [9, 3], [3, 3], [3, 3]])
+TYPES = torch.tensor(
+    [[3, 3], [3, 3], [3, BOS_ID], [3, 3], [3, 3], [10, 11], [10, 3], [6, 7], [8, 3], [9, 3], [3, 3], [3, 3]]
+)
 SHORTLIST = Shortlist(TYPES, torch.tensor([4, EOS_ID]), 12)
 ALLOWED = [{3, 4, 6, 7, 10, 11}, {3, 4, 9}, {3, 4, 8}]
 """Of each sentence of `SRC`; padding, whose list is [3, 3], is not asked."""
@@ -141,3 +146,19 @@ def test_a_lexicon_is_what_attention_points_to(tokenizers: TokenizerPair) -> Non
     assert shortlist.types[12].tolist() == [EOS_ID, EOS_ID, 12]
     assert shortlist.common.tolist() in ([20, EOS_ID], [22, EOS_ID])
     assert shortlist.vocab_size == tokenizers.tgt.vocab_size
+
+
+def test_the_command_reads_the_training_pairs_of_a_run_and_translate_uses_it(
+    model_folder: Path, corpus_folder: Path, capsys: pytest.CaptureFixture
+) -> None:
+    run = model_folder.parent
+    config = Config("run", data=DataConfig(path=str(corpus_folder), src="de", tgt="en"))
+    (run / "config.yaml").write_text(json.dumps(asdict(config)))
+    assert main(["shortlist", str(run), "--per-token", "7", "--frequent", "3", "--sentences", "50"]) == 0
+    assert capsys.readouterr().out == f"{model_folder / FILE}\n"
+    shortlist = Shortlist.load(model_folder)
+    assert shortlist.types.shape == (shortlist.vocab_size, 8)
+    assert len(shortlist.common) == 4
+    assert main(["translate", str(run), "der Hund", "--shortlist", "--device", "cpu"]) == 0
+    assert main(["shortlist", str(run), "--per-token", "0"]) == 2
+    assert "--per-token 0 is not allowed, it must be at least 1" in capsys.readouterr().err
