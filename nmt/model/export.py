@@ -226,7 +226,8 @@ def _exportable(model: Seq2Seq) -> Seq2Seq:
 
 @torch.no_grad()
 def _write(graph: nn.Module, example: tuple, sizes: tuple, path: Path, names: Mapping[str, list[str]]) -> None:
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it tells what else is not installed
+    for name in ("torch.onnx", "onnxscript"):  # they tell what else is not installed, and what they left as it is
+        logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
