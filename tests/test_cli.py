@@ -246,6 +246,15 @@ def test_a_mistake_is_one_line(
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize(("stream", "asked"), [("stdin", []), ("stdout", ["ja"])])
+def test_a_closed_stream_is_named(
+    model_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, stream: str, asked: list[str]
+) -> None:
+    monkeypatch.setattr(sys, stream, None)
+    assert main(["translate", str(model_folder), *asked]) == 2
+    assert "is closed: give" in capsys.readouterr().err
+
+
 def test_a_reader_that_has_seen_enough_ends_the_command_quietly(model_folder: Path) -> None:
     nmt = f"{sys.executable} -c 'import sys; from nmt.cli import main; sys.exit(main())'"
     command = f"yes 'der Hund' | {nmt} translate {model_folder} --beam-size 1 | head -n 2"

@@ -81,6 +81,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _check(options: argparse.Namespace) -> None:
     """Finds mistakes before anything is loaded."""
+    if sys.stdin is None and not (options.text or options.input):
+        raise ValueError("standard input is closed: give a text, or --input FILE")
+    if sys.stdout is None and not options.output:
+        raise ValueError("standard output is closed: give --output FILE")
     if options.text and options.input:
         raise ValueError("give sentences or --input, not both")
     if options.resume and not (options.input and options.output):
@@ -121,8 +125,6 @@ def _translate_stream(options: argparse.Namespace, search: "SearchOptions") -> N
     from nmt.decoding.attention_file import attention_archive
     from nmt.decoding.lines import arriving_windows, file_lines, windows
 
-    if not (options.text or options.input) and sys.stdin is None:
-        raise ValueError("standard input is closed: give a text, or --input FILE")
     with ExitStack() as stack:
         pipe = _pipe(options, search, options.device, stack, shown=bool(options.output) or not sys.stdout.isatty())
         stream: BinaryIO = stack.enter_context(open(options.output, "wb")) if options.output else sys.stdout.buffer
