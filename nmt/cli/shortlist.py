@@ -16,7 +16,7 @@ def run(arguments: list[str]) -> int:
     """Reads training pairs and writes the shortlist beside the model; the exit code."""
     parser = Parser("nmt shortlist", "The target types that a source is likely to need, for `--shortlist`.")
     parser.add_argument("run", type=Path, help="folder of the run")
-    parser.add_argument("--per-token", type=int, default=50, metavar="N", help="most target types of a source type")
+    parser.add_argument("--per-token", type=int, default=100, metavar="N", help="most target types of a source type")
     parser.add_argument("--frequent", type=int, default=200, metavar="N", help="target types of every sentence")
     parser.add_argument("--sentences", type=int, default=100_000, metavar="N", help="training pairs read, at most")
     options = parser.parse_args(arguments)
