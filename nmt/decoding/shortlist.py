@@ -71,9 +71,7 @@ class Shortlist:
         size = torch.tensor(self.vocab_size)
         save_file({"types": self.types.int(), "common": self.common.int(), "vocab_size": size}, folder / FILE)
 
-    def candidates(
-        self, src_ids: Tensor, src_mask: Tensor, extra: Sequence[Iterable[int]] | None = None
-    ) -> Candidates:
+    def candidates(self, src_ids: Tensor, src_mask: Tensor, extra: Sequence[Iterable[int]] | None = None) -> Candidates:
         """What each sentence may use: what its tokens may need, and what any sentence may need.
 
         Args:

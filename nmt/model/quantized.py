@@ -3,7 +3,7 @@
 A row of weights is whole numbers from -127 to 127 and one scale. A vector that is multiplied with them is rounded too,
 to 15 bits and a scale of its own: as ``128 h + l`` its product is two products of bytes, which a processor with VNNI
 instructions adds up four at a time, without any error. Bytes alone, ``h``, would be twice as fast; but what a sentence
-shares a batch with changes the last bit of its states, which moves a byte now and then, and a token's log-probability by
+shares a batch with changes the last bit of its states, which moves a byte now and then, and a log-probability by
 up to 1e-2. With 15 bits it is 1e-4; in float32, 2e-5 (a model of Multi30k, alone and in batches of 64).
 
 It needs no change of the network: where torch multiplies by weights or looks up an embedding, it asks the weights how
