@@ -3,7 +3,17 @@
 The tree is the pipeline; imports only point back along it:
 
 nmt/
-  cli.py                nmt train | translate | evaluate | report: parse and dispatch
+  cli/                  the command `nmt`: parse and dispatch
+    parsing.py            errors of one line
+    searching.py          the model, the device and the search as flags
+    startup.py            what makes a command that translates start sooner
+    train.py              nmt train
+    translate.py          nmt translate
+    evaluate.py           nmt evaluate
+    report.py             nmt report
+    shortlist.py          nmt shortlist
+    export.py             nmt export
+    push.py               nmt push
   config.py             what a user can set, and its validation
   data/                 text -> batches
     phrasebook/           the embedded corpus: sentence pairs with their gold word alignment
@@ -18,6 +28,7 @@ nmt/
       patterns.py           sentence patterns
     words.py              the word: unit of gold alignments and of AER
     links.py              links of words, links of tokens: the targets of guided alignment
+    compression.py        files that may be compressed
     readers.py            files -> rows, with file and line where something is wrong
     corpus.py             phrasebook, files or hub -> datasets.Dataset of src, tgt, alignment; filters
     vocabulary.py         sentences -> a vocabulary, byte for byte the same each time
@@ -40,16 +51,45 @@ nmt/
     attentive_gru.py      Bahdanau's recurrence over whole targets, to be trained on a CPU
     decoders.py           Bahdanau, conditional, Luong, GNMT: the order in which they attend and recur
     seq2seq.py            the model: encode, teacher-forced forward, step
+    ensemble.py           several models as one
+    quantized.py          int8 weights
     saved.py              the model <-> safetensors and JSON
+    hub.py                where a model lies: a run, a folder, the Hugging Face hub
+    export.py             the model -> ONNX
   decoding/             model + text -> translations
-    search.py             beam search over any step function
+    options.py            what a search is asked for
+    guides.py             what a hypothesis may and must do: begin with, contain, not contain, not repeat
+    sampling.py           tokens drawn from a distribution
+    scoring.py            by what hypotheses are ranked, and the bound of an open one
+    tree.py               the tree of hypotheses, read along its parents
+    proposals.py          how each open hypothesis could go on
+    endings.py            what has ended, and when nothing can change it
+    beams.py              the hypotheses of a batch, step after step
+    search.py             search over any step function
+    attention_file.py     attention matrices <-> one file, one at a time
     translation.py        the Translation record, and its files
+    alignment.py          attention -> links between words
+    demands.py            what is demanded of a translation, in words -> a guide over tokens
+    risk.py               the hypothesis that the others agree with most
+    shortlist.py          the target types that a source may need
+    lexicon.py            the attention of the training data -> a shortlist
+    engine.py             a network on a device: batches -> hypotheses
+    records.py            hypotheses -> Translation records
     translator.py         a saved model + text -> Translation records
+    lines.py              files and streams -> windows of lines
+    requests.py           lines, text or JSON -> requests
+    output.py             translations -> lines: text, TSV, JSON
+    progress.py           how fast it goes, and warnings
+    pipe.py               lines -> requests -> translations -> lines
+    processes.py          several processes of one job
+    shards.py             a large file in shards: shared, stopped, resumed
+    terminal.py           sentences typed at a terminal, and a map of the attention
   evaluation/           translations + references -> numbers
     metrics.py            BLEU, chrF, TER with signature and interval
-    alignment.py          attention -> word alignment -> AER
+    alignment.py          links between words -> AER, and their files
     results.py            the Evaluation record, and its files
     evaluate.py           a run and a split -> Evaluation
+    card.py               a run and its evaluations -> the card of its model
   training/             batches -> checkpoint
     cross_entropy.py      output layer and cross entropy, a piece at a time
     loss.py               what is minimised: smoothing, guided alignment, R-Drop, scheduled sampling
@@ -66,23 +106,26 @@ nmt/
     assets/               template, style and scripts of the page
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nmt.decoding.translation import Translation
+    from nmt.decoding.options import SearchOptions
+    from nmt.decoding.translation import Request, Translation
     from nmt.decoding.translator import Translator
 
-__all__ = ["Translation", "Translator"]
+__all__ = ["Request", "SearchOptions", "Translation", "Translator"]
+
+_PLACES = {
+    "Request": "nmt.decoding.translation",
+    "SearchOptions": "nmt.decoding.options",
+    "Translation": "nmt.decoding.translation",
+    "Translator": "nmt.decoding.translator",
+}
 
 
 def __getattr__(name: str) -> Any:
     """The public names, imported when they are asked for: `import nmt` costs nothing."""
-    if name == "Translator":
-        from nmt.decoding.translator import Translator
-
-        return Translator
-    if name == "Translation":
-        from nmt.decoding.translation import Translation
-
-        return Translation
-    raise AttributeError(f"module 'nmt' has no attribute {name!r}")
+    if name not in _PLACES:
+        raise AttributeError(f"module 'nmt' has no attribute {name!r}")
+    return getattr(import_module(_PLACES[name]), name)

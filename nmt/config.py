@@ -5,8 +5,6 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_type_hints
 
-import yaml
-
 Settings = TypeVar("Settings")
 
 
@@ -306,6 +304,8 @@ def load_config(path: Path) -> Config:
         FileNotFoundError: if there is none.
         ValueError: if it is not a config, or a value is not allowed.
     """
+    import yaml  # translating does without it
+
     if not path.is_file():
         raise FileNotFoundError(f"{path.parent} is not a run: it has no {path.name}; `nmt train` makes one")
     try:

@@ -16,8 +16,8 @@ import torch
 
 from nmt.config import AttentionConfig, ModelConfig
 from nmt.data.batch import Batch
-from nmt.data.tokenizer import TokenizerPair, train_tokenizers
-from nmt.model.saved import ModelCard
+from nmt.data.tokenizer import EOS_ID, TokenizerPair, train_tokenizers
+from nmt.model.saved import ModelCard, save_model
 from nmt.model.seq2seq import Seq2Seq
 
 DECODERS: list[dict[str, Any]] = [
@@ -134,6 +134,17 @@ def card(tokenizers: TokenizerPair) -> ModelCard:
     size = tokenizers.src.vocab_size
     network = ModelConfig(embedding_size=12, hidden_size=16, dropout=0.3)
     return ModelCard("de", "en", size, size, network, {"step": 7})
+
+
+@pytest.fixture
+def model_folder(tmp_path: Path, tokenizers: TokenizerPair, card: ModelCard) -> Path:
+    """A saved model that has learned nothing, but to come to an end."""
+    model = build(ModelConfig(embedding_size=12, hidden_size=16), card.src_vocab_size, seed=1)
+    with torch.no_grad():
+        model.output.bias[EOS_ID] = 3.0
+    save_model(tmp_path / "model", model, card)
+    tokenizers.save(tmp_path / "model")
+    return tmp_path / "model"
 
 
 @pytest.fixture

@@ -3,15 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nmt.decoding.alignment import attention_alignment, hard_alignment, merge_attention, soft_alignment, word_groups
 from nmt.decoding.translation import Translation
 from nmt.evaluation.alignment import (
     alignment_error_rate,
-    attention_alignment,
     attention_error_rate,
-    hard_alignment,
-    merge_attention,
     read_pharaoh,
-    word_groups,
     write_pharaoh,
 )
 
@@ -90,6 +87,13 @@ def test_empty_target_has_no_links() -> None:
 def test_attention_alignment_goes_from_source_words_to_target_words() -> None:
     crossed = np.array([[0.0, 0.1, 0.1, 0.8], [0.0, 0.5, 0.3, 0.2], [0.1, 0.1, 0.7, 0.1], [1.0, 0.0, 0.0, 0.0]])
     assert attention_alignment([translation(crossed)]) == [[(1, 0), (0, 1)]]
+
+
+def test_soft_alignment_holds_what_words_gave_to_words() -> None:
+    attention = np.array([[0.0, 0.1, 0.1, 0.8], [0.2, 0.5, 0.3, 0.0], [0.1, 0.1, 0.8, 0.0], [1.0, 0.0, 0.0, 0.0]])
+    sources, targets, weights = zip(*soft_alignment(translation(attention)), strict=True)
+    assert list(zip(sources, targets, strict=True)) == [(0, 0), (0, 1), (1, 0)]  # the second word gave none to c
+    assert weights == pytest.approx([0.2, 0.85, 0.8])
 
 
 def test_attention_error_rate_counts_links_of_forced_decoding() -> None:

@@ -24,7 +24,7 @@ MAY_IMPORT_LIGHTNING = {
     "nmt.training.module",
     "nmt.training.callbacks",
     "nmt.training.train",
-    "nmt.cli",
+    "nmt.cli.train",
 }
 
 

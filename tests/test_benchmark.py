@@ -1,34 +1,23 @@
 """The benchmark measures what it says; how fast anything is, no test asserts."""
 
-import importlib.util
 import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
+import benchmark
 import pytest
 import torch
+from benchmarks import roofline
+from benchmarks.harness import run_child
+from benchmarks.roofline import Product, Work, compare_with_roofline, products, seconds_per_row
+from benchmarks.training import VARIANTS, WARMUP_UPDATES, Training, read_batches, summarise, time_updates, works
 
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.loss import sequence_loss
-
-
-def load_benchmark() -> ModuleType:
-    path = Path(__file__).parents[1] / "scripts" / "benchmark.py"
-    spec = importlib.util.spec_from_file_location("benchmark", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["benchmark"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-benchmark = load_benchmark()
 
 FAKE_PEER = """#!/bin/sh
 [ "$2 $4 $5 threads $THREADS" = "train 2 3 threads 1" ] || { echo "wrong: $*, $THREADS threads" >&2; exit 1; }
@@ -39,8 +28,8 @@ echo "$3-train: median $rate target tokens/s, 1 to 2000 over 5 log lines"
 
 
 @pytest.fixture
-def training(corpus_folder: Path, tmp_path: Path) -> Any:
-    found = benchmark.Training(
+def training(corpus_folder: Path, tmp_path: Path) -> Training:
+    found = Training(
         data=str(corpus_folder),
         tokenizers=str(tmp_path),
         device="cpu",
@@ -74,11 +63,11 @@ def mistake(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return captured.err
 
 
-def test_every_weight_is_a_product_once(training: Any) -> None:
+def test_every_weight_is_a_product_once(training: Training) -> None:
     """The products' sizes are those of the model's own weight matrices, which were written down elsewhere."""
-    for variant in benchmark.VARIANTS:
-        network = benchmark.replace(training, variant=variant).network()
-        listed = benchmark.products(network, 50)
+    for variant in VARIANTS:
+        network = replace(training, variant=variant).network()
+        listed = products(network, 50)
         model = Seq2Seq(network, 50, 50)
         left_out = ("encoder.embedding", "decoder.embedding", "decoder.bridge")
         weights = [each for name, each in model.named_parameters() if not name.startswith(left_out)]
@@ -87,15 +76,16 @@ def test_every_weight_is_a_product_once(training: Any) -> None:
         )
 
 
-def test_operations_of_the_reference(training: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_operations_of_the_reference(training: Training, monkeypatch: pytest.MonkeyPatch) -> None:
     """By hand, with 9 source tokens for 10 target tokens and V = 7,870.
 
     Weights for a target token: gates 1,536 * (256 + 512 + 512), query 512 * 512, readout 1,280 * 512, output 512 * V:
     6,913,024. For a source token: gates 2 * 768 * (256 + 256), key 512 * 512: 1,048,576. Times 6: 41.478 and 6.291 M.
     """
-    monkeypatch.setattr(benchmark, "seconds_per_row", lambda *_: 1e-6)
-    timing = {"src_tokens": 900, "tgt_tokens": 1000, "seconds": 0.02}
-    found = benchmark.compare_with_roofline(benchmark.products(training.network(), 7870), timing, training)
+    monkeypatch.setattr(roofline, "seconds_per_row", lambda *_: 1e-6)
+    timing = {"src_tokens": 900, "tgt_tokens": 1000}
+    done = works(products(training.network(), 7870), timing, training)
+    found = compare_with_roofline(done, 0.02, 1000, "32", "cpu")
     assert found["mflop_per_token"] == pytest.approx(41.478144 + 0.9 * 6.291456)
     assert found["gflops"] == pytest.approx(47.1404544 * 1000 / 0.02 / 1e3)
     seconds = 5 * 900e-6 + 6 * 1000e-6  # each product's rows at a microsecond each
@@ -103,15 +93,15 @@ def test_operations_of_the_reference(training: Any, monkeypatch: pytest.MonkeyPa
     assert found["roofline_share"] == pytest.approx(found["gflops"] / found["roofline_gflops"])
 
 
-def test_only_real_target_tokens_count(training: Any) -> None:
+def test_only_real_target_tokens_count(training: Training) -> None:
     """The same batches by the text: words of the target and EOS; words of the source and BOS."""
     data = training.corpus()
     data.setup("fit")
     size = data.tokenizers.tgt.vocab_size
     model = Seq2Seq(training.network(), size, size)
     before = [parameter.clone() for parameter in model.parameters()]
-    timing = benchmark.time_updates(model, benchmark.read_batches(data), training)
-    timed = list(islice(benchmark.read_batches(data), benchmark.WARMUP_UPDATES, benchmark.WARMUP_UPDATES + 3))
+    timing = time_updates(model, read_batches(data), training)
+    timed = list(islice(read_batches(data), WARMUP_UPDATES, WARMUP_UPDATES + 3))
     places = {index: row for row, index in enumerate(data.train["index"])}  # filters may have taken some
     rows = [data.train[places[index]] for batch in timed for index in batch.indices.tolist()]
     assert timing["tgt_tokens"] == sum(len(row["tgt_ids"]) + 1 for row in rows)
@@ -121,10 +111,10 @@ def test_only_real_target_tokens_count(training: Any) -> None:
     assert all(not torch.equal(*pair) for pair in zip(before, model.parameters(), strict=True))
 
 
-def test_batches_are_the_same_each_time_and_go_on_after_an_epoch(training: Any) -> None:
+def test_batches_are_the_same_each_time_and_go_on_after_an_epoch(training: Training) -> None:
     data = training.corpus()
     data.setup("fit")
-    one, other = ([b.indices.tolist() for b in islice(benchmark.read_batches(data), 20)] for _ in range(2))
+    one, other = ([b.indices.tolist() for b in islice(read_batches(data), 20)] for _ in range(2))
     assert one == other
     epoch = -(-len(data.train) // 16)
     assert sorted(sum(one[:epoch], [])) == sorted(data.train["index"])
@@ -136,7 +126,7 @@ def test_summary_compares_with_the_first() -> None:
     rounds = [
         {name: {"tokens_per_second": of[number], "note": "x"} for name, of in rates.items()} for number in range(3)
     ]
-    summary = benchmark.summarise(rounds)
+    summary = summarise(rounds)
     assert summary["ours"] == {
         "tokens_per_second": 20,
         "spread": 1,
@@ -146,8 +136,8 @@ def test_summary_compares_with_the_first() -> None:
     assert summary["theirs"]["first_over_this"] == 2
     rounds[0]["theirs"]["tokens_per_second"] = 5
     rounds[2]["theirs"]["tokens_per_second"] = 2
-    assert benchmark.summarise(rounds)["theirs"]["first_over_this"] == 4
-    assert benchmark.summarise(rounds)["theirs"]["first_over_this_by_round"] == 5
+    assert summarise(rounds)["theirs"]["first_over_this"] == 4
+    assert summarise(rounds)["theirs"]["first_over_this_by_round"] == 5
 
 
 def test_whole_command(corpus_folder: Path, tmp_path: Path, peers: Callable[[str], str]) -> None:
@@ -190,7 +180,7 @@ def test_whole_command(corpus_folder: Path, tmp_path: Path, peers: Callable[[str
 )
 def test_peer_that_fails(script: str, message: str, peers: Callable[[str], str]) -> None:
     with pytest.raises(ValueError, match=message):
-        benchmark.run_child("opennmt", ["measure-peer", peers(script)], threads=1)
+        run_child("opennmt", ["train-peer", peers(script)], threads=1)
 
 
 def test_mistakes_are_one_line(corpus_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -209,5 +199,6 @@ def test_without_a_gpu(corpus_folder: Path, capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize("precision", ["32", "bf16"])
 def test_roofline_times_every_precision(precision: str) -> None:
-    product = benchmark.Product("small", "tgt", True, 4, 5)
-    assert benchmark.seconds_per_row(product, rows=2, tokens=6, precision=precision, device="cpu") > 0
+    product = Product("small", "tgt", True, 4, 5)
+    for gradient in (0, 6):
+        assert seconds_per_row(Work(product, 2, 100, gradient), precision, "cpu") > 0

@@ -2,30 +2,23 @@
 
 import io
 import json
+import random
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
-from conftest import TINY_RUN, build
+from conftest import SENTENCES, TINY_RUN
 
 from nmt.cli import main
-from nmt.config import ModelConfig
-from nmt.data.tokenizer import EOS_ID, TokenizerPair
-from nmt.decoding.translation import load_translations
-from nmt.model.saved import ModelCard, save_model
+from nmt.decoding.attention_file import load_attention
+from nmt.decoding.options import SearchOptions
+from nmt.decoding.translation import Request, Translation
+from nmt.decoding.translator import Translator
 
-
-@pytest.fixture
-def model_folder(tmp_path: Path, tokenizers: TokenizerPair, card: ModelCard) -> Path:
-    model = build(ModelConfig(embedding_size=12, hidden_size=16), card.src_vocab_size, seed=1)
-    with torch.no_grad():
-        model.output.bias[EOS_ID] = 3.0
-    save_model(tmp_path / "model", model, card)
-    tokenizers.save(tmp_path / "model")
-    return tmp_path / "model"
+SOURCES = [source for source, _ in SENTENCES]
 
 
 @pytest.fixture
@@ -98,14 +91,117 @@ def test_arguments_a_file_and_standard_input_are_translated_alike(translate: Cal
     assert translate(b"", "der Hund", "ja") == piped
 
 
-def test_records_are_saved_beside_the_lines(translate: Callable, tmp_path: Path) -> None:
-    code, output, _ = translate(b"der Hund\n\nja\n", "--records", str(tmp_path / "records"))
-    records = load_translations(tmp_path / "records")
+def test_json_lines_and_the_archive_hold_all_there_is_of_a_translation(translate: Callable, tmp_path: Path) -> None:
+    archive = tmp_path / "attention.npz"
+    code, output, _ = translate(b"der Hund\n\nja\n", "--format", "jsonl", "--attention", str(archive))
+    records = [
+        Translation.from_json(json.loads(line), matrix)
+        for line, matrix in zip(output, load_attention(archive), strict=True)
+    ]
     assert code == 0
-    assert [record.text.encode() for record in records] == output
     assert [record.source for record in records] == ["der Hund", "", "ja"]
+    assert [record.text.encode() for record in records] == translate(b"der Hund\n\nja\n")[1]
     for record in records:
         assert record.attention.shape == (len(record.tokens), len(record.source_tokens))
+        assert all(len(step) == 5 for step in record.alternatives)
+
+
+def test_an_n_best_list_is_that_of_the_search(translate: Callable, model_folder: Path) -> None:
+    wanted = ("--n-best", "2", "--beam-size", "3", "--alignments", "soft")
+    _, output, _ = translate(b"der Hund\nja\n", *wanted)
+    numbers, texts, scores, links = zip(*(line.decode().split(" ||| ") for line in output), strict=True)
+    assert numbers == ("0", "0", "1", "1")
+    best = Translator.load(model_folder).translate(["der Hund", "ja"], SearchOptions(beam_size=3, n_best=2))
+    both = [each for record in best for each in (record, *record.others)]
+    assert list(texts) == [record.text for record in both]
+    assert [float(score) for score in scores] == pytest.approx([record.score for record in both], abs=1e-4)
+    assert [link.startswith("0-0:") for link in links] == [record.text != "" for record in both]
+
+
+def test_search_flags_reach_the_search(translate: Callable, model_folder: Path) -> None:
+    flags = ("--method", "sample", "--beam-size", "3", "--seed", "5", "--temperature", "2", "--prefix", "das")
+    _, output, _ = translate("\n".join(SOURCES).encode(), *flags, "--batch-sentences", "2")
+    options = SearchOptions(method="sample", beam_size=3, seed=5, temperature=2.0)
+    requests = [Request(source, "das") for source in SOURCES]
+    found = [record.text for record in Translator.load(model_folder).translate(requests, options)]
+    assert [line.decode() for line in output] == found
+    assert all(text.startswith("das") for text in found)
+
+
+def test_demands_of_a_line_of_json_are_met(translate: Callable) -> None:
+    lines = [{"text": "ja", "prefix": "das"}, {"text": "ja", "include": ["rund"]}, "ja"]
+    data = "\n".join(map(json.dumps, lines)).encode()
+    _, output, error = translate(data, "--input-format", "jsonl", "--exclude", "e")
+    assert error == ""
+    assert output[0].startswith(b"das")
+    assert b"rund" in output[1]
+    assert b"e" not in b"".join(output)
+
+
+def test_two_models_decode_together(translate: Callable, model_folder: Path) -> None:
+    twice = translate(b"der Hund\nja\n", "--ensemble", str(model_folder), "--scores")
+    assert twice == translate(b"der Hund\nja\n", "--scores")
+
+
+HOSTILE = [
+    *("", " ", "\t", "\x00", "\x07\x1b[2J", "\r", "\r\r", "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029", "\ufeff"),
+    *("\u200b\u200d", "\u202eשלום\u202c", "مرحبا", "👩‍👩‍👧‍👦🏳️‍🌈", "e\u0301\u0323", "\U0010ffff\ufffe", "▁", "</s>"),
+    *("<0x0A>", "|||", '"', "\\", "{}", "[[", "null", "der Hund", "a" * 600),
+]
+
+
+def hostile_lines(count: int) -> list[bytes]:
+    """Lines of everything that text is known to go wrong with, drawn by a fixed seed; some are no UTF-8."""
+    chance = random.Random(1)
+    lines = []
+    for _ in range(count):
+        line = "".join(chance.choices(HOSTILE, k=chance.choice([1, 1, 2, 3]))).encode()
+        broken = bytes(chance.choices(range(256), k=5)).replace(b"\n", b"\xff")
+        lines.append(line + broken if chance.random() < 0.2 else line)
+    return [*lines, b"x" * 100_000, "\u20ac ".encode() * 50_000, b"end"]
+
+
+def test_two_thousand_hostile_lines_are_two_thousand_lines(translate: Callable) -> None:
+    lines = hostile_lines(2000)
+    code, output, error = translate(b"\n".join(lines), "--beam-size", "1", "--max-length", "4")
+    assert code == 0
+    assert len(output) == len(lines)
+    assert output[-1] == translate(b"end", "--beam-size", "1", "--max-length", "4")[1][0]
+    assert all(len(line.decode().splitlines()) <= 1 for line in output)
+    assert "Traceback" not in error
+    assert error.count("\n") < 50
+
+
+def test_two_thousand_hostile_lines_of_json_are_two_thousand_records(translate: Callable) -> None:
+    chance = random.Random(2)
+    texts = [chance.choice(HOSTILE) + chance.choice([*HOSTILE, "\ud800", "\udfff\ud800"]) for _ in range(1000)]
+    demands = [
+        {},
+        {},
+        {"prefix": chance.choice(HOSTILE)},
+        {"include": ["▁"]},
+        {"exclude": ["\x00", "e"]},
+        {"include": 3},
+    ]
+    good = [json.dumps({"text": text, **chance.choice(demands)}).encode() for text in texts]
+    lines = [line for pair in zip(good, hostile_lines(997), strict=True) for line in pair]
+    flags = (
+        "--beam-size",
+        "1",
+        "--max-length",
+        "4",
+        "--input-format",
+        "jsonl",
+        "--format",
+        "jsonl",
+        "--alternatives",
+        "0",
+    )
+    code, output, error = translate(b"\n".join(lines), *flags)
+    assert code == 0
+    assert [json.loads(line)["source"] for line in output[::2]] == texts
+    assert len(output) == len(lines)
+    assert "Traceback" not in error
 
 
 @pytest.mark.parametrize(
@@ -118,6 +214,13 @@ def test_records_are_saved_beside_the_lines(translate: Callable, tmp_path: Path)
         (["translate", "{model}", "--input", "none.txt"], "none.txt"),
         (["translate", "{model}", "--beam-size", "0", "x"], "beam_size: 0 is not allowed, it must be at least 1"),
         (["translate", "{model}", "--batch-sentences", "0", "x"], "--batch-sentences 0 is not allowed"),
+        (["translate", "{model}", "--threads", "0", "x"], "--threads 0 is not allowed"),
+        (["translate", "{model}", "--beamsize", "4", "x"], "did you mean '--beam-size'?"),
+        (["translate", "{model}", "--input", "in.txt", "x"], "give sentences or --input, not both"),
+        (["translate", "{model}", "--resume", "x"], "--resume goes on with a file"),
+        (["translate", "{model}", "--output", "no/where", "x"], "--output no/where: there is no folder no"),
+        (["translate", "{model}", "--include", "ab", "--exclude", "b", "x"], "exclude: 'b' is a part of what"),
+        (["translate", "{model}", "--n-best", "9", "x"], "n_best: 9 is not allowed, it must be at most beam_size"),
         (["translate", "{model}", "--device", "tpu9", "x"], "device 'tpu9': there is no such device here"),
         (["evaluate", "{model}"], "is not a run: it has no config.yaml"),
         (["report", "nowhere"], "nowhere"),
@@ -138,6 +241,30 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(model_folder: Pa
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
     assert done.stdout.count("\n") == 2
     assert done.stderr == ""
+
+
+def test_nothing_heavy_is_imported_before_a_mistake_is_found() -> None:
+    script = (
+        "import sys; from nmt.cli import main; assert main(['translate', 'run', '--beam-size', '0', 'x']) == 2; "
+        "heavy = {'torch', 'datasets', 'pytorch_lightning', 'rich', 'jsonargparse'} & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+
+
+def test_a_slow_stream_has_each_line_at_once_and_ctrl_c_ends_it_quietly(model_folder: Path) -> None:
+    script = "import sys; from nmt.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", script, "translate", str(model_folder), "--beam-size", "1"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    for line in (b"der Hund\n", b"ja\n"):
+        process.stdin.write(line)
+        process.stdin.flush()
+        assert process.stdout.readline().endswith(b"\n")  # comes though the next line does not
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60) == (b"", b"")
+    assert process.returncode == 130
 
 
 def test_from_training_to_the_report(

@@ -9,7 +9,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from nmt.cli import _parse_train, _train_parser
+from nmt.cli.train import _parse_train, _train_parser
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,7 @@ def test_figures_of_two_ranks_are_those_of_one(corpus_folder: Path, tmp_path: Pa
     split = load_split(str(corpus_folder), "de", "en", "validation")
     rows = encode(split, translator.tokenizers)
     with torch.no_grad():
-        loss = sequence_loss(translator.model, collate([rows[index] for index in range(len(rows))]))
+        loss = sequence_loss(translator.engine.network, collate([rows[index] for index in range(len(rows))]))
     assert float(best["val_loss"]) == pytest.approx(float(loss.nll) / loss.tokens, rel=1e-5)
     found = [record.text for record in translator.translate(list(split["src"]), SearchOptions(beam_size=1))]
     assert float(best["val_bleu"]) == pytest.approx(bleu(found, list(split["tgt"])), abs=1e-4)

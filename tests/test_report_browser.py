@@ -15,8 +15,8 @@ import pytest
 from test_report import HOSTILE, SENTENCES, make_evaluation, make_run, make_translation
 
 from nmt.data.words import words_of_spans
+from nmt.decoding.alignment import merge_attention
 from nmt.decoding.translation import Translation
-from nmt.evaluation.alignment import merge_attention
 from nmt.report.build import build_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")

@@ -1,6 +1,9 @@
 """Search without a model: toy step functions whose best sequences are found by enumeration."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,9 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nmt.decoding.search import Hypothesis, SearchOptions, search, select_rows
+from nmt.decoding.endings import Task
+from nmt.decoding.guides import Exclude, Guide, Include, NoRepeat, Prefix, Together
+from nmt.decoding.options import SearchOptions
+from nmt.decoding.proposals import largest
+from nmt.decoding.search import search, select_rows
+from nmt.decoding.tree import Hypothesis
 
 BOS, EOS, VOCAB = 0, 1, 4
+WORDS = [token for token in range(VOCAB) if token != EOS]
+SURFACES = [b" a", b"", b"b", b" c"]
+"""Texts of the toy's tokens."""
 
 
 class Toy:
@@ -23,44 +34,273 @@ class Toy:
         self.memory = (torch.arange(sentences),)
         self.state = (torch.full((sentences,), BOS), torch.zeros(sentences, dtype=torch.long))
 
-    def step(self, previous: Tensor, memory: tuple, state: tuple) -> tuple[Tensor, tuple, Tensor]:
+    def advance(self, previous: Tensor, memory: tuple, state: tuple) -> tuple[Tensor, tuple, Tensor]:
         before, steps = state
         sentence = memory[0].repeat_interleave(len(previous) // len(memory[0]))
-        attention = torch.stack([steps.float(), previous.float(), sentence.float()], dim=1)
-        return self.tables[sentence, before, previous], (previous, steps + 1), attention
+        return torch.stack([sentence, before, previous], dim=1), (previous, steps + 1), self.attention(sentence, steps)
 
-    def log_probs(self, sentence: int, ids: list[int]) -> list[float]:
+    def attention(self, sentence: Tensor, steps: Tensor) -> Tensor:
+        return torch.stack([steps.float(), sentence.float()], dim=1)
+
+    def log_probs(self, outputs: Tensor, attention: Tensor) -> Tensor:
+        assert len(outputs) == len(attention)
+        return self.tables[tuple(outputs.t())]
+
+    def of(self, sentence: int, ids: Sequence[int]) -> list[float]:
+        """The log-probability of each token."""
         before, previous, values = BOS, BOS, []
         for token in ids:
             values.append(float(self.tables[sentence, before, previous, token]))
             before, previous = previous, token
         return values
 
-    def search(self, limits: list[int], options: SearchOptions) -> list[list[Hypothesis]]:
-        return search(self.step, self.memory, self.state, torch.tensor(limits), options, BOS, EOS)
+    def search(
+        self,
+        limits: Sequence[int],
+        options: SearchOptions,
+        guides: Sequence[Guide | None] | None = None,
+        sentences: Sequence[int] | None = None,
+    ) -> list[list[Hypothesis]]:
+        chosen = list(range(len(self.tables))) if sentences is None else list(sentences)
+        rows = torch.tensor(chosen)
+        memory, state = select_rows(self.memory, rows), select_rows(self.state, rows)
+        task = Task(torch.tensor([limits[row] for row in chosen]), chosen, None, guides)
+        return search(self, memory, state, task, options, BOS, EOS)
 
 
-def best_by_enumeration(toy: Toy, sentence: int, limit: int, alpha: float) -> tuple[float, list[int]]:
-    """The best finished sequence of at most `limit` tokens."""
-    found = []
-    for length in range(1, limit + 1):
-        for body in product([t for t in range(VOCAB) if t != EOS], repeat=length - 1):
-            ids = [*body, EOS]
-            found.append((sum(toy.log_probs(sentence, ids)) / len(ids) ** alpha, ids))
-    return max(found)
+class Looking(Toy):
+    """The same, whose attention is a distribution over three positions that depends on step and sentence."""
+
+    def attention(self, sentence: Tensor, steps: Tensor) -> Tensor:
+        return torch.softmax(torch.stack([steps * 1.0, sentence - steps * 0.7, torch.cos(2.0 * steps)], dim=1), dim=1)
+
+
+def every_sequence(limit: int) -> list[list[int]]:
+    """All finished sequences of at most `limit` tokens."""
+    return [[*body, EOS] for length in range(limit) for body in product(WORDS, repeat=length)]
+
+
+def score_of(toy: Toy, sentence: int, ids: list[int], options: SearchOptions) -> float:
+    """The score of a finished sequence, from the definition."""
+    length = len(ids)
+    norm = ((5 + length) / 6 if options.length_norm == "gnmt" else length) ** options.length_penalty
+    score = sum(toy.of(sentence, ids)) / norm + options.word_reward * length
+    if options.coverage_penalty:
+        steps = torch.arange(length)
+        received = toy.attention(torch.full((length,), sentence), steps).sum(dim=0).clamp(1e-4, 1)
+        score += options.coverage_penalty * float(received.log().sum())
+    return score
+
+
+def repeats(ids: Sequence[int], n: int) -> bool:
+    """Whether a sequence of n tokens comes twice."""
+    grams = [tuple(ids[i : i + n]) for i in range(len(ids) - n + 1)]
+    return len(set(grams)) < len(grams)
+
+
+rules = st.builds(
+    SearchOptions,
+    beam_size=st.just(3**5),
+    length_norm=st.sampled_from(["power", "gnmt"]),
+    length_penalty=st.sampled_from([0.0, 0.6, 1.0, 1.5]),
+    word_reward=st.sampled_from([0.0, 0.7, -0.4]),
+    coverage_penalty=st.sampled_from([0.0, 0.3]),
+    min_length=st.integers(0, 3),
+    no_repeat_ngram=st.integers(0, 2),
+    early_stopping=st.booleans(),
+    alternatives=st.integers(0, 2),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), rules, st.lists(st.integers(4, 5), min_size=1, max_size=3))
+def test_a_wide_beam_finds_the_best_sequence_of_all_by_every_rule(
+    seed: int, options: SearchOptions, limits: list[int]
+) -> None:
+    toy, n = Looking(seed, len(limits)), options.no_repeat_ngram
+    guides = [NoRepeat(n, VOCAB)] * len(limits) if n else None
+    for sentence, (found, limit) in enumerate(zip(toy.search(limits, options, guides), limits, strict=True)):
+        possible = [
+            ids for ids in every_sequence(limit) if len(ids) > options.min_length and not (n and repeats(ids, n))
+        ]
+        if not possible:
+            continue
+        best = max(possible, key=lambda ids: score_of(toy, sentence, ids, options))
+        assert found[0].score == pytest.approx(score_of(toy, sentence, best, options), abs=1e-5)
+        assert found[0].ids == best
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), rules, st.integers(1, 6), st.integers(1, 6))
+def test_early_stopping_changes_nothing_that_is_wanted(
+    seed: int, options: SearchOptions, beam: int, n_best: int
+) -> None:
+    toy, limits = Looking(seed, 3), [9, 4, 12]
+    options = replace(options, beam_size=beam, n_best=min(beam, n_best), no_repeat_ngram=0)
+    stopped = toy.search(limits, replace(options, early_stopping=True))
+    gone_on = toy.search(limits, replace(options, early_stopping=False))
+    for one, other in zip(stopped, gone_on, strict=True):
+        assert [each.score for each in one[: options.n_best]] == [each.score for each in other[: options.n_best]]
+        assert [each.ids for each in one[: options.n_best]] == [each.ids for each in other[: options.n_best]]
+
+
+def test_early_stopping_saves_steps() -> None:
+    toy, steps = Toy(3, 4), []
+    toy.tables[:, :, :, EOS] += 1.0
+    advance = toy.advance
+    toy.advance = lambda *given: steps.append(len(given[0])) or advance(*given)  # type: ignore[method-assign]
+    counts = []
+    for early in (True, False):
+        steps.clear()
+        toy.search([20] * 4, SearchOptions(beam_size=3, length_penalty=0.0, early_stopping=early))
+        counts.append(sum(steps))
+    assert counts[0] < counts[1]
+
+
+guided = st.tuples(
+    st.lists(st.sampled_from(WORDS), max_size=2),
+    st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=2), max_size=2),
+    st.sampled_from([b"", b"b c", b" ab", b"bb"]),
+)
+
+
+def text_of(ids: Sequence[int]) -> bytes:
+    return b"".join(SURFACES[token] for token in ids)
+
+
+def contains(ids: Sequence[int], phrases: Sequence[Sequence[int]]) -> bool:
+    """Whether the phrases are in the hypothesis, read from left to right and one at a time."""
+    guide = Include(phrases, EOS, VOCAB)
+    state = guide.start()
+    for token in ids:
+        state = guide.after(state, token)
+    return guide.met(state) == guide.goal
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), guided)
+def test_a_wide_beam_finds_the_best_sequence_that_obeys(seed: int, demands: tuple) -> None:
+    prefix, include, exclude = demands
+    toy, limit = Toy(seed, 2), 5
+    guides: list[Any] = [Prefix(prefix, VOCAB)]
+    if include:
+        guides.append(Include(include, EOS, VOCAB))
+    if exclude:
+        guides.append(Exclude(exclude, SURFACES))
+    options = SearchOptions(beam_size=3**6, length_penalty=0.6)
+    found = toy.search([limit, limit], options, [Together(guides), None])
+    possible = [
+        ids
+        for ids in every_sequence(limit)
+        if ids[: len(prefix)] == prefix and contains(ids, include) and not (exclude and exclude in text_of(ids))
+    ]
+    if possible and not (exclude and exclude in text_of(prefix)):
+        best = max(possible, key=lambda ids: score_of(toy, 0, ids, options))
+        assert found[0][0].ids == best
+    free = max(every_sequence(limit), key=lambda ids: score_of(toy, 1, ids, options))
+    assert found[1][0].ids == free  # beside a guided sentence
 
 
 @settings(max_examples=40, deadline=None)
-@given(
-    st.integers(0, 10_000), st.sampled_from([0.0, 0.6, 1.0, 1.5]), st.lists(st.integers(1, 5), min_size=1, max_size=4)
-)
-def test_a_wide_beam_finds_the_best_sequence_of_all(seed: int, alpha: float, limits: list[int]) -> None:
-    toy = Toy(seed, len(limits))
-    options = SearchOptions(beam_size=3**5, length_penalty=alpha)
-    for sentence, (found, limit) in enumerate(zip(toy.search(limits, options), limits, strict=True)):
-        score, ids = best_by_enumeration(toy, sentence, limit, alpha)
-        assert found[0].ids == ids
-        assert found[0].score == pytest.approx(score, abs=1e-5)
+@given(st.integers(0, 10_000), st.integers(1, 4), guided)
+def test_a_narrow_beam_obeys_too(seed: int, beam: int, demands: tuple) -> None:
+    prefix, include, exclude = demands
+    guides: list[Any] = [Prefix(prefix, VOCAB), Exclude(exclude or b"zz", SURFACES)]
+    found = Toy(seed, 1).search([16], SearchOptions(beam_size=beam), [Together(guides)])[0]
+    for each in found:
+        assert each.ids[: len(prefix)] == prefix
+        assert not exclude or exclude in text_of(prefix) or exclude not in text_of(each.ids)
+    if include:
+        best = Toy(seed, 1).search([16], SearchOptions(beam_size=beam), [Include(include, EOS, VOCAB)])[0][0]
+        assert contains(best.ids, include)
+
+
+def test_tokens_that_are_forced_keep_their_own_probability() -> None:
+    toy = Toy(5, 1)
+    ((found,),) = toy.search([6], SearchOptions(beam_size=1, alternatives=VOCAB), [Prefix([3, 2, 3], VOCAB)])
+    assert found.ids[:3] == [3, 2, 3]
+    assert found.token_log_probs == pytest.approx(toy.of(0, found.ids), abs=1e-5)
+    for step in found.alternatives:  # of the free model
+        assert sum(np.exp(log_prob) for _, log_prob in step) == pytest.approx(1, abs=1e-5)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 3), st.floats(0, 3))
+def test_groups_of_one_are_greedy_each_with_its_penalty(seed: int, groups: int, diversity: float) -> None:
+    toy, limit = Toy(seed, 1), 6
+    options = SearchOptions(beam_size=groups, groups=groups, diversity=diversity, n_best=groups, early_stopping=False)
+    found = toy.search([limit], options)[0]
+    expected: list[list[int]] = [[] for _ in range(groups)]
+    for _ in range(limit):
+        taken: list[int] = []
+        for ids in expected:
+            if EOS in ids:
+                continue
+            before, previous = ([BOS, BOS, *ids])[-2:]
+            scores = toy.tables[0, before, previous].clone()
+            for token in taken:
+                scores[token] -= diversity
+            ids.append(int(scores.argmax()))
+            taken.append(ids[-1])
+    finished = [ids for ids in expected if EOS in ids]
+    assert sorted(each.ids for each in found) == sorted(finished or expected)
+
+
+def test_a_diverse_beam_gives_other_hypotheses() -> None:
+    toy = Toy(11, 1)
+    toy.tables[:, :, :, EOS] = -50.0
+    toy.tables[0, BOS, BOS] = torch.tensor([-0.1, -9.0, -4.0, -3.0])
+    plain, diverse = (
+        toy.search([2], SearchOptions(beam_size=3, n_best=3, groups=groups, diversity=5.0))[0] for groups in (1, 3)
+    )
+    assert len({each.ids[0] for each in diverse}) > len({each.ids[0] for each in plain})
+
+
+def test_samples_follow_the_distribution() -> None:
+    toy = Toy(2, 1)
+    options = SearchOptions(method="sample", beam_size=4000, n_best=4000, alternatives=0)
+    counts = np.bincount([each.ids[0] for each in toy.search([1], options)[0]], minlength=VOCAB)
+    np.testing.assert_allclose(counts / 4000, toy.tables[0, BOS, BOS].exp().numpy(), atol=0.03)
+    cold = replace(options, temperature=0.5)
+    counts = np.bincount([each.ids[0] for each in toy.search([1], cold)[0]], minlength=VOCAB)
+    expected = torch.softmax(2 * toy.tables[0, BOS, BOS], dim=0).numpy()
+    np.testing.assert_allclose(counts / 4000, expected, atol=0.03)
+
+
+def test_samples_come_from_the_most_probable_tokens_if_asked() -> None:
+    toy = Toy(2, 1)
+    probs, order = toy.tables[0, BOS, BOS].exp().sort(descending=True)
+    for options, kept in (
+        (SearchOptions(method="sample", top_k=2), 2),
+        (SearchOptions(method="sample", top_p=float(probs[0]) - 1e-4), 1),
+        (SearchOptions(method="sample", top_p=float(probs[0]) + 1e-4), 2),
+        (SearchOptions(method="sample", top_p=float(probs[:3].sum()) - 1e-4), 3),
+    ):
+        found = toy.search([1], replace(options, beam_size=500, n_best=500))[0]
+        assert {each.ids[0] for each in found} == set(order[:kept].tolist())
+
+
+def test_the_seed_and_the_number_of_the_sentence_fix_a_sample() -> None:
+    toy, options = Toy(4, 3), SearchOptions(method="sample", beam_size=4, n_best=4)
+    limits = [9, 9, 9]
+    together = toy.search(limits, options)
+    assert [each.ids for each in together[1]] == [each.ids for each in toy.search(limits, options, None, [1])[0]]
+    other_seed = toy.search(limits, replace(options, seed=2))
+    assert [each.ids for each in together[1]] != [each.ids for each in other_seed[1]]
+    one = toy.search(limits, replace(options, beam_size=2, n_best=1))
+    assert [len(each) for each in one] == [1, 1, 1]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 6), st.integers(1, 900))
+def test_the_largest_by_blocks_are_the_largest(seed: int, count: int, columns: int) -> None:
+    values = torch.randn(3, columns, generator=torch.Generator().manual_seed(seed))
+    values[1] = values[1].round()  # with ties
+    values[2, columns // 2 :] = -torch.inf
+    best, index = largest(values, count)
+    assert torch.equal(best, values.topk(min(count, columns), dim=1).values)
+    assert torch.equal(values.gather(1, index), best)
+    assert all(len(set(row)) == len(row) for row in index.tolist())
 
 
 @settings(max_examples=40, deadline=None)
@@ -75,25 +315,18 @@ def test_a_beam_of_one_is_greedy(seed: int, limit: int) -> None:
     ((found,),) = toy.search([limit], SearchOptions(beam_size=1))
     assert found.ids == ids
     assert found.finished == (ids[-1] == EOS)
-    assert found.token_log_probs == pytest.approx(toy.log_probs(0, ids), abs=1e-5)
+    assert found.token_log_probs == pytest.approx(toy.of(0, ids), abs=1e-5)
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 10_000), st.integers(1, 4), st.lists(st.integers(1, 9), min_size=2, max_size=6))
-def test_a_sentence_is_found_alike_alone_and_in_a_batch(seed: int, beam: int, limits: list[int]) -> None:
-    toy, options = Toy(seed, len(limits)), SearchOptions(beam_size=beam)
+@given(st.integers(0, 10_000), st.integers(1, 4), rules, st.lists(st.integers(4, 9), min_size=2, max_size=6))
+def test_a_sentence_is_found_alike_alone_and_in_a_batch(
+    seed: int, beam: int, options: SearchOptions, limits: list[int]
+) -> None:
+    toy, options = Looking(seed, len(limits)), replace(options, beam_size=beam)
     together = toy.search(limits, options)
-    for sentence, limit in enumerate(limits):
-        rows = torch.tensor([sentence])
-        (alone,) = search(
-            toy.step,
-            select_rows(toy.memory, rows),
-            select_rows(toy.state, rows),
-            torch.tensor([limit]),
-            options,
-            BOS,
-            EOS,
-        )
+    for sentence in range(len(limits)):
+        (alone,) = toy.search(limits, options, None, [sentence])
         assert [each.ids for each in alone] == [each.ids for each in together[sentence]]
         assert [each.score for each in alone] == pytest.approx([each.score for each in together[sentence]], abs=1e-5)
 
@@ -109,9 +342,9 @@ def test_what_belongs_to_a_step_follows_the_back_pointers(seed: int, beam: int, 
         assert len({tuple(each.ids) for each in hypotheses}) == len(hypotheses)
         for each in hypotheses:
             previous = [BOS, *each.ids[:-1]]
-            expected = np.array([[t, previous[t], sentence] for t in range(len(each.ids))], np.float32)
+            expected = np.array([[t, sentence] for t in range(len(each.ids))], np.float32)
             np.testing.assert_array_equal(each.attention, expected)
-            assert each.token_log_probs == pytest.approx(toy.log_probs(sentence, each.ids), abs=1e-5)
+            assert each.token_log_probs == pytest.approx(toy.of(sentence, each.ids), abs=1e-5)
             assert each.log_prob == pytest.approx(sum(each.token_log_probs), abs=1e-4)
             assert each.score == pytest.approx(each.log_prob / len(each.ids) ** alpha, abs=1e-5)
             for t, best in enumerate(each.alternatives):
@@ -129,29 +362,41 @@ def test_a_sentence_that_never_ends_is_cut_off_at_its_limit() -> None:
         assert not any(each.finished for each in hypotheses)
 
 
-def test_finished_sentences_leave_the_batch() -> None:
-    toy, sizes = Toy(0, 3), []
+def test_finished_sentences_leave_the_batch_and_ended_hypotheses_the_output_layer() -> None:
+    toy, advanced, asked = Toy(0, 3), [], []
     toy.tables[0, :, :, EOS] = 50.0
-    step = toy.step
-
-    def counting(previous: Tensor, memory: tuple, state: tuple) -> tuple[Tensor, tuple, Tensor]:
-        sizes.append(len(previous))
-        return step(previous, memory, state)
-
-    search(counting, toy.memory, toy.state, torch.tensor([9, 2, 5]), SearchOptions(beam_size=2), BOS, EOS)
-    assert sizes[0] == 6
-    assert sizes[1] <= 4
-    assert max(sizes[2:], default=2) <= 2
+    toy.tables[1:, :, :, EOS] = -50.0
+    toy.tables[1, BOS, BOS] = torch.tensor([-3.0, -2.0, -1.0, -4.0])  # the second best ends at once
+    advance, log_probs = toy.advance, toy.log_probs
+    toy.advance = lambda *given: advanced.append(len(given[0])) or advance(*given)  # type: ignore[method-assign]
+    toy.log_probs = lambda *given: asked.append(len(given[0])) or log_probs(*given)  # type: ignore[method-assign]
+    toy.search([9, 3, 5], SearchOptions(beam_size=2, length_penalty=0.0, early_stopping=False))
+    assert advanced == [3, 6, 4, 2, 2]
+    assert asked == [3, 4, 3, 2, 2]
 
 
 def test_limits_are_a_property_of_the_sentence() -> None:
     options = SearchOptions(max_length_ratio=1.5, max_length_offset=4)
     assert options.limits(torch.tensor([1, 10, 3])).tolist() == [5, 19, 8]
+    assert replace(options, max_length=6).limits(torch.tensor([1, 10, 3])).tolist() == [5, 7, 7]
+    assert replace(options, min_length=6).limits(torch.tensor([1, 10, 3])).tolist() == [7, 19, 8]
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"beam_size": 0}, {"alternatives": 0}, {"length_penalty": -1.0}, {"max_length_offset": 0}]
+    "wrong",
+    [
+        {"beam_size": 0},
+        {"alternatives": -1},
+        {"length_penalty": -1.0},
+        {"max_length_offset": 0},
+        {"method": "guess"},
+        {"n_best": 6},
+        {"groups": 2},
+        {"temperature": 0.0},
+        {"top_p": 0.0},
+        {"max_length": 0},
+    ],
 )
 def test_options_out_of_range_are_named(wrong: dict) -> None:
-    with pytest.raises(ValueError, match=f"{next(iter(wrong))}: {next(iter(wrong.values()))} is not allowed"):
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))}: {next(iter(wrong.values()))!r} is not allowed"):
         SearchOptions(**wrong)

@@ -1,15 +1,20 @@
 """The translator: what comes back for a sentence does not depend on its company, and nothing is lost."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from statistics import mean
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from conftest import SENTENCES, build
+from sacrebleu.metrics import CHRF
 
-from nmt.data.tokenizer import EOS_ID, TokenizerPair
-from nmt.decoding.search import SearchOptions
-from nmt.decoding.translation import Translation
+from nmt.data.tokenizer import EOS_ID, Tokenizer, TokenizerPair
+from nmt.decoding.options import SearchOptions
+from nmt.decoding.translation import Request, Translation
 from nmt.decoding.translator import MAX_SOURCE_TOKENS, Translator
 from nmt.model.saved import ModelCard, save_model
 
@@ -24,22 +29,140 @@ def translator(tokenizers: TokenizerPair, card: ModelCard) -> Translator:
     return Translator(model, tokenizers, card)
 
 
+METHODS = {
+    "greedy": SearchOptions(beam_size=1),
+    "beam": SearchOptions(beam_size=5, n_best=3),
+    "gnmt norm, coverage, reward": SearchOptions(length_norm="gnmt", coverage_penalty=0.2, word_reward=0.1),
+    "no repetition, least and most length": SearchOptions(no_repeat_ngram=2, min_length=3, max_length=8),
+    "diverse beam": SearchOptions(beam_size=4, groups=2, n_best=4),
+    "samples": SearchOptions(method="sample", beam_size=3, n_best=3, temperature=0.7, top_k=20, top_p=0.9, seed=7),
+    "least risk of samples": SearchOptions(method="sample", beam_size=4, mbr="chrf"),
+    "least risk of a beam": SearchOptions(beam_size=4, mbr="bleu", n_best=2),
+}
+
+
 def assert_same(one: Translation, other: Translation) -> None:
     assert (one.text, one.tokens, one.source) == (other.text, other.tokens, other.source)
     assert one.score == pytest.approx(other.score, abs=1e-5)
     np.testing.assert_allclose(one.attention, other.attention, atol=1e-5)
 
 
-@pytest.mark.parametrize("beam", [1, 5])
-def test_the_same_alone_in_a_batch_of_64_and_with_longer_company(translator: Translator, beam: int) -> None:
-    options = SearchOptions(beam_size=beam)
-    alone = [translator.translate(source, options) for source in SOURCES]
+@pytest.mark.parametrize("method", METHODS)
+def test_the_same_alone_in_a_batch_of_64_and_with_longer_company(translator: Translator, method: str) -> None:
+    options = METHODS[method]
+    alone = [translator.translate(source, options, first=number) for number, source in enumerate(SOURCES)]
     company = [f"{source} {SOURCES[4]}"[: 20 + row] for row, source in enumerate(SOURCES * 12)]
     together = list(translator.translate([*SOURCES, *company], options, batch_sentences=64))
     for one, other in zip(alone, together[: len(SOURCES)], strict=True):
         assert_same(one, other)
-    with_padding = list(translator.translate([SOURCES[3], SOURCES[3] + "x" * 20], options))[0]
+        assert len(one.others) == len(other.others) <= options.n_best - 1
+        for each, another in zip(one.others, other.others, strict=True):
+            assert_same(each, another)
+    with_padding = list(translator.translate([SOURCES[3], SOURCES[3] + "x" * 20], options, first=3))[0]
     assert_same(alone[3], with_padding)
+
+
+def test_demands_are_met_for_one_sentence_and_leave_the_others_alone(translator: Translator) -> None:
+    free = list(translator.translate(SOURCES))
+    demanding = Request(SOURCES[1], prefix="the dog", include=("house",), exclude=("e r", "q"))
+    guided = list(translator.translate([SOURCES[0], demanding, *SOURCES[2:]]))
+    assert guided[1].text.startswith("the dog")
+    assert "house" in guided[1].text
+    assert "e r" not in guided[1].text
+    for row in (0, *range(2, len(SOURCES))):
+        assert_same(guided[row], free[row])
+    alone = translator.translate(demanding)
+    assert_same(alone, guided[1])
+
+
+def test_a_string_is_excluded_however_it_could_be_spelled(translator: Translator) -> None:
+    for source in SOURCES:
+        text = translator.translate(source, SearchOptions(beam_size=2)).text
+        for end in (1, 2, len(text)):
+            excluded = text[:end]
+            if not excluded.strip():
+                continue
+            other = translator.translate(Request(source, exclude=(excluded,)), SearchOptions(beam_size=2))
+            assert excluded not in f" {other.text}"
+
+
+def test_demands_that_contradict_each_other_are_named() -> None:
+    with pytest.raises(ValueError, match="exclude: 'dog' is a part of what the translation must contain"):
+        Request("der Hund", include=("the dog",), exclude=("dog",))
+    with pytest.raises(ValueError, match="include: an empty string is not allowed"):
+        Request("der Hund", include=(" ",))
+
+
+def test_hypotheses_after_the_best_are_ranked(translator: Translator) -> None:
+    best = translator.translate(SOURCES[0], SearchOptions(beam_size=4, n_best=4))
+    scores = [best.score, *(each.score for each in best.others)]
+    assert len(scores) == 4
+    assert scores == sorted(scores, reverse=True)
+    assert all(each.source == SOURCES[0] and each.attention.shape[0] == len(each.tokens) for each in best.others)
+
+
+def test_least_risk_is_the_highest_expected_utility(translator: Translator) -> None:
+    options = SearchOptions(method="sample", beam_size=6, n_best=6, temperature=2.0)
+    plain = translator.translate(SOURCES[2], options)
+    texts = [each.text for each in (plain, *plain.others)]
+    chosen = translator.translate(SOURCES[2], replace(options, mbr="chrf"))
+    expected = {text: mean(CHRF().sentence_score(text, [other]).score for other in texts) for text in texts}
+    assert chosen.score == pytest.approx(max(expected.values()))
+    assert expected[chosen.text] == pytest.approx(chosen.score)
+
+
+def test_the_score_and_the_attention_of_a_given_translation(translator: Translator) -> None:
+    source, target = SENTENCES[0]
+    record = translator.score(source, target)
+    assert record.text == target
+    assert record.log_prob == pytest.approx(sum(record.token_log_probs))
+    np.testing.assert_array_equal(translator.attention(source, target), record.attention)
+
+
+@pytest.mark.parametrize("combine", ["log_linear", "linear"])
+def test_an_ensemble_averages_its_models(
+    translator: Translator, card: ModelCard, tokenizers: TokenizerPair, tmp_path: Path, combine: Any
+) -> None:
+    other = build(card.network, card.src_vocab_size, seed=2)
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder, model in zip(folders, (translator.engine.network, other), strict=True):
+        save_model(folder, model, card)
+        tokenizers.save(folder)
+    both = Translator.load(folders, combine=combine)
+    source, target = SENTENCES[1]
+    together = both.score(source, target)
+    each = [Translator.load(folder).score(source, target) for folder in folders]
+    np.testing.assert_allclose(together.attention, (each[0].attention + each[1].attention) / 2, atol=1e-6)
+    if combine == "linear":
+        expected = np.logaddexp(*(one.token_log_probs for one in each)) - np.log(2)
+        np.testing.assert_allclose(together.token_log_probs, expected, atol=1e-5)
+    else:  # the mean of log-probabilities, made a distribution again, is larger than the mean
+        assert np.all(np.array(together.token_log_probs) >= np.mean([one.token_log_probs for one in each], 0) - 1e-6)
+    found = both.translate(source, SearchOptions(beam_size=3, alternatives=card.tgt_vocab_size))
+    assert sum(np.exp(log_prob) for _, log_prob in found.alternatives[0]) == pytest.approx(1, abs=1e-4)
+    same = Translator.load([folders[0], folders[0]], combine=combine)
+    assert_same(same.translate(source), Translator.load(folders[0]).translate(source))
+
+
+def test_an_ensemble_needs_one_vocabulary(
+    translator: Translator, tokenizers: TokenizerPair, card: ModelCard, tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        save_model(tmp_path / name, translator.engine.network, card)
+    tokenizers.save(tmp_path / "one")
+    another = Tokenizer.train(["something else altogether, with other pieces"] * 2, vocab_size=300)
+    TokenizerPair(another, another).save(tmp_path / "two")
+    with pytest.raises(ValueError, match="two: its vocabulary is not that of .*one: an ensemble needs the same"):
+        Translator.load([tmp_path / "one", tmp_path / "two"])
+    with pytest.raises(ValueError, match="combine: 'best' is not allowed, it must be log_linear or linear"):
+        Translator.load([tmp_path / "one", tmp_path / "one"], combine="best")  # type: ignore[arg-type]
+
+
+def test_several_threads_may_read_one_translator(translator: Translator) -> None:
+    expected = [translator.translate(source) for source in SOURCES]
+    with ThreadPoolExecutor(4) as pool:
+        for one, other in zip(expected * 4, pool.map(translator.translate, SOURCES * 4), strict=True):
+            assert_same(one, other)
 
 
 def test_attention_is_a_distribution_over_the_source_of_every_token(translator: Translator) -> None:
@@ -96,7 +219,7 @@ def test_input_is_read_a_window_ahead_not_all_at_once(translator: Translator) ->
 
 
 def test_a_run_folder_or_its_model_folder_can_be_loaded(translator: Translator, tmp_path: Path) -> None:
-    save_model(tmp_path / "run" / "model", translator.model, translator.card)
+    save_model(tmp_path / "run" / "model", translator.engine.network, translator.card)
     translator.tokenizers.save(tmp_path / "run" / "model")
     expected = translator.translate("der Hund")
     for folder in (tmp_path / "run", str(tmp_path / "run" / "model")):

@@ -8,21 +8,18 @@ Lines end at ``\n`` or ``\r\n`` only, so that other separators of Unicode inside
 """
 
 import csv
-import gzip
-import io
 import json
-import lzma
 import re
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product, zip_longest
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 import pyarrow
 import pyarrow.parquet
 
+from nmt.data.compression import DAMAGED, open_binary
 from nmt.data.links import parse_links, word_links
 from nmt.data.vocabulary import encodable
 
@@ -117,25 +114,14 @@ def _lines(path: Path) -> Iterator[str]:
     """The lines of a text file, decompressed, without their ends."""
     number = 0
     try:
-        with _binary(path) as stream:
+        with open_binary(path) as stream:
             for number, raw in enumerate(stream, start=1):
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
                 yield line.removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}:{number}: not UTF-8 (byte {error.start + 1} of the line)") from error
-    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+    except DAMAGED as error:
         raise ValueError(f"{path}: cannot be read after line {number}: {error}") from error
-
-
-def _binary(path: Path) -> BinaryIO:
-    """The file, decompressed; reading on raises an error where an archive is damaged or cut off."""
-    if path.suffix == ".gz":
-        return cast(BinaryIO, gzip.open(path))
-    if path.suffix == ".xz":
-        return cast(BinaryIO, lzma.open(path))
-    if path.suffix == ".zst":
-        return io.BufferedReader(pyarrow.input_stream(path, compression="zstd"))
-    return open(path, "rb")
 
 
 def _read_text(src_path: Path, tgt_path: Path) -> Iterator[Row]:

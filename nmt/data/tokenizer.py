@@ -16,6 +16,7 @@ import codecs
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -140,6 +141,12 @@ class Tokenizer:
         """The piece of each id."""
         return list(self._tokens)
 
+    @cached_property
+    def surfaces(self) -> list[bytes]:
+        """The text of each id in UTF-8: nothing of a special token, one byte of a byte token."""
+        bytes_of = {token: bytes.fromhex(match[1]) for token in self._tokens if (match := _BYTE.fullmatch(token))}
+        return [bytes_of.get(token) or _surface(token).encode() for token in self._tokens]
+
     @property
     def has_byte_fallback(self) -> bool:
         """Whether an unknown character is written as bytes, so that no text holds an unknown token."""
@@ -204,6 +211,11 @@ class TokenizerPair:
     def joint(self) -> bool:
         """Whether both sides share one vocabulary."""
         return self.src is self.tgt
+
+    def same(self, other: "TokenizerPair") -> bool:
+        """Whether the other pair gives every text the same ids."""
+        pairs = ((self.src, other.src), (self.tgt, other.tgt))
+        return all(one.backend.to_str() == another.backend.to_str() for one, another in pairs)
 
     def save(self, folder: Path) -> None:
         """Writes `tokenizer.json`, or `tokenizer.src.json` and `tokenizer.tgt.json`, in place of what stood there."""

@@ -13,9 +13,38 @@ from typing import Any
 import numpy as np
 
 from nmt.data.words import Span
+from nmt.decoding.attention_file import attention_archive, load_attention
 
 FORMAT_VERSION = 1
 """Version of the saved records; a reader refuses any other."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A sentence to translate, with what its translation must be like; a plain text stands for ``Request(text)``.
+
+    Attributes:
+        text: the sentence.
+        prefix: what the translation begins with.
+        include: strings that it contains, as whole words.
+        exclude: strings that it does not contain, not even within a word.
+
+    Raises:
+        ValueError: if one of these strings is empty, or what must be there contains what must not.
+    """
+
+    text: str
+    prefix: str = ""
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("include", "exclude"):
+            if not all(each.strip() for each in getattr(self, name)):
+                raise ValueError(f"{name}: an empty string is not allowed")
+        for text in self.exclude:
+            if any(text in must for must in (self.prefix, *self.include)):
+                raise ValueError(f"exclude: {text!r} is a part of what the translation must contain")
 
 
 @dataclass(frozen=True)
@@ -35,6 +64,7 @@ class Translation:
         log_prob: the model's score, the sum of `token_log_probs`.
         score: the search's score, by which the hypothesis was ranked (`log_prob` with length normalisation).
         finished: False if the sentence was cut off at the length limit.
+        others: the hypotheses after this one, best first, where more than one was asked for; not saved.
     """
 
     source: str
@@ -49,6 +79,7 @@ class Translation:
     log_prob: float
     score: float
     finished: bool
+    others: tuple["Translation", ...] = ()
 
     @property
     def source_complete(self) -> bool:
@@ -56,8 +87,8 @@ class Translation:
         return self.source[self.source_spans[-1][1] :].strip() == "" or len(self.source_spans) == 1
 
     def to_json(self) -> dict[str, Any]:
-        """All fields but the attention, as JSON values."""
-        fields = {name: value for name, value in vars(self).items() if name != "attention"}
+        """All fields but the attention and the other hypotheses, as JSON values."""
+        fields = {name: value for name, value in vars(self).items() if name not in ("attention", "others")}
         return {"version": FORMAT_VERSION, **fields}
 
     @classmethod
@@ -91,15 +122,14 @@ class Translation:
 def save_translations(folder: Path, translations: Iterable[Translation]) -> None:
     """Writes `translations.jsonl` and `attention.npz` into `folder`, which is made if it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
-    matrices = []
     # UTF-8 cannot hold a lone surrogate; what "backslashreplace" writes for one is its escape in JSON too.
-    with open(folder / "translations.jsonl", "w", encoding="utf-8", errors="backslashreplace") as lines:
+    with (
+        open(folder / "translations.jsonl", "w", encoding="utf-8", errors="backslashreplace") as lines,
+        attention_archive(folder / "attention.npz") as add,
+    ):
         for translation in translations:
             lines.write(json.dumps(translation.to_json(), ensure_ascii=False) + "\n")
-            matrices.append(translation.attention.astype(np.float32))
-    shapes = np.array([matrix.shape for matrix in matrices], dtype=np.int64).reshape(-1, 2)
-    weights = np.concatenate([matrix.ravel() for matrix in matrices] or [np.zeros(0, np.float32)])
-    np.savez(folder / "attention.npz", weights=weights, shapes=shapes)
+            add(translation.attention)
 
 
 def load_translations(folder: Path) -> list[Translation]:
@@ -109,19 +139,14 @@ def load_translations(folder: Path) -> list[Translation]:
         FileNotFoundError: if there are none.
         ValueError: if they have another format version, are not JSON, or are not as many as the attention matrices.
     """
-    with np.load(folder / "attention.npz", allow_pickle=False) as arrays:
-        weights, shapes = arrays["weights"], arrays["shapes"]
-    ends = np.cumsum(shapes.prod(axis=1))
+    matrices = load_attention(folder / "attention.npz")
     with open(folder / "translations.jsonl", encoding="utf-8") as lines:
         records = [parse_json(line, f"{lines.name}:{number}") for number, line in enumerate(lines, start=1)]
-    if len(records) != len(shapes):
+    if len(records) != len(matrices):
         raise ValueError(
-            f"{folder}: {len(records)} translations but {len(shapes)} attention matrices: write them again"
+            f"{folder}: {len(records)} translations but {len(matrices)} attention matrices: write them again"
         )
-    return [
-        Translation.from_json(record, weights[end - rows * columns : end].reshape(rows, columns))
-        for record, (rows, columns), end in zip(records, shapes, ends, strict=True)
-    ]
+    return [Translation.from_json(record, matrix) for record, matrix in zip(records, matrices, strict=True)]
 
 
 def parse_json(text: str, place: str) -> dict[str, Any]:

@@ -6,70 +6,112 @@ from pathlib import Path
 from typing import overload
 
 import numpy as np
-import torch
 
-from nmt.data.batch import pad, src_sequence, tgt_sequence
-from nmt.data.tokenizer import BOS, BOS_ID, EOS_ID, Encoded, TokenizerPair
-from nmt.decoding.search import Hypothesis, SearchOptions, search
-from nmt.decoding.translation import Translation
+from nmt.data.tokenizer import Encoded, TokenizerPair
+from nmt.decoding.demands import Demands
+from nmt.decoding.engine import Engine, Job, Precision, choose_device
+from nmt.decoding.options import SearchOptions
+from nmt.decoding.records import Records, nothing
+from nmt.decoding.shortlist import Shortlist
+from nmt.decoding.translation import Request, Translation
+from nmt.model.ensemble import Combine, Ensemble
+from nmt.model.hub import model_folder
+from nmt.model.quantized import quantize
 from nmt.model.saved import ModelCard, load_model
 from nmt.model.seq2seq import Seq2Seq
 
 WINDOW_BATCHES = 20
-"""Batches of sentences that are read ahead and sorted by length."""
+"""Batches that are read ahead and sorted by length at most; fewer at the start of a stream, for an early first line."""
 
 MAX_SOURCE_TOKENS = 512
 """Tokens of a sentence that are translated at most; the rest is cut off."""
 
 
 class Translator:
-    """Translates with one model; reading it from several threads is safe, as nothing is kept between calls.
+    """Translates with one model or several; from several threads at once too, as nothing is kept between calls.
 
     Args:
-        model: the network.
-        tokenizers: its vocabularies.
+        network: one model, or an ensemble of them.
+        tokenizers: their vocabularies.
         card: what the model is for.
         device: where it runs: "cpu", "cuda", "cuda:1", "mps", or "auto" for the first GPU if there is one.
+        precision: "fp32"; "bf16", products in bfloat16; "int8", if the network's weights are.
+        shortlist: target types that search chooses among; None for all.
     """
 
-    def __init__(self, model: Seq2Seq, tokenizers: TokenizerPair, card: ModelCard, device: str = "auto") -> None:
-        self.device = choose_device(device)
-        self.model = model.to(self.device).eval()
+    def __init__(
+        self,
+        network: Seq2Seq | Ensemble,
+        tokenizers: TokenizerPair,
+        card: ModelCard,
+        device: str = "auto",
+        precision: Precision = "fp32",
+        shortlist: Shortlist | None = None,
+    ) -> None:
+        self.engine = Engine(network, choose_device(device), precision, shortlist)
         self.tokenizers = tokenizers
         self.card = card
-        self._tgt_tokens = tokenizers.tgt.tokens
+        self._records = Records(tokenizers.tgt)
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "auto") -> "Translator":
-        """The translator of a run folder (its `model/`) or of a model folder.
+    def load(
+        cls,
+        path: str | Path | Sequence[str | Path],
+        device: str = "auto",
+        precision: Precision = "fp32",
+        shortlist: bool = False,
+        combine: Combine = "log_linear",
+    ) -> "Translator":
+        """The translator of a run (its `model/`), of a model folder or of a model on the hub; of several, an ensemble.
+
+        Args:
+            path: the folder, or `user/name` on the Hugging Face hub; or several, of models with the same vocabularies.
+            device: where to run; "auto" is the first GPU, or the CPU where there is none.
+            precision: "fp32", "bf16" or, on a CPU, "int8".
+            shortlist: choose among the target types that `nmt shortlist` found for the source only; an ensemble takes
+                the first model's.
+            combine: how an ensemble averages, "log_linear" or "linear".
 
         Raises:
-            FileNotFoundError: if there is no model.
-            ValueError: if its files are damaged or do not fit together.
+            FileNotFoundError: if there is no model, or no shortlist.
+            ValueError: if its files are damaged or do not fit together, the models have other vocabularies, or the
+                precision is not for the device.
         """
-        folder = Path(path)
-        if not folder.is_dir():
-            raise FileNotFoundError(f"{folder}: no such folder; give a run (runs/<name>) or a model folder")
-        if (folder / "checkpoints").is_dir() and not (folder / "model").is_dir():
-            raise FileNotFoundError(
-                f"{folder} has no model yet: its training has not ended; go on with `nmt train --resume {folder}`"
-            )
-        folder = folder / "model" if (folder / "model").is_dir() else folder
-        model, card = load_model(folder)
-        return cls(model, TokenizerPair.load(folder), card, device)
+        folders = [model_folder(each) for each in ([path] if isinstance(path, str | Path) else path)]
+        if precision not in ("fp32", "bf16", "int8"):
+            raise ValueError(f"precision: {precision!r} is not allowed, it must be fp32, bf16 or int8")
+        if precision == "int8" and choose_device(device).type != "cpu":
+            raise ValueError("precision int8 is for the CPU: give --device cpu, or --precision bf16")
+        tokenizers = TokenizerPair.load(folders[0])
+        for other in folders[1:]:
+            if not tokenizers.same(TokenizerPair.load(other)):
+                raise ValueError(f"{other}: its vocabulary is not that of {folders[0]}: an ensemble needs the same")
+        loaded = [load_model(folder) for folder in folders]
+        models = [quantize(model) if precision == "int8" else model for model, _ in loaded]
+        network = models[0] if len(models) == 1 else Ensemble(models, combine)
+        chosen = Shortlist.load(folders[0]) if shortlist else None
+        return cls(network, tokenizers, loaded[0][1], device, precision, chosen)
 
     @overload
     def translate(  # type: ignore[overload-overlap]  # a str is an iterable of str too
-        self, text: str, options: SearchOptions | None = ..., batch_sentences: int = ...
+        self, text: str | Request, options: SearchOptions | None = ..., batch_sentences: int = ..., first: int = ...
     ) -> Translation: ...
 
     @overload
     def translate(
-        self, text: Iterable[str], options: SearchOptions | None = ..., batch_sentences: int = ...
+        self,
+        text: Iterable[str | Request],
+        options: SearchOptions | None = ...,
+        batch_sentences: int = ...,
+        first: int = ...,
     ) -> Iterator[Translation]: ...
 
     def translate(
-        self, text: str | Iterable[str], options: SearchOptions | None = None, batch_sentences: int = 64
+        self,
+        text: str | Request | Iterable[str | Request],
+        options: SearchOptions | None = None,
+        batch_sentences: int = 64,
+        first: int = 0,
     ) -> Translation | Iterator[Translation]:
         """Translates a sentence, or sentences as they come: one record each, in their order.
 
@@ -77,31 +119,39 @@ class Translator:
             text: a sentence, or any number of them; they are read a window ahead, not all at once.
             options: of the search; the default is a beam of five.
             batch_sentences: sentences that are searched together; it changes the speed, not the result.
+            first: the number of the first sentence in a larger input: with the seed it fixes what is sampled.
         """
         options = options or SearchOptions()
-        if isinstance(text, str):
-            return next(self._translate([text], options, batch_sentences))
-        return self._translate(text, options, batch_sentences)
+        if isinstance(text, str | Request):
+            return next(self._translate([text], options, batch_sentences, first))
+        return self._translate(text, options, batch_sentences, first)
 
-    def _translate(self, lines: Iterable[str], options: SearchOptions, size: int) -> Iterator[Translation]:
-        remaining = iter(lines)
-        while window := list(islice(remaining, WINDOW_BATCHES * size)):
-            sources = [self._encode(line) for line in window]
+    def _translate(
+        self, texts: Iterable[str | Request], options: SearchOptions, size: int, first: int
+    ) -> Iterator[Translation]:
+        remaining = (each if isinstance(each, Request) else Request(each) for each in texts)
+        demands = Demands(self.tokenizers.tgt, options.no_repeat_ngram)
+        batches = WINDOW_BATCHES if isinstance(texts, Sequence) else 1
+        while window := list(islice(remaining, batches * size)):
+            sources = [self._encode(request.text) for request in window]
             order = sorted(range(len(window)), key=lambda row: -len(sources[row].ids))
-            done: dict[int, Translation] = {row: _nothing(window[row]) for row in order if not sources[row].ids}
-            filled = order[: len(order) - len(done)]
+            filled = [row for row in order if sources[row].ids]
+            done = {row: nothing(window[row].text) for row in order[len(filled) :]}
             for start in range(0, len(filled), size):
                 rows = filled[start : start + size]
-                found = self._search([sources[row] for row in rows], options)
-                for row, hypotheses in zip(rows, found, strict=True):
-                    done[row] = self._record(window[row], sources[row], hypotheses[0])
+                jobs = [Job(first + row, window[row], sources[row].ids) for row in rows]
+                for row, found in zip(rows, self.engine.search(jobs, demands, options), strict=True):
+                    done[row] = self._records.best(window[row].text, sources[row], found, options)
             yield from (done[row] for row in range(len(window)))
+            first, batches = first + len(window), min(2 * batches, WINDOW_BATCHES)
 
-    @torch.inference_mode()
-    def _search(self, sources: Sequence[Encoded], options: SearchOptions) -> list[list[Hypothesis]]:
-        src_ids, src_lengths = (each.to(self.device) for each in pad([src_sequence(each.ids) for each in sources]))
-        memory, state = self.model.encode(src_ids, src_lengths)
-        return search(self.model.step, memory, state, options.limits(src_lengths), options, BOS_ID, EOS_ID)
+    def score(self, source: str, target: str) -> Translation:
+        """The record of a given translation (forced decoding): its `log_prob` is the model's score of it."""
+        return next(self.force([(source, target)]))
+
+    def attention(self, source: str, target: str) -> np.ndarray:
+        """What each token of a given translation attends to, its end-of-sentence token included: float32 (T, S)."""
+        return self.score(source, target).attention
 
     def force(
         self, pairs: Iterable[tuple[str, str]], alternatives: int = 5, batch_sentences: int = 64
@@ -115,75 +165,10 @@ class Translator:
         while batch := list(islice(remaining, batch_sentences)):
             sources = [self._encode(source) for source, _ in batch]
             targets = self.tokenizers.tgt.encode_batch(target for _, target in batch)
-            forced = self._force(sources, targets, alternatives)
+            forced = self.engine.force([source.ids for source in sources], targets, alternatives)
             for (line, _), source, hypothesis in zip(batch, sources, forced, strict=True):
-                yield self._record(line, source, hypothesis)
-
-    @torch.inference_mode()
-    def _force(self, sources: Sequence[Encoded], targets: Sequence[list[int]], alternatives: int) -> list[Hypothesis]:
-        src_ids, src_lengths = (each.to(self.device) for each in pad([src_sequence(each.ids) for each in sources]))
-        tgt_ids = pad([tgt_sequence(each) for each in targets])[0].to(self.device)
-        readouts, attention = self.model(src_ids, src_lengths, tgt_ids[:, :-1])
-        forced = []
-        for row, target in enumerate(targets):
-            ids = [*target, EOS_ID]
-            log_probs = self.model.log_probs(readouts[row, : len(ids)], attention[row, : len(ids)])
-            best = log_probs.topk(alternatives, dim=-1)
-            own = log_probs.gather(1, tgt_ids[row, 1 : len(ids) + 1, None]).squeeze(1).tolist()
-            steps = zip(best.indices.tolist(), best.values.tolist(), strict=True)
-            forced.append(
-                Hypothesis(
-                    ids,
-                    own,
-                    attention[row, : len(ids)].float().cpu().numpy(),
-                    [list(zip(*step, strict=True)) for step in steps],
-                    sum(own),
-                    sum(own) / len(own),
-                    True,
-                )
-            )
-        return forced
+                yield self._records.of(line, source, hypothesis)
 
     def _encode(self, line: str) -> Encoded:
         ids, tokens, spans = self.tokenizers.src.encode(line)
         return Encoded(ids[:MAX_SOURCE_TOKENS], tokens[:MAX_SOURCE_TOKENS], spans[:MAX_SOURCE_TOKENS])
-
-    def _record(self, line: str, source: Encoded, found: Hypothesis) -> Translation:
-        text, tokens, spans = self.tokenizers.tgt.decode_with_spans(found.ids)
-        named = [tuple((self._tgt_tokens[token], score) for token, score in step) for step in found.alternatives]
-        return Translation(
-            source=line,
-            source_tokens=(BOS, *source.tokens),
-            source_spans=((0, 0), *source.spans),
-            text=text,
-            tokens=tuple(tokens),
-            spans=tuple(spans),
-            token_log_probs=tuple(found.token_log_probs),
-            attention=found.attention[:, : len(source.ids) + 1],
-            alternatives=tuple(named),
-            log_prob=found.log_prob,
-            score=found.score,
-            finished=found.finished,
-        )
-
-
-def choose_device(name: str) -> torch.device:
-    """The device of that name; "auto" is the first GPU, or the CPU where there is none.
-
-    Raises:
-        ValueError: if there is no such device here.
-    """
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        return torch.device(next((kind for kind in ("cuda", "mps") if there[kind]), "cpu"))
-    kind, _, index = name.partition(":")
-    known = there.get(kind, False) and (not index or index.isdecimal())
-    if not known or (kind == "cuda" and int(index or 0) >= torch.cuda.device_count()):
-        here = ", ".join(kind for kind, is_there in there.items() if is_there)
-        raise ValueError(f"device {name!r}: there is no such device here; choose from auto, {here}")
-    return torch.device(name)
-
-
-def _nothing(line: str) -> Translation:
-    """The translation of a line without a token: nothing, with certainty."""
-    return Translation(line, (BOS,), ((0, 0),), "", (), (), (), np.zeros((0, 1), np.float32), (), 0.0, 0.0, True)

@@ -1,17 +1,14 @@
-"""Attention -> links between words, and their error rate against gold alignment.
+"""The error rate of links between words against gold alignment, and files of links.
 
-A link is (source word, target word), positions as in `nmt.data.words`. Files hold links in the Pharaoh format: one
-line a sentence, ``0-0 1-2 2-1``.
+Files hold links in the Pharaoh format: one line a sentence, ``0-0 1-2 2-1``.
 """
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from nmt.data.links import Link, parse_links
-from nmt.data.words import words_of_spans
+from nmt.decoding.alignment import attention_alignment, pharaoh
 from nmt.decoding.translation import Translation
 
 
@@ -32,85 +29,6 @@ class AlignmentScore:
     recall: float
     links: int
     method: str
-
-
-def merge_attention(
-    attention: np.ndarray, src_words: Sequence[int | None], tgt_words: Sequence[int | None]
-) -> np.ndarray:
-    """Attention between words: summed over the pieces of a source word, averaged over those of a target word.
-
-    Rows that sum to one still do. Words stand in order of their first piece; a token of no word (None) keeps a row
-    or column of its own. `word_groups` tells which tokens became which row or column.
-
-    Args:
-        attention: (T, S).
-        src_words: word of each of the S source tokens, None for a token of no word.
-        tgt_words: the same for the T target tokens.
-
-    Returns:
-        (target groups, source groups), in the dtype of `attention`.
-
-    Raises:
-        ValueError: if the words are not as many as the rows and columns.
-    """
-    if attention.shape != (len(tgt_words), len(src_words)):
-        raise ValueError(
-            f"attention of shape {attention.shape} for {len(tgt_words)} target and {len(src_words)} source tokens"
-        )
-    source, target = _membership(src_words, attention.dtype), _membership(tgt_words, attention.dtype)
-    return (target @ attention @ source.T) / target.sum(axis=1, keepdims=True)
-
-
-def word_groups(words: Sequence[int | None]) -> list[list[int]]:
-    """The token positions of each word, in order of its first token; a token of no word is a group of its own."""
-    groups: dict[tuple[str, int], list[int]] = {}
-    for position, word in enumerate(words):
-        key = ("token", position) if word is None else ("word", word)
-        groups.setdefault(key, []).append(position)
-    return list(groups.values())
-
-
-def _membership(words: Sequence[int | None], dtype: np.dtype) -> np.ndarray:
-    """(groups, tokens), 1 where the token belongs to the group."""
-    groups = word_groups(words)
-    members = np.zeros((len(groups), len(words)), dtype)
-    for row, positions in enumerate(groups):
-        members[row, positions] = 1
-    return members
-
-
-def hard_alignment(
-    attention: np.ndarray, src_words: Sequence[int | None], tgt_words: Sequence[int | None]
-) -> list[Link]:
-    """Links each target word to the source word that it attended to most, the first of equals.
-
-    A target word stays without a link where a special token (None) got more attention than any source word.
-
-    Args:
-        attention: (T, S).
-        src_words: word of each of the S source tokens, None for a token of no word.
-        tgt_words: the same for the T target tokens.
-
-    Raises:
-        ValueError: if the words are not as many as the rows and columns.
-    """
-    sources = [src_words[positions[0]] for positions in word_groups(src_words)]
-    targets = [tgt_words[positions[0]] for positions in word_groups(tgt_words)]
-    strongest = merge_attention(attention, src_words, tgt_words).argmax(axis=1)
-    links = ((sources[column], target) for column, target in zip(strongest, targets, strict=True))
-    return [(source, target) for source, target in links if source is not None and target is not None]
-
-
-def attention_alignment(translations: Iterable[Translation]) -> list[list[Link]]:
-    """The hard alignment of each translation: (word of `source`, word of `text`) by its attention."""
-    return [
-        hard_alignment(
-            translation.attention,
-            words_of_spans(translation.source, translation.source_spans),
-            words_of_spans(translation.text, translation.spans),
-        )
-        for translation in translations
-    ]
 
 
 def attention_error_rate(forced: Sequence[Translation], gold: Sequence[Collection[Link] | None]) -> AlignmentScore:
@@ -165,7 +83,7 @@ def write_pharaoh(path: Path, alignments: Iterable[Iterable[Link]]) -> None:
     """Writes one line of links a sentence, such as ``0-0 1-2``, sorted; an empty line for a sentence without links."""
     with open(path, "w", encoding="utf-8") as lines:
         for links in alignments:
-            lines.write(" ".join(f"{source}-{target}" for source, target in sorted(set(links))) + "\n")
+            lines.write(pharaoh(links) + "\n")
 
 
 def read_pharaoh(path: Path) -> list[list[Link]]:

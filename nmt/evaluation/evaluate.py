@@ -20,7 +20,13 @@ from nmt.evaluation.results import Evaluation
 
 
 def evaluate(
-    run: Path, config: Config, split: str, options: SearchOptions, translator: Translator, command: str
+    run: Path,
+    config: Config,
+    split: str,
+    options: SearchOptions,
+    translator: Translator,
+    command: str,
+    batch_sentences: int = 64,
 ) -> Evaluation:
     """Translates and scores a split, and saves all of it to `run/evaluations/<split>`.
 
@@ -34,6 +40,7 @@ def evaluate(
         options: of the search.
         translator: with the run's model.
         command: what the user called, kept with the scores.
+        batch_sentences: sentences that are searched together.
 
     Raises:
         ValueError: if there is no such split, or it is empty.
@@ -45,7 +52,8 @@ def evaluate(
         raise ValueError(f"split '{split}' of {data.path} has no sentences")
     sources, references = list(corpus["src"]), list(corpus["tgt"])
     began = time.perf_counter()
-    translations = list(_watched(translator.translate(sources, options), len(sources), f"translating {split}"))
+    records = translator.translate(sources, options, batch_sentences)
+    translations = list(_watched(records, len(sources), f"translating {split}"))
     scores = corpus_scores([each.text for each in translations], references, data.tgt, data.literature_form)
     gold: list[tuple[Link, ...] | None] = [None] * len(sources)
     alignment = None

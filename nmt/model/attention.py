@@ -79,7 +79,7 @@ class Attention(nn.Module):
     def start(self, memory: Memory) -> AttentionState:
         """The state before the first step, one row a sentence."""
         size = 0 if self.coverage is None else self.coverage.size
-        step = torch.zeros(len(memory.mask), dtype=torch.int64, device=memory.mask.device)
+        step = torch.zeros(memory.mask.shape[0], dtype=torch.int64, device=memory.mask.device)
         return AttentionState(step, memory.keys.new_zeros(*memory.mask.shape, size))
 
     def steps(self, memory: Memory, hypotheses: int = 1) -> "AttentionSteps":
@@ -108,10 +108,12 @@ class AttentionSteps:
 
     def __init__(self, attention: Attention, memory: Memory, hypotheses: int) -> None:
         self._attention, self._coverage = attention, attention.coverage
-        self._sentences = len(memory.mask)
+        sentences = memory.mask.shape[0]
+        self._shape = self._rows = sentences, hypotheses
         if self._coverage is not None and hypotheses > 1:  # each hypothesis has keys of its own
-            keys, mask, coverage = (each.repeat_interleave(hypotheses, dim=0) for each in memory[1:])
-            memory = Memory(memory.values, keys, mask, coverage)
+            several = (each.unsqueeze(1).expand(-1, hypotheses, *each.shape[1:]) for each in memory[1:])
+            memory = Memory(memory.values, *(each.flatten(0, 1) for each in several))
+            self._rows = sentences * hypotheses, 1
         self._memory = memory
         self._queries = attention.score.queries()
         self._prefer = attention.window.steps(memory.mask)
@@ -122,13 +124,13 @@ class AttentionSteps:
 
     def __call__(self, queries: Tensor, state: AttentionState) -> tuple[Tensor, AttentionState]:
         """One step: queries (N, Q), the hypotheses of a sentence side by side -> weights (B, K, M * S), next state."""
-        rows, coverage = len(self._memory.mask), state.coverage  # B, or N with coverage
+        coverage = state.coverage
         if self._coverage is not None:
             self._match = self._matcher(self._memory.keys + self._coverage.key(coverage))
-        weights = self.weights(queries.view(rows, -1, queries.shape[1]), state.step.view(rows, -1))
+        weights = self.weights(queries.view(*self._rows, -1), state.step.view(self._rows))
         if self._coverage is not None:
             coverage = self._update(coverage, self._attention.alignment(weights).squeeze(1), queries)
-        return weights.view(self._sentences, -1, weights.shape[2]), AttentionState(state.step + 1, coverage)
+        return weights.view(*self._shape, -1), AttentionState(state.step + 1, coverage)
 
     def weights(self, queries: Tensor, steps: Tensor) -> Tensor:
         """Weights (B, T, M * S) of queries (B, T, Q) at steps (B, T); rows of a head sum to one, zero on padding."""

@@ -150,7 +150,7 @@ class Decoder(nn.Module, ABC):
         attended = self.attention.prepare(encoded.states, encoded.mask)
         memory = DecoderMemory(attended, self._gates(attended.values), self.readout.context(attended.values))
         layers = encoded.final_state if self.bridge is None else self.bridge(encoded.final_state)
-        feed = encoded.states.new_zeros(len(encoded.states), self._feed_size())
+        feed = encoded.states.new_zeros(encoded.states.shape[0], self._feed_size())
         return memory, DecoderState(layers, self.attention.start(attended), feed)
 
     def forward(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, Tensor]:
@@ -170,7 +170,7 @@ class Decoder(nn.Module, ABC):
 
     def step(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor]:
         """One token of every hypothesis: previous ids (N,) -> readouts (N, R), next state, attention (N, S)."""
-        shape = (len(memory.attended.mask), -1)
+        shape = (memory.attended.mask.shape[0], -1)
         embedded = self.embedding(previous.unflatten(0, shape))
         advance = self._steps(memory, embedded.shape[1])
         projected = self._lowest.project(embedded).flatten(0, 1)

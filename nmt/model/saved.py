@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch.overrides import TorchFunctionMode
 
 from nmt.config import AttentionConfig, ModelConfig
 from nmt.model.seq2seq import Seq2Seq
@@ -50,12 +51,21 @@ def save_model(folder: Path, model: Seq2Seq, card: ModelCard) -> None:
     (folder / "config.json").write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
 
 
-def load_model(folder: Path) -> tuple[Seq2Seq, ModelCard]:
-    """The model in `folder`, on the CPU, in evaluation mode, its parameters memory-mapped.
+class _Uninitialised(TorchFunctionMode):
+    """Leaves parameters as they are made; on the meta device torch would load its compiler to draw them."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(function, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return function(*args, **(kwargs or {}))
+
+
+def read_card(folder: Path) -> ModelCard:
+    """What the model in `folder` is.
 
     Raises:
         FileNotFoundError: if there is none.
-        ValueError: if its files are damaged, do not fit together, or have another format version.
+        ValueError: if its `config.json` is damaged or has another format version.
     """
     path = folder / "config.json"
     if not path.is_file():
@@ -67,10 +77,20 @@ def load_model(folder: Path) -> tuple[Seq2Seq, ModelCard]:
             raise ValueError(f"format version {version!r}, this program reads {FORMAT_VERSION}")
         network = fields["network"]
         attention = AttentionConfig(**network.pop("attention"))
-        card = ModelCard(**{**fields, "network": ModelConfig(**network, attention=attention)})
+        return ModelCard(**{**fields, "network": ModelConfig(**network, attention=attention)})
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path} does not describe a model: {error}") from error
-    with torch.device("meta"):  # no time is spent on numbers that are replaced
+
+
+def load_model(folder: Path) -> tuple[Seq2Seq, ModelCard]:
+    """The model in `folder`, on the CPU, in evaluation mode, its parameters memory-mapped.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: if its files are damaged, do not fit together, or have another format version.
+    """
+    card = read_card(folder)
+    with torch.device("meta"), _Uninitialised():  # no time is spent on numbers that are replaced
         model = Seq2Seq(card.network, card.src_vocab_size, card.tgt_vocab_size)
     try:
         tensors = load_file(folder / "model.safetensors")

@@ -82,13 +82,18 @@ class Seq2Seq(nn.Module):
 
         A latent alignment is marginalised exactly, ``log sum_s a_s p(y | s)`` (Deng et al. 2018, section 4).
         """
-        logits = self.output(readouts)
+        return self.normalized(self.output(readouts), attention)
+
+    def normalized(self, logits: Tensor, attention: Tensor) -> Tensor:
+        """Log-probabilities of logits (..., V), or (..., S, V) if latent, and attention (..., S), as in `log_probs`."""
         log_probs = log_softmax(logits, dim=-1, dtype=torch.promote_types(logits.dtype, torch.float32))
         if not self.latent:
             return log_probs
         return torch.logsumexp(log_probs + attention.clamp(min=LEAST_WEIGHT).log().unsqueeze(-1), dim=-2)
 
-    def step(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor]:
+    def advance(
+        self, previous: Tensor, memory: DecoderMemory, state: DecoderState
+    ) -> tuple[Tensor, DecoderState, Tensor]:
         """One token of K hypotheses a sentence, N = B * K: the step function that search calls.
 
         Args:
@@ -97,7 +102,11 @@ class Seq2Seq(nn.Module):
             state: N rows.
 
         Returns:
-            Log-probabilities (N, V), the next state, attention (N, S).
+            Readouts (N, R), or (N, S, R) if latent, the next state, attention (N, S): for `log_probs`.
         """
-        readouts, state, attention = self.decoder.step(previous, memory, state)
+        return self.decoder.step(previous, memory, state)
+
+    def step(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor]:
+        """As `advance`, but with the log-probabilities (N, V) in place of the readouts."""
+        readouts, state, attention = self.advance(previous, memory, state)
         return self.log_probs(readouts, attention), state, attention

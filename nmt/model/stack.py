@@ -16,7 +16,7 @@ def reverse(lengths: Tensor, size: int, keep: int = 0) -> Tensor:
 
     For length 4 of size 6, and keep 1: ``0 3 2 1 4 5``. The map (B, size) is its own inverse.
     """
-    positions = torch.arange(size, device=lengths.device).expand(len(lengths), size)
+    positions = torch.arange(size, device=lengths.device).expand(lengths.shape[0], size)
     last = lengths.unsqueeze(1) - 1
     return torch.where((positions >= keep) & (positions <= last), last + keep - positions, positions)
 

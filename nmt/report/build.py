@@ -21,7 +21,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from nmt.evaluation.alignment import attention_alignment
+from nmt.decoding.alignment import attention_alignment
 from nmt.evaluation.results import Evaluation
 from nmt.report.figures import HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
 from nmt.report.findings import findings

@@ -12,7 +12,9 @@ from nmt.config import Config
 from nmt.data.batch import Batch
 from nmt.data.datamodule import TranslationData
 from nmt.data.tokenizer import BOS_ID, EOS_ID
-from nmt.decoding.search import SearchOptions, search
+from nmt.decoding.endings import Task
+from nmt.decoding.options import SearchOptions
+from nmt.decoding.search import search
 from nmt.evaluation.metrics import bleu
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.loss import Objective, sequence_loss
@@ -34,7 +36,7 @@ class TranslationModule(pl.LightningModule):
         super().__init__()
         self.config = config
         self.model: Seq2Seq | None = None
-        self.search_options = SearchOptions(beam_size=1, alternatives=1)
+        self.search_options = SearchOptions(beam_size=1, alternatives=0)
         self.samples: dict[int, str] = {}
         self._validated: list[tuple[int, str]] = []
         self._validation_sums = torch.zeros(2, dtype=torch.float64)
@@ -104,8 +106,8 @@ class TranslationModule(pl.LightningModule):
         loss = sequence_loss(self.model, batch)
         self._validation_sums += torch.tensor([float(loss.nll), loss.tokens], dtype=torch.float64)
         memory, state = self.model.encode(batch.src_ids, batch.src_lengths)
-        limits = self.search_options.limits(batch.src_lengths)
-        found = search(self.model.step, memory, state, limits, self.search_options, BOS_ID, EOS_ID)
+        task = Task(self.search_options.limits(batch.src_lengths))
+        found = search(self.model, memory, state, task, self.search_options, BOS_ID, EOS_ID)
         for index, (best, *_) in zip(batch.indices.tolist(), found, strict=True):
             self._validated.append((index, self.data.tokenizers.tgt.decode(best.ids)))
 

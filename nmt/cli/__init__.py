@@ -1,0 +1,67 @@
+"""The command line: finds the command, and turns a user's mistake into one line and exit code 2.
+
+A command is a module of this package with a function `run`, which imports what it needs when it runs, so that
+``nmt --help`` answers at once.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+DESCRIPTION = """Recurrent encoder-decoder translation with attention.
+
+commands:
+  nmt train --config FILE [--KEY VALUE ...]   train a model; `nmt train --help` lists the keys
+  nmt train --resume RUN                      go on with a stopped run, exactly where it stopped
+  nmt translate RUN [TEXT ...]                translate arguments, or the lines of standard input
+  nmt evaluate RUN --split NAME               translate and score a split of the run's corpus
+  nmt report RUN                              one offline HTML file of all that was evaluated
+  nmt shortlist RUN                           the words that a source is likely to need, for `--shortlist`
+  nmt export RUN                              the model as ONNX files, to be run without torch
+  nmt push RUN user/name                      the model and its card to the Hugging Face hub
+
+`nmt COMMAND --help` tells more."""
+
+COMMANDS = (
+    "train",
+    "translate",
+    "evaluate",
+    "report",
+    "shortlist",
+    "export",
+    "push",
+)
+"""Each is the module of that name."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Returns:
+        The exit code: 0 done, 2 a mistake in what was asked for, 128 + n stopped by signal n.
+    """
+    command, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if command in ("-h", "--help"):
+        print(DESCRIPTION)
+        return 0
+    if command == "--version":
+        from importlib.metadata import version
+
+        print(f"nmt {version('nmt')}")
+        return 0
+    if command not in COMMANDS:
+        from nmt.cli.parsing import nearest
+
+        print(f"nmt: there is no command {command!r}{nearest(command, COMMANDS)}; see `nmt --help`", file=sys.stderr)
+        return 2
+    try:
+        return int(import_module(f"nmt.cli.{command}").run(rest))
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except (ValueError, OSError) as error:
+        print(f"nmt {command}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2

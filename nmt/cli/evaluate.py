@@ -1,0 +1,36 @@
+"""`nmt evaluate`: a split of the run's corpus to scores and records."""
+
+import shlex
+from pathlib import Path
+
+from nmt.cli.searching import load_translator, search_options, translating_parser
+
+
+def run(arguments: list[str]) -> int:
+    """Evaluates; the exit code."""
+    parser = translating_parser("evaluate", "Translate and score a split of the run's corpus.", without=["n_best"])
+    parser.add_argument("--split", default="test", metavar="NAME", help="name of the split")
+    parser.add_argument("--path", metavar="CORPUS", help="take the split from this corpus, not from the run's")
+    options = parser.parse_args(arguments)
+    search = search_options(options)
+    from dataclasses import replace
+
+    from nmt.config import load_config
+    from nmt.evaluation.evaluate import evaluate as run_evaluation
+
+    folder = Path(options.run)
+    config = load_config(folder / "config.yaml")
+    if options.path:
+        config = replace(config, data=replace(config.data, path=options.path))
+    translator = load_translator(options, options.device)
+    command = shlex.join(["nmt", "evaluate", *arguments])
+    result = run_evaluation(folder, config, options.split, search, translator, command, options.batch_sentences)
+    for score in result.scores:
+        interval = f" [{score.low:.1f}, {score.high:.1f}]" if score.low is not None and score.high is not None else ""
+        print(f"{score.name} {score.score:.2f}{interval}  {score.form}  {score.signature}")
+    if result.alignment:
+        alignment = result.alignment
+        print(f"AER {alignment.aer:.3f}  precision {alignment.precision:.3f}  recall {alignment.recall:.3f}")
+    place = folder / "evaluations" / options.split
+    print(f"{len(result.translations):,} sentences in {result.seconds:.1f} s: {place}")
+    return 0

@@ -1,0 +1,23 @@
+"""`nmt export`: the model of a run as ONNX files."""
+
+from pathlib import Path
+
+from nmt.cli.parsing import Parser
+
+
+def run(arguments: list[str]) -> int:
+    """Writes the files; the exit code."""
+    parser = Parser(prog="nmt export", description="The model as ONNX: its encoder, and one step of its decoder.")
+    parser.add_argument("run", type=Path, help="folder of the run, or of a model, or user/name on the hub")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="default: onnx/ in the folder of the run")
+    options = parser.parse_args(arguments)
+    from nmt.model.export import export_model
+    from nmt.model.hub import model_folder
+
+    model = model_folder(options.run)
+    if not options.output and not options.run.is_dir():
+        raise ValueError(f"{options.run} lies on the hub: say where the files go by --output FOLDER")
+    folder = options.output or options.run / "onnx"
+    export_model(model, folder)
+    print(folder)
+    return 0

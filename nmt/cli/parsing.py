@@ -1,0 +1,33 @@
+"""What the parsers of the commands share: errors of one line, and a guess at what was meant."""
+
+import argparse
+import re
+from collections.abc import Iterable
+from typing import NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like all others, and whose help shows the defaults that say something."""
+
+    def __init__(self, prog: str, description: str) -> None:
+        super().__init__(prog=prog, description=description, formatter_class=_HelpFormatter, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        """Raises what the command line prints as one line."""
+        unknown = re.fullmatch(r"unrecognized arguments: (--[\w-]+).*", message)
+        near = nearest(unknown[1], self._option_string_actions) if unknown else ""
+        raise ValueError(f"{message}{near}; see `{self.prog} --help`")
+
+
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        silent = action.default is None or action.default is False or action.default in ("", [])
+        return action.help if silent else super()._get_help_string(action)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A suggestion, as the end of a sentence; nothing where nothing is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, list(known), n=1)
+    return f", did you mean {near[0]!r}?" if near else ""

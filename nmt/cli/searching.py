@@ -1,0 +1,104 @@
+"""What the commands that translate share: the model, the machine and the search as flags."""
+
+import argparse
+from collections.abc import Collection
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+
+from nmt.cli.parsing import Parser
+from nmt.decoding.options import SearchOptions
+
+if TYPE_CHECKING:
+    from nmt.decoding.translator import Translator
+
+SEARCH_FLAGS: dict[str, dict[str, tuple[str | None, str]]] = {
+    "search": {
+        "method": (None, "beam search, or one sample for each hypothesis"),
+        "beam_size": ("K", "hypotheses kept, or samples drawn; 1 is greedy search"),
+        "n_best": ("N", "hypotheses to give back, best first"),
+        "mbr": (None, "give back what agrees best with the other hypotheses, by this utility"),
+        "groups": ("G", "groups of a diverse beam"),
+        "diversity": ("D", "what a token costs that an earlier group took"),
+        "early_stopping": (None, "stop when nothing can become better; the result is the same"),
+    },
+    "score": {
+        "length_norm": (None, "score is log P / length ** A, or / ((5 + length) / 6) ** A"),
+        "length_penalty": ("A", "0 ranks by log P, 1 by its average"),
+        "coverage_penalty": ("B", "weight of the penalty for source words that got no attention"),
+        "word_reward": ("R", "added for each token"),
+    },
+    "limits": {
+        "min_length": ("T", "tokens at least"),
+        "max_length": ("T", "tokens at most"),
+        "max_length_ratio": ("X", "tokens at most for each source token,"),
+        "max_length_offset": ("T", "and this many more"),
+        "no_repeat_ngram": ("N", "no N tokens come twice; 0 allows it"),
+    },
+    "samples": {
+        "temperature": ("T", "below 1 the probable becomes more probable"),
+        "top_k": ("K", "sample among the K most probable tokens; 0 for all"),
+        "top_p": ("P", "sample among the fewest tokens that have this probability together"),
+        "seed": ("N", "the same seed and line give the same samples"),
+    },
+}
+"""Group -> field of `SearchOptions` -> how its value is called, and what it does; type and default are the field's."""
+
+
+def translating_parser(command: str, description: str, without: Collection[str] = ()) -> argparse.ArgumentParser:
+    """What the commands that translate have in common; search options in `without` have no flag."""
+    parser = Parser(f"nmt {command}", description)
+    parser.add_argument("run", metavar="RUN", help="folder of the run, or of a model")
+    model = parser.add_argument_group("model and machine")
+    model.add_argument(
+        "--ensemble", action="append", default=[], metavar="RUN", help="decode with this model too (repeatable)"
+    )
+    combinations = ("log_linear", "linear")
+    model.add_argument("--combine", choices=combinations, default="log_linear", help="how an ensemble's models agree")
+    model.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps; auto is a GPU if there is one")
+    model.add_argument("--precision", choices=("fp32", "bf16", "int8"), default="fp32", help="of the products")
+    model.add_argument("--shortlist", action="store_true", help="choose among likely words only (`nmt shortlist`)")
+    model.add_argument("--threads", type=int, metavar="N", help="of the CPU; without, as torch chooses")
+    model.add_argument("--batch-sentences", type=int, default=64, metavar="N", help="sentences searched together")
+    hints, defaults = get_type_hints(SearchOptions), {each.name: each.default for each in fields(SearchOptions)}
+    for title, flags in SEARCH_FLAGS.items():
+        group = parser.add_argument_group(title)
+        for name, (metavar, told) in flags.items():
+            if name not in without:
+                kind = _kind(hints[name], metavar)
+                group.add_argument(f"--{name.replace('_', '-')}", default=defaults[name], help=told, **kind)
+    return parser
+
+
+def _kind(hint: Any, metavar: str | None) -> dict[str, Any]:
+    """How argparse reads a value of that type."""
+    if get_origin(hint) is Literal:
+        return {"choices": get_args(hint)}
+    if hint is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    return {"type": float if hint is float else int, "metavar": metavar}
+
+
+def search_options(options: argparse.Namespace, **others: Any) -> SearchOptions:
+    """What the flags ask for, and `others`.
+
+    Raises:
+        ValueError: if a value is not allowed.
+    """
+    for name in ("batch_sentences", "threads"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise ValueError(f"--{name.replace('_', '-')} {value} is not allowed, it must be at least 1")
+    names = (name for flags in SEARCH_FLAGS.values() for name in flags)
+    return SearchOptions(**{name: getattr(options, name) for name in names if hasattr(options, name)}, **others)
+
+
+def load_translator(options: argparse.Namespace, device: str) -> "Translator":
+    """The model, or the ensemble, that the flags ask for."""
+    import torch
+
+    from nmt.decoding.translator import Translator
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    path = [options.run, *options.ensemble] if options.ensemble else options.run
+    return Translator.load(path, device, options.precision, options.shortlist, options.combine)

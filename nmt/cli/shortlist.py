@@ -1,0 +1,72 @@
+"""`nmt shortlist`: which target types a source type is likely to need, from the attention of the training data."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nmt.cli.parsing import Parser
+
+if TYPE_CHECKING:
+    from nmt.config import Config, DataConfig
+    from nmt.data.batch import Batch
+    from nmt.data.tokenizer import TokenizerPair
+
+
+def run(arguments: list[str]) -> int:
+    """Reads training pairs and writes the shortlist beside the model; the exit code."""
+    parser = Parser("nmt shortlist", "The target types that a source is likely to need, for `--shortlist`.")
+    parser.add_argument("run", type=Path, help="folder of the run")
+    parser.add_argument("--per-token", type=int, default=50, metavar="N", help="most target types of a source type")
+    parser.add_argument("--frequent", type=int, default=200, metavar="N", help="target types of every sentence")
+    parser.add_argument("--sentences", type=int, default=100_000, metavar="N", help="training pairs read, at most")
+    options = parser.parse_args(arguments)
+    for name, least in (("per_token", 1), ("frequent", 0), ("sentences", 1)):
+        if getattr(options, name) < least:
+            flag = f"--{name.replace('_', '-')} {getattr(options, name)}"
+            raise ValueError(f"{flag} is not allowed, it must be at least {least}")
+    from nmt.config import load_config
+    from nmt.data.tokenizer import TokenizerPair
+    from nmt.decoding.lexicon import build_shortlist
+    from nmt.decoding.shortlist import FILE
+    from nmt.model.saved import load_model
+
+    config, folder = load_config(options.run / "config.yaml"), options.run / "model"
+    model, _ = load_model(folder)
+    tokenizers = TokenizerPair.load(folder)
+    batches = _watched(*_batches(config, tokenizers, options.sentences))
+    shortlist = build_shortlist(model, tokenizers, batches, options.per_token, options.frequent)
+    shortlist.save(folder)
+    print(folder / FILE)
+    return 0
+
+
+def _batches(config: "Config", tokenizers: "TokenizerPair", sentences: int) -> tuple[Iterable["Batch"], int]:
+    """Training pairs, evenly drawn and filtered as for training, in batches; and how many batches."""
+    import datasets
+    from torch.utils.data import DataLoader
+
+    from nmt.data.batch import BucketSampler, collate
+    from nmt.data.corpus import Filters, load_split
+    from nmt.data.datamodule import SPECIAL_TOKENS, encode, pair_lengths
+
+    datasets.disable_progress_bars()
+    data: DataConfig = config.data
+    corpus = load_split(data.path, data.src, data.tgt, data.train)
+    pairs = encode(corpus.select(range(0, len(corpus), -(-len(corpus) // sentences) or 1)), tokenizers)
+    lengths = pair_lengths(pairs)
+    filters = Filters(data.max_length_tokens, data.max_length_ratio)
+    kept = [row for row, pair in enumerate((lengths - SPECIAL_TOKENS).tolist()) if filters.reason(*pair) is None]
+    if not kept:
+        raise ValueError(f"no pair of split {data.train!r} of {data.path} is left to read")
+    sampler = BucketSampler(lengths[kept], data.batch_tokens, data.batch_sentences, shuffle=False)
+    return DataLoader(pairs.select(kept), batch_sampler=sampler, collate_fn=collate), len(sampler)
+
+
+def _watched(batches: Iterable["Batch"], total: int) -> Iterator["Batch"]:
+    """The same batches, with a progress bar on standard error where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    hidden = not console.is_terminal
+    return iter(track(batches, "reading pairs", total, console=console, transient=True, disable=hidden))

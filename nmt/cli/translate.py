@@ -1,0 +1,214 @@
+"""`nmt translate`: arguments, a file or standard input to translations."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from nmt.cli.searching import load_translator, search_options, translating_parser
+from nmt.cli.startup import import_translator
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nmt.decoding.options import SearchOptions
+    from nmt.decoding.output import OutputFormat
+    from nmt.decoding.pipe import Pipe
+    from nmt.decoding.processes import Processes
+    from nmt.decoding.translation import Request
+
+EPILOG = """Without a text, and at a terminal, sentences are typed and answered with a map of the attention.
+
+A file (--input with --output) is translated in shards; however it was stopped, --resume goes on with what is missing.
+Several processes share it: torchrun --nproc-per-node 4 --no-python nmt translate RUN --input FILE --output FILE"""
+
+NOT_THE_JOB = ("run", "ensemble", "text", "input", "output", "resume", "device", "threads", "batch_sentences")
+"""What may differ between shards of one output; of model and input the contents count."""
+
+
+def run(arguments: list[str]) -> int:
+    """Translates; the exit code."""
+    options = _parser().parse_intermixed_args(arguments)
+    search = search_options(options, alternatives=options.alternatives if options.format == "jsonl" else 0)
+    _check(options)
+    import_translator()
+    from nmt.decoding.processes import Processes
+
+    processes = Processes.of_environment()
+    if options.input and options.output and options.input.is_file():
+        _translate_file(options, search, processes)
+    elif processes.world > 1:
+        raise ValueError("several processes share a file: give --input FILE and --output FILE")
+    elif _is_conversation(options):
+        _converse(options, search)
+    else:
+        _translate_stream(options, search)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = translating_parser("translate", "Translate arguments, or lines: a line of output for each line of input.")
+    parser.epilog = EPILOG
+    parser.add_argument("text", nargs="*", metavar="TEXT", help="sentences; without any, lines are read")
+    source = parser.add_argument_group("input")
+    source.add_argument("--input", type=Path, metavar="FILE", help="plain, .gz, .xz or .zst; default: standard input")
+    forms = ("text", "jsonl")
+    told = """jsonl: lines such as {"text": "...", "prefix": "...", "include": ["..."], "exclude": ["..."]}"""
+    source.add_argument("--input-format", choices=forms, default="text", help=told)
+    source.add_argument("--prefix", default="", metavar="TEXT", help="every translation begins with it")
+    for name, told in (("include", "contains it"), ("exclude", "does not contain it")):
+        told = f"every translation {told} (repeatable)"
+        source.add_argument(f"--{name}", action="append", default=[], metavar="TEXT", help=told)
+    output = parser.add_argument_group("output")
+    output.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+    told = "text; tsv: source, translation, ...; jsonl: all there is of a translation but its attention"
+    output.add_argument("--format", choices=("text", "tsv", "jsonl"), default="text", help=told)
+    output.add_argument("--scores", action="store_true", help="the score behind each translation")
+    told = "links such as 0-1 (soft: 0-1:0.93) between words and punctuation marks of source and translation"
+    output.add_argument("--alignments", choices=("none", "hard", "soft"), default="none", help=told)
+    output.add_argument("--attention", type=Path, metavar="FILE", help="save all attention matrices in this .npz")
+    output.add_argument(
+        "--alternatives", type=int, default=5, metavar="N", help="most probable tokens a step, in jsonl"
+    )
+    shards = parser.add_argument_group("large files")
+    shards.add_argument("--shard-lines", type=int, default=10_000, metavar="N", help="lines of a shard")
+    shards.add_argument("--resume", action="store_true", help="go on with the shards that are missing")
+    return parser
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Finds mistakes before anything is loaded."""
+    if options.text and options.input:
+        raise ValueError("give sentences or --input, not both")
+    if options.resume and not (options.input and options.output):
+        raise ValueError("--resume goes on with a file: give --input FILE and --output FILE")
+    if options.shard_lines < 1:
+        raise ValueError(f"--shard-lines {options.shard_lines} is not allowed, it must be at least 1")
+    for name in ("output", "attention"):
+        path = getattr(options, name)
+        if path and not path.parent.is_dir():
+            raise ValueError(f"--{name} {path}: there is no folder {path.parent}")
+    if options.input and not options.input.is_file() and not options.input.is_fifo():
+        raise ValueError(f"--input {options.input}: there is no such file")
+
+
+def _is_conversation(options: argparse.Namespace) -> bool:
+    """Whether a person types and reads."""
+    asked = options.text or options.input or options.output or options.attention or options.format != "text"
+    return not asked and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _converse(options: argparse.Namespace, search: "SearchOptions") -> None:
+    from nmt.decoding.terminal import converse
+    from nmt.decoding.translation import Translation
+
+    translator, output, common = load_translator(options, options.device), _output(options), _common(options)
+
+    def translate(text: str) -> Translation:
+        return translator.translate(replace(common, text=text), search)
+
+    converse(translate, lambda translation: output.write(0, translation).decode().removesuffix("\n"))
+
+
+def _translate_stream(options: argparse.Namespace, search: "SearchOptions") -> None:
+    """Arguments, a file or standard input, as it comes."""
+    from nmt.decoding.attention_file import attention_archive
+    from nmt.decoding.lines import arriving_windows, file_lines, windows
+
+    if not (options.text or options.input) and sys.stdin is None:
+        raise ValueError("standard input is closed: give a text, or --input FILE")
+    with ExitStack() as stack:
+        stream: BinaryIO = stack.enter_context(open(options.output, "wb")) if options.output else sys.stdout.buffer
+        pipe = _pipe(options, search, options.device, stack, shown=bool(options.output) or not sys.stdout.isatty())
+        add = stack.enter_context(attention_archive(options.attention)) if options.attention else None
+        first, most = options.batch_sentences, _window_lines(options)
+        if options.text:
+            lines = windows((text.encode("utf-8", "surrogateescape") for text in options.text), first, most)
+        elif options.input:
+            lines = windows(file_lines(options.input), first, most)
+        else:  # unbuffered: what is there, not a full buffer
+            lines = arriving_windows(getattr(sys.stdin.buffer, "raw", sys.stdin.buffer), first, most)
+
+        def write(output: bytes) -> None:
+            stream.write(output)
+            stream.flush()
+
+        pipe.run(lines, write, add)
+
+
+def _translate_file(options: argparse.Namespace, search: "SearchOptions", processes: "Processes") -> None:
+    """A file to a file, in shards."""
+    from nmt.decoding.lines import windows
+    from nmt.decoding.shards import Parts
+
+    parts = Parts(options.output, options.attention, options.shard_lines)
+    with processes.together(), ExitStack() as stack:
+        pipe = _pipe(options, search, processes.device(options.device), stack, shown=processes.rank == 0)
+        processes.first(lambda: parts.open(_job(options), options.resume))
+        most = _window_lines(options)
+
+        def translate(
+            lines: Iterable[bytes],
+            write: Callable[[bytes], object],
+            add: "Callable[[np.ndarray], None] | None",
+            first: int,
+        ) -> None:
+            pipe.run(windows(lines, most, most), write, add, first)
+
+        try:
+            shards = parts.translate(options.input, processes, translate)
+        except KeyboardInterrupt:
+            if processes.rank == 0:
+                print(f"nmt translate: {parts.left()}", file=sys.stderr)
+            raise
+        processes.wait()
+        processes.first(lambda: parts.join(shards))
+
+
+def _job(options: argparse.Namespace) -> dict[str, Any]:
+    """What decides on the output, as JSON values."""
+    from nmt.decoding.shards import digest
+    from nmt.model.hub import model_folder
+
+    flags = {name.replace("_", "-"): value for name, value in vars(options).items() if name not in NOT_THE_JOB}
+    folders = [model_folder(run) for run in (options.run, *options.ensemble)]
+    files = [file for each in folders for file in sorted([*each.glob("*.json"), *each.glob("*.safetensors")])]
+    return {**flags, "attention": bool(options.attention), "input": digest(options.input), "model": digest(*files)}
+
+
+def _window_lines(options: argparse.Namespace) -> int:
+    from nmt.decoding.translator import WINDOW_BATCHES
+
+    return int(options.batch_sentences) * WINDOW_BATCHES
+
+
+def _output(options: argparse.Namespace) -> "OutputFormat":
+    from nmt.decoding.output import OutputFormat
+
+    return OutputFormat(options.format, options.n_best, options.scores, options.alignments)
+
+
+def _common(options: argparse.Namespace) -> "Request":
+    """What is demanded of every translation."""
+    from nmt.decoding.translation import Request
+
+    return Request("", options.prefix, (*options.include,), (*options.exclude,))
+
+
+def _pipe(options: argparse.Namespace, search: "SearchOptions", device: str, stack: ExitStack, shown: bool) -> "Pipe":
+    """All between lines and lines; at the end of `stack` it has its last word on standard error."""
+    from nmt.decoding.pipe import Pipe
+    from nmt.decoding.progress import Progress
+    from nmt.decoding.requests import RequestReader, Warnings
+
+    common = _common(options)
+    translator = load_translator(options, device)
+    progress = Progress(shown and sys.stderr.isatty())
+    stack.callback(progress.close)
+    warn = Warnings("argument" if options.text else str(options.input or "standard input"), progress.say)
+    stack.callback(warn.close)
+    read = RequestReader(options.input_format, common, warn)
+    return Pipe(translator, search, options.batch_sentences, read, _output(options), warn, progress)

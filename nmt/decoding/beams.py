@@ -1,0 +1,239 @@
+"""The hypotheses of a batch, step after step: what is proposed, what is kept, what has ended, who is done.
+
+A sentence has K places, in groups if the beam is to be diverse. At each step every open hypothesis proposes its best
+continuations, and each group keeps as many of them as it has places left. All of this is small and happens on the host,
+for all sentences at once.
+
+Letters: B sentences still searched, W hypotheses each (open ones first, then empty places), L open ones in all, V
+vocabulary, S source positions, m proposals of a hypothesis, P places after the step.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+from nmt.decoding.endings import Endings, Task
+from nmt.decoding.guides import State
+from nmt.decoding.options import SearchOptions
+from nmt.decoding.proposals import Guided, Proposals, Proposer
+from nmt.decoding.sampling import chances
+from nmt.decoding.tree import Hypothesis, Layer
+
+
+class _Picked(NamedTuple):
+    """What is kept, all (B, P); a place is open, has ended at this step, or is empty."""
+
+    parents: np.ndarray
+    tokens: np.ndarray
+    totals: np.ndarray
+    groups: np.ndarray
+    log_probs: np.ndarray
+    opened: np.ndarray
+    ended: np.ndarray
+
+
+class Beams:
+    """The hypotheses of a batch of sentences.
+
+    Args:
+        task: the sentences.
+        options: what is asked for.
+        eos: id that ends a hypothesis.
+
+    Attributes:
+        first: rows of the initial state with which to begin: a sentence once for each group, or for each sample.
+    """
+
+    def __init__(self, task: Task, options: SearchOptions, eos: int) -> None:
+        self._options, self._eos = options, eos
+        self._proposer, self._endings = Proposer(options, eos), Endings(task, options)
+        self._limits, sentences = task.limits.cpu().numpy(), len(task.limits)
+        self._guides = task.guides or [None] * sentences
+        self._has_guides = any(guide is not None for guide in self._guides)
+        self._sampled = options.method == "sample"
+        width, places = options.groups, options.beam_size // options.groups
+        if self._sampled:
+            width, places = (options.n_best if options.mbr == "none" else options.beam_size), 1
+            numbers, longest = task.numbers or range(sentences), int(self._limits.max(initial=0))
+            self._chances = np.stack([chances(options.seed, each, longest, width) for each in numbers])
+        self.first = np.arange(sentences).repeat(width)
+        self._alive = list(range(sentences))
+        self._totals = np.zeros((sentences, width))  # log-probabilities; -inf is an empty place
+        self._groups = np.tile(np.arange(width), (sentences, 1))
+        self._places = np.full((sentences, width), places)  # left to each group
+        self._tracks: list[list[State]] = [[each.start()] * width if each is not None else [] for each in self._guides]
+        self._received: np.ndarray | None = None  # (B, W, S) attention so far
+        self._layers: list[Layer] = []
+
+    @property
+    def full(self) -> bool:
+        """Whether every place is open."""
+        return bool((self._totals > -np.inf).all())
+
+    @property
+    def opened(self) -> np.ndarray:
+        """(L,) the rows of the open hypotheses among all B * W."""
+        return np.flatnonzero(self._totals > -np.inf)
+
+    def take(self, log_probs: Tensor, attention: np.ndarray) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
+        """One step.
+
+        Args:
+            log_probs: (L, V) of what follows each open hypothesis.
+            attention: (B * W, S) of each hypothesis.
+
+        Returns:
+            Which sentences of the B go on, None if all; and for every hypothesis then, sentence by sentence, its parent
+            among the B * W and its last token.
+        """
+        attention = attention.reshape(*self._totals.shape, -1)
+        proposals = self._propose(log_probs)
+        picked = self._pick(proposals)
+        best = proposals.best_tokens, proposals.best_log_probs
+        layer = Layer(self._positions(), picked.tokens, picked.log_probs, picked.parents, attention, *best)
+        self._layers.append(layer)
+        self._follow(picked, attention)
+        kept = np.flatnonzero(self._goes_on(picked))
+        width = int(picked.opened[kept].sum(axis=1).max(initial=0))
+        parents, tokens, totals, groups = (each[kept, :width] for each in picked[:4])
+        rows = kept[:, None] * self._totals.shape[1] + parents
+        all_go_on = len(kept) == len(self._alive)
+        self._alive, self._places = [self._alive[row] for row in kept], self._places[kept]
+        self._totals = np.where(picked.opened[kept, :width], totals, -np.inf)
+        self._groups = groups
+        self._tracks = [self._tracks[row][:width] for row in kept]
+        if self._received is not None:
+            self._received = self._received[kept, :width]
+        return None if all_go_on else kept, rows.ravel(), tokens.ravel()
+
+    def results(self) -> list[list[Hypothesis]]:
+        """The hypotheses of each sentence that are wanted, best first; samples as they were drawn."""
+        return self._endings.hypotheses(self._layers)
+
+    def _propose(self, log_probs: Tensor) -> Proposals[np.ndarray]:
+        """The proposals of every place (B, W, m); an empty one proposes nothing."""
+        found = self._proposer(log_probs, len(self._layers), self._guided(), self._chance())
+        empty = Proposals(-np.inf, self._eos, -np.inf, self._eos)
+        return Proposals(*map(self._spread, found, empty))
+
+    def _spread(self, rows: Tensor, empty: float) -> np.ndarray:
+        """Rows of the open hypotheses (L, m) -> (B, W, m)."""
+        values, shape = rows.cpu().numpy(), (*self._totals.shape, rows.shape[1])
+        if self.full:
+            return values.reshape(shape)
+        spread = np.full((self._totals.size, rows.shape[1]), empty, values.dtype)
+        spread[self.opened] = values
+        return spread.reshape(shape)
+
+    def _chance(self) -> np.ndarray:
+        """(L,) the uniform number of each sample at this step; of a beam, nothing."""
+        if not self._sampled:
+            return np.zeros(0)
+        rows, places = np.divmod(self.opened, self._totals.shape[1])
+        return self._chances[np.array(self._alive)[rows], len(self._layers), self._groups[rows, places]]
+
+    def _guided(self) -> list[Guided]:
+        """The open hypotheses that have a guide."""
+        found = []
+        for row, flat in enumerate(self.opened.tolist() if self._has_guides else ()):
+            sentence, place = divmod(flat, self._totals.shape[1])
+            guide = self._guides[self._alive[sentence]]
+            if guide is not None:
+                found.append(Guided(row, guide, self._tracks[sentence][place]))
+        return found
+
+    def _pick(self, proposals: Proposals[np.ndarray]) -> _Picked:
+        """What is kept of the proposals, the open hypotheses first."""
+        totals = self._totals[:, :, None] + proposals.log_probs
+        index, valid, groups = self._best_of_groups(totals, proposals.tokens)
+        parents = index // totals.shape[2]
+        flat = (each.reshape(len(each), -1) for each in (proposals.tokens, proposals.log_probs, totals))
+        tokens, log_probs, kept = (np.take_along_axis(each, index, axis=1) for each in flat)
+        ended = valid & (tokens == self._eos)
+        opened = valid & ~ended
+        order = np.argsort(~opened, axis=1, kind="stable")
+        found = parents, tokens, kept, groups, log_probs, opened, ended
+        return _Picked(*(np.take_along_axis(each, order, axis=1) for each in found))
+
+    def _best_of_groups(self, totals: np.ndarray, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Indices (B, P) into the W * m proposals, whether there is one to keep, and the group that keeps it."""
+        sentences, width, m = totals.shape
+        if self._sampled:
+            return np.tile(np.arange(width), (sentences, 1)), totals[:, :, 0] > -np.inf, self._groups
+        kept: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        taken = np.zeros((sentences, 0), int)
+        for group in range(self._places.shape[1]):
+            scores = np.where(self._groups[:, :, None] == group, totals, -np.inf)
+            if group:
+                times = (tokens[:, :, :, None] == taken[:, None, None, :]).sum(axis=3)
+                scores = scores - self._options.diversity * times
+            order = self._ranked(scores, tokens)[:, : int(self._places[:, group].max())]
+            there = np.take_along_axis(scores.reshape(sentences, -1), order, axis=1) > -np.inf
+            valid = there & (np.arange(order.shape[1]) < self._places[:, [group]])
+            kept.append((order, valid, np.full(order.shape, group)))
+            chosen = np.take_along_axis(tokens.reshape(sentences, -1), order, axis=1)
+            taken = np.concatenate([taken, np.where(valid, chosen, -1)], axis=1)
+        index, valid, groups = (np.concatenate(each, axis=1) for each in zip(*kept, strict=True))
+        return index, valid, groups
+
+    def _ranked(self, scores: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+        """Indices (B, W * m) of the proposals, best first.
+
+        With a goal, the best proposal of each degree of progress comes before the second best of any, so that the
+        places are divided among them (dynamic beam allocation: Post & Vilar 2018, section 3).
+        """
+        flat = scores.reshape(len(scores), -1)
+        order = np.argsort(-flat, axis=1, kind="stable")
+        for row, sentence in enumerate(self._alive if self._has_guides else ()):
+            guide = self._guides[sentence]
+            if guide is None or not guide.goal:
+                continue
+            seen: dict[int, int] = {}
+            keys = []
+            for index in order[row, : int((flat[row] > -np.inf).sum())]:
+                place, proposal = divmod(int(index), scores.shape[2])
+                met = guide.met(guide.after(self._tracks[row][place], int(tokens[row, place, proposal])))
+                seen[met] = seen.get(met, 0) + 1
+                keys.append((seen[met], -met))
+            best = sorted(range(len(keys)), key=keys.__getitem__)
+            order[row, : len(best)] = order[row, best]
+        return order
+
+    def _follow(self, picked: _Picked, attention: np.ndarray) -> None:
+        """Brings tracks and received attention up to the step, and notes what has ended."""
+        for row, sentence in enumerate(self._alive if self._has_guides else ()):
+            guide, tracks = self._guides[sentence], self._tracks[row]
+            if guide is not None:
+                steps = zip(picked.parents[row], picked.tokens[row], strict=True)
+                self._tracks[row] = [guide.after(tracks[parent], int(token)) for parent, token in steps]
+        if self._options.coverage_penalty:
+            received = attention if self._received is None else self._received + attention
+            self._received = np.take_along_axis(received, picked.parents[:, :, None], axis=1)
+        for row, place in np.argwhere(picked.ended).tolist():
+            self._places[row, picked.groups[row, place]] -= 1
+            self._end(row, place, picked, finished=True)
+
+    def _end(self, row: int, place: int, picked: _Picked, finished: bool) -> None:
+        received = None if self._received is None else self._received[row, place]
+        guide = self._guides[self._alive[row]]
+        met = 0 if guide is None else guide.met(self._tracks[row][place])
+        of_place = float(picked.totals[row, place]), len(self._layers) - 1, place, int(picked.groups[row, place])
+        self._endings.add(self._alive[row], *of_place, met, received, finished)
+
+    def _goes_on(self, picked: _Picked) -> np.ndarray:
+        """(B,) whether a sentence is searched further; at its limit, what is open counts only if nothing has ended."""
+        length, limits = len(self._layers), self._limits[self._alive]
+        last = limits <= length
+        for row in np.flatnonzero(last).tolist():
+            if self._sampled or not self._endings.of[self._alive[row]]:
+                for place in np.flatnonzero(picked.opened[row]).tolist():
+                    self._end(row, place, picked, finished=False)
+        best = np.where(picked.opened, picked.totals, -np.inf).max(axis=1)
+        return picked.opened.any(axis=1) & ~last & ~self._endings.are_safe(self._alive, best, length, limits)
+
+    def _positions(self) -> np.ndarray:
+        """Where each sentence stands among those alive; -1 for the others."""
+        positions = np.full(len(self._limits), -1)
+        positions[self._alive] = np.arange(len(self._alive))
+        return positions

@@ -1,0 +1,46 @@
+"""What is demanded of a translation, in words -> a guide over tokens."""
+
+from collections.abc import Sequence
+
+from nmt.data.tokenizer import EOS_ID, Tokenizer
+from nmt.decoding.guides import Exclude, Guide, Include, NoRepeat, Prefix, Together
+from nmt.decoding.translation import Request
+
+
+class Demands:
+    """Guides for requests, over a tokenizer's vocabulary or a selection of it.
+
+    Args:
+        tokenizer: of the target language.
+        no_repeat_ngram: tokens of a sequence that does not come twice; 0 allows it.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, no_repeat_ngram: int = 0) -> None:
+        self._tokenizer, self._no_repeat_ngram = tokenizer, no_repeat_ngram
+        self._excludes: dict[str, Exclude] = {}
+
+    def forced(self, request: Request) -> list[int]:
+        """The tokens that the translation must have, prefix first."""
+        return [token for text in (request.prefix, *request.include) for token in self._tokens(text)]
+
+    def guide(self, request: Request) -> Guide | None:
+        """What makes search obey; None if it is free."""
+        size = self._tokenizer.vocab_size
+        guides: list[Guide] = []
+        if request.prefix:
+            guides.append(Prefix(self._tokens(request.prefix), size))
+        phrases = [ids for text in request.include if (ids := self._tokens(text))]  # a lone "▁" is white space
+        if phrases:
+            guides.append(Include(phrases, EOS_ID, size))
+        guides += [self._exclude(text) for text in request.exclude]
+        if self._no_repeat_ngram:
+            guides.append(NoRepeat(self._no_repeat_ngram, size))
+        return Together(guides) if guides else None
+
+    def _tokens(self, text: str) -> Sequence[int]:
+        return self._tokenizer.encode(text).ids
+
+    def _exclude(self, text: str) -> Exclude:
+        if text not in self._excludes:
+            self._excludes[text] = Exclude(text.encode("utf-8", "replace"), self._tokenizer.surfaces)
+        return self._excludes[text]

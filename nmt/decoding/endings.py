@@ -1,0 +1,97 @@
+"""What has ended of each sentence, in which order it counts, and when nothing that is open can change it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+from nmt.decoding.guides import Guide
+from nmt.decoding.options import SearchOptions
+from nmt.decoding.scoring import Scoring
+from nmt.decoding.tree import Ending, Hypothesis, Layer, trace
+
+
+class Task(NamedTuple):
+    """What is known of a batch of sentences beside what the model makes of them.
+
+    Attributes:
+        limits: (B,) most tokens of each, EOS included, at least 1.
+        numbers: (B,) of each in the whole input; with the seed they fix what is sampled.
+        covered: (B, S) bool, the source positions that the coverage penalty counts; all by default.
+        guides: of each sentence, or None where it may do anything; None if that is so for all.
+    """
+
+    limits: Tensor
+    numbers: Sequence[int] | None = None
+    covered: Tensor | None = None
+    guides: Sequence[Guide | None] | None = None
+
+
+class Endings:
+    """The ended hypotheses of a batch of sentences.
+
+    Args:
+        task: the sentences.
+        options: how they are ranked, and how many are wanted.
+
+    Attributes:
+        of: those of each sentence, as they came.
+    """
+
+    def __init__(self, task: Task, options: SearchOptions) -> None:
+        self._options, self._scoring = options, Scoring(options)
+        self._wanted = options.n_best if options.mbr == "none" else options.beam_size
+        self._goals = [0 if guide is None else guide.goal for guide in task.guides or [None] * len(task.limits)]
+        self._least = np.full(len(task.limits), -np.inf)  # score of the last that is wanted, once there are enough
+        self._covered = None if task.covered is None else task.covered.cpu().numpy()
+        self.of: list[list[Ending]] = [[] for _ in task.limits]
+
+    def add(
+        self,
+        sentence: int,
+        log_prob: float,
+        depth: int,
+        place: int,
+        group: int,
+        met: int,
+        received: np.ndarray | None,
+        finished: bool,
+    ) -> None:
+        """Notes one; `received` is the attention that each source position got (S,), where coverage counts."""
+        coverage = 0.0
+        if received is not None:
+            covered = slice(None) if self._covered is None else self._covered[sentence]
+            coverage = self._scoring.coverage(received[covered])
+        score = self._scoring.score(log_prob, depth + 1, coverage)
+        self.of[sentence].append(Ending(met, score, log_prob, depth, place, finished, group))
+        scores = sorted((each.score for each in self.of[sentence] if each.met >= self._goals[sentence]), reverse=True)
+        if len(scores) >= self._wanted:
+            self._least[sentence] = scores[self._wanted - 1]
+
+    def are_safe(self, sentences: Sequence[int], best: np.ndarray, length: int, limits: np.ndarray) -> np.ndarray:
+        """(B,) whether no open hypothesis can take the place of one that is wanted.
+
+        Args:
+            sentences: those that are still searched.
+            best: (B,) highest log-probability of an open hypothesis.
+            length: of the open hypotheses.
+            limits: (B,) most tokens.
+        """
+        if not self._options.early_stopping or self._options.method == "sample":
+            return np.zeros(len(sentences), bool)
+        return self._least[list(sentences)] >= self._scoring.bound(best, length, limits)
+
+    def hypotheses(self, layers: list[Layer]) -> list[list[Hypothesis]]:
+        """The hypotheses of each sentence that are wanted, best first; samples as they were drawn."""
+        drawn = self._options.method == "sample"
+        ranked = [sorted(each, key=_number if drawn else _rank)[: self._wanted] for each in self.of]
+        return [[trace(layers, sentence, each) for each in found] for sentence, found in enumerate(ranked)]
+
+
+def _rank(ending: Ending) -> tuple[float, float]:
+    return -ending.met, -ending.score
+
+
+def _number(ending: Ending) -> int:
+    return ending.group

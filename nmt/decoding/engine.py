@@ -1,0 +1,134 @@
+"""A network on a device: batches of encoded sentences -> hypotheses, found by search or given.
+
+Letters: B sentences, S source positions, T target positions, V vocabulary.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from nmt.data.batch import pad, src_sequence, tgt_sequence
+from nmt.data.tokenizer import BOS_ID, EOS_ID
+from nmt.decoding.demands import Demands
+from nmt.decoding.endings import Task
+from nmt.decoding.guides import Guide, OfColumns
+from nmt.decoding.options import SearchOptions
+from nmt.decoding.search import search, tree_map
+from nmt.decoding.shortlist import Candidates, Restricted, Shortlist
+from nmt.decoding.translation import Request
+from nmt.decoding.tree import Hypothesis
+from nmt.model.ensemble import Ensemble
+from nmt.model.seq2seq import Seq2Seq
+
+Precision = Literal["fp32", "bf16", "int8"]
+
+
+class Job(NamedTuple):
+    """A sentence to search for: its number in the input, what is asked for, and its tokens without BOS."""
+
+    number: int
+    request: Request
+    src_ids: list[int]
+
+
+class Engine:
+    """Runs a network; several threads may use it at once.
+
+    Args:
+        network: one model, or an ensemble of them.
+        device: where it runs.
+        precision: "bf16" computes products in bfloat16; the weights of "int8" are those of the network already.
+        shortlist: restricts the target types that search chooses among; None for all.
+    """
+
+    def __init__(
+        self,
+        network: Seq2Seq | Ensemble,
+        device: torch.device,
+        precision: Precision = "fp32",
+        shortlist: Shortlist | None = None,
+    ) -> None:
+        self.network = network.to(device).eval()
+        self.device, self.shortlist = device, shortlist
+        self._autocast = partial(torch.autocast, device.type, torch.bfloat16, enabled=precision == "bf16")
+
+    @torch.inference_mode()
+    def search(self, jobs: Sequence[Job], demands: Demands, options: SearchOptions) -> list[list[Hypothesis]]:
+        """The hypotheses of each sentence, as `nmt.decoding.search.search` gives them."""
+        src_ids, src_lengths = self._pad([job.src_ids for job in jobs])
+        positions = torch.arange(src_ids.shape[1], device=self.device)
+        mask = positions < src_lengths.unsqueeze(1)
+        forced = [demands.forced(job.request) for job in jobs]
+        limits = options.limits(src_lengths) + torch.tensor([len(each) for each in forced], device=self.device)
+        guides: list[Guide | None] = [demands.guide(job.request) for job in jobs]
+        network: Any = self.network
+        bos, eos, ids = BOS_ID, EOS_ID, None
+        if self.shortlist is not None:
+            candidates = self.shortlist.candidates(src_ids, mask, forced)
+            network, columns = self._restricted(candidates), candidates.ids.cpu().numpy()
+            bos, eos, ids = candidates.column(BOS_ID), candidates.column(EOS_ID), columns
+            guides = [None if guide is None else OfColumns(guide, columns) for guide in guides]
+        task = Task(limits, [job.number for job in jobs], mask & (positions > 0), guides)
+        with self._autocast():
+            memory, state = network.encode(src_ids, src_lengths)
+            found = search(network, memory, state, task, options, bos, eos)
+        return found if ids is None else [[each.renamed(ids) for each in hypotheses] for hypotheses in found]
+
+    @torch.inference_mode()
+    def force(self, sources: Sequence[list[int]], targets: Sequence[list[int]], alternatives: int) -> list[Hypothesis]:
+        """Each given target as a hypothesis (forced decoding), scored by the average log-probability of its tokens."""
+        src_ids, src_lengths = self._pad(sources)
+        tgt_ids = pad([tgt_sequence(each) for each in targets])[0].to(self.device)
+        forced = []
+        with self._autocast():
+            outputs, attention = self.network(src_ids, src_lengths, tgt_ids[:, :-1])
+            for row, target in enumerate(targets):
+                size = len(target) + 1
+                corner = partial(_corner, row, size)
+                log_probs = self.network.log_probs(tree_map(corner, outputs), corner(attention))
+                forced.append(_given([*target, EOS_ID], log_probs, corner(attention), alternatives))
+        return forced
+
+    def _pad(self, sources: Sequence[list[int]]) -> tuple[Tensor, Tensor]:
+        """Ids (B, S) and lengths (B,), BOS first, on the device."""
+        src_ids, src_lengths = pad([src_sequence(each) for each in sources])
+        return src_ids.to(self.device), src_lengths.to(self.device)
+
+    def _restricted(self, candidates: Candidates) -> Restricted | Ensemble:
+        """The network of one batch, which chooses among the candidates only."""
+        if isinstance(self.network, Ensemble):
+            return Ensemble([Restricted(each, candidates) for each in self.network.models], self.network.combine)
+        return Restricted(self.network, candidates)
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; "auto" is the first GPU, or the CPU where there is none.
+
+    Raises:
+        ValueError: if there is no such device here.
+    """
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device(next((kind for kind in ("cuda", "mps") if there[kind]), "cpu"))
+    kind, _, index = name.partition(":")
+    known = there.get(kind, False) and (not index or index.isdecimal())
+    if not known or (kind == "cuda" and int(index or 0) >= torch.cuda.device_count()):
+        here = ", ".join(kind for kind, is_there in there.items() if is_there)
+        raise ValueError(f"device {name!r}: there is no such device here; choose from auto, {here}")
+    return torch.device(name)
+
+
+def _corner(row: int, size: int, tensor: Tensor) -> Tensor:
+    return tensor[row, :size]
+
+
+def _given(ids: list[int], log_probs: Tensor, attention: Tensor, alternatives: int) -> Hypothesis:
+    """The hypothesis of given ids (T), from what the network thought at each of them: (T, V), (T, S)."""
+    own = log_probs.gather(1, torch.tensor(ids, device=log_probs.device).unsqueeze(1)).squeeze(1).tolist()
+    best = log_probs.topk(alternatives, dim=-1)
+    steps = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+    named = [list(zip(*step, strict=True)) for step in steps]
+    return Hypothesis(ids, own, attention.float().cpu().numpy(), named, sum(own), sum(own) / len(own), True)

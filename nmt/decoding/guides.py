@@ -1,0 +1,270 @@
+"""What the hypotheses of a sentence may and must do: begin with, contain, not contain, not repeat.
+
+A guide walks along each hypothesis: it has a state at the beginning, one after each token, and knows from a state which
+tokens are allowed and which would bring it on. States are hashable and never changed, so that hypotheses share them.
+Ids are columns of the step function's log-probabilities; V is their number.
+"""
+
+from collections.abc import Hashable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+State = Hashable
+
+
+class Guide(Protocol):
+    """What one sentence's hypotheses must obey."""
+
+    goal: int
+    """What `met` is when everything that must be there is there; 0 if nothing must."""
+
+    def start(self) -> Any:
+        """The state before the first token."""
+
+    def after(self, state: Any, token: int) -> Any:
+        """The state after `token`."""
+
+    def allowed(self, state: Any) -> np.ndarray | None:
+        """(V,) bool, True where a token may follow; None if all may."""
+
+    def wanted(self, state: Any) -> Sequence[int]:
+        """Tokens that bring the hypothesis nearer to the goal."""
+
+    def met(self, state: Any) -> int:
+        """How near it is."""
+
+
+class _Free:
+    """What guides that ask for nothing have in common."""
+
+    goal = 0
+
+    def wanted(self, state: Any) -> Sequence[int]:
+        """None."""
+        return ()
+
+    def met(self, state: Any) -> int:
+        """Nothing is asked for."""
+        return 0
+
+
+class Prefix(_Free):
+    """The hypothesis begins with these tokens; the state is how many of them are there.
+
+    Args:
+        ids: of the prefix.
+        size: V.
+    """
+
+    def __init__(self, ids: Sequence[int], size: int) -> None:
+        self._masks = [np.arange(size) == token for token in ids]
+
+    def start(self) -> int:
+        """None of them."""
+        return 0
+
+    def after(self, state: int, token: int) -> int:
+        """One more."""
+        return min(state + 1, len(self._masks))
+
+    def allowed(self, state: int) -> np.ndarray | None:
+        """The next of them; after the last, all."""
+        return self._masks[state] if state < len(self._masks) else None
+
+
+class NoRepeat(_Free):
+    """No sequence of n tokens comes twice (Paulus et al. 2018, section 2.5); the state is the hypothesis.
+
+    Args:
+        n: tokens of a sequence.
+        size: V.
+    """
+
+    def __init__(self, n: int, size: int) -> None:
+        self.n, self._size = n, size
+
+    def start(self) -> tuple[int, ...]:
+        """Empty."""
+        return ()
+
+    def after(self, state: tuple[int, ...], token: int) -> tuple[int, ...]:
+        """The token behind the others."""
+        return (*state, token)
+
+    def allowed(self, state: tuple[int, ...]) -> np.ndarray | None:
+        """Not what followed the last n - 1 tokens where they stood before."""
+        last = state[len(state) - self.n + 1 :]
+        before = [state[i + self.n - 1] for i in range(len(state) - self.n + 1) if state[i : i + self.n - 1] == last]
+        if not before:
+            return None
+        mask = np.ones(self._size, bool)
+        mask[before] = False
+        return mask
+
+
+class Exclude(_Free):
+    """The text does not contain a string, whatever tokens would spell it.
+
+    The state is how many bytes at the end of the text are the string's first ones (Knuth, Morris & Pratt 1977).
+
+    Args:
+        text: what must not come, in UTF-8.
+        surfaces: V texts of the tokens, in UTF-8; a word's first token begins with a space.
+    """
+
+    def __init__(self, text: bytes, surfaces: Sequence[bytes]) -> None:
+        self.text = text
+        self.surfaces = surfaces
+        self._masks: dict[int, np.ndarray] = {}
+
+    def start(self) -> int:
+        """Nothing of it."""
+        return 0
+
+    def after(self, state: int, token: int) -> int:
+        """The longest beginning of the string, short of the whole, with which the text now ends."""
+        seen = self._followed(state, self.surfaces[token])
+        fits = (size for size in range(min(len(seen), len(self.text) - 1), 0, -1) if seen.endswith(self.text[:size]))
+        return next(fits, 0)
+
+    def allowed(self, state: int) -> np.ndarray | None:
+        """What does not complete the string."""
+        if state not in self._masks:
+            seen = (self._followed(state, surface) for surface in self.surfaces)
+            self._masks[state] = np.array([self.text not in each for each in seen])
+        return self._masks[state]
+
+    def _followed(self, state: int, surface: bytes) -> bytes:
+        begun = self.text[:state]
+        return begun + (surface.lstrip(b" ") if begun.endswith(b" ") else surface)
+
+
+class _Progress(NamedTuple):
+    """Phrases that are there, the one that is begun (-1: none), and how many of its tokens are there."""
+
+    done: frozenset[int]
+    phrase: int
+    tokens: int
+
+
+class Include:
+    """The hypothesis contains every phrase before it ends (Hokamp & Liu 2017; Post & Vilar 2018).
+
+    A phrase that is begun is gone on with, or given up if another token comes; then its tokens no longer count.
+
+    Args:
+        phrases: the tokens of each, at least one.
+        eos: not allowed before all are there.
+        size: V.
+    """
+
+    def __init__(self, phrases: Sequence[Sequence[int]], eos: int, size: int) -> None:
+        self.phrases = [tuple(phrase) for phrase in phrases]
+        self.goal = sum(map(len, self.phrases))
+        self._not_yet = np.arange(size) != eos
+
+    def start(self) -> _Progress:
+        """None is there."""
+        return _Progress(frozenset(), -1, 0)
+
+    def after(self, state: _Progress, token: int) -> _Progress:
+        """Goes on with the phrase that is begun, or begins one with this token, or waits."""
+        if state.phrase >= 0 and self.phrases[state.phrase][state.tokens] == token:
+            return self._reached(state.done, state.phrase, state.tokens + 1)
+        for phrase, tokens in enumerate(self.phrases):
+            if phrase not in state.done and tokens[0] == token:
+                return self._reached(state.done, phrase, 1)
+        return _Progress(state.done, -1, 0)
+
+    def _reached(self, done: frozenset[int], phrase: int, tokens: int) -> _Progress:
+        if tokens == len(self.phrases[phrase]):
+            return _Progress(done | {phrase}, -1, 0)
+        return _Progress(done, phrase, tokens)
+
+    def allowed(self, state: _Progress) -> np.ndarray | None:
+        """All but the end, before all phrases are there."""
+        return None if len(state.done) == len(self.phrases) else self._not_yet
+
+    def wanted(self, state: _Progress) -> Sequence[int]:
+        """The next token of the phrase that is begun, or the first of each that is not there."""
+        if state.phrase >= 0:
+            return (self.phrases[state.phrase][state.tokens],)
+        return [tokens[0] for phrase, tokens in enumerate(self.phrases) if phrase not in state.done]
+
+    def met(self, state: _Progress) -> int:
+        """Tokens of the phrases that are there or begun."""
+        return sum(len(self.phrases[phrase]) for phrase in state.done) + state.tokens
+
+
+class Together:
+    """Several guides, all of which hold.
+
+    Args:
+        guides: at least one; where they leave nothing, the first of them that leaves something decides.
+    """
+
+    def __init__(self, guides: Sequence[Guide]) -> None:
+        self.guides = guides
+        self.goal = sum(guide.goal for guide in guides)
+
+    def start(self) -> tuple[State, ...]:
+        """The states of all."""
+        return tuple(guide.start() for guide in self.guides)
+
+    def after(self, state: tuple[State, ...], token: int) -> tuple[State, ...]:
+        """The states of all."""
+        return tuple(guide.after(each, token) for guide, each in zip(self.guides, state, strict=True))
+
+    def allowed(self, state: tuple[State, ...]) -> np.ndarray | None:
+        """What all allow; the earlier guide prevails where a later one would leave nothing."""
+        mask: np.ndarray | None = None
+        for guide, each in zip(self.guides, state, strict=True):
+            other = guide.allowed(each)
+            both = other if mask is None or other is None else mask & other
+            if both is not None and both.any():
+                mask = both
+        return mask
+
+    def wanted(self, state: tuple[State, ...]) -> Sequence[int]:
+        """What any wants and all allow."""
+        mask = self.allowed(state)
+        tokens = {t for guide, each in zip(self.guides, state, strict=True) for t in guide.wanted(each)}
+        return sorted(token for token in tokens if mask is None or mask[token])
+
+    def met(self, state: tuple[State, ...]) -> int:
+        """The sum."""
+        return sum(guide.met(each) for guide, each in zip(self.guides, state, strict=True))
+
+
+class OfColumns:
+    """A guide over a selection of the vocabulary: a token is its column among the selected ids.
+
+    Args:
+        guide: over the whole vocabulary.
+        ids: (U,) in rising order; everything that the guide wants or forces is among them.
+    """
+
+    def __init__(self, guide: Guide, ids: np.ndarray) -> None:
+        self._guide, self._ids, self.goal = guide, ids, guide.goal
+
+    def start(self) -> Any:
+        """The guide's."""
+        return self._guide.start()
+
+    def after(self, state: Any, token: int) -> Any:
+        """The guide's, after the id of that column."""
+        return self._guide.after(state, int(self._ids[token]))
+
+    def allowed(self, state: Any) -> np.ndarray | None:
+        """(U,) the selected part of the guide's mask."""
+        mask = self._guide.allowed(state)
+        return None if mask is None else mask[self._ids]
+
+    def wanted(self, state: Any) -> Sequence[int]:
+        """Columns of what the guide wants."""
+        return np.searchsorted(self._ids, np.array(self._guide.wanted(state), int)).tolist()
+
+    def met(self, state: Any) -> int:
+        """The guide's."""
+        return self._guide.met(state)

@@ -1,0 +1,105 @@
+r"""Lines to translate, as bytes in windows: of a file, or of what a stream has brought so far.
+
+Lines end at ``\n`` or ``\r\n`` only, so that other separators of Unicode inside a sentence make no new line.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
+from typing import Protocol
+
+from nmt.data.compression import DAMAGED, open_binary
+
+CHUNK_BYTES = 1 << 16
+WAITING_CHUNKS = 16
+"""Chunks of a stream that are read ahead at most."""
+
+
+class Stream(Protocol):
+    """What bytes can be read from as they arrive, such as an unbuffered file."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """What is there, once there is anything; nothing at the end."""
+
+
+def file_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a file, decompressed, without their ends.
+
+    Raises:
+        OSError: if it cannot be opened.
+        ValueError: if it cannot be read to its end.
+    """
+    number = 0
+    with open_binary(path) as stream:
+        try:
+            for line in stream:
+                yield _without_end(line)
+                number += 1
+        except DAMAGED as error:
+            raise ValueError(f"{path}: cannot be read after line {number}: {error}") from error
+
+
+def windows(lines: Iterable[bytes], first: int, most: int) -> Iterator[list[bytes]]:
+    """The lines in windows: `first` of them, then twice as many each time, up to `most`."""
+    remaining = iter(lines)
+    while window := list(islice(remaining, first)):
+        yield window
+        first = min(2 * first, most)
+
+
+def arriving_windows(stream: Stream, first: int, most: int) -> Iterator[list[bytes]]:
+    """The lines of a stream in windows of what has arrived: a window waits for its first line, not for more.
+
+    A thread reads ahead a little, so that a fast stream fills its windows and a slow one has each line at once.
+
+    Args:
+        stream: is read to its end.
+        first: lines of the first window at most; each that follows may hold twice as many as the one before,
+        most: up to this many.
+
+    Raises:
+        OSError: what `stream` raised, after the lines before.
+    """
+    chunks: Queue[bytes | OSError] = Queue(WAITING_CHUNKS)
+    Thread(target=_read, args=(stream, chunks), daemon=True).start()
+    whole: deque[bytes] = deque()
+    begun: list[bytes] = []
+    last: bytes | OSError | None = None
+    while whole or last is None:
+        while len(whole) < first and last is None:
+            try:
+                chunk = chunks.get(block=not whole)
+            except Empty:
+                break
+            if isinstance(chunk, OSError) or not chunk:
+                last = chunk
+                whole.extend(filter(None, [b"".join(begun)]))
+            else:
+                head, *tail = chunk.split(b"\n")
+                begun.append(head)
+                if tail:
+                    whole.append(b"".join(begun))
+                    whole.extend(tail[:-1])
+                    begun = tail[-1:]
+        if whole:
+            yield [_without_end(whole.popleft()) for _ in range(min(first, len(whole)))]
+            first = min(2 * first, most)
+    if isinstance(last, OSError):
+        raise last
+
+
+def _read(stream: Stream, chunks: "Queue[bytes | OSError]") -> None:
+    """Hands the stream on, chunk by chunk; the last is empty, or what went wrong."""
+    try:
+        while chunk := stream.read(CHUNK_BYTES):
+            chunks.put(chunk)
+        chunks.put(b"")
+    except OSError as error:
+        chunks.put(error)
+
+
+def _without_end(line: bytes) -> bytes:
+    return line.removesuffix(b"\n").removesuffix(b"\r")

@@ -1,0 +1,94 @@
+"""What a search is asked for: how it explores, how it ranks, how long it goes on."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """What search is asked for.
+
+    Attributes:
+        method: "beam", or "sample": ancestral sampling of `beam_size` hypotheses, each drawn on its own.
+        beam_size: K, hypotheses kept at each step, in all groups; 1 is greedy search, or one sample.
+        n_best: hypotheses to give back, best first; at most `beam_size`.
+        mbr: "none"; or give back first what has the least Bayes risk among the `beam_size` hypotheses, with sentence
+            "chrf" or "bleu" as the utility.
+        length_norm: what the log-probability of a hypothesis of T tokens (EOS included) is divided by for ranking:
+            "power", ``T ** length_penalty``, or "gnmt", ``((5 + T) / 6) ** length_penalty``.
+        length_penalty: alpha of the norm; 0 ranks by the plain log-probability, 1 with "power" by the average.
+        coverage_penalty: beta, of ``beta * sum_s log(min(sum_t a_ts, 1))``, which is added to the score (Wu et al.
+            2016, eq. 14): attention that leaves source words out costs.
+        word_reward: added to the score for each token, EOS included (He et al. 2016, section 3.3).
+        min_length: a hypothesis has at least this many tokens, EOS not counted,
+        max_length: and at most this many, EOS not counted; None sets no limit beside the next.
+        max_length_ratio: a hypothesis has at most this many tokens for each source token,
+        max_length_offset: and this many more.
+        no_repeat_ngram: no sequence of this many tokens comes twice in a hypothesis; 0 allows it.
+        early_stopping: end a sentence as soon as no open hypothesis can overtake the best; the result is the same.
+        groups: of a diverse beam, each of ``beam_size / groups`` (Vijayakumar et al. 2016); 1 is the ordinary beam.
+        diversity: what a token costs a group, in nats, for each time an earlier group takes it at the same step.
+        temperature: of sampling; below 1 the probable becomes more probable.
+        top_k: sample among this many most probable tokens; 0 for all.
+        top_p: sample among the fewest tokens that have this probability together (Holtzman et al. 2020).
+        seed: of sampling; with the number of the sentence it fixes what is drawn, in whatever batch.
+        alternatives: the most probable tokens to record at each step.
+    """
+
+    method: Literal["beam", "sample"] = "beam"
+    beam_size: int = 5
+    n_best: int = 1
+    mbr: Literal["none", "chrf", "bleu"] = "none"
+    length_norm: Literal["power", "gnmt"] = "power"
+    length_penalty: float = 1.0
+    coverage_penalty: float = 0.0
+    word_reward: float = 0.0
+    min_length: int = 0
+    max_length: int | None = None
+    max_length_ratio: float = 2.0
+    max_length_offset: int = 10
+    no_repeat_ngram: int = 0
+    early_stopping: bool = True
+    groups: int = 1
+    diversity: float = 0.5
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    seed: int = 1
+    alternatives: int = 5
+
+    def __post_init__(self) -> None:
+        for name, choices in (("method", ("beam", "sample")), ("mbr", ("none", "chrf", "bleu"))):
+            self._check(getattr(self, name) in choices, name, f"one of {', '.join(choices)}")
+        self._check(self.length_norm in ("power", "gnmt"), "length_norm", "one of power, gnmt")
+        for name in ("beam_size", "n_best", "groups", "max_length_offset"):
+            self._check(getattr(self, name) >= 1, name, "at least 1")
+        not_negative = ("length_penalty", "coverage_penalty", "max_length_ratio", "diversity", "seed", "alternatives")
+        for name in (*not_negative, "min_length", "no_repeat_ngram", "top_k"):
+            self._check(getattr(self, name) >= 0, name, "at least 0")
+        self._check(self.max_length is None or self.max_length >= 1, "max_length", "at least 1")
+        self._check(self.max_length is None or self.max_length >= self.min_length, "max_length", "at least min_length")
+        self._check(self.n_best <= self.beam_size, "n_best", f"at most beam_size, which is {self.beam_size}")
+        self._check(self.beam_size % self.groups == 0, "groups", f"a divisor of beam_size, which is {self.beam_size}")
+        self._check(self.groups == 1 or self.method == "beam", "groups", "1 with method sample")
+        self._check(self.temperature > 0, "temperature", "above 0")
+        self._check(0 < self.top_p <= 1, "top_p", "above 0 and at most 1")
+
+    def _check(self, holds: bool, name: str, allowed: str) -> None:
+        value: Any = getattr(self, name)
+        if not holds:
+            raise ValueError(f"{name}: {value!r} is not allowed, it must be {allowed}")
+
+    def limits(self, src_lengths: "Tensor") -> "Tensor":
+        """(B,) most target tokens of each sentence, EOS included: a property of the sentence, not of its batch."""
+        limits = (src_lengths * self.max_length_ratio).long() + self.max_length_offset
+        if self.max_length is not None:
+            limits = limits.clamp(max=self.max_length + 1)
+        return limits.clamp(min=self.min_length + 1)
+
+    def greedy(self) -> "SearchOptions":
+        """The same options with a beam of one."""
+        return replace(self, method="beam", beam_size=1, n_best=1, groups=1, mbr="none")

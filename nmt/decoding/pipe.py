@@ -1,0 +1,64 @@
+"""Windows of lines -> requests -> translations -> lines of output, in order; nothing is kept but the present window."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from nmt.decoding.options import SearchOptions
+from nmt.decoding.output import OutputFormat
+from nmt.decoding.progress import Progress
+from nmt.decoding.requests import RequestReader, Warnings
+from nmt.decoding.translator import Translator
+
+
+@dataclass(frozen=True)
+class Pipe:
+    """All that stands between lines in and lines out.
+
+    Attributes:
+        translator: translates.
+        search: what it is asked for.
+        batch_sentences: sentences that are searched together.
+        read: turns a line into a request.
+        output: turns a translation into lines.
+        warn: is told of sentences that are not translated as a whole.
+        progress: is told of every translation.
+    """
+
+    translator: Translator
+    search: SearchOptions
+    batch_sentences: int
+    read: RequestReader
+    output: OutputFormat
+    warn: Warnings
+    progress: Progress
+
+    def run(
+        self,
+        windows: Iterable[list[bytes]],
+        write: Callable[[bytes], object],
+        add_attention: Callable[[np.ndarray], None] | None = None,
+        first: int = 0,
+    ) -> int:
+        """Translates all lines; the number of the line after the last.
+
+        Args:
+            windows: of lines.
+            write: takes the output of one line.
+            add_attention: takes the attention matrix of one line.
+            first: number of the first line in the whole input.
+        """
+        number = first
+        for window in windows:
+            requests = [self.read(number + row, line) for row, line in enumerate(window)]
+            for record in self.translator.translate(requests, self.search, self.batch_sentences, first=number):
+                if not record.source_complete:
+                    tokens = len(record.source_tokens) - 1
+                    self.warn(number, "were cut off", f"only the first {tokens} tokens are translated")
+                write(self.output.write(number, record))
+                if add_attention:
+                    add_attention(record.attention)
+                self.progress.add(len(record.tokens))
+                number += 1
+        return number

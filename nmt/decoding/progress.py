@@ -1,0 +1,43 @@
+"""What a user sees on standard error while lines are translated: warnings, and on a terminal how fast it goes."""
+
+import sys
+import time
+
+SECONDS_BETWEEN = 0.2
+
+
+class Progress:
+    """Counts lines and tokens, and shows them.
+
+    Args:
+        shown: whether to show them: a line that is written over and over, and in the end one that stays.
+    """
+
+    def __init__(self, shown: bool) -> None:
+        self._shown = shown
+        self._began = self._last = time.perf_counter()
+        self._lines = self._tokens = 0
+
+    def add(self, tokens: int) -> None:
+        """Counts one line whose translation has so many tokens."""
+        self._lines += 1
+        self._tokens += tokens
+        if self._shown and time.perf_counter() - self._last > SECONDS_BETWEEN:
+            self._last = time.perf_counter()
+            sys.stderr.write(f"\r\x1b[K{self._figures()}")
+            sys.stderr.flush()
+
+    def say(self, message: str) -> None:
+        """Prints one line."""
+        clear = "\r\x1b[K" if self._shown else ""
+        print(f"{clear}nmt translate: {message}", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Leaves the last figures."""
+        if self._shown:
+            print(f"\r\x1b[K{self._figures()}", file=sys.stderr, flush=True)
+
+    def _figures(self) -> str:
+        seconds = time.perf_counter() - self._began
+        lines, tokens = self._lines / seconds, self._tokens / seconds
+        return f"{self._lines:,} lines in {seconds:.1f} s: {lines:,.1f} lines/s, {tokens:,.0f} tokens/s"

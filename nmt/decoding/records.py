@@ -1,0 +1,59 @@
+"""Hypotheses -> Translation records: back to text, and the choice among several by the least risk."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from nmt.data.tokenizer import BOS, Encoded, Tokenizer
+from nmt.decoding.options import SearchOptions
+from nmt.decoding.risk import expected_utilities
+from nmt.decoding.translation import Translation
+from nmt.decoding.tree import Hypothesis
+
+
+class Records:
+    """Makes records.
+
+    Args:
+        tokenizer: of the target language.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer, self._tokens = tokenizer, tokenizer.tokens
+
+    def best(self, line: str, source: Encoded, found: Sequence[Hypothesis], options: SearchOptions) -> Translation:
+        """The first hypothesis, with as many others as are wanted; by the least risk if that is asked for."""
+        records = [self.of(line, source, each) for each in found]
+        if options.mbr != "none":
+            highest = max(each.log_prob for each in records)
+            weights = [1.0 if options.method == "sample" else math.exp(each.log_prob - highest) for each in records]
+            utilities = expected_utilities([each.text for each in records], weights, options.mbr)
+            records = [replace(each, score=score) for each, score in zip(records, utilities, strict=True)]
+            records.sort(key=lambda each: -each.score)
+        return replace(records[0], others=tuple(records[1 : options.n_best]))
+
+    def of(self, line: str, source: Encoded, found: Hypothesis) -> Translation:
+        """The record of one hypothesis."""
+        text, tokens, spans = self._tokenizer.decode_with_spans(found.ids)
+        named = [tuple((self._tokens[token], score) for token, score in step) for step in found.alternatives]
+        return Translation(
+            source=line,
+            source_tokens=(BOS, *source.tokens),
+            source_spans=((0, 0), *source.spans),
+            text=text,
+            tokens=tuple(tokens),
+            spans=tuple(spans),
+            token_log_probs=tuple(found.token_log_probs),
+            attention=found.attention[:, : len(source.ids) + 1],
+            alternatives=tuple(named),
+            log_prob=found.log_prob,
+            score=found.score,
+            finished=found.finished,
+        )
+
+
+def nothing(line: str) -> Translation:
+    """The translation of a line without a token: nothing, with certainty."""
+    return Translation(line, (BOS,), ((0, 0),), "", (), (), (), np.zeros((0, 1), np.float32), (), 0.0, 0.0, True)

@@ -1,0 +1,97 @@
+"""Lines of text or JSON -> requests: whatever a line holds, it is one request, and what is wrong with it is said."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Literal
+
+from nmt.decoding.translation import Request
+
+SHOWN = 10
+"""Warnings of one kind that are printed; the others are counted."""
+
+
+class Warnings:
+    """Says what is wrong with which line; after the first of a kind it only counts.
+
+    Args:
+        name: where the lines come from.
+        say: prints one line.
+    """
+
+    def __init__(self, name: str, say: Callable[[str], object]) -> None:
+        self._name, self._say = name, say
+        self._counts: Counter[str] = Counter()
+
+    def __call__(self, number: int, kind: str, message: str) -> None:
+        """Says `message` of line `number`, from 0; `kind` is what such lines are."""
+        self._counts[kind] += 1
+        if self._counts[kind] <= SHOWN:
+            self._say(f"{self._name}:{number + 1}: {message}")
+
+    def close(self) -> None:
+        """Says how many were only counted."""
+        for kind, count in self._counts.items():
+            if count > SHOWN:
+                self._say(f"{self._name}: {count - SHOWN:,} more lines {kind}")
+
+
+class RequestReader:
+    """Turns lines into requests.
+
+    Args:
+        form: "text", a sentence a line; or "jsonl", an object with `text` and, where wanted, `prefix`, `include` and
+            `exclude` (as in `Request`), or a bare JSON string.
+        common: what holds for all lines; a line's own prefix goes before its, other constraints are added to its.
+        warn: is told of what is wrong with a line.
+    """
+
+    def __init__(self, form: Literal["text", "jsonl"], common: Request, warn: Warnings) -> None:
+        self._read = {"text": self._text, "jsonl": self._json}[form]
+        self._common, self._warn = common, warn
+
+    def __call__(self, number: int, line: bytes) -> Request:
+        """The request of line `number`, counted from 0."""
+        try:
+            text = line.decode("utf-8-sig" if number == 0 else "utf-8")
+        except UnicodeDecodeError as error:
+            self._warn(number, "are not UTF-8", f"byte {error.start + 1} is not UTF-8, read as U+FFFD")
+            text = line.decode("utf-8", "replace")
+        return self._read(number, text)
+
+    def _text(self, number: int, text: str) -> Request:
+        return replace(self._common, text=text)
+
+    def _json(self, number: int, line: str) -> Request:
+        try:
+            fields = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            self._warn(number, "are not JSON", f"not JSON ({error}), translated as text")
+            return self._text(number, line)
+        if isinstance(fields, str):
+            fields = {"text": fields}
+        if not isinstance(fields, dict) or not isinstance(fields.get("text"), str):
+            self._warn(number, "have no text", "neither a JSON string nor an object with a 'text', translated as text")
+            return self._text(number, line)
+        wrong = [key for key, value in fields.items() if not _is_right(key, value)]
+        if wrong:
+            told = f"left out {', '.join(map(repr, wrong))}: a 'prefix' is a string, 'include' and 'exclude' are lists"
+            self._warn(number, "have fields that were left out", told)
+        given = {key: value for key, value in fields.items() if key not in wrong}
+        include, exclude = (
+            (*common, *given.get(name, ()))
+            for name, common in (("include", self._common.include), ("exclude", self._common.exclude))
+        )
+        try:
+            return Request(given["text"], given.get("prefix", self._common.prefix), include, exclude)
+        except ValueError as error:
+            self._warn(number, "contradict themselves", f"{error}; translated without what the line demands")
+            return self._text(number, given["text"])
+
+
+def _is_right(key: str, value: Any) -> bool:
+    """Whether a request has this field with such a value."""
+    if key in ("include", "exclude"):
+        return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    return key in ("text", "prefix") and isinstance(value, str)

@@ -1,0 +1,139 @@
+"""Translation at a terminal: a sentence is typed, its translation and a map of its attention are shown.
+
+The map has a row for each word of the translation and a column, as wide as the word, for each word of the source.
+"""
+
+import os
+import shutil
+import sys
+import unicodedata
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from importlib import import_module
+from io import TextIOWrapper
+from typing import cast
+
+import numpy as np
+
+from nmt.data.words import split_words, words_of_spans
+from nmt.decoding.alignment import merge_attention, word_groups
+from nmt.decoding.translation import Translation
+
+PROMPT = "> "
+_STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
+_JOINERS = "\u200c\u200d"
+_KEPT = f"\n{_JOINERS}"
+BARS = " ▁▂▃▄▅▆▇█"
+LEFT_TO_RIGHT = "\N{LEFT-TO-RIGHT MARK}"
+WIDEST_ROW_LABEL, NARROWEST_COLUMN = 16, 3
+FAINT, STRONG = (80, 140, 210), (255, 140, 0)
+"""24-bit colours of a weight near zero and of a weight of one, to be seen on black and on white."""
+
+
+def converse(translate: Callable[[str], Translation], show: Callable[[Translation], str]) -> None:
+    """Reads sentences until the end of input, and prints what `show` makes of each translation and its map."""
+    with suppress(ImportError):
+        import_module("readline")  # where it is there, lines can be edited and called back
+    for stream in (sys.stdin, sys.stdout):
+        cast(TextIOWrapper, stream).reconfigure(errors="replace")
+    while True:
+        try:
+            line = input(PROMPT)
+        except EOFError:
+            print()
+            return
+        if line.strip():
+            translation = translate(line)
+            print(printable(show(translation)))
+            print(attention_map(translation, shutil.get_terminal_size().columns, "NO_COLOR" not in os.environ), end="")
+
+
+def attention_map(translation: Translation, columns: int, colour: bool) -> str:
+    """Lines of text, none wider than `columns`; a long source continues below, in another block.
+
+    Args:
+        translation: with its attention.
+        columns: width of the terminal.
+        colour: show weights by 24-bit colours too, not by the height of a bar alone.
+    """
+    targets, sources, weights = _between_words(translation)
+    if not targets or not sources:
+        return ""
+    margin = min(WIDEST_ROW_LABEL, max(map(width, targets)), columns // 3)
+    widths = [min(max(width(word), NARROWEST_COLUMN), max(1, columns - margin - 2)) for word in sources]
+    lines = []
+    start = 0
+    while start < len(sources):
+        end = start + 1
+        while end < len(sources) and margin + 1 + sum(each + 1 for each in widths[start : end + 1]) <= columns:
+            end += 1
+        words = (fitted(word, size) for word, size in zip(sources[start:end], widths[start:end], strict=True))
+        lines.append(f"{'':{margin}} {' '.join(words)}".rstrip())
+        for target, row in zip(targets, weights.tolist(), strict=True):
+            cells = (
+                _cell(weight, size, colour) for weight, size in zip(row[start:end], widths[start:end], strict=True)
+            )
+            lines.append(f"{fitted(target, margin)} {' '.join(cells)}".rstrip())
+        start = end
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _between_words(translation: Translation) -> tuple[list[str], list[str], np.ndarray]:
+    """Words of the translation, words of the source, and the attention (target words, source words) between them."""
+    tgt_words = words_of_spans(translation.text, translation.spans)
+    src_words = words_of_spans(translation.source, translation.source_spans)
+    merged = merge_attention(translation.attention, src_words, tgt_words)
+    rows, targets = _real_words(translation.text, tgt_words)
+    columns, sources = _real_words(translation.source, src_words)
+    return targets, sources, merged[np.ix_(rows, columns)]
+
+
+def _real_words(text: str, words: Sequence[int | None]) -> tuple[list[int], list[str]]:
+    """The groups of tokens that are words, and their texts."""
+    spans = split_words(text)
+    groups = [words[positions[0]] for positions in word_groups(words)]
+    found = [(row, text[slice(*spans[word])]) for row, word in enumerate(groups) if word is not None]
+    return [row for row, _ in found], [word for _, word in found]
+
+
+def _cell(weight: float, size: int, colour: bool) -> str:
+    """A bar as wide as the column and as high as the weight."""
+    bar = BARS[round(weight * (len(BARS) - 1))] * size
+    if not colour or bar.isspace():
+        return bar
+    red, green, blue = (round(low + weight * (high - low)) for low, high in zip(FAINT, STRONG, strict=True))
+    return f"\x1b[38;2;{red};{green};{blue}m{bar}\x1b[0m"
+
+
+def width(text: str) -> int:
+    """Columns of a terminal that `text` takes."""
+    return sum(map(_character_width, printable(text)))
+
+
+def fitted(text: str, size: int) -> str:
+    """`text` in exactly `size` columns: padded, or cut off with an ellipsis.
+
+    A mark keeps text that runs from right to left in its place.
+    """
+    text = printable(text)
+    if width(text) > size:
+        kept = ""
+        for character in text:
+            if width(kept + character) > size - 1:
+                break
+            kept += character
+        text = f"{kept}…"
+    padding = " " * (size - width(text))
+    mark = LEFT_TO_RIGHT if any(unicodedata.bidirectional(each) in ("R", "AL", "AN") for each in text) else ""
+    return text + mark + padding
+
+
+def printable(text: str) -> str:
+    """`text` without what could steer the terminal: such characters become a middle dot; line ends stay."""
+    return "".join("·" if each not in _KEPT and unicodedata.category(each) in _STEERING else each for each in text)
+
+
+def _character_width(character: str) -> int:
+    if character in _JOINERS or unicodedata.category(character) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1

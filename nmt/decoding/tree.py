@@ -1,0 +1,105 @@
+"""The tree of hypotheses: what each step found, and how one hypothesis is read along its parents.
+
+Each place of a step has a parent, a place of the step before; whatever belongs to a step (token, attention,
+alternatives) is read along the parents once a hypothesis has ended.
+
+Letters: B sentences still searched at a step, W places of a sentence before it, P after it, S source positions.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Hypothesis(NamedTuple):
+    """One finished or cut-off hypothesis of T tokens.
+
+    Attributes:
+        ids: T token ids; the last is EOS if it is finished.
+        token_log_probs: T natural logarithms.
+        attention: float32 (T, S).
+        alternatives: T lists of the most probable (id, log-probability), best first.
+        log_prob: sum of `token_log_probs`.
+        score: by which hypotheses were ranked.
+        finished: False if it was cut off at its limit.
+    """
+
+    ids: list[int]
+    token_log_probs: list[float]
+    attention: np.ndarray
+    alternatives: list[list[tuple[int, float]]]
+    log_prob: float
+    score: float
+    finished: bool
+
+    def renamed(self, ids: np.ndarray) -> "Hypothesis":
+        """The same, with ``ids[token]`` in place of each token; what is not possible is no alternative."""
+        best = [[(int(ids[token]), value) for token, value in step if value > -np.inf] for step in self.alternatives]
+        return self._replace(ids=[int(ids[token]) for token in self.ids], alternatives=best)
+
+
+class Layer(NamedTuple):
+    """One step, for the sentences that were still searched then.
+
+    Attributes:
+        row: (all sentences,) where a sentence stands in the other arrays; -1 if it was done before.
+        tokens: (B, P) the token that each place took.
+        log_probs: (B, P) of those tokens.
+        parents: (B, P) the place of the step before that each continues.
+        attention: (B, W, S) of the parents, as they predicted.
+        best_tokens: (B, W, m) of the parents, most probable first.
+        best_log_probs: (B, W, m).
+    """
+
+    row: np.ndarray
+    tokens: np.ndarray
+    log_probs: np.ndarray
+    parents: np.ndarray
+    attention: np.ndarray
+    best_tokens: np.ndarray
+    best_log_probs: np.ndarray
+
+
+class Ending(NamedTuple):
+    """Where a hypothesis ends: in step `depth` and there in `place`.
+
+    Attributes:
+        met: tokens of what the translation must include that it has; 0 where nothing is asked for.
+        score: by which it is ranked among those that have met as much.
+        log_prob: natural logarithm of its probability.
+        depth: of the step that took its last token.
+        place: of the last token in that step.
+        finished: whether that token is EOS.
+        group: of the beam that it belongs to, or the number of the sample.
+    """
+
+    met: int
+    score: float
+    log_prob: float
+    depth: int
+    place: int
+    finished: bool
+    group: int
+
+
+def trace(layers: list[Layer], sentence: int, ending: Ending) -> Hypothesis:
+    """Reads one hypothesis along its parents, from its end to its beginning."""
+    ids, log_probs, attention, alternatives = [], [], [], []
+    place = ending.place
+    for layer in layers[ending.depth :: -1]:
+        row = layer.row[sentence]
+        ids.append(int(layer.tokens[row, place]))
+        log_probs.append(float(layer.log_probs[row, place]))
+        place = int(layer.parents[row, place])
+        attention.append(layer.attention[row, place])
+        best = layer.best_tokens[row, place].tolist(), layer.best_log_probs[row, place].tolist()
+        alternatives.append(list(zip(*best, strict=True)))
+    return Hypothesis(
+        ids[::-1],
+        log_probs[::-1],
+        np.stack(attention[::-1]),
+        alternatives[::-1],
+        ending.log_prob,
+        ending.score,
+        ending.finished,
+    )

@@ -1,0 +1,147 @@
+"""A run -> the card of its model: `README.md` with the fields that the Hugging Face hub reads, and text for people."""
+
+from collections.abc import Sequence
+from math import prod
+from pathlib import Path
+
+from huggingface_hub import EvalResult, ModelCardData
+from safetensors import safe_open
+
+from nmt.config import Config, DataConfig, load_config
+from nmt.evaluation.results import Evaluation
+from nmt.model.saved import ModelCard, read_card
+
+_METRICS = {"BLEU": "bleu", "chrF2": "chrf", "TER": "ter"}
+"""The hub's names."""
+
+
+def model_card(run: Path, name: str, licence: str | None = None) -> str:
+    """The text of the card.
+
+    Args:
+        run: folder of the run, with `config.yaml`, `model/` and `evaluations/`.
+        name: of the model, `user/name` where it is to lie on the hub.
+        licence: of the model, as the hub names it, such as "mit".
+
+    Raises:
+        FileNotFoundError: if there is no such run, or it has no model.
+        ValueError: if a file of it cannot be read.
+    """
+    config, card = load_config(run / "config.yaml"), read_card(run / "model")
+    written = sorted((run / "evaluations").glob("[!.]*"))  # a dot: not written to its end
+    evaluations = [Evaluation.load(folder) for folder in written]
+    sections = {
+        "Scores": _scores(evaluations),
+        "Training data": _data(config),
+        "Architecture": _architecture(card, run / "model" / "model.safetensors"),
+        "Limits": _limits(config.data),
+        "Use": _use(name),
+    }
+    fields = _fields(name, licence, card, config.data, evaluations)
+    what = f"A recurrent encoder-decoder with attention that translates from {card.src} to {card.tgt}, made with `nmt`."
+    body = "\n\n".join(f"## {title}\n\n{section}" for title, section in sections.items())
+    return f"---\n{fields}\n---\n\n# {name.rpartition('/')[2]}\n\n{what}\n\n{body}\n"
+
+
+def _corpus(data: DataConfig) -> str:
+    """The corpus as the config names it; of a folder only its own name, as where it lies is nobody's business."""
+    return data.path if data.path.startswith("hub:") else Path(data.path).name
+
+
+def _fields(
+    name: str, licence: str | None, card: ModelCard, data: DataConfig, evaluations: Sequence[Evaluation]
+) -> str:
+    """The front matter, in YAML."""
+    corpus = _corpus(data)
+    hub_name = corpus.removeprefix("hub:").partition(":")[0] if corpus.startswith("hub:") else None
+    results = [
+        EvalResult(
+            task_type="translation",
+            task_name=f"Translation {card.src}-{card.tgt}",
+            dataset_type=hub_name or corpus,
+            dataset_name=corpus,
+            dataset_split=evaluation.split,
+            metric_type=_METRICS[score.name],
+            metric_name=f"{score.name}, {score.form}",
+            metric_value=round(score.score, 2),
+            metric_args={"signature": score.signature},
+        )
+        for evaluation in evaluations
+        for score in evaluation.scores
+    ]
+    fields = ModelCardData(
+        language=[card.src, card.tgt],
+        license=licence,
+        library_name="nmt",
+        pipeline_tag="translation",
+        tags=["translation", "recurrent", "attention", card.network.cell],
+        datasets=[hub_name] if hub_name else None,
+        metrics=sorted({result.metric_type for result in results}) or None,
+        model_name=name.rpartition("/")[2],
+        eval_results=results or None,
+    )
+    return fields.to_yaml().strip()
+
+
+def _scores(evaluations: Sequence[Evaluation]) -> str:
+    if not evaluations:
+        return "None: the model was not evaluated before it was published."
+    rows = ["| split | sentences | metric | score | 95% interval | text | signature |", "|---|---|---|---|---|---|---|"]
+    for each in evaluations:
+        for score in each.scores:
+            known = score.low is not None and score.high is not None
+            interval = f"[{score.low:.1f}, {score.high:.1f}]" if known else ""
+            signature = score.signature.replace("|", "\\|")  # or it would end the cell
+            cells = (each.split, f"{len(each.references):,}", score.name, f"{score.score:.2f}", interval, score.form)
+            rows.append(f"| {' | '.join(cells)} | `{signature}` |")
+        if each.alignment is not None:
+            gold = f"{each.alignment.links:,} gold links"
+            rows.append(f"| {each.split} | {len(each.references):,} | AER | {each.alignment.aer:.3f} |  | {gold} |  |")
+    search, weights = evaluations[0].search, evaluations[0].checkpoint
+    how = f"Beam of {search['beam_size']}, length penalty {search['length_penalty']}; weights of {weights}."
+    return "\n".join([*rows, "", how])
+
+
+def _data(config: Config) -> str:
+    data, tokenizer = config.data, config.data.tokenizer
+    side = "both languages" if tokenizer.joint else "each language"
+    case = ", lower-cased" if tokenizer.lowercase else ""
+    return (
+        f"Split `{data.train}` of `{_corpus(data)}`, pairs of at most {data.max_length_tokens} tokens a side; the "
+        f"weights were chosen on `{data.validation}`. Tokens: {tokenizer.kind}, at most {tokenizer.vocab_size:,} types "
+        f"for {side}{case}. Seed {config.seed}."
+    )
+
+
+def _architecture(card: ModelCard, weights: Path) -> str:
+    network, attention = card.network, card.network.attention
+    with safe_open(weights, framework="numpy") as tensors:
+        parameters = sum(prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
+    lines = {
+        "encoder": f"{network.encoder}, {network.cell}, layers: {network.layers}, size: {network.hidden_size}",
+        "decoder": f"{network.decoder}, {network.cell}, layers: {network.layers}, size: {network.state_size}",
+        "attention": f"{attention.score} score, {attention.window} window, {attention.normalizer}, "
+        f"coverage: {attention.coverage}, heads: {attention.heads}, {network.alignment} alignment",
+        "embeddings": f"size {network.embedding_size}, tied: {network.tie_embeddings}",
+        "vocabulary": f"{card.src_vocab_size:,} source types, {card.tgt_vocab_size:,} target types",
+        "parameters": f"{parameters:,}",
+    }
+    return "\n".join(f"- {what}: {value}" for what, value in lines.items()) + "\n\n`config.json` has every setting."
+
+
+def _limits(data: DataConfig) -> str:
+    return (
+        f"It has seen sentences like those of its training data, of at most {data.max_length_tokens} tokens; scores "
+        "say nothing about other subjects, styles and lengths. It reads one sentence at a time, without what stands "
+        "before or after it. Names, numbers and rare words can come out wrong in a fluent sentence, and what the data "
+        "got wrong or left out, about people too, the model does as well. Attention shows what a step read, which is "
+        "not always why it chose its word."
+    )
+
+
+def _use(name: str) -> str:
+    return (
+        f'```python\nfrom nmt import Translator\n\nsentence = Translator.load("{name}").translate("...")\n'
+        "print(sentence.text, sentence.score, sentence.attention.shape)\n```\n\n"
+        f"or `nmt translate {name} < source.txt`. The weights are safetensors, and nothing here is a pickle."
+    )

@@ -1,0 +1,114 @@
+"""Matrix products of the standard formulation -> their operations, and the rate that `torch.mm` gives for them alone.
+
+Floating-point operations are those of the matrix products of the standard formulation, whatever the implementation
+saves or repeats: a forward product of N rows by a weight (inner x outer) costs 2 N inner outer, and backward, which has
+the gradients of its input and of its weight, twice as much. For each row of the decoder: input, context and previous
+state to the gates, the query, readout and output layer; for each source token (BOS included): input and previous state
+to the gates of both directions, and the key. Not counted are elementwise work, the bridge (once a sentence), and the
+scores and mixtures of attention (below half a percent).
+
+The roofline is what `torch.mm` gives for these very products at the same number of threads and precision, the best of
+several times each: all operations over the sum of the times, the harmonic mean weighted by operations.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from benchmarks.harness import Figures
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from nmt.config import ModelConfig
+
+
+class Product(NamedTuple):
+    """A forward product with a row for each token of a side ("src", "tgt"), `stepwise` if inside the recurrence."""
+
+    name: str
+    side: str
+    stepwise: bool
+    inner: int
+    outer: int
+
+
+class Work(NamedTuple):
+    """How a product is computed: `at_once` rows in each, `total` rows in all.
+
+    `gradient` rows are in a product that gives the weight's gradient; 0 where only the forward product is computed.
+    """
+
+    product: Product
+    at_once: int
+    total: int
+    gradient: int = 0
+
+
+def products(network: "ModelConfig", vocabulary: int) -> list[Product]:
+    """The products of a GRU model with one layer and a bidirectional encoder, untied, in the standard formulation."""
+    embedding, hidden, half = network.embedding_size, network.hidden_size, network.hidden_size // 2
+    bahdanau = network.decoder == "bahdanau"
+    contexts = [Product("context to the gates", "tgt", True, hidden, 3 * hidden)]
+    keys = [Product("attention key", "src", False, hidden, hidden)]
+    queries = [Product("attention query", "tgt", bahdanau, hidden, hidden)]
+    learned = network.attention.score == "additive"
+    return [
+        Product("encoder input, forward", "src", False, embedding, 3 * half),
+        Product("encoder input, backward", "src", False, embedding, 3 * half),
+        Product("encoder recurrence, forward", "src", True, half, 3 * half),
+        Product("encoder recurrence, backward", "src", True, half, 3 * half),
+        *(keys if learned else []),
+        Product("decoder input", "tgt", False, embedding, 3 * hidden),
+        *(contexts if bahdanau else []),
+        Product("decoder recurrence", "tgt", True, hidden, 3 * hidden),
+        *(queries if learned else []),
+        Product("readout", "tgt", False, 2 * hidden + bahdanau * embedding, hidden),
+        Product("output layer", "tgt", False, hidden, vocabulary),
+    ]
+
+
+def seconds_per_row(work: Work, precision: str, device: str) -> float:
+    """Forward, and where there is a gradient, those of the input and of the weight; strides are the model's."""
+    import torch
+    from torch.utils.benchmark import Timer
+
+    def best_seconds(left: "Tensor", right: "Tensor") -> float:
+        names = {"torch": torch, "left": left, "right": right, "out": left.new_empty(len(left), right.shape[1])}
+        timer = Timer("torch.mm(left, right, out=out)", globals=names, num_threads=torch.get_num_threads())
+        return min(timer.blocked_autorange(min_run_time=0.02).times)
+
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    _, _, _, inner, outer = work.product
+    rows, tokens = work.at_once, max(work.at_once, work.gradient)
+    weight = torch.randn(outer, inner, dtype=dtype, device=device)
+    inputs = torch.randn(tokens, inner, dtype=dtype, device=device)
+    forward = best_seconds(inputs[:rows], weight.t()) / rows
+    if not work.gradient:
+        return forward
+    gradients = torch.randn(tokens, outer, dtype=dtype, device=device)
+    to_input = best_seconds(gradients[:rows], weight) / rows
+    return forward + to_input + best_seconds(gradients.t(), inputs) / tokens
+
+
+def compare_with_roofline(
+    works: Sequence[Work], seconds: float, tgt_tokens: int, precision: str, device: str
+) -> Figures:
+    """The rate of all that took `seconds`, and that of the same products alone, all together and each."""
+    passes = [  # in turn, so that a slow moment does not hit all times of a product
+        [seconds_per_row(work, precision, device) for work in works] for _ in range(3)
+    ]
+    all_operations, all_seconds, each = 0.0, 0.0, []
+    for work, times in zip(works, zip(*passes, strict=True), strict=True):
+        product = work.product
+        operations = (6 if work.gradient else 2) * product.inner * product.outer * work.total
+        alone = min(times) * work.total
+        all_operations, all_seconds = all_operations + operations, all_seconds + alone
+        figures = {"mflop_per_token": operations / tgt_tokens / 1e6, "gflops": operations / alone / 1e9}
+        each.append({"name": product.name, "shape": [work.at_once, product.inner, product.outer], **figures})
+    return {
+        "mflop_per_token": all_operations / tgt_tokens / 1e6,
+        "gflops": all_operations / seconds / 1e9,
+        "roofline_gflops": all_operations / all_seconds / 1e9,
+        "roofline_share": all_seconds / seconds,
+        "products": each,
+    }

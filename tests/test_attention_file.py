@@ -1,0 +1,53 @@
+"""The archive of attention matrices: what `numpy.load` reads, whole or in pieces, whatever ended the writing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nmt.decoding.attention_file import attention_archive, attention_pieces, load_attention, write_archive
+
+MATRICES = [np.random.default_rng(1).random((rows, rows + 2), np.float32) for rows in (3, 0, 1)]
+
+
+def assert_equal(loaded: list[np.ndarray], expected: list[np.ndarray]) -> None:
+    assert len(loaded) == len(expected)
+    for one, other in zip(loaded, expected, strict=True):
+        np.testing.assert_array_equal(one, other, strict=True)
+
+
+def test_matrices_come_back_and_nothing_else_is_left(tmp_path: Path) -> None:
+    with attention_archive(tmp_path / "a.npz") as add:
+        for matrix in MATRICES:
+            add(matrix)
+    assert_equal(load_attention(tmp_path / "a.npz"), MATRICES)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
+    with np.load(tmp_path / "a.npz") as arrays:
+        np.testing.assert_array_equal(arrays["shapes"], [[3, 5], [0, 2], [1, 3]])
+        np.testing.assert_array_equal(arrays["weights"], np.concatenate([matrix.ravel() for matrix in MATRICES]))
+
+
+def test_none_are_an_empty_archive(tmp_path: Path) -> None:
+    with attention_archive(tmp_path / "a.npz"):
+        pass
+    assert load_attention(tmp_path / "a.npz") == []
+
+
+def test_what_was_written_before_an_interruption_is_there(tmp_path: Path) -> None:
+    def interrupted() -> None:
+        with attention_archive(tmp_path / "a.npz") as add:
+            add(MATRICES[0])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert_equal(load_attention(tmp_path / "a.npz"), MATRICES[:1])
+
+
+def test_pieces_are_joined_in_order(tmp_path: Path) -> None:
+    for number, part in enumerate((MATRICES[:2], [], MATRICES[2:])):
+        with attention_pieces(tmp_path / str(number)) as add:
+            for matrix in part:
+                add(matrix)
+    write_archive(tmp_path / "a.npz", [tmp_path / "0", tmp_path / "1", tmp_path / "2"])
+    assert_equal(load_attention(tmp_path / "a.npz"), MATRICES)

@@ -1,0 +1,105 @@
+"""The card of a model: the hub reads its fields, people its text, and it gives nothing away."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+import pytest
+import yaml
+from test_results import evaluation
+
+from nmt.config import Config, DataConfig
+from nmt.evaluation.alignment import AlignmentScore
+from nmt.evaluation.card import model_card
+from nmt.evaluation.metrics import Score
+
+SCORES = (
+    Score("BLEU", 38.1234, 37.0, 39.0, "nrefs:1|tok:13a|version:2.6.0", "cased, detokenised", True),
+    Score("chrF2", 58.0, None, None, "nrefs:1|nc:6|version:2.6.0", "cased, detokenised", True),
+    Score("TER", 43.5, 42.0, 45.0, "nrefs:1|tok:tercom|version:2.6.0", "cased, detokenised", False),
+)
+
+
+@pytest.fixture
+def run(model_folder: Path) -> Path:
+    folder = model_folder.parent
+    data = DataConfig(path="/home/somebody/secret/multi30k")
+    (folder / "config.yaml").write_text(yaml.safe_dump(asdict(Config(name="small", data=data))))
+    evaluated = replace(evaluation("eins", "zwei"), scores=SCORES, alignment=None)
+    evaluated.save(folder / "evaluations" / "test_2016")
+    return folder
+
+
+def read(text: str) -> tuple[dict[str, Any], str]:
+    """Fields and text, as the hub's own library takes them."""
+    card = huggingface_hub.ModelCard(text)
+    return card.data.to_dict(), card.text
+
+
+def test_the_hub_reads_languages_metrics_and_scores(run: Path) -> None:
+    fields, _ = read(model_card(run, "me/small", "mit"))
+    assert fields["language"] == ["de", "en"]
+    assert fields["license"] == "mit"
+    assert fields["metrics"] == ["bleu", "chrf", "ter"]
+    (entry,) = fields["model-index"]
+    (result,) = entry["results"]
+    assert entry["name"] == "small"
+    assert result["dataset"] == {"name": "multi30k", "type": "multi30k", "split": "test_2016"}
+    assert [(each["type"], each["value"]) for each in result["metrics"]] == [
+        ("bleu", 38.12),
+        ("chrf", 58.0),
+        ("ter", 43.5),
+    ]
+    assert result["metrics"][0]["args"] == {"signature": "nrefs:1|tok:13a|version:2.6.0"}
+
+
+def test_people_read_scores_with_signature_and_interval(run: Path) -> None:
+    _, text = read(model_card(run, "me/small"))
+    row = "| test_2016 | 2 | BLEU | 38.12 | [37.0, 39.0] | cased, detokenised | `nrefs:1\\|tok:13a\\|version:2.6.0` |"
+    assert row in text
+    assert "| test_2016 | 2 | chrF2 | 58.00 |  |" in text
+    for section in ("Scores", "Training data", "Architecture", "Limits", "Use"):
+        assert f"\n## {section}\n" in text
+    assert "encoder: bidirectional, gru, layers: 1, size: 16\n" in text
+    assert 'Translator.load("me/small")' in text
+    assert "Split `train` of `multi30k`" in text
+
+
+def test_the_card_tells_the_parameters_of_the_file(run: Path) -> None:
+    from nmt.model.saved import load_model
+
+    model, _ = load_model(run / "model")
+    assert f"parameters: {sum(each.numel() for each in model.parameters()):,}\n" in model_card(run, "me/small")
+
+
+def test_where_a_corpus_lies_is_not_told(run: Path) -> None:
+    assert "somebody" not in model_card(run, "me/small")
+
+
+def test_a_corpus_of_the_hub_is_linked(run: Path) -> None:
+    config = Config(name="small", data=DataConfig(path="hub:wmt/wmt14:de-en"))
+    (run / "config.yaml").write_text(yaml.safe_dump(asdict(config)))
+    fields, text = read(model_card(run, "me/small"))
+    assert fields["datasets"] == ["wmt/wmt14"]
+    assert fields["model-index"][0]["results"][0]["dataset"]["type"] == "wmt/wmt14"
+    assert "of `hub:wmt/wmt14:de-en`" in text
+
+
+def test_the_alignment_has_its_row(run: Path) -> None:
+    gold = replace(evaluation("eins"), scores=(), alignment=AlignmentScore(0.11, 0.9, 0.87, 12, "forced decoding"))
+    gold.save(run / "evaluations" / "test_2016")
+    _, text = read(model_card(run, "me/small"))
+    assert "| test_2016 | 1 | AER | 0.110 |  | 12 gold links |  |" in text
+
+
+def test_a_model_that_was_not_evaluated_says_so(model_folder: Path) -> None:
+    (model_folder.parent / "config.yaml").write_text(yaml.safe_dump(asdict(Config())))
+    fields, text = read(model_card(model_folder.parent, "small"))
+    assert "model-index" not in fields
+    assert "was not evaluated" in text
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="is not a run: it has no config.yaml"):
+        model_card(tmp_path, "small")

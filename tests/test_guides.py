@@ -1,0 +1,99 @@
+"""Guides: what a hypothesis may and must do, walked along by hand."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nmt.data.tokenizer import EOS_ID, Tokenizer
+from nmt.decoding.demands import Demands
+from nmt.decoding.guides import Exclude, Guide, Include, NoRepeat, Prefix, Together
+from nmt.decoding.translation import Request
+
+SURFACES = [b"", b" the", b" do", b"g", b"ma", b" ", b"\xc3", b"\xa4", b" a"]
+
+
+def walk(guide: Guide, tokens: list[int]) -> Any:
+    state = guide.start()
+    for token in tokens:
+        state = guide.after(state, token)
+    return state
+
+
+def closed(guide: Guide, tokens: list[int]) -> list[int]:
+    """What may not follow these tokens."""
+    mask = guide.allowed(walk(guide, tokens))
+    return [] if mask is None else np.flatnonzero(~mask).tolist()
+
+
+def test_a_prefix_allows_one_token_at_a_time_and_then_all() -> None:
+    guide = Prefix([3, 1], 5)
+    assert closed(guide, []) == [0, 1, 2, 4]
+    assert closed(guide, [3]) == [0, 2, 3, 4]
+    assert closed(guide, [3, 1]) == closed(guide, [3, 1, 4]) == []
+
+
+def test_a_sequence_of_tokens_does_not_come_twice() -> None:
+    assert closed(NoRepeat(2, 5), [1, 2, 3, 1]) == [2]
+    assert closed(NoRepeat(2, 5), [1, 2, 1, 3, 1]) == [2, 3]
+    assert closed(NoRepeat(3, 5), [1, 2, 3, 4, 1, 2]) == [3]
+    assert closed(NoRepeat(1, 5), [4, 0]) == [0, 4]
+    assert closed(NoRepeat(3, 5), [1]) == []
+
+
+def test_an_excluded_string_is_found_across_tokens_and_within_them() -> None:
+    assert closed(Exclude(b"dog", SURFACES), [1, 2]) == [3]
+    assert closed(Exclude(b"dog", SURFACES), [1, 2, 4]) == []
+    assert closed(Exclude(b"he", SURFACES), []) == [1]
+    assert closed(Exclude(b"o", SURFACES), []) == [2]
+    assert closed(Exclude(b"aa", [b"a", b"b", b"aab"]), [0]) == [0, 2]
+    assert closed(Exclude(b"aab", [b"a", b"b"]), [0, 0, 0]) == [1]  # the longest beginning that still fits
+
+
+def test_an_excluded_string_is_found_byte_by_byte_and_across_two_spaces() -> None:
+    assert closed(Exclude("ä".encode(), SURFACES), [6]) == [7]
+    assert closed(Exclude(b"e do", SURFACES), [1, 5]) == [2]  # two spaces read as one
+
+
+def test_phrases_are_met_in_any_order_and_given_up_when_another_token_comes() -> None:
+    guide = Include([(1, 2), (3,)], eos=0, size=5)
+    assert guide.goal == 3
+    assert [guide.met(walk(guide, [*tokens])) for tokens in ([], [1], [1, 4], [1, 2], [3], [3, 1], [3, 1, 2])] == (
+        [0, 1, 0, 2, 1, 2, 3]
+    )
+    assert list(guide.wanted(walk(guide, []))) == [1, 3]
+    assert list(guide.wanted(walk(guide, [1]))) == [2]
+    assert list(guide.wanted(walk(guide, [1, 3]))) == [1]
+    assert closed(guide, [1, 2]) == [0]
+    assert closed(guide, [1, 2, 3]) == []
+
+
+def test_guides_hold_together_and_the_first_prevails_where_nothing_is_left() -> None:
+    guide = Together([Prefix([2], 3), Exclude(b"b", [b"", b"a", b"b"])])
+    assert closed(guide, []) == [0, 1]
+    assert closed(guide, [2]) == [2]
+    wants = Together([Include([(2,)], 0, 3), Exclude(b"b", [b"", b"a", b"b"])])
+    assert list(wants.wanted(wants.start())) == []
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram", "wordpiece", "word", "char"])
+def test_the_texts_of_tokens_spell_what_is_decoded(kind: Any) -> None:
+    text = "the dog sees the dogs, and a café"
+    tokenizer = Tokenizer.train([text] * 3, kind, vocab_size=400)
+    ids = tokenizer.encode(text).ids
+    assert b"".join(tokenizer.surfaces[token] for token in ids).decode() == f" {tokenizer.decode(ids)}"
+    assert len(tokenizer.surfaces) == tokenizer.vocab_size
+    assert tokenizer.surfaces[EOS_ID] == b""
+
+
+def test_what_is_demanded_in_words_becomes_a_guide() -> None:
+    tokenizer = Tokenizer.train(["the dog sees the cat"] * 3, vocab_size=300)
+    demands = Demands(tokenizer)
+    assert demands.guide(Request("der Hund")) is None
+    request = Request("der Hund", prefix="the cat", include=("dog",))
+    forced = demands.forced(request)
+    assert tokenizer.decode(forced) == "the cat dog"
+    guide = demands.guide(request)
+    assert guide is not None
+    assert guide.goal == len(tokenizer.encode("dog").ids)
+    assert guide.met(walk(guide, forced)) == guide.goal

@@ -1,0 +1,81 @@
+"""Lines to requests: one for each line, whatever it holds."""
+
+import json
+
+import pytest
+
+from nmt.decoding.requests import SHOWN, RequestReader, Warnings
+from nmt.decoding.translation import Request
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+def reader(told: list[str], form: str = "jsonl", **common: object) -> RequestReader:
+    return RequestReader(form, Request("", **common), Warnings("in", told.append))
+
+
+def test_a_line_of_text_is_a_sentence_with_what_holds_for_all(told: list[str]) -> None:
+    read = reader(told, "text", prefix="The", include=("dog",))
+    assert read(0, "\ufeffder Hund".encode()) == Request("der Hund", "The", ("dog",))
+    assert read(1, b'{"text": "x"}') == Request('{"text": "x"}', "The", ("dog",))
+    assert told == []
+
+
+def test_a_line_of_json_has_its_own_demands(told: list[str]) -> None:
+    read = reader(told, prefix="The", include=("dog",), exclude=("cat",))
+    fields = {"text": "der Hund", "prefix": "A", "include": ["big"], "exclude": ["small", "old"]}
+    assert read(0, json.dumps(fields).encode()) == Request("der Hund", "A", ("dog", "big"), ("cat", "small", "old"))
+    assert read(1, b'"der\\nHund \\ud800"') == Request("der\nHund \ud800", "The", ("dog",), ("cat",))
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"der Hund",
+        b"{",
+        b"[" * 100_000,
+        b"1" * 10_000,
+        b"null",
+        b"3",
+        b"[]",
+        b"{}",
+        b'{"text": 3}',
+        b'{"Text": ""}',
+    ],
+)
+def test_what_is_no_request_is_translated_as_text_and_said(told: list[str], line: bytes) -> None:
+    assert reader(told)(6, line) == Request(line.decode())
+    assert len(told) == 1
+    assert told[0].startswith("in:7: ")
+    assert told[0].endswith("translated as text")
+
+
+@pytest.mark.parametrize("field", [{"prefix": 1}, {"include": "dog"}, {"exclude": [1]}, {"id": 7}])
+def test_fields_that_are_none_are_left_out_and_said(told: list[str], field: dict[str, object]) -> None:
+    assert reader(told)(0, json.dumps({"text": "ja", **field}).encode()) == Request("ja")
+    assert told[0].startswith(f"in:1: left out {next(iter(field))!r}: ")
+
+
+@pytest.mark.parametrize("fields", [{"include": [" "]}, {"include": ["the dog"], "exclude": ["dog"]}])
+def test_demands_that_no_translation_meets_are_left_out_and_said(told: list[str], fields: dict[str, object]) -> None:
+    assert reader(told, prefix="A")(0, json.dumps({"text": "ja", **fields}).encode()) == Request("ja", "A")
+    assert told[0].endswith("translated without what the line demands")
+
+
+def test_bytes_that_are_not_utf8_are_read_as_replacement_characters(told: list[str]) -> None:
+    assert reader(told, "text")(4, b"ab\xffc") == Request("ab\ufffdc")
+    assert told == ["in:5: byte 3 is not UTF-8, read as U+FFFD"]
+
+
+def test_many_warnings_of_a_kind_are_counted(told: list[str]) -> None:
+    warn = Warnings("in", told.append)
+    for number in range(SHOWN + 5):
+        warn(number, "are bad", "bad")
+    warn(99, "are worse", "worse")
+    warn.close()
+    assert told == [*(f"in:{number + 1}: bad" for number in range(SHOWN)), "in:100: worse", "in: 5 more lines are bad"]

@@ -1,0 +1,219 @@
+"""A file in shards: however it was stopped, and by however many processes, the output is that of one go."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SENTENCES
+
+from nmt.cli import main
+from nmt.decoding.attention_file import load_attention
+from nmt.decoding.pipe import Pipe
+from nmt.decoding.processes import Processes
+from nmt.decoding.shards import Parts
+
+LINES = [source for source, _ in SENTENCES] * 10 + ["", "last"]
+FLAGS = ("--shard-lines", "10", "--format", "tsv", "--scores", "--method", "sample", "--beam-size", "2")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "in.txt"
+    path.write_text("\n".join(LINES), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def translate(model_folder: Path, source: Path, tmp_path: Path) -> Callable[..., int]:
+    """Translates the file into `out.txt`, with the attention beside it."""
+
+    def run(*arguments: str) -> int:
+        files = (
+            "--input",
+            str(source),
+            "--output",
+            str(tmp_path / "out.txt"),
+            "--attention",
+            str(tmp_path / "out.npz"),
+        )
+        return main(["translate", str(model_folder), *files, *FLAGS, *arguments])
+
+    return run
+
+
+@pytest.fixture
+def whole(translate: Callable[..., int], tmp_path: Path) -> tuple[bytes, list[np.ndarray]]:
+    """The output and the attention of one go, which are then removed."""
+    assert translate() == 0
+    result = (tmp_path / "out.txt").read_bytes(), load_attention(tmp_path / "out.npz")
+    (tmp_path / "out.txt").unlink()
+    (tmp_path / "out.npz").unlink()
+    return result
+
+
+def assert_whole(folder: Path, whole: tuple[bytes, list[np.ndarray]]) -> None:
+    output, attention = whole
+    assert (folder / "out.txt").read_bytes() == output
+    for one, other in zip(load_attention(folder / "out.npz"), attention, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert {path.name for path in folder.iterdir()} == {"in.txt", "model", "out.txt", "out.npz"}
+
+
+def stop_at(monkeypatch: pytest.MonkeyPatch, line: int) -> None:
+    """Lets the first process that comes to a line be interrupted there."""
+    translated = Pipe.run
+
+    def stopped(self: Pipe, windows: object, write: Callable, add: Callable, first: int) -> int:
+        if first + 10 <= line:
+            return translated(self, windows, write, add, first)
+        monkeypatch.setattr(Pipe, "run", translated)
+        write(b"half a li")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Pipe, "run", stopped)
+
+
+def test_shards_make_the_output_of_a_stream(
+    whole: tuple, model_folder: Path, source: Path, capfdbinary: pytest.CaptureFixture
+) -> None:
+    assert main(["translate", str(model_folder), "--input", str(source), *FLAGS]) == 0
+    assert capfdbinary.readouterr().out == whole[0]
+    assert whole[0].count(b"\n") == len(whole[1]) == len(LINES)
+
+
+def test_an_interrupted_file_is_gone_on_with(
+    whole: tuple, translate: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    stop_at(monkeypatch, 25)
+    assert translate() == 130
+    assert "stopped, 2 shards are finished: go on with --resume" in capsys.readouterr().err
+    assert not (tmp_path / "out.txt").exists()
+    finished = {path: path.stat().st_mtime_ns for path in (tmp_path / "out.txt.parts").glob("*.lines")}
+    assert len(finished) == 2
+    assert translate() == 2
+    assert "holds finished shards of a stopped run: go on with --resume, or delete it" in capsys.readouterr().err
+    stop_at(monkeypatch, 35)
+    assert translate("--resume") == 130
+    assert all(path.stat().st_mtime_ns == changed for path, changed in finished.items())
+    assert translate("--resume") == 0
+    assert_whole(tmp_path, whole)
+
+
+def test_nothing_is_left_of_a_file_that_was_interrupted_at_once(
+    translate: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: tuple
+) -> None:
+    stop_at(monkeypatch, 0)
+    assert translate() == 130
+    assert {path.name for path in tmp_path.iterdir()} == {"in.txt", "model"}
+    assert translate("--resume") == 0  # from the start
+    assert_whole(tmp_path, whole)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (["--seed", "7"], "was made with --seed 1, not 7"),
+        (["--format", "text"], "was made with --format 'tsv', not 'text'"),
+        (["--shard-lines", "11"], "was made with --shard-lines 10, not 11"),
+        (["--prefix", "das"], "was made with --prefix '', not 'das'"),
+        (["input"], "was made with another input"),
+        (["model"], "was made with another model"),
+    ],
+)
+def test_another_job_does_not_go_on_with_the_shards(
+    translate: Callable,
+    source: Path,
+    model_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    change: list[str],
+    told: str,
+) -> None:
+    stop_at(monkeypatch, 25)
+    assert translate() == 130
+    capsys.readouterr()
+    if change == ["input"]:
+        source.write_text("\n".join(["Ja", *LINES[1:]]), encoding="utf-8")
+    elif change == ["model"]:
+        with open(model_folder / "config.json", "a") as file:
+            file.write("\n")
+    assert translate("--resume", *(change if change[0].startswith("--") else [])) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+
+
+def test_a_killed_file_is_gone_on_with(whole: tuple, model_folder: Path, source: Path, tmp_path: Path) -> None:
+    files = ("--input", str(source), "--output", str(tmp_path / "out.txt"), "--attention", str(tmp_path / "out.npz"))
+    script = "import sys; from nmt.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", script, "translate", str(model_folder), *files, *FLAGS]
+    process = subprocess.Popen(command)
+    while process.poll() is None and not list((tmp_path / "out.txt.parts").glob("*.lines")):
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait(timeout=60) == -signal.SIGKILL
+    assert not (tmp_path / "out.txt").exists()
+    assert main([*command[3:], "--resume"]) == 0
+    assert_whole(tmp_path, whole)
+
+
+def test_processes_share_the_shards_and_any_number_of_them_goes_on(tmp_path: Path, source: Path) -> None:
+    parts = Parts(tmp_path / "out", None, 10)
+    parts.open({}, resume=False)
+    seen: list[tuple[int, int]] = []
+
+    def translate(rank: int) -> Callable:
+        def run(lines: object, write: Callable, add: None, first: int) -> None:
+            seen.append((rank, first))
+            for line in lines:
+                write(line + b"\n")
+
+        return run
+
+    for rank in (2, 0):
+        assert parts.translate(source, Processes(rank, 3), translate(rank)) == 6
+    assert seen == [(2, 20), (2, 50), (0, 0), (0, 30)]
+    assert parts.translate(source, Processes(), translate(9)) == 6
+    assert seen[4:] == [(9, 10), (9, 40)]
+    parts.join(6)
+    assert (tmp_path / "out").read_text(encoding="utf-8") == source.read_text(encoding="utf-8") + "\n"
+    assert not parts.folder.exists()
+
+
+def test_an_empty_file_has_an_empty_output(translate: Callable, source: Path, tmp_path: Path) -> None:
+    source.write_bytes(b"")
+    assert translate() == 0
+    assert (tmp_path / "out.txt").read_bytes() == b""
+    assert load_attention(tmp_path / "out.npz") == []
+
+
+def test_standard_input_cannot_be_shared(
+    model_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(["translate", str(model_folder), "--beam-size", "1"]) == 2
+    assert capsys.readouterr().err == (
+        "nmt translate: several processes share a file: give --input FILE and --output FILE\n"
+    )
+
+
+@pytest.mark.slow
+def test_two_processes_of_torchrun_make_the_same_output(
+    whole: tuple, model_folder: Path, source: Path, tmp_path: Path
+) -> None:
+    torchrun, nmt = (str(Path(sys.executable).with_name(name)) for name in ("torchrun", "nmt"))
+    files = ("--input", str(source), "--output", str(tmp_path / "out.txt"), "--attention", str(tmp_path / "out.npz"))
+    start = [torchrun, "--nproc-per-node", "2", "--no-python", nmt, "translate", str(model_folder)]
+    done = subprocess.run([*start, *files, *FLAGS], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert_whole(tmp_path, whole)
+    (tmp_path / "out.txt.parts").mkdir()
+    (tmp_path / "out.txt.parts" / "00000000.lines").touch()
+    refused = subprocess.run([*start, *files, *FLAGS], capture_output=True, text=True, timeout=300)
+    assert refused.returncode != 0
+    assert refused.stderr.count("holds finished shards of a stopped run") == 1

@@ -1,0 +1,143 @@
+"""The shortlist: what attention points to, what a sentence may use, and search as if there were no other types."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import NETWORKS, build, name_of
+from torch import Tensor
+
+from nmt.config import ModelConfig
+from nmt.data.batch import Batch, collate
+from nmt.data.tokenizer import BOS_ID, EOS_ID, TokenizerPair
+from nmt.decoding.endings import Task
+from nmt.decoding.lexicon import build_shortlist
+from nmt.decoding.options import SearchOptions
+from nmt.decoding.search import search
+from nmt.decoding.shortlist import FILE, Restricted, Shortlist
+from nmt.model.encoder import length_mask
+from nmt.model.ensemble import Ensemble
+from nmt.model.quantized import quantize
+
+SRC = torch.tensor([[2, 5, 6, 7], [2, 9, 4, 0], [2, 8, 0, 0]])
+SRC_LENGTHS = torch.tensor([4, 3, 2])
+TYPES = torch.tensor([[3, 3]] * 5 + [[10, 11], [10, 3], [6, 7], [8, 3], [9, 3], [3, 3], [3, 3]])
+SHORTLIST = Shortlist(TYPES, torch.tensor([4, EOS_ID]), 12)
+ALLOWED = [{3, 4, 6, 7, 10, 11}, {3, 4, 9}, {3, 4, 8}]
+"""Of each sentence of `SRC`; padding, whose list is [3, 3], is not asked."""
+
+
+def test_a_sentence_may_use_what_its_tokens_need_and_what_is_common() -> None:
+    candidates = SHORTLIST.candidates(SRC, length_mask(SRC_LENGTHS, 4))
+    ids = candidates.ids.tolist()
+    assert ids == sorted({BOS_ID}.union(*ALLOWED))
+    assert [{ids[column] for column in row.nonzero().flatten().tolist()} for row in candidates.allowed] == ALLOWED
+    assert (candidates.column(BOS_ID), candidates.column(9)) == (0, ids.index(9))
+
+
+def test_padding_asks_for_nothing_and_a_prefix_for_its_own() -> None:
+    shortlist = Shortlist(torch.tensor([[5], [3], [3], [3], [7], [3], [3], [3]]), torch.tensor([EOS_ID]), 8)
+    src_ids = torch.tensor([[4, 0], [4, 4]])
+    candidates = shortlist.candidates(src_ids, torch.tensor([[True, False], [True, True]]), [[], [6]])
+    assert candidates.ids.tolist() == [BOS_ID, EOS_ID, 6, 7]
+    assert candidates.allowed.tolist() == [[False, True, False, True], [False, True, True, True]]
+
+
+def given(model: Any, rows: slice, previous: Tensor) -> tuple[Tensor, Tensor]:
+    """The candidates of some sentences, and log-probabilities (B, T, V) of all types after the given tokens."""
+    src_ids, lengths = SRC[rows, : int(SRC_LENGTHS[rows].max())], SRC_LENGTHS[rows]
+    candidates = SHORTLIST.candidates(src_ids, length_mask(lengths, src_ids.shape[1]))
+    models = [Restricted(each, candidates) for each in model.models] if isinstance(model, Ensemble) else []
+    network: Any = Ensemble(models, model.combine) if models else Restricted(model, candidates)
+    memory, state = network.encode(src_ids, lengths)
+    steps = []
+    for tokens in previous[rows].t().contiguous():
+        columns = torch.searchsorted(candidates.ids, tokens)
+        outputs, state, attention = network.advance(columns, memory, state)
+        log_probs = network.log_probs(outputs, attention)
+        steps.append(torch.full((len(log_probs), 12), -torch.inf).index_copy(1, candidates.ids, log_probs))
+    return candidates.ids, torch.stack(steps, dim=1)
+
+
+@pytest.mark.parametrize("network", NETWORKS[3::20], ids=name_of)
+@torch.inference_mode()
+def test_probabilities_are_those_of_the_model_shared_among_a_sentences_own_types(network: ModelConfig) -> None:
+    model = build(network)
+    previous = torch.tensor([[2, 10, 6], [2, 9, 4], [2, 8, 4]])
+    _, log_probs = given(model, slice(0, 3), previous)
+    readouts, attention = model(SRC, SRC_LENGTHS, previous)
+    for row, types in enumerate(ALLOWED):
+        open_to_it = torch.tensor([token in types for token in range(12)])
+        logits = model.output(readouts[row]).masked_fill(~open_to_it, -torch.inf)
+        expected = model.normalized(logits, attention[row])
+        torch.testing.assert_close(log_probs[row], expected, atol=1e-5, rtol=1e-5)
+        alone = given(model, slice(row, row + 1), previous)[1][0]
+        torch.testing.assert_close(alone, log_probs[row], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["int8", "tied", "log_linear", "linear"])
+@torch.inference_mode()
+def test_it_goes_with_int8_weights_tied_embeddings_and_ensembles(kind: Any) -> None:
+    network = ModelConfig(embedding_size=8, hidden_size=8, tie_embeddings="output" if kind == "tied" else "none")
+    model: Any = build(network)
+    if kind == "int8":
+        model = quantize(model)
+    elif kind != "tied":
+        model = Ensemble([model, build(network, seed=1)], kind)
+    previous = torch.tensor([[2, 10, 6], [2, 9, 4], [2, 8, 4]])
+    _, log_probs = given(model, slice(0, 3), previous)
+    torch.testing.assert_close(log_probs.logsumexp(-1), torch.zeros(3, 3), atol=1e-5, rtol=0.0)
+    for row, types in enumerate(ALLOWED):
+        assert {int(token) for token in log_probs[row, 0].isfinite().nonzero()} == types
+
+
+@torch.inference_mode()
+def test_search_finds_only_what_is_allowed_for_every_hypothesis_of_a_sentence() -> None:
+    model = build(ModelConfig(embedding_size=8, hidden_size=8))
+    candidates = SHORTLIST.candidates(SRC, length_mask(SRC_LENGTHS, 4))
+    network: Any = Restricted(model, candidates)
+    memory, state = network.encode(SRC, SRC_LENGTHS)
+    task, options = Task(torch.full((3,), 6)), SearchOptions(beam_size=3)
+    columns = candidates.column(BOS_ID), candidates.column(EOS_ID)
+    found = search(network, memory, state, task, options, *columns)
+    for hypotheses, types in zip(found, ALLOWED, strict=True):
+        assert hypotheses
+        assert {int(candidates.ids[column]) for each in hypotheses for column in each.ids} <= types
+
+
+def test_it_comes_back_from_its_folder_and_damage_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no shortlist: make it with `nmt shortlist RUN`"):
+        Shortlist.load(tmp_path)
+    SHORTLIST.save(tmp_path)
+    loaded = Shortlist.load(tmp_path)
+    assert torch.equal(loaded.types, TYPES)
+    assert loaded.common.tolist() == [4, EOS_ID]
+    assert loaded.vocab_size == 12
+    (tmp_path / FILE).write_bytes(b"damaged")
+    with pytest.raises(ValueError, match="is damaged: .*; make it again"):
+        Shortlist.load(tmp_path)
+
+
+class _Diagonal:
+    """Attends from each target token to the source token of the same number."""
+
+    def __call__(self, src_ids: Tensor, src_lengths: Tensor, previous: Tensor) -> tuple[None, Tensor]:
+        positions = torch.arange(previous.shape[1]).expand(len(previous), -1) + 1
+        attention = torch.zeros(*previous.shape, src_ids.shape[1])
+        return None, attention.scatter(2, positions.clamp(max=src_ids.shape[1] - 1).unsqueeze(2), 1.0)
+
+
+def test_a_lexicon_is_what_attention_points_to(tokenizers: TokenizerPair) -> None:
+    def batches() -> Iterator[Batch]:
+        for targets in ([20, 21], [20, 22], [23, 22], [20, 22]):
+            yield collate([{"src_ids": [10, 11], "tgt_ids": targets, "index": 0}])
+
+    model: Any = _Diagonal()
+    shortlist = build_shortlist(model, tokenizers, batches(), per_token=2, frequent=1)
+    assert shortlist.types[10].tolist() == [20, 23, 10]  # by weight, and the same spelling
+    assert shortlist.types[11].tolist() == [EOS_ID, 22, 11]  # EOS, too, points to the last token
+    assert shortlist.types[12].tolist() == [EOS_ID, EOS_ID, 12]
+    assert shortlist.common.tolist() in ([20, EOS_ID], [22, EOS_ID])
+    assert shortlist.vocab_size == tokenizers.tgt.vocab_size
