@@ -48,6 +48,7 @@ nmt/
     coverage.py           what each position has received so far: linguistic, neural
     attention.py          score x window x normaliser -> weights
     decoder.py            what all decoders share: memory, state, readout
+    attentive_gru.py      Bahdanau's recurrence over whole targets, to be trained on a CPU
     decoders.py           Bahdanau, conditional, Luong, GNMT: the order in which they attend and recur
     seq2seq.py            the model: encode, teacher-forced forward, step
     ensemble.py           several models as one

@@ -8,16 +8,20 @@ gnmt                  the lowest layer recurs and attends, the others recur over
 ====================  ==========================================================================================
 """
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from nmt.config import ModelConfig
+from nmt.model.attentive_gru import attentive_gru
 from nmt.model.decoder import Advance, Decoder, DecoderMemory, DecoderState, Stepped
 from nmt.model.dropout import SequenceDropout
 from nmt.model.encoder import recurrent_layer
 from nmt.model.repeated import repeated
-from nmt.model.rnn import LayerSteps
+from nmt.model.rnn import GRU, LayerSteps
+from nmt.model.scores import Additive
 from nmt.model.stack import RecurrentStack
+from nmt.model.windows import Global, closed
 
 
 class BahdanauDecoder(Decoder):
@@ -39,6 +43,36 @@ class BahdanauDecoder(Decoder):
             return Stepped(output, DecoderState(layers, attention, state.feed), weights)
 
         return advance
+
+    def _unroll(self, embedded: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, Tensor, Tensor]:
+        layer, score = self._lowest, self.attention.score
+        if not (self._is_plain and isinstance(layer, GRU) and layer.is_written_out(embedded)):
+            return super()._unroll(embedded, memory, state)
+        assert isinstance(score, Additive)
+        outputs, weights = attentive_gru(
+            layer.project(embedded),
+            memory.gates,
+            2.0 * memory.attended.keys,
+            2.0 * score.energy[0],
+            closed(~memory.attended.mask),
+            torch.cat([layer.weight_hidden, 2.0 * score.query.weight]),
+            layer.inner_bias(),
+            state.layers[0][0],
+        )
+        return outputs, weights, state.feed
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether it is one layer with the attention of Bahdanau et al. 2015 and keys of the state's size."""
+        attention, score = self.attention, self.attention.score
+        as_published = isinstance(score, Additive) and isinstance(attention.window, Global) and attention.heads == 1
+        return (
+            as_published
+            and attention.normalize is torch.softmax
+            and attention.coverage is None
+            and len(self.rnn.layers) == 1
+            and score.key_size == self._lowest.hidden_size
+        )
 
 
 class ConditionalDecoder(Decoder):

@@ -2,9 +2,9 @@
 
 Torch has a fused GRU for GPUs; on a CPU its backward pass goes step by step through autograd, with a gradient of the
 recurrent matrix at each. Here that is one product over all steps, and nothing else is computed but what the equations
-need.
+need. Several layers, such as two directions, go side by side: their products are one call, which threads share well.
 
-Letters: T steps, B sentences, H hidden size.
+Letters: L layers side by side, T steps, B sentences, H hidden size.
 """
 
 from typing import Any
@@ -15,6 +15,11 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 
+def is_trained_on_cpu(inputs: Tensor) -> bool:
+    """Whether a pass that is written out is the one to take: where there are gradients, on a CPU, in one precision."""
+    return inputs.device.type == "cpu" and torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
+
+
 class _GRUSequence(Function):
     """The equations of `nmt.model.rnn.GRU`, step after step, in the memory that the backward pass needs."""
 
@@ -22,20 +27,20 @@ class _GRUSequence(Function):
     def forward(
         ctx: Any, projected: Tensor, weight: Tensor, bias: Tensor, initial: Tensor, padding: Tensor | None
     ) -> Tensor:
-        steps, sentences, size = len(projected), *initial.shape
-        states = projected.new_empty(steps + 1, sentences, size)
-        gates = projected.new_empty(steps, sentences, 2 * size)
-        inner, candidates = projected.new_empty(2, steps, sentences, size)
-        recurrent = projected.new_empty(sentences, 3 * size)
+        steps, size = projected.shape[1], initial.shape[-1]
+        states = initial.new_empty(steps + 1, *initial.shape)
+        gates = initial.new_empty(steps, *initial.shape[:-1], 2 * size)
+        inner, candidates = initial.new_empty(2, steps, *initial.shape)
+        recurrent = torch.empty_like(projected[:, 0])
         states[0] = initial
-        for t in range(steps):
-            torch.mm(states[t], weight.t(), out=recurrent)
-            torch.add(projected[t, :, : 2 * size], recurrent[:, : 2 * size], out=gates[t]).sigmoid_()
-            reset, update = gates[t].chunk(2, dim=1)
+        for t, of_input in enumerate(projected.unbind(1)):
+            torch.bmm(states[t], weight.mT, out=recurrent)
+            torch.add(of_input[..., : 2 * size], recurrent[..., : 2 * size], out=gates[t]).sigmoid_()
+            reset, update = gates[t].chunk(2, dim=-1)
             if padding is not None:
                 update.masked_fill_(padding[t], 1.0)  # the state stays as it is
-            torch.add(recurrent[:, 2 * size :], bias, out=inner[t])
-            torch.addcmul(projected[t, :, 2 * size :], reset, inner[t], out=candidates[t]).tanh_()
+            torch.add(recurrent[..., 2 * size :], bias, out=inner[t])
+            torch.addcmul(of_input[..., 2 * size :], reset, inner[t], out=candidates[t]).tanh_()
             torch.lerp(candidates[t], states[t], update, out=states[t + 1])
         ctx.save_for_backward(weight, states, gates, inner, candidates)
         return states[1:]
@@ -44,38 +49,40 @@ class _GRUSequence(Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         weight, states, gates, inner, candidates = ctx.saved_tensors
-        steps, sentences, size = candidates.shape
-        of_projected, of_recurrent = gates.new_empty(2, steps, sentences, 3 * size)
+        steps, layers, sentences, size = candidates.shape
+        of_projected, of_recurrent = gates.new_empty(2, layers, steps, sentences, 3 * size)
         of_state = torch.zeros_like(states[0])
         for t in reversed(range(steps)):
-            of_gates, of_candidate = of_projected[t].split([2 * size, size], dim=1)
-            reset, update = gates[t].chunk(2, dim=1)
+            of_gates, of_candidate = of_projected[:, t].split([2 * size, size], dim=-1)
+            reset, update = gates[t].chunk(2, dim=-1)
             of_state = of_state + gradients[0][t]
             held = of_state * update
             torch.ops.aten.tanh_backward.grad_input(of_state - held, candidates[t], grad_input=of_candidate)
-            torch.mul(of_candidate, inner[t], out=of_gates[:, :size])
-            torch.mul(of_state, states[t] - candidates[t], out=of_gates[:, size:])
+            torch.mul(of_candidate, inner[t], out=of_gates[..., :size])
+            torch.mul(of_state, states[t] - candidates[t], out=of_gates[..., size:])
             torch.ops.aten.sigmoid_backward.grad_input(of_gates, gates[t], grad_input=of_gates)
-            of_recurrent[t, :, : 2 * size] = of_gates
-            torch.mul(of_candidate, reset, out=of_recurrent[t, :, 2 * size :])
-            of_state = torch.addmm(held, of_recurrent[t], weight)
-        of_weight = of_recurrent.flatten(0, 1).t() @ states[:-1].flatten(0, 1)
-        return of_projected, of_weight, of_recurrent[:, :, 2 * size :].sum(dim=(0, 1)), of_state, None
+            of_recurrent[:, t, :, : 2 * size] = of_gates
+            torch.mul(of_candidate, reset, out=of_recurrent[:, t, :, 2 * size :])
+            of_state = torch.baddbmm(held, of_recurrent[:, t], weight)
+        before = states[:-1].transpose(0, 1).flatten(1, 2)
+        of_weight = torch.bmm(of_recurrent.flatten(1, 2).mT, before)
+        of_bias = of_recurrent[..., 2 * size :].sum(dim=(1, 2)).unsqueeze(1)
+        return of_projected, of_weight, of_bias, of_state, None
 
 
 def gru_sequence(
     projected: Tensor, weight: Tensor, bias: Tensor, initial: Tensor, padding: Tensor | None = None
 ) -> Tensor:
-    """The states of a GRU after each step.
+    """The states of GRUs after each step.
 
     Args:
-        projected: (T, B, 3H) what the inputs add to reset gate, update gate and candidate.
-        weight: (3H, H) the recurrent matrix.
-        bias: (H,) the candidate's recurrent bias.
-        initial: (B, H) the state before the first step.
-        padding: (T, B, 1) bool, True where there is no token: there the state stays as it is.
+        projected: (L, T, B, 3H) what the inputs add to reset gate, update gate and candidate.
+        weight: (L, 3H, H) the recurrent matrices.
+        bias: (L, 1, H) the candidates' recurrent bias.
+        initial: (L, B, H) the states before the first step.
+        padding: (T, B, 1) bool, True where there is no token: there a state stays as it is.
 
     Returns:
-        (T, B, H).
+        (T, L, B, H).
     """
     return _GRUSequence.apply(projected, weight, bias, initial, padding)

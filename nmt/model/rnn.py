@@ -17,7 +17,7 @@ from torch.nn.functional import linear
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from nmt.model.dropout import dropout
-from nmt.model.gru_sequence import gru_sequence
+from nmt.model.gru_sequence import gru_sequence, is_trained_on_cpu
 from nmt.model.repeated import Product, repeated
 
 CellKind = Literal["elman", "gru", "gru_v1", "lstm"]
@@ -180,17 +180,19 @@ class GRU(RecurrentLayer):
         gates = 2 * self.hidden_size
         return torch.cat([cast(Tensor, self.kernel.bias_hh_l0)[:gates], self.weight_hidden.new_zeros(self.hidden_size)])
 
+    def is_written_out(self, inputs: Tensor) -> bool:
+        """Whether `gru_sequences` serves: training on a CPU, with nothing between the gates and the state."""
+        is_plain = self.norms is None and not (self.training and self.state_dropout)
+        return is_plain and is_trained_on_cpu(inputs)
+
+    def inner_bias(self) -> Tensor:
+        """(H,) the candidate's recurrent bias, which is reset too."""
+        return cast(Tensor, self.kernel.bias_hh_l0)[2 * self.hidden_size :]
+
     def _fused(self, inputs: Tensor, lengths: Tensor | None, initial: State) -> tuple[Tensor, State]:
-        if inputs.device.type != "cpu" or not torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
-            return super()._fused(inputs, lengths, initial)
-        bias = cast(Tensor, self.kernel.bias_hh_l0)[2 * self.hidden_size :]
-        projected = self.project(inputs.transpose(0, 1))
-        if lengths is None:
-            states = gru_sequence(projected, self.weight_hidden, bias, initial[0])
-            return states.transpose(0, 1), (states[-1],)
-        padding = (torch.arange(len(projected)).unsqueeze(1) >= lengths).unsqueeze(2)
-        states = gru_sequence(projected, self.weight_hidden, bias, initial[0], padding)
-        return states.masked_fill(padding, 0.0).transpose(0, 1), (states[-1],)
+        if self.is_written_out(inputs):
+            return gru_sequences([self], [inputs], lengths, [initial])[0]
+        return super()._fused(inputs, lengths, initial)
 
     def recur(self, projected: Tensor, state: State, hidden: Tensor, products: Sequence[Product]) -> State:
         """One step."""
@@ -198,12 +200,28 @@ class GRU(RecurrentLayer):
         input_gates, input_candidate = projected.split(sizes, dim=1)
         recurrent_gates, recurrent_candidate = products[0](hidden).split(sizes, dim=1)
         if self.norms is None:
-            recurrent_candidate = recurrent_candidate + cast(Tensor, self.kernel.bias_hh_l0)[sizes[0] :]
+            recurrent_candidate = recurrent_candidate + self.inner_bias()
         gates = torch.sigmoid(self.normed(0, input_gates) + self.normed(2, recurrent_gates))
         reset, update = gates.chunk(2, dim=1)
         recurrent_candidate = self.normed(3, recurrent_candidate)
         candidate = torch.tanh(torch.addcmul(self.normed(1, input_candidate), reset, recurrent_candidate))
         return (_between(candidate, state[0], update),)
+
+
+def gru_sequences(
+    layers: Sequence[GRU], inputs: Sequence[Tensor], lengths: Tensor | None, initial: Sequence[State]
+) -> list[tuple[Tensor, State]]:
+    """What `RecurrentLayer.forward` returns, of GRUs of one size side by side, each with its own inputs (B, S, E)."""
+    rows = torch.stack([each.transpose(0, 1) for each in inputs])  # (L, S, B, E)
+    biases = torch.stack([cast(Tensor, layer.bias) for layer in layers]).unsqueeze(1)
+    matrices = torch.stack([layer.weight_input for layer in layers]).mT
+    projected = torch.baddbmm(biases, rows.flatten(1, 2), matrices).unflatten(1, rows.shape[1:3])
+    padding = None if lengths is None else (torch.arange(rows.shape[1]).unsqueeze(1) >= lengths).unsqueeze(2)
+    recurrent = torch.stack([layer.weight_hidden for layer in layers])
+    inner = torch.stack([layer.inner_bias() for layer in layers]).unsqueeze(1)
+    states = gru_sequence(projected, recurrent, inner, torch.stack([state for (state,) in initial]), padding)
+    outputs = states if padding is None else states.masked_fill(padding.unsqueeze(1), 0.0)
+    return [(every.transpose(0, 1), (last,)) for every, last in zip(outputs.unbind(1), states[-1], strict=True)]
 
 
 def _between(candidate: Tensor, state: Tensor, update: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from nmt.model.dropout import SequenceDropout
 from nmt.model.repeated import repeated
-from nmt.model.rnn import LayerSteps, RecurrentLayer, State
+from nmt.model.rnn import GRU, LayerSteps, RecurrentLayer, State, gru_sequences
 
 
 def reverse(lengths: Tensor, size: int, keep: int = 0) -> Tensor:
@@ -41,10 +41,17 @@ class Bidirectional(nn.Module):
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
         """(B, S, E), lengths (B,) -> outputs (B, S, 2H), zero on padding, and final states (B, 2H)."""
         order = reverse(lengths, inputs.shape[1])
-        outputs, state = self.forwards(inputs, lengths)
-        reversed_outputs, reversed_state = self.backwards(reorder(inputs, order), lengths)
+        (outputs, state), (reversed_outputs, reversed_state) = self._read(inputs, reorder(inputs, order), lengths)
         merged = tuple(torch.cat(pair, dim=-1) for pair in zip(state, reversed_state, strict=True))
         return torch.cat([outputs, reorder(reversed_outputs, order)], dim=-1), merged
+
+    def _read(self, inputs: Tensor, backwards: Tensor, lengths: Tensor) -> list[tuple[Tensor, State]]:
+        """Each layer along its own order of the inputs: both at once where that is written out."""
+        one, other = self.forwards, self.backwards
+        if isinstance(one, GRU) and isinstance(other, GRU) and one.is_written_out(inputs):
+            initial = [layer.zero_state(len(inputs)) for layer in (one, other)]
+            return gru_sequences([one, other], [inputs, backwards], lengths, initial)
+        return [one(inputs, lengths), other(backwards, lengths)]
 
 
 class RecurrentStack(nn.Module):
