@@ -52,7 +52,9 @@ nmt/
     decoders.py           Bahdanau, conditional, Luong, GNMT: the order in which they attend and recur
     seq2seq.py            the model: encode, teacher-forced forward, step
     ensemble.py           several models as one
-    quantized.py          int8 weights
+    prepared.py           weights in another form than a tensor, for inference
+    packed.py             in the order that a CPU multiplies fastest
+    quantized.py          as whole numbers: int8
     saved.py              the model <-> safetensors and JSON
     hub.py                where a model lies: a run, a folder, the Hugging Face hub
     export.py             the model -> ONNX

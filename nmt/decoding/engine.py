@@ -3,7 +3,8 @@
 Letters: B sentences, S source positions, T target positions, V vocabulary.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -21,6 +22,8 @@ from nmt.decoding.shortlist import Candidates, Restricted, Shortlist
 from nmt.decoding.translation import Request
 from nmt.decoding.tree import Hypothesis
 from nmt.model.ensemble import Ensemble
+from nmt.model.packed import pack
+from nmt.model.quantized import quantize
 from nmt.model.seq2seq import Seq2Seq
 
 Precision = Literal["fp32", "bf16", "int8"]
@@ -54,6 +57,25 @@ class Engine:
         self.network = network.to(device).eval()
         self.device, self.shortlist = device, shortlist
         self._autocast = partial(torch.autocast, device.type, torch.bfloat16, enabled=precision == "bf16")
+
+    def search_all(
+        self, batches: Sequence[Sequence[Job]], demands: Demands, options: SearchOptions
+    ) -> Iterator[list[list[Hypothesis]]]:
+        """What `search` gives for each batch, in order; on a CPU as many batches at a time as torch has threads.
+
+        A thread for each batch does more than several for each product: nothing waits, and nothing small is shared out.
+        """
+        search = partial(self.search, demands=demands, options=options)
+        workers = min(torch.get_num_threads(), len(batches)) if self.device.type == "cpu" else 1
+        if workers <= 1:
+            yield from map(search, batches)
+            return
+        pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
+        try:
+            yield from pool.map(search, batches)
+        finally:  # what has not begun is given up, if the caller is
+            pool.shutdown(cancel_futures=True)
+            torch.set_num_threads(torch.get_num_threads())  # threads that are still to come get as many as this one
 
     @torch.inference_mode()
     def search(self, jobs: Sequence[Job], demands: Demands, options: SearchOptions) -> list[list[Hypothesis]]:
@@ -119,6 +141,23 @@ def choose_device(name: str) -> torch.device:
         here = ", ".join(kind for kind, is_there in there.items() if is_there)
         raise ValueError(f"device {name!r}: there is no such device here; choose from auto, {here}")
     return torch.device(name)
+
+
+def prepared(model: Seq2Seq, precision: Precision, device: torch.device) -> Seq2Seq:
+    """The model with its weights as they are multiplied fastest there; the one that is given stays as it was.
+
+    Raises:
+        ValueError: if the precision is unknown, or not for the device.
+    """
+    if precision == "fp32":
+        return pack(model) if device.type == "cpu" else model
+    if precision == "bf16":
+        return model
+    if precision == "int8":
+        if device.type != "cpu":
+            raise ValueError("precision int8 is for the CPU: give --device cpu, or --precision bf16")
+        return quantize(model)
+    raise ValueError(f"precision: {precision!r} is not allowed, it must be fp32, bf16 or int8")
 
 
 def _corner(row: int, size: int, tensor: Tensor) -> Tensor:

@@ -9,14 +9,13 @@ import numpy as np
 
 from nmt.data.tokenizer import Encoded, TokenizerPair
 from nmt.decoding.demands import Demands
-from nmt.decoding.engine import Engine, Job, Precision, choose_device
+from nmt.decoding.engine import Engine, Job, Precision, choose_device, prepared
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.records import Records, nothing
 from nmt.decoding.shortlist import Shortlist
 from nmt.decoding.translation import Request, Translation
 from nmt.model.ensemble import Combine, Ensemble
 from nmt.model.hub import model_folder
-from nmt.model.quantized import quantize
 from nmt.model.saved import ModelCard, load_model
 from nmt.model.seq2seq import Seq2Seq
 
@@ -78,16 +77,12 @@ class Translator:
                 precision is not for the device.
         """
         folders = [model_folder(each) for each in ([path] if isinstance(path, str | Path) else path)]
-        if precision not in ("fp32", "bf16", "int8"):
-            raise ValueError(f"precision: {precision!r} is not allowed, it must be fp32, bf16 or int8")
-        if precision == "int8" and choose_device(device).type != "cpu":
-            raise ValueError("precision int8 is for the CPU: give --device cpu, or --precision bf16")
         tokenizers = TokenizerPair.load(folders[0])
         for other in folders[1:]:
             if not tokenizers.same(TokenizerPair.load(other)):
                 raise ValueError(f"{other}: its vocabulary is not that of {folders[0]}: an ensemble needs the same")
         loaded = [load_model(folder) for folder in folders]
-        models = [quantize(model) if precision == "int8" else model for model, _ in loaded]
+        models = [prepared(model, precision, choose_device(device)) for model, _ in loaded]
         network = models[0] if len(models) == 1 else Ensemble(models, combine)
         chosen = Shortlist.load(folders[0]) if shortlist else None
         return cls(network, tokenizers, loaded[0][1], device, precision, chosen)
@@ -131,19 +126,19 @@ class Translator:
     ) -> Iterator[Translation]:
         remaining = (each if isinstance(each, Request) else Request(each) for each in texts)
         demands = Demands(self.tokenizers.tgt, options.no_repeat_ngram)
-        batches = WINDOW_BATCHES if isinstance(texts, Sequence) else 1
-        while window := list(islice(remaining, batches * size)):
+        ahead = WINDOW_BATCHES if isinstance(texts, Sequence) else 1
+        while window := list(islice(remaining, ahead * size)):
             sources = [self._encode(request.text) for request in window]
             order = sorted(range(len(window)), key=lambda row: -len(sources[row].ids))
             filled = [row for row in order if sources[row].ids]
             done = {row: nothing(window[row].text) for row in order[len(filled) :]}
-            for start in range(0, len(filled), size):
-                rows = filled[start : start + size]
-                jobs = [Job(first + row, window[row], sources[row].ids) for row in rows]
-                for row, found in zip(rows, self.engine.search(jobs, demands, options), strict=True):
-                    done[row] = self._records.best(window[row].text, sources[row], found, options)
+            batches = [filled[start : start + size] for start in range(0, len(filled), size)]
+            jobs = [[Job(first + row, window[row], sources[row].ids) for row in rows] for rows in batches]
+            for rows, found in zip(batches, self.engine.search_all(jobs, demands, options), strict=True):
+                for row, hypotheses in zip(rows, found, strict=True):
+                    done[row] = self._records.best(window[row].text, sources[row], hypotheses, options)
             yield from (done[row] for row in range(len(window)))
-            first, batches = first + len(window), min(2 * batches, WINDOW_BATCHES)
+            first, ahead = first + len(window), min(2 * ahead, WINDOW_BATCHES)
 
     def score(self, source: str, target: str) -> Translation:
         """The record of a given translation (forced decoding): its `log_prob` is the model's score of it."""

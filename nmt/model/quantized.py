@@ -5,20 +5,14 @@ to 15 bits and a scale of its own: as ``128 h + l`` its product is two products 
 instructions adds up four at a time, without any error. Bytes alone, ``h``, would be twice as fast; but what a sentence
 shares a batch with changes the last bit of its states, which moves a byte now and then, and a log-probability by
 up to 1e-2. With 15 bits it is 1e-4; in float32, 2e-5 (a model of Multi30k, alone and in batches of 64).
-
-It needs no change of the network: where torch multiplies by weights or looks up an embedding, it asks the weights how
-(the ``__torch_function__`` protocol).
 """
 
-import copy
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import embedding, linear
+from torch import Tensor
 
-from nmt.model.rnn import RecurrentLayer
+from nmt.model.prepared import PreparedMatrix, prepare
 from nmt.model.seq2seq import Seq2Seq
 
 STEPS = 127 * 128
@@ -31,20 +25,17 @@ LARGEST_SUM = (2**31 - 1) // STEPS
 """Largest sum of absolute values in a row of weights: whatever it is multiplied with fits 32 bits."""
 
 
-class Int8Matrix:
-    """A matrix (F, K) that takes the place of a parameter, in products and as a table of embeddings.
+class Int8Matrix(PreparedMatrix):
+    """A matrix of whole numbers.
 
     Args:
         rows: (F, K) int8.
         scales: (F,) float32, what each row is multiplied by.
     """
 
-    dtype = torch.float32
-    requires_grad = False
-    """What the model multiplies is float32, and so is what comes out."""
-
     def __init__(self, rows: Tensor, scales: Tensor) -> None:
-        self.rows, self.scales, self.device = rows, scales, rows.device
+        super().__init__(rows.shape, rows.device)
+        self.rows, self.scales = rows, scales
 
     @classmethod
     def of(cls, matrix: Tensor) -> "Int8Matrix":
@@ -54,33 +45,13 @@ class Int8Matrix:
         scales = scales.clamp(min=torch.finfo(torch.float32).tiny)
         return cls((matrix / scales.unsqueeze(1)).round().to(torch.int8), scales)
 
-    @property
-    def shape(self) -> torch.Size:
-        """(F, K)."""
-        return self.rows.shape
+    def piece(self, rows: Any, columns: Any) -> "Int8Matrix":
+        """Some rows and some columns."""
+        return Int8Matrix(self.rows[rows][:, columns].contiguous(), self.scales[rows])
 
-    def __getitem__(self, index: Any) -> "Int8Matrix":
-        """Some rows, and for ``[rows, columns]`` some columns of them."""
-        index = index if isinstance(index, tuple) else (index,)
-        return Int8Matrix(self.rows[index].contiguous(), self.scales[index[0]])
-
-    def split(self, sizes: Sequence[int], dim: int = 0) -> list["Int8Matrix"]:
-        """Pieces of so many rows, or columns."""
-        pieces = self.rows.split(list(sizes), dim)
-        scales = self.scales.split(list(sizes)) if dim == 0 else [self.scales] * len(pieces)
-        return [Int8Matrix(*piece) for piece in zip(pieces, scales, strict=True)]
-
-    def t(self) -> "_Transposed":
-        """(K, F), to be multiplied with from the left."""
-        return _Transposed(self)
-
-    def to(self, dtype: torch.dtype) -> "Int8Matrix":
-        """The same: it has no other precision."""
-        return self
-
-    def new_zeros(self, *shape: int) -> Tensor:
-        """A float32 tensor of zeros."""
-        return self.scales.new_zeros(*shape)
+    def lookup(self, ids: Tensor) -> Tensor:
+        """Rows (...,) -> (..., K)."""
+        return self.rows[ids] * self.scales[ids].unsqueeze(-1)
 
     def float(self) -> Tensor:
         """(F, K) in float32."""
@@ -105,37 +76,6 @@ class Int8Matrix:
                 torch.addcmul(bias[piece], whole, self.scales[piece], out=whole)
         return outputs.view(*inputs.shape[:-1], -1)
 
-    @classmethod
-    def __torch_function__(
-        cls, function: Callable, types: Sequence[type], args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """What torch does with it: ``linear(x, W, b)``, and ``embedding(ids, W)``, whose options are for training."""
-        if function is linear:
-            inputs, matrix, *bias = args
-            return matrix.product(inputs, *bias, **(kwargs or {}))
-        if function is embedding:
-            ids, matrix = args
-            return matrix.rows[ids] * matrix.scales[ids].unsqueeze(-1)
-        return NotImplemented
-
-
-class _Transposed:
-    """The transpose (K, F) of an `Int8Matrix`, for ``x @ W'``."""
-
-    dtype = torch.float32
-    requires_grad = False
-
-    def __init__(self, matrix: Int8Matrix) -> None:
-        self.matrix, self.device = matrix, matrix.device
-        self.shape = torch.Size(reversed(matrix.shape))
-
-    def to(self, dtype: torch.dtype) -> "_Transposed":
-        """The same: it has no other precision."""
-        return self
-
-    def __rmatmul__(self, inputs: Tensor) -> Tensor:
-        return self.matrix.product(inputs)
-
 
 def can_multiply_bytes() -> bool:
     """Whether this processor has the instructions that int8 products are fast with."""
@@ -145,32 +85,10 @@ def can_multiply_bytes() -> bool:
 def quantize(model: Seq2Seq) -> Seq2Seq:
     """The model for inference on a CPU, with int8 weights wherever the decoder multiplies, and int8 embeddings.
 
-    The encoder's layers, which run once a token of the source, keep their precision. On a processor without fast
-    products of bytes the result has the same weights, rounded, in float32.
+    On a processor without fast products of bytes the result has the same weights, rounded, in float32.
 
     Args:
         model: stays as it is; what is not quantised is shared with it.
     """
-    kept: dict[int, Any] = {id(parameter): parameter for parameter in model.parameters()}
-    quantized = copy.deepcopy(model, kept)
-    coverage = quantized.decoder.attention.coverage
-    spared = set() if coverage is None else set(coverage.modules())
-    rounded: dict[int, Int8Matrix | Tensor] = {}  # by the parameter, which layers may share
-
-    def replace(module: nn.Module, name: str) -> None:
-        parameter = getattr(module, name)
-        if id(parameter) not in rounded:
-            matrix = Int8Matrix.of(parameter)
-            rounded[id(parameter)] = matrix if can_multiply_bytes() else matrix.float()
-        delattr(module, name)
-        setattr(module, name, rounded[id(parameter)])
-
-    table, output = quantized.encoder.embedding.table, quantized.output
-    for module in {table, output, *quantized.decoder.modules()} - spared:
-        if isinstance(module, nn.Linear | nn.Embedding):
-            replace(module, "weight")
-        elif isinstance(module, RecurrentLayer):
-            module.has_kernel = False  # torch's kernel multiplies by itself
-            replace(module.kernel, "weight_ih_l0")
-            replace(module.kernel, "weight_hh_l0")
-    return quantized.eval()
+    fast = can_multiply_bytes()
+    return prepare(model, lambda each: Int8Matrix.of(each) if fast else Int8Matrix.of(each).float(), embeddings=True)
