@@ -54,7 +54,7 @@ class Beams:
         self._sampled = options.method == "sample"
         width, places = options.groups, options.beam_size // options.groups
         if self._sampled:
-            width, places = (options.n_best if options.mbr == "none" else options.beam_size), 1
+            width, places = options.width, 1
             numbers, longest = task.numbers or range(sentences), int(self._limits.max(initial=0))
             self._chances = np.stack([chances(options.seed, each, longest, width) for each in numbers])
         self.first = np.arange(sentences).repeat(width)

@@ -95,7 +95,7 @@ class Engine:
             guides = [None if guide is None else OfColumns(guide, columns) for guide in guides]
         task = Task(limits, [job.number for job in jobs], mask & (positions > 0), guides)
         with self._autocast():
-            memory, state = network.encode(src_ids, src_lengths)
+            memory, state = network.encode(src_ids, src_lengths, single=options.width == 1)
             found = search(network, memory, state, task, options, bos, eos)
         return found if ids is None else [[each.renamed(ids) for each in hypotheses] for hypotheses in found]
 

@@ -89,6 +89,11 @@ class SearchOptions:
             limits = limits.clamp(max=self.max_length + 1)
         return limits.clamp(min=self.min_length + 1)
 
+    @property
+    def width(self) -> int:
+        """The most hypotheses of a sentence at a time; of samples, no more are drawn than are needed."""
+        return self.n_best if self.method == "sample" and self.mbr == "none" else self.beam_size
+
     def greedy(self) -> "SearchOptions":
         """The same options with a beam of one."""
         return replace(self, method="beam", beam_size=1, n_best=1, groups=1, mbr="none")

@@ -117,9 +117,9 @@ class Restricted(nn.Module):
         blocked = torch.zeros(candidates.allowed.shape, dtype=self.bias.dtype, device=self.ids.device)
         self.blocked = blocked.masked_fill_(~candidates.allowed, -torch.inf)  # (B, U)
 
-    def encode(self, src_ids: Tensor, src_lengths: Tensor) -> tuple[_Memory, Any]:
+    def encode(self, src_ids: Tensor, src_lengths: Tensor, single: bool = False) -> tuple[_Memory, Any]:
         """Reads the sources (B, S) of the batch, lengths (B,): its memory, and the first state."""
-        memory, state = self.model.encode(src_ids, src_lengths)
+        memory, state = self.model.encode(src_ids, src_lengths, single)
         return _Memory(memory, torch.arange(len(src_ids), device=src_ids.device)), state
 
     def advance(self, previous: Tensor, memory: _Memory, state: Any) -> tuple[tuple[Tensor, Tensor], Any, Tensor]:

@@ -19,7 +19,7 @@ from nmt.config import ModelConfig
 from nmt.model.attention import Attention, AttentionState, Memory
 from nmt.model.dropout import Embed, SequenceDropout
 from nmt.model.encoder import EncoderOutput, recurrent_layer
-from nmt.model.repeated import repeated
+from nmt.model.repeated import Product, repeated
 from nmt.model.rnn import CELLS, RecurrentLayer, State
 from nmt.model.stack import RecurrentStack
 
@@ -43,8 +43,10 @@ class DecoderMemory(NamedTuple):
 
     Attributes:
         attended: what attention needs.
-        gates: (B, M * S, G * D) what each source position adds to the gates that read the context; else (B, S, 0).
+        gates: (B, M * S, G * D) what each source position adds to the gates that read the context.
         readouts: (B, M * S, R) what each source position adds to the readout.
+
+    The last two are empty, (B, M * S, 0), where it is the mixed context that is projected, or nothing reads it.
     """
 
     attended: Memory
@@ -145,10 +147,19 @@ class Decoder(nn.Module, ABC):
         self.readout = Readout(config)
         self.latent = config.alignment == "latent"
 
-    def start(self, encoded: EncoderOutput) -> tuple[DecoderMemory, DecoderState]:
-        """Prepares a batch of encoded sentences: their memory and the state before the first token."""
+    def start(self, encoded: EncoderOutput, single: bool = False) -> tuple[DecoderMemory, DecoderState]:
+        """Prepares a batch of encoded sentences: their memory and the state before the first token.
+
+        Args:
+            encoded: B sentences.
+            single: each sentence will have one hypothesis only. Then there are no more contexts to project than source
+                positions, and they are projected, which leaves a fraction of the memory to be read at each step.
+        """
         attended = self.attention.prepare(encoded.states, encoded.mask)
-        memory = DecoderMemory(attended, self._gates(attended.values), self.readout.context(attended.values))
+        gates = readouts = attended.values[:, :, :0]
+        if self.latent or not single:
+            gates, readouts = self._gates(attended.values), self.readout.context(attended.values)
+        memory = DecoderMemory(attended, gates, readouts)
         layers = encoded.final_state if self.bridge is None else self.bridge(encoded.final_state)
         feed = encoded.states.new_zeros(encoded.states.shape[0], self._feed_size())
         return memory, DecoderState(layers, self.attention.start(attended), feed)
@@ -212,4 +223,14 @@ class Decoder(nn.Module, ABC):
         """Readouts of outputs (B, T, D), embeddings (B, T, E) and weights (B, T, M * S), for `forward` to return."""
         if self.latent:
             return self.readout(outputs.unsqueeze(2), embedded.unsqueeze(2), memory.readouts.unsqueeze(1))
-        return self.readout(outputs, embedded, weights @ memory.readouts)
+        return self.readout(
+            outputs, embedded, self._contexts(memory, memory.readouts, self.readout.context.weight)(weights)
+        )
+
+    @staticmethod
+    def _contexts(memory: DecoderMemory, projected: Tensor, weight: Tensor) -> Product:
+        """What weights (B, T, M * S) add to a reader of the context by its weight (F, H), at each step: (B, T, F)."""
+        if projected.shape[2]:
+            return repeated(projected)
+        mix, project = repeated(memory.attended.values), repeated(weight.t())
+        return lambda weights: project(mix(weights))

@@ -34,8 +34,8 @@ class BahdanauDecoder(Decoder):
         return linear(values, self._fed_weight())
 
     def _steps(self, memory: DecoderMemory, hypotheses: int) -> Advance:
-        attend, mix = self.attention.steps(memory.attended, hypotheses), repeated(memory.gates)
-        recur = self.rnn.steps()
+        attend, recur = self.attention.steps(memory.attended, hypotheses), self.rnn.steps()
+        mix = self._contexts(memory, memory.gates, self._fed_weight())
 
         def advance(projected: Tensor, embedded: Tensor, state: DecoderState) -> Stepped:
             weights, attention = attend(state.layers[-1][0], state.attention)
@@ -93,7 +93,8 @@ class ConditionalDecoder(Decoder):
         return linear(values, self.transition.weight_input)
 
     def _steps(self, memory: DecoderMemory, hypotheses: int) -> Advance:
-        attend, mix = self.attention.steps(memory.attended, hypotheses), repeated(memory.gates)
+        attend = self.attention.steps(memory.attended, hypotheses)
+        mix = self._contexts(memory, memory.gates, self.transition.weight_input)
         recur, conclude, climb = self.rnn.steps(), LayerSteps(self.transition), self.upper.steps()
         bias, drop = self.transition.bias, self.between.steps() if len(self.upper.layers) else nn.Identity()
 
@@ -124,7 +125,8 @@ class LuongDecoder(Decoder):
 
     def _steps(self, memory: DecoderMemory, hypotheses: int) -> Advance:
         attend, recur = self.attention.steps(memory.attended, hypotheses), self.rnn.steps()
-        feed, read, mix = repeated(self._fed_weight().t()), self.readout.steps(), repeated(memory.readouts)
+        feed, read = repeated(self._fed_weight().t()), self.readout.steps()
+        mix = self._contexts(memory, memory.readouts, self.readout.context.weight)
 
         def advance(projected: Tensor, embedded: Tensor, state: DecoderState) -> Stepped:
             if self.feed_size:

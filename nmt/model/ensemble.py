@@ -24,9 +24,9 @@ class Ensemble(nn.Module):
         self.models: Sequence[Any] = nn.ModuleList(models)  # type: ignore[assignment]
         self.combine = combine
 
-    def encode(self, src_ids: Tensor, src_lengths: Tensor) -> tuple[list[Any], list[Any]]:
+    def encode(self, src_ids: Tensor, src_lengths: Tensor, single: bool = False) -> tuple[list[Any], list[Any]]:
         """Reads sources (B, S), lengths (B,): the memory and the first state of each model."""
-        encoded = [model.encode(src_ids, src_lengths) for model in self.models]
+        encoded = [model.encode(src_ids, src_lengths, single) for model in self.models]
         return [memory for memory, _ in encoded], [state for _, state in encoded]
 
     def forward(self, src_ids: Tensor, src_lengths: Tensor, previous: Tensor) -> tuple[list[Any], Tensor]:

@@ -35,7 +35,12 @@ class PackedMatrix(PreparedMatrix):
         blocks = self._blocks
         if blocks is None:
             blocks = self._blocks = torch.ops.mkldnn._reorder_linear_weight(self._matrix.contiguous(), None)
-        return torch.ops.mkldnn._linear_pointwise(inputs.contiguous(), blocks, bias, "none", [], "")
+        rows = inputs.reshape(-1, inputs.shape[-1])
+        count = rows.shape[0]
+        padded = rows.new_zeros(_rounded(count), rows.shape[1])
+        padded[:count] = rows
+        outputs = torch.ops.mkldnn._linear_pointwise(padded, blocks, bias, "none", [], "")
+        return outputs[:count].view(*inputs.shape[:-1], -1)
 
     def lookup(self, ids: Tensor) -> Tensor:
         """Rows (...,) -> (..., K)."""
@@ -48,6 +53,12 @@ class PackedMatrix(PreparedMatrix):
     def float(self) -> Tensor:
         """(F, K)."""
         return self._matrix
+
+
+def _rounded(rows: int) -> int:
+    """A number of rows that is not much larger: oneDNN compiles a product for each that it meets, and keeps 1,024."""
+    step = 1 << max(0, rows.bit_length() - 5)
+    return -(-rows // step) * step
 
 
 def can_pack() -> bool:

@@ -58,7 +58,7 @@ class _AdditiveScores(Function):
         logistic = torch.empty_like(keys)  # (B, M, S, a)
         scores = queries.new_empty(*queries.shape[:3], keys.shape[2])
         for step, query in enumerate(queries.unsqueeze(3).unbind(2)):
-            torch.add(keys, query, out=logistic).mul_(2.0).sigmoid_()
+            torch.add(2.0 * query, keys, alpha=2.0, out=logistic).sigmoid_()
             scores[:, :, step] = logistic @ energy[0] if len(energy) == 1 else (logistic @ energy.unsqueeze(2))[..., 0]
         return scores
 
@@ -70,7 +70,7 @@ class _AdditiveScores(Function):
             ctx.of_keys.append(torch.zeros_like(keys))
         of_queries, of_energy, logistic = torch.empty_like(queries), torch.zeros_like(energy), torch.empty_like(keys)
         for step, gradient in enumerate(gradients[0].unsqueeze(3).unbind(2)):  # (B, M, 1, S)
-            torch.add(keys, queries[:, :, step, None], out=logistic).mul_(2.0).sigmoid_()
+            torch.add(2.0 * queries[:, :, step, None], keys, alpha=2.0, out=logistic).sigmoid_()
             of_energy += (gradient @ logistic).sum(dim=(0, 2))
             slope = logistic.addcmul_(logistic, logistic, value=-1.0)  # half of the derivative of s(2 x)
             torch.mul((gradient @ slope).squeeze(2), 2.0 * energy, out=of_queries[:, :, step])

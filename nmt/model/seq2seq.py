@@ -59,9 +59,12 @@ class Seq2Seq(nn.Module):
                 elif not isinstance(module, nn.LayerNorm):
                     nn.init.uniform_(parameter, -0.1, 0.1)
 
-    def encode(self, src_ids: Tensor, src_lengths: Tensor) -> tuple[DecoderMemory, DecoderState]:
-        """Reads sources: (B, S) ids, BOS first, lengths (B,) with BOS -> memory (B rows), first state (B rows)."""
-        return self.decoder.start(self.encoder(src_ids, src_lengths))
+    def encode(self, src_ids: Tensor, src_lengths: Tensor, single: bool = False) -> tuple[DecoderMemory, DecoderState]:
+        """Reads sources: (B, S) ids, BOS first, lengths (B,) with BOS -> memory (B rows), first state (B rows).
+
+        With `single`, the memory is for one hypothesis a sentence.
+        """
+        return self.decoder.start(self.encoder(src_ids, src_lengths), single)
 
     def forward(self, src_ids: Tensor, src_lengths: Tensor, previous: Tensor) -> tuple[Tensor, Tensor]:
         """Teacher forcing.
