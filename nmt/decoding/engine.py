@@ -28,6 +28,9 @@ from nmt.model.seq2seq import Seq2Seq
 
 Precision = Literal["fp32", "bf16", "int8"]
 
+MANY_SENTENCES = 200
+"""From so many at once on, it pays to compute for each target type what it adds to a step."""
+
 
 class Job(NamedTuple):
     """A sentence to search for: its number in the input, what is asked for, and its tokens without BOS."""
@@ -66,6 +69,9 @@ class Engine:
         A thread for each batch does more than several for each product: nothing waits, and nothing small is shared out.
         """
         search = partial(self.search, demands=demands, options=options)
+        if sum(map(len, batches)) >= MANY_SENTENCES:
+            with torch.inference_mode():
+                self.network.tabulate()
         workers = min(torch.get_num_threads(), len(batches)) if self.device.type == "cpu" else 1
         if workers <= 1:
             yield from map(search, batches)

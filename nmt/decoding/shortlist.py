@@ -133,4 +133,4 @@ class Restricted(nn.Module):
         readouts, sentence = outputs
         blocked = self.blocked[sentence]
         logits = linear(readouts, self.weight, self.bias)
-        return self.model.normalized(logits + (blocked.unsqueeze(1) if self.model.latent else blocked), attention)
+        return self.model.normalized(logits.add_(blocked.unsqueeze(1) if self.model.latent else blocked), attention)

@@ -63,7 +63,7 @@ class Stepped(NamedTuple):
 
 
 Advance = Callable[[Tensor, Tensor, DecoderState], Stepped]
-"""One step: what the previous tokens add to the lowest layer's gates (N, G * D), their embeddings (N, E), the state."""
+"""One step: what the previous tokens add to the lowest gates (N, G * D) and to a deep output (N, R), and the state."""
 
 
 class Bridge(nn.Module):
@@ -103,25 +103,22 @@ class Readout(nn.Module):
         self.embedding = nn.Linear(config.embedding_size, size, bias=False) if config.reads_embedding else None
         self.dropout = SequenceDropout(config.dropout, config.variational)
 
-    def forward(self, outputs: Tensor, embedded: Tensor, contexts: Tensor) -> Tensor:
-        """Outputs (..., D), embeddings (..., E) and projected contexts ``V c`` (..., R) -> (..., R)."""
-        seen = self.state(outputs) + contexts
-        if self.embedding is not None:
-            seen = seen + self.embedding(embedded)
-        return self.dropout(torch.tanh(seen))
+    def project(self, embedded: Tensor) -> Tensor:
+        """What embeddings (..., E) add: ``U y`` (..., R), or (..., 0) without a deep output."""
+        return embedded[..., :0] if self.embedding is None else self.embedding(embedded)
+
+    def forward(self, outputs: Tensor, deep: Tensor, contexts: Tensor) -> Tensor:
+        """Outputs (..., D), ``U y`` of `project`, and projected contexts ``V c`` (..., R) -> (..., R)."""
+        return self._conclude(self.state(outputs) + contexts, deep, self.dropout)
 
     def steps(self) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
         """The same, one step (N, .) at a time, for one sequence."""
-        products = [repeated(layer.weight.t()) for layer in (self.state, self.embedding) if layer is not None]
-        drop = self.dropout.steps()
+        product, drop = repeated(self.state.weight.t()), self.dropout.steps()
+        return lambda output, deep, context: self._conclude(context + self.state.bias + product(output), deep, drop)
 
-        def read(output: Tensor, embedded: Tensor, context: Tensor) -> Tensor:
-            seen = context + self.state.bias
-            for product, each in zip(products, (output, embedded), strict=False):
-                seen = seen + product(each)
-            return drop(torch.tanh(seen))
-
-        return read
+    @staticmethod
+    def _conclude(seen: Tensor, deep: Tensor, drop: Callable[[Tensor], Tensor]) -> Tensor:
+        return drop(torch.tanh(seen + deep if deep.shape[-1] else seen))
 
 
 class Decoder(nn.Module, ABC):
@@ -146,6 +143,7 @@ class Decoder(nn.Module, ABC):
         self.bridge = Bridge(state_size, size, config.layers, parts) if config.bridged else None
         self.readout = Readout(config)
         self.latent = config.alignment == "latent"
+        self._tables: tuple[Tensor, Tensor] | None = None
 
     def start(self, encoded: EncoderOutput, single: bool = False) -> tuple[DecoderMemory, DecoderState]:
         """Prepares a batch of encoded sentences: their memory and the state before the first token.
@@ -176,29 +174,55 @@ class Decoder(nn.Module, ABC):
             Readouts (B, T, R), of a latent alignment one for each position (B, T, S, R), and attention (B, T, S).
         """
         embedded = self.embedding(previous)
-        outputs, weights, fed = self._unroll(embedded, memory, state)
-        return self._read(outputs, embedded, weights, memory, fed), self.attention.alignment(weights)
+        deep = self.readout.project(embedded)
+        outputs, weights, fed = self._unroll(embedded, deep, memory, state)
+        return self._read(outputs, deep, weights, memory, fed), self.attention.alignment(weights)
 
     def step(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor]:
         """One token of every hypothesis: previous ids (N,) -> readouts (N, R), next state, attention (N, S)."""
         shape = (memory.attended.mask.shape[0], -1)
-        embedded = self.embedding(previous.unflatten(0, shape))
-        advance = self._steps(memory, embedded.shape[1])
-        projected = self._lowest.project(embedded).flatten(0, 1)
-        output, state, weights = advance(projected, embedded.flatten(0, 1), state)
+        projected, deep = self._enter(previous.unflatten(0, shape))
+        advance = self._steps(memory, deep.shape[1])
+        output, state, weights = advance(projected.flatten(0, 1), deep.flatten(0, 1), state)
         fed = state.feed.unflatten(0, shape)
-        readouts = self._read(output.unflatten(0, shape), embedded, weights, memory, fed)
+        readouts = self._read(output.unflatten(0, shape), deep, weights, memory, fed)
         return readouts.flatten(0, 1), state, self.attention.alignment(weights).flatten(0, 1)
+
+    def tabulate(self) -> None:
+        """Computes once, for `step` in inference, what each type adds to gates and readout: two tables of V rows."""
+        if self._tables is None:
+            ids = torch.arange(self.embedding.table.num_embeddings, device=self.readout.state.bias.device)
+            self._tables = self._enter(ids)
+
+    def _enter(self, previous: Tensor) -> tuple[Tensor, Tensor]:
+        """What tokens (...,) add to the lowest layer's gates (..., G * D), and to a deep output (..., R)."""
+        if self._tables is not None:
+            gates, deep = self._tables
+            return gates[previous], deep[previous]
+        embedded = self.embedding(previous)
+        return self._lowest.project(embedded), self.readout.project(embedded)
 
     @abstractmethod
     def _steps(self, memory: DecoderMemory, hypotheses: int) -> Advance:
         """The decoder along one sequence: what makes one step."""
 
-    def _unroll(self, embedded: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, Tensor, Tensor]:
-        """Embeddings (B, T, E) -> outputs (B, T, D), weights (B, T, M * S), and what was fed (B, T, R)."""
+    def _unroll(
+        self, embedded: Tensor, deep: Tensor, memory: DecoderMemory, state: DecoderState
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """All steps.
+
+        Args:
+            embedded: (B, T, E).
+            deep: (B, T, R) what they add to a deep output.
+            memory: B rows.
+            state: B rows.
+
+        Returns:
+            Outputs (B, T, D), weights (B, T, M * S), and what was fed (B, T, R).
+        """
         advance = self._steps(memory, 1)
         outputs, attention, fed = [], [], []
-        for projected, each in zip(self._lowest.project(embedded).unbind(1), embedded.unbind(1), strict=True):
+        for projected, each in zip(self._lowest.project(embedded).unbind(1), deep.unbind(1), strict=True):
             output, state, weights = advance(projected, each, state)
             outputs.append(output)
             attention.append(weights)
@@ -219,13 +243,12 @@ class Decoder(nn.Module, ABC):
         """(G * D, F) the lowest layer's, of what it reads beside the embedding."""
         return self._lowest.weight_input[:, self.embedding.table.embedding_dim :]
 
-    def _read(self, outputs: Tensor, embedded: Tensor, weights: Tensor, memory: DecoderMemory, fed: Tensor) -> Tensor:
-        """Readouts of outputs (B, T, D), embeddings (B, T, E) and weights (B, T, M * S), for `forward` to return."""
+    def _read(self, outputs: Tensor, deep: Tensor, weights: Tensor, memory: DecoderMemory, fed: Tensor) -> Tensor:
+        """Readouts of outputs (B, T, D), deep outputs (B, T, R) and weights (B, T, M * S), for `forward` to return."""
         if self.latent:
-            return self.readout(outputs.unsqueeze(2), embedded.unsqueeze(2), memory.readouts.unsqueeze(1))
-        return self.readout(
-            outputs, embedded, self._contexts(memory, memory.readouts, self.readout.context.weight)(weights)
-        )
+            return self.readout(outputs.unsqueeze(2), deep.unsqueeze(2), memory.readouts.unsqueeze(1))
+        contexts = self._contexts(memory, memory.readouts, self.readout.context.weight)
+        return self.readout(outputs, deep, contexts(weights))
 
     @staticmethod
     def _contexts(memory: DecoderMemory, projected: Tensor, weight: Tensor) -> Product:

@@ -37,17 +37,19 @@ class BahdanauDecoder(Decoder):
         attend, recur = self.attention.steps(memory.attended, hypotheses), self.rnn.steps()
         mix = self._contexts(memory, memory.gates, self._fed_weight())
 
-        def advance(projected: Tensor, embedded: Tensor, state: DecoderState) -> Stepped:
+        def advance(projected: Tensor, deep: Tensor, state: DecoderState) -> Stepped:
             weights, attention = attend(state.layers[-1][0], state.attention)
             output, layers = recur(projected + mix(weights).flatten(0, 1), state.layers)
             return Stepped(output, DecoderState(layers, attention, state.feed), weights)
 
         return advance
 
-    def _unroll(self, embedded: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, Tensor, Tensor]:
+    def _unroll(
+        self, embedded: Tensor, deep: Tensor, memory: DecoderMemory, state: DecoderState
+    ) -> tuple[Tensor, Tensor, Tensor]:
         layer, score = self._lowest, self.attention.score
         if not (self._is_plain and isinstance(layer, GRU) and layer.is_written_out(embedded)):
-            return super()._unroll(embedded, memory, state)
+            return super()._unroll(embedded, deep, memory, state)
         assert isinstance(score, Additive)
         outputs, weights = attentive_gru(
             layer.project(embedded),
@@ -98,7 +100,7 @@ class ConditionalDecoder(Decoder):
         recur, conclude, climb = self.rnn.steps(), LayerSteps(self.transition), self.upper.steps()
         bias, drop = self.transition.bias, self.between.steps() if len(self.upper.layers) else nn.Identity()
 
-        def advance(projected: Tensor, embedded: Tensor, state: DecoderState) -> Stepped:
+        def advance(projected: Tensor, deep: Tensor, state: DecoderState) -> Stepped:
             query, (half,) = recur(projected, state.layers[:1])
             weights, attention = attend(query, state.attention)
             context = mix(weights).flatten(0, 1)
@@ -128,26 +130,28 @@ class LuongDecoder(Decoder):
         feed, read = repeated(self._fed_weight().t()), self.readout.steps()
         mix = self._contexts(memory, memory.readouts, self.readout.context.weight)
 
-        def advance(projected: Tensor, embedded: Tensor, state: DecoderState) -> Stepped:
+        def advance(projected: Tensor, deep: Tensor, state: DecoderState) -> Stepped:
             if self.feed_size:
                 projected = projected + feed(state.feed)
             output, layers = recur(projected, state.layers)
             weights, attention = attend(output, state.attention)
-            fed = read(output, embedded, mix(weights).flatten(0, 1)) if self.feed_size else state.feed
+            fed = read(output, deep, mix(weights).flatten(0, 1)) if self.feed_size else state.feed
             return Stepped(output, DecoderState(layers, attention, fed), weights)
 
         return advance
 
-    def _unroll(self, embedded: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, Tensor, Tensor]:
+    def _unroll(
+        self, embedded: Tensor, deep: Tensor, memory: DecoderMemory, state: DecoderState
+    ) -> tuple[Tensor, Tensor, Tensor]:
         if self.feed_size:
-            return super()._unroll(embedded, memory, state)
+            return super()._unroll(embedded, deep, memory, state)
         outputs, _ = self.rnn(embedded, initial=state.layers)
         return outputs, self.attention(outputs, memory.attended), state.feed
 
-    def _read(self, outputs: Tensor, embedded: Tensor, weights: Tensor, memory: DecoderMemory, fed: Tensor) -> Tensor:
+    def _read(self, outputs: Tensor, deep: Tensor, weights: Tensor, memory: DecoderMemory, fed: Tensor) -> Tensor:
         if self.feed_size and not self.latent:
             return fed
-        return super()._read(outputs, embedded, weights, memory, fed)
+        return super()._read(outputs, deep, weights, memory, fed)
 
 
 class GNMTDecoder(Decoder):
@@ -167,7 +171,7 @@ class GNMTDecoder(Decoder):
         attend, mix = self.attention.steps(memory.attended, hypotheses), repeated(memory.attended.values)
         recur, climb, drop = self.rnn.steps(), self.upper.steps(), self.between.steps()
 
-        def advance(projected: Tensor, embedded: Tensor, state: DecoderState) -> Stepped:
+        def advance(projected: Tensor, deep: Tensor, state: DecoderState) -> Stepped:
             query, lowest = recur(projected, state.layers[:1])
             weights, attention = attend(query, state.attention)
             output, above = climb.read(drop(query), state.layers[1:], mix(weights).flatten(0, 1))
@@ -175,7 +179,9 @@ class GNMTDecoder(Decoder):
 
         return advance
 
-    def _unroll(self, embedded: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, Tensor, Tensor]:
+    def _unroll(
+        self, embedded: Tensor, deep: Tensor, memory: DecoderMemory, state: DecoderState
+    ) -> tuple[Tensor, Tensor, Tensor]:
         queries, _ = self.rnn(embedded, initial=state.layers[:1])
         weights = self.attention(queries, memory.attended)
         contexts = weights @ memory.attended.values

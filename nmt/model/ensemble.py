@@ -29,6 +29,11 @@ class Ensemble(nn.Module):
         encoded = [model.encode(src_ids, src_lengths, single) for model in self.models]
         return [memory for memory, _ in encoded], [state for _, state in encoded]
 
+    def tabulate(self) -> None:
+        """Each model's: see `Decoder.tabulate`."""
+        for model in self.models:
+            model.tabulate()
+
     def forward(self, src_ids: Tensor, src_lengths: Tensor, previous: Tensor) -> tuple[list[Any], Tensor]:
         """Teacher forcing: what `log_probs` wants of each model, and the mean attention (B, T, S)."""
         outputs = [model(src_ids, src_lengths, previous) for model in self.models]

@@ -4,7 +4,8 @@ Timed is the whole of `Translator.translate` on a split of the corpus: tokenisat
 way back to text; not loading the model. Every child translates the split once, and nothing is warmed up (but a
 sentence first on a GPU, whose libraries load on demand). Tokens are those of the best hypotheses, EOS included. Quality
 is that of the very output that was timed: BLEU cased and detokenised, and in the form of the Multi30k literature
-(lowercased Moses tokens); words a sentence are Moses tokens too. The beam is ranked by the average log-probability.
+(lowercased Moses tokens); words a sentence are Moses tokens too. The beam is ranked by the average log-probability; as
+`nmt translate` does for text, no alternatives are recorded.
 Peak memory is that of the process until all is translated, the model and torch included.
 
 A variant is how the model is loaded: its weights in fp32, bf16 or int8, with the full vocabulary or, "shortlist", only
@@ -155,7 +156,7 @@ def measure_translation(specification: str) -> Figures:
 
     decoding = Decoding(**json.loads(specification))
     translator, sources = decoding.translator(), decoding.sentences("src")
-    options = SearchOptions(beam_size=decoding.beam_size)
+    options = SearchOptions(beam_size=decoding.beam_size, alternatives=0)
     if decoding.device == "cuda":
         translator.translate(sources[0], options)
     memory = {"before_translation_mib": peak_mib()}
