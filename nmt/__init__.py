@@ -78,6 +78,7 @@ nmt/
     engine.py             a network on a device: batches -> hypotheses
     records.py            hypotheses -> Translation records
     translator.py         a saved model + text -> Translation records
+  pipe/                 lines -> translations -> lines: what `nmt translate` does
     lines.py              files and streams -> windows of lines
     requests.py           lines, text or JSON -> requests
     output.py             translations -> lines: text, TSV, JSON

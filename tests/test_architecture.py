@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "nmt"
 
 # A module imports modules of its own stage and of stages before it. Training comes late because it decodes and scores
 # its validation set.
-STAGES = ("config", "data", "model", "decoding", "evaluation", "training", "report", "cli")
+STAGES = ("config", "data", "model", "decoding", "pipe", "evaluation", "training", "report", "cli")
 
 # Decoding and reporting meet through files only: the report never loads a model.
 REPORT_MUST_NOT_IMPORT = {"model", "training"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nmt.decoding.lines import CHUNK_BYTES, WAITING_CHUNKS, arriving_windows, file_lines, windows
+from nmt.pipe.lines import CHUNK_BYTES, WAITING_CHUNKS, arriving_windows, file_lines, windows
 
 
 class Bytes:

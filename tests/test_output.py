@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nmt.decoding.output import OutputFormat
 from nmt.decoding.translation import Translation
+from nmt.pipe.output import OutputFormat
 
 BEST = Translation(
     source="ab c",

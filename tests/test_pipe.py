@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nmt.decoding.lines import windows
 from nmt.decoding.options import SearchOptions
-from nmt.decoding.output import OutputFormat
-from nmt.decoding.pipe import Pipe
-from nmt.decoding.progress import Progress
-from nmt.decoding.requests import RequestReader, Warnings
 from nmt.decoding.translation import Request, Translation
+from nmt.pipe.lines import windows
+from nmt.pipe.output import OutputFormat
+from nmt.pipe.pipe import Pipe
+from nmt.pipe.progress import Progress
+from nmt.pipe.requests import RequestReader, Warnings
 
 
 class Echo:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from nmt.decoding.processes import Processes
+from nmt.pipe.processes import Processes
 
 
 def test_the_environment_says_which_process_this_is(monkeypatch: pytest.MonkeyPatch) -> None:

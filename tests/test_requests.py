@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from nmt.decoding.requests import SHOWN, RequestReader, Warnings
 from nmt.decoding.translation import Request
+from nmt.pipe.requests import SHOWN, RequestReader, Warnings
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from conftest import SENTENCES
 
 from nmt.cli import main
 from nmt.decoding.attention_file import load_attention
-from nmt.decoding.pipe import Pipe
-from nmt.decoding.processes import Processes
-from nmt.decoding.shards import Parts
+from nmt.pipe.pipe import Pipe
+from nmt.pipe.processes import Processes
+from nmt.pipe.shards import Parts
 
 LINES = [source for source, _ in SENTENCES] * 10 + ["", "last"]
 FLAGS = ("--shard-lines", "10", "--format", "tsv", "--scores", "--method", "sample", "--beam-size", "2")

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from nmt.data.words import split_words
-from nmt.decoding.terminal import attention_map, fitted, printable, width
 from nmt.decoding.translation import Translation
+from nmt.pipe.terminal import attention_map, fitted, printable, width
 
 
 def record(source: str, text: str) -> Translation:

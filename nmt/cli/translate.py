@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from nmt.decoding.options import SearchOptions
-    from nmt.decoding.output import OutputFormat
-    from nmt.decoding.pipe import Pipe
-    from nmt.decoding.processes import Processes
     from nmt.decoding.translation import Request
+    from nmt.pipe.output import OutputFormat
+    from nmt.pipe.pipe import Pipe
+    from nmt.pipe.processes import Processes
 
 EPILOG = """Without a text, and at a terminal, sentences are typed and answered with a map of the attention.
 
@@ -35,7 +35,7 @@ def run(arguments: list[str]) -> int:
     search = search_options(options, alternatives=options.alternatives if options.format == "jsonl" else 0)
     _check(options)
     import_translator()
-    from nmt.decoding.processes import Processes
+    from nmt.pipe.processes import Processes
 
     processes = Processes.of_environment()
     if options.input and options.output and options.input.is_file():
@@ -109,8 +109,8 @@ def _is_conversation(options: argparse.Namespace) -> bool:
 
 
 def _converse(options: argparse.Namespace, search: "SearchOptions") -> None:
-    from nmt.decoding.terminal import converse
     from nmt.decoding.translation import Translation
+    from nmt.pipe.terminal import converse
 
     translator, output, common = load_translator(options, options.device), _output(options), _common(options)
 
@@ -123,7 +123,7 @@ def _converse(options: argparse.Namespace, search: "SearchOptions") -> None:
 def _translate_stream(options: argparse.Namespace, search: "SearchOptions") -> None:
     """Arguments, a file or standard input, as it comes."""
     from nmt.decoding.attention_file import attention_archive
-    from nmt.decoding.lines import arriving_windows, file_lines, windows
+    from nmt.pipe.lines import arriving_windows, file_lines, windows
 
     with ExitStack() as stack:
         pipe = _pipe(options, search, options.device, stack, shown=bool(options.output) or not sys.stdout.isatty())
@@ -146,8 +146,8 @@ def _translate_stream(options: argparse.Namespace, search: "SearchOptions") -> N
 
 def _translate_file(options: argparse.Namespace, search: "SearchOptions", processes: "Processes") -> None:
     """A file to a file, in shards."""
-    from nmt.decoding.lines import windows
-    from nmt.decoding.shards import Parts
+    from nmt.pipe.lines import windows
+    from nmt.pipe.shards import Parts
 
     parts = Parts(options.output, options.attention, options.shard_lines)
     with processes.together(), ExitStack() as stack:
@@ -175,8 +175,8 @@ def _translate_file(options: argparse.Namespace, search: "SearchOptions", proces
 
 def _job(options: argparse.Namespace) -> dict[str, Any]:
     """What decides on the output, as JSON values."""
-    from nmt.decoding.shards import digest
     from nmt.model.hub import model_folder
+    from nmt.pipe.shards import digest
 
     flags = {name.replace("_", "-"): value for name, value in vars(options).items() if name not in NOT_THE_JOB}
     folders = [model_folder(run) for run in (options.run, *options.ensemble)]
@@ -191,7 +191,7 @@ def _window_lines(options: argparse.Namespace) -> int:
 
 
 def _output(options: argparse.Namespace) -> "OutputFormat":
-    from nmt.decoding.output import OutputFormat
+    from nmt.pipe.output import OutputFormat
 
     return OutputFormat(options.format, options.n_best, options.scores, options.alignments)
 
@@ -205,9 +205,9 @@ def _common(options: argparse.Namespace) -> "Request":
 
 def _pipe(options: argparse.Namespace, search: "SearchOptions", device: str, stack: ExitStack, shown: bool) -> "Pipe":
     """All between lines and lines; at the end of `stack` it has its last word on standard error."""
-    from nmt.decoding.pipe import Pipe
-    from nmt.decoding.progress import Progress
-    from nmt.decoding.requests import RequestReader, Warnings
+    from nmt.pipe.pipe import Pipe
+    from nmt.pipe.progress import Progress
+    from nmt.pipe.requests import RequestReader, Warnings
 
     common = _common(options)
     translator = load_translator(options, device)

@@ -19,8 +19,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from nmt.decoding.attention_file import attention_pieces, write_archive
-from nmt.decoding.lines import file_lines
-from nmt.decoding.processes import Processes
+from nmt.pipe.lines import file_lines
+from nmt.pipe.processes import Processes
 
 Translate = Callable[[Iterable[bytes], Callable[[bytes], object], Callable[[np.ndarray], None] | None, int], object]
 """Is given lines, what takes the output of a line, what takes its attention, and the number of the first line."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from nmt.decoding.options import SearchOptions
-from nmt.decoding.output import OutputFormat
-from nmt.decoding.progress import Progress
-from nmt.decoding.requests import RequestReader, Warnings
 from nmt.decoding.translator import Translator
+from nmt.pipe.output import OutputFormat
+from nmt.pipe.progress import Progress
+from nmt.pipe.requests import RequestReader, Warnings
 
 
 @dataclass(frozen=True)
