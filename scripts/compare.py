@@ -10,6 +10,7 @@ stay in `runs/`; those that are there already are not made again, so that the co
 """
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
@@ -93,16 +94,20 @@ def entropy(attentions: Sequence[np.ndarray]) -> float:
 
 
 def table(results: dict[str, list[dict[str, float]]]) -> str:
-    """Mean and standard deviation over the seeds, as Markdown."""
-    lines = ["| model | BLEU | AER | entropy |", "|---|---|---|---|"]
+    """Mean and standard deviation over the seeds, as Markdown, two models a line."""
+    rows = []
     for name, runs in results.items():
-        cells = []
+        cells = [name]
         for figure, digits in zip(FIGURES, (1, 3, 2), strict=True):
             values = [each[figure] for each in runs]
             spread = f" ± {stdev(values):.{digits}f}" if len(values) > 1 else ""
             cells.append(f"{mean(values):.{digits}f}{spread}")
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append(" | ".join(cells))
+    half = -(-len(rows) // 2)
+    head = " | ".join(["model", *FIGURES])
+    pairs = itertools.zip_longest(rows[:half], rows[half:], fillvalue=" | " * len(FIGURES))
+    lines = [f"{head} | {head}", "|".join(["---"] * 2 * (1 + len(FIGURES))), *map(" | ".join, pairs)]
+    return "\n".join(f"| {line} |" for line in lines)
 
 
 def main() -> None:

@@ -38,5 +38,8 @@ def test_entropy_is_the_mean_over_target_tokens(compare: ModuleType) -> None:
 
 def test_the_table_gives_mean_and_deviation_over_the_seeds(compare: ModuleType) -> None:
     runs = [{"BLEU": 90.0, "AER": 0.1, "entropy": 1.0}, {"BLEU": 92.0, "AER": 0.2, "entropy": 2.0}]
-    assert compare.table({"dot": runs}).splitlines()[2] == "| dot | 91.0 ± 1.4 | 0.150 ± 0.071 | 1.50 ± 0.71 |"
-    assert compare.table({"dot": runs[:1]}).splitlines()[2] == "| dot | 90.0 | 0.100 | 1.00 |"
+    one, other = "dot | 91.0 ± 1.4 | 0.150 ± 0.071 | 1.50 ± 0.71", "concat | 90.0 | 0.100 | 1.00"
+    assert compare.table({"dot": runs, "concat": runs[:1]}).splitlines()[2:] == [f"| {one} | {other} |"]
+    assert compare.table({"dot": runs}).splitlines()[2] == f"| {one} |  |  |  |  |"
+    widths = {line.count("|") for line in compare.table(dict.fromkeys("abc", runs)).splitlines()}
+    assert widths == {9}
