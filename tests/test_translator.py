@@ -1,5 +1,6 @@
 """The translator: what comes back for a sentence does not depend on its company, and nothing is lost."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,9 @@ from conftest import SENTENCES, build
 from sacrebleu.metrics import CHRF
 
 from nmt.data.tokenizer import EOS_ID, Tokenizer, TokenizerPair
+from nmt.decoding.engine import MANY_SENTENCES
 from nmt.decoding.options import SearchOptions
+from nmt.decoding.shortlist import Shortlist
 from nmt.decoding.translation import Request, Translation
 from nmt.decoding.translator import MAX_SOURCE_TOKENS, Translator
 from nmt.model.saved import ModelCard, save_model
@@ -156,6 +159,70 @@ def test_an_ensemble_needs_one_vocabulary(
         Translator.load([tmp_path / "one", tmp_path / "two"])
     with pytest.raises(ValueError, match="combine: 'best' is not allowed, it must be log_linear or linear"):
         Translator.load([tmp_path / "one", tmp_path / "one"], combine="best")  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def with_shortlist(translator: Translator, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder with a shortlist: each source type needs the ids around its own."""
+    folder, size = tmp_path_factory.mktemp("model"), translator.tokenizers.tgt.vocab_size
+    save_model(folder, translator.engine.network, translator.card)
+    translator.tokenizers.save(folder)
+    types = (torch.arange(translator.tokenizers.src.vocab_size).unsqueeze(1) + torch.arange(40)).clamp(4, size - 1)
+    Shortlist(types, torch.tensor([EOS_ID]), size).save(folder)
+    return folder
+
+
+@pytest.mark.parametrize("shortlist", [False, True])
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
+def test_a_model_is_loaded_in_a_precision_and_with_a_shortlist(
+    with_shortlist: Path, precision: Any, shortlist: bool
+) -> None:
+    loaded = Translator.load(with_shortlist, "cpu", precision, shortlist)
+    options = SearchOptions(beam_size=3, n_best=2)
+    together = list(loaded.translate(SOURCES, options))
+    for source, record in zip(SOURCES, together, strict=True):
+        np.testing.assert_allclose(record.attention.sum(1), 1, atol=1e-2)
+        if precision == "fp32":
+            assert_same(loaded.translate(source, options), record)
+        if shortlist:
+            tokens, ids = loaded.tokenizers.tgt.tokens, loaded.tokenizers.src.encode(source).ids
+            allowed = {
+                "</s>",
+                *(tokens[min(max(each + more, 4), len(tokens) - 1)] for each in ids for more in range(40)),
+            }
+            assert set(record.tokens) <= allowed
+            assert {token for step in record.alternatives for token, _ in step} <= allowed
+    demanding = Request(SOURCES[1], prefix="the dog", include=("house",), exclude=("e r",))
+    guided = loaded.translate(demanding, options)
+    assert guided.text.startswith("the dog")
+    assert "house" in guided.text
+    assert "e r" not in guided.text
+
+
+def test_many_sentences_at_once_are_translated_as_few(translator: Translator) -> None:
+    options = SearchOptions(beam_size=2)
+    few = list(translator.translate(SOURCES, options))
+    many = list(translator.translate(SOURCES * (MANY_SENTENCES // len(SOURCES) + 1), options))
+    for row, record in enumerate(many):
+        assert_same(record, few[row % len(SOURCES)])
+
+
+def test_a_precision_that_is_not_there_is_named(with_shortlist: Path) -> None:
+    with pytest.raises(ValueError, match="precision: 'fp8' is not allowed, it must be fp32, bf16 or int8"):
+        Translator.load(with_shortlist, precision="fp8")  # type: ignore[arg-type]
+
+
+def test_a_caller_that_stops_asking_stops_the_search(translator: Translator) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        records = translator.translate(SOURCES * 40, SearchOptions(beam_size=1), batch_sentences=2)
+        assert next(records).source == SOURCES[0]
+        records.close()  # type: ignore[attr-defined]
+        assert torch.get_num_threads() == 2
+        assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPoolExecutor")]
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_several_threads_may_read_one_translator(translator: Translator) -> None:
