@@ -78,15 +78,28 @@ class Endings:
             length: of the open hypotheses.
             limits: (B,) most tokens.
         """
-        if not self._options.early_stopping or self._options.method == "sample":
+        options = self._options
+        several = options.groups > 1 and self._wanted > 1  # what two groups have found counts once
+        if not options.early_stopping or options.method == "sample" or several:
             return np.zeros(len(sentences), bool)
         return self._least[list(sentences)] >= self._scoring.bound(best, length, limits)
 
     def hypotheses(self, layers: list[Layer]) -> list[list[Hypothesis]]:
-        """The hypotheses of each sentence that are wanted, best first; samples as they were drawn."""
-        drawn = self._options.method == "sample"
-        ranked = [sorted(each, key=_number if drawn else _rank)[: self._wanted] for each in self.of]
-        return [[trace(layers, sentence, each) for each in found] for sentence, found in enumerate(ranked)]
+        """The hypotheses of each sentence that are wanted, best first, no two alike; samples as they were drawn."""
+        if self._options.method == "sample":
+            return [
+                [trace(layers, sentence, each) for each in sorted(found, key=_number)]
+                for sentence, found in enumerate(self.of)
+            ]
+        return [self._best(layers, sentence) for sentence in range(len(self.of))]
+
+    def _best(self, layers: list[Layer], sentence: int) -> list[Hypothesis]:
+        found: dict[tuple[int, ...], Hypothesis] = {}
+        for ending in sorted(self.of[sentence], key=_rank):
+            if len(found) < self._wanted:
+                hypothesis = trace(layers, sentence, ending)
+                found.setdefault(tuple(hypothesis.ids), hypothesis)
+        return list(found.values())
 
 
 def _rank(ending: Ending) -> tuple[float, float]:
