@@ -21,7 +21,7 @@ class Demands:
 
     def forced(self, request: Request) -> list[int]:
         """The tokens that the translation must have, prefix first."""
-        return [token for text in (request.prefix, *request.include) for token in self._tokens(text)]
+        return [token for text in (request.prefix, *request.include) if text for token in self._tokens(text)]
 
     def guide(self, request: Request) -> Guide | None:
         """What makes search obey; None if it is free."""
