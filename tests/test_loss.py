@@ -63,9 +63,9 @@ def test_a_latent_alignment_that_is_certain_is_a_soft_one() -> None:
         for model in (latent, soft):
             model.decoder.attention.score.query.weight.zero_()
     outputs = torch.randn(2, 1, 8)
-    embedded, certain = torch.zeros(2, 1, 6), torch.tensor([[[0.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]]])
+    deep, certain = torch.zeros(2, 1, 8), torch.tensor([[[0.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]]])
     memory, state = latent.encode(PAIR.src_ids, PAIR.src_lengths)
-    results = [m.decoder._read(outputs, embedded, certain, memory, state.feed) for m in (latent, soft)]
+    results = [m.decoder._read(outputs, deep, certain, memory, state.feed) for m in (latent, soft)]
     torch.testing.assert_close(latent.log_probs(results[0], certain), soft.log_probs(results[1], certain))
 
 
