@@ -18,6 +18,7 @@ from nmt.data.datamodule import collate, encode
 from nmt.decoding.search import SearchOptions
 from nmt.decoding.translator import Translator
 from nmt.evaluation.metrics import bleu
+from nmt.model.saved import load_model
 from nmt.training.loss import sequence_loss
 
 pytestmark = pytest.mark.slow
@@ -40,8 +41,9 @@ def test_figures_of_two_ranks_are_those_of_one(corpus_folder: Path, tmp_path: Pa
     translator = Translator.load(tmp_path / "runs/two", device="cpu")
     split = load_split(str(corpus_folder), "de", "en", "validation")
     rows = encode(split, translator.tokenizers)
+    model, _ = load_model(tmp_path / "runs/two/model")
     with torch.no_grad():
-        loss = sequence_loss(translator.engine.network, collate([rows[index] for index in range(len(rows))]))
+        loss = sequence_loss(model, collate([rows[index] for index in range(len(rows))]))
     assert float(best["val_loss"]) == pytest.approx(float(loss.nll) / loss.tokens, rel=1e-5)
     found = [record.text for record in translator.translate(list(split["src"]), SearchOptions(beam_size=1))]
     assert float(best["val_bleu"]) == pytest.approx(bleu(found, list(split["tgt"])), abs=1e-4)
