@@ -8,7 +8,8 @@ from typing import Any, Literal, TypeVar, get_type_hints
 Settings = TypeVar("Settings")
 
 
-def _check(holds: bool, key: str, value: object, allowed: str) -> None:
+def check(holds: bool, key: str, value: object, allowed: str) -> None:
+    """Raises a ValueError that names the key, its value and what is allowed, unless the condition holds."""
     if not holds:
         raise ValueError(f"{key}: {value!r} is not allowed, it must be {allowed}")
 
@@ -33,10 +34,10 @@ class TokenizerConfig:
     bpe_dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        _check(self.vocab_size > 4, "data.tokenizer.vocab_size", self.vocab_size, "more than the 4 special tokens")
-        _check(0 <= self.bpe_dropout < 1, "data.tokenizer.bpe_dropout", self.bpe_dropout, "at least 0 and below 1")
+        check(self.vocab_size > 4, "data.tokenizer.vocab_size", self.vocab_size, "more than the 4 special tokens")
+        check(0 <= self.bpe_dropout < 1, "data.tokenizer.bpe_dropout", self.bpe_dropout, "at least 0 and below 1")
         has_merges = self.kind == "bpe" or not self.bpe_dropout
-        _check(has_merges, "data.tokenizer.bpe_dropout", self.bpe_dropout, f"0 with data.tokenizer.kind {self.kind}")
+        check(has_merges, "data.tokenizer.bpe_dropout", self.bpe_dropout, f"0 with data.tokenizer.kind {self.kind}")
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,13 @@ class DataConfig:
     literature_form: bool = False
 
     def __post_init__(self) -> None:
-        _check(bool(self.path), "data.path", self.path, 'a folder, "phrasebook" or "hub:owner/name"')
-        _check(self.src != self.tgt, "data.tgt", self.tgt, "another language than data.src")
-        _check(self.max_length_tokens > 0, "data.max_length_tokens", self.max_length_tokens, "positive")
-        _check(self.max_length_ratio >= 1, "data.max_length_ratio", self.max_length_ratio, "at least 1")
+        check(bool(self.path), "data.path", self.path, 'a folder, "phrasebook" or "hub:owner/name"')
+        check(self.src != self.tgt, "data.tgt", self.tgt, "another language than data.src")
+        check(self.max_length_tokens > 0, "data.max_length_tokens", self.max_length_tokens, "positive")
+        check(self.max_length_ratio >= 1, "data.max_length_ratio", self.max_length_ratio, "at least 1")
         longest = self.max_length_tokens + 2
-        _check(self.batch_tokens >= longest, "data.batch_tokens", self.batch_tokens, f"at least {longest}, one pair")
-        _check(self.batch_sentences > 0, "data.batch_sentences", self.batch_sentences, "positive")
+        check(self.batch_tokens >= longest, "data.batch_tokens", self.batch_tokens, f"at least {longest}, one pair")
+        check(self.batch_sentences > 0, "data.batch_sentences", self.batch_sentences, "positive")
 
 
 @dataclass(frozen=True)
@@ -107,9 +108,9 @@ class AttentionConfig:
 
     def __post_init__(self) -> None:
         for name in ("heads", "reach", "positions", "coverage_size"):
-            _check(getattr(self, name) > 0, f"model.attention.{name}", getattr(self, name), "positive")
+            check(getattr(self, name) > 0, f"model.attention.{name}", getattr(self, name), "positive")
         fits = self.size >= 0 and self.size % self.heads == 0
-        _check(fits, "model.attention.size", self.size, f"0 or a multiple of model.attention.heads, {self.heads}")
+        check(fits, "model.attention.size", self.size, f"0 or a multiple of model.attention.heads, {self.heads}")
 
 
 @dataclass(frozen=True)
@@ -193,29 +194,29 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         for name in ("layers", "embedding_size", "hidden_size"):
-            _check(getattr(self, name) > 0, f"model.{name}", getattr(self, name), "positive")
+            check(getattr(self, name) > 0, f"model.{name}", getattr(self, name), "positive")
         for name in ("decoder_size", "readout_size"):
-            _check(getattr(self, name) >= 0, f"model.{name}", getattr(self, name), "at least 0")
+            check(getattr(self, name) >= 0, f"model.{name}", getattr(self, name), "at least 0")
         for name in ("dropout", "recurrent_dropout", "word_dropout"):
-            _check(0 <= getattr(self, name) < 1, f"model.{name}", getattr(self, name), "at least 0 and below 1")
+            check(0 <= getattr(self, name) < 1, f"model.{name}", getattr(self, name), "at least 0 and below 1")
         even = not self.both_ways or self.hidden_size % 2 == 0
-        _check(even, "model.hidden_size", self.hidden_size, "even, for each direction has half of it")
+        check(even, "model.hidden_size", self.hidden_size, "even, for each direction has half of it")
         bridged = self.bridged or self.state_size == self.hidden_size
-        _check(bridged, "model.bridge", self.bridge, "true where model.decoder_size is not model.hidden_size")
+        check(bridged, "model.bridge", self.bridge, "true where model.decoder_size is not model.hidden_size")
         deep = self.decoder != "gnmt" or self.layers > 1
-        _check(deep, "model.layers", self.layers, "at least 2 with the gnmt decoder, which attends from its lowest")
+        check(deep, "model.layers", self.layers, "at least 2 with the gnmt decoder, which attends from its lowest")
         tied = self.tie_embeddings == "none" or self.readout_features == self.embedding_size
-        _check(tied, "model.readout_size", self.readout_size, "0 or model.embedding_size where embeddings are tied")
+        check(tied, "model.readout_size", self.readout_size, "0 or model.embedding_size where embeddings are tied")
         self._check_attention()
 
     def _check_attention(self) -> None:
         attention = self.attention
         same = attention.score not in ("dot", "scaled_dot") or self.state_size == self.hidden_size
-        _check(same, "model.attention.score", attention.score, "another where decoder_size is not hidden_size")
+        check(same, "model.attention.score", attention.score, "another where decoder_size is not hidden_size")
         parts = self.hidden_size % attention.heads == 0 and self.state_size % attention.heads == 0
-        _check(parts, "model.attention.heads", attention.heads, "a divisor of model.hidden_size and decoder_size")
+        check(parts, "model.attention.heads", attention.heads, "a divisor of model.hidden_size and decoder_size")
         single = self.alignment == "soft" or attention.heads == 1
-        _check(single, "model.attention.heads", attention.heads, "1 where model.alignment is latent")
+        check(single, "model.attention.heads", attention.heads, "1 where model.alignment is latent")
 
 
 @dataclass(frozen=True)
@@ -256,19 +257,17 @@ class TrainingConfig:
     sample_sentences: int = 3
 
     def __post_init__(self) -> None:
-        _check(self.learning_rate > 0, "training.learning_rate", self.learning_rate, "positive")
-        _check(
-            0 <= self.label_smoothing < 1, "training.label_smoothing", self.label_smoothing, "at least 0 and below 1"
-        )
-        _check(0 <= self.average_decay < 1, "training.average_decay", self.average_decay, "at least 0 and below 1")
+        check(self.learning_rate > 0, "training.learning_rate", self.learning_rate, "positive")
+        check(0 <= self.label_smoothing < 1, "training.label_smoothing", self.label_smoothing, "at least 0 and below 1")
+        check(0 <= self.average_decay < 1, "training.average_decay", self.average_decay, "at least 0 and below 1")
         sampled = 0 <= self.scheduled_sampling <= 1
-        _check(sampled, "training.scheduled_sampling", self.scheduled_sampling, "between 0 and 1")
+        check(sampled, "training.scheduled_sampling", self.scheduled_sampling, "between 0 and 1")
         for name in ("guided_alignment", "r_drop"):
-            _check(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "at least 0")
+            check(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "at least 0")
         for name in ("warmup_steps", "scheduled_sampling_steps", "early_stopping", "sample_sentences"):
-            _check(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "at least 0")
+            check(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "at least 0")
         for name in ("patience", "checkpoint_steps"):
-            _check(getattr(self, name) > 0, f"training.{name}", getattr(self, name), "positive")
+            check(getattr(self, name) > 0, f"training.{name}", getattr(self, name), "positive")
 
 
 @dataclass(frozen=True)
@@ -291,10 +290,10 @@ class Config:
 
     def __post_init__(self) -> None:
         plain = bool(self.name) and not set(self.name) & set("/\\\0") and self.name not in (".", "..")
-        _check(plain, "name", self.name, "a folder name without slashes")
-        _check(self.seed >= 0, "seed", self.seed, "at least 0")
+        check(plain, "name", self.name, "a folder name without slashes")
+        check(self.seed >= 0, "seed", self.seed, "at least 0")
         tied = self.model.tie_embeddings != "all" or self.data.tokenizer.joint
-        _check(tied, "model.tie_embeddings", self.model.tie_embeddings, '"none" or "output" with separate vocabularies')
+        check(tied, "model.tie_embeddings", self.model.tie_embeddings, '"none" or "output" with separate vocabularies')
 
 
 def load_config(path: Path) -> Config:

@@ -125,9 +125,9 @@ def test_a_wide_beam_finds_the_best_sequence_of_all_by_every_rule(
         ]
         if not possible:
             continue
-        best = max(possible, key=lambda ids: score_of(toy, sentence, ids, options))
-        assert found[0].score == pytest.approx(score_of(toy, sentence, best, options), abs=1e-5)
-        assert found[0].ids == best
+        assert found[0].ids in possible
+        best = max(score_of(toy, sentence, ids, options) for ids in possible)  # of equal ones, any
+        assert found[0].score == pytest.approx(best, abs=1e-5)
 
 
 @settings(max_examples=60, deadline=None)
@@ -196,10 +196,11 @@ def test_a_wide_beam_finds_the_best_sequence_that_obeys(seed: int, demands: tupl
         if ids[: len(prefix)] == prefix and contains(ids, include) and not (exclude and exclude in text_of(ids))
     ]
     if possible and not (exclude and exclude in text_of(prefix)):
-        best = max(possible, key=lambda ids: score_of(toy, 0, ids, options))
-        assert found[0][0].ids == best
-    free = max(every_sequence(limit), key=lambda ids: score_of(toy, 1, ids, options))
-    assert found[1][0].ids == free  # beside a guided sentence
+        assert found[0][0].ids in possible
+        best = max(score_of(toy, 0, ids, options) for ids in possible)  # of sequences with equal transitions, any
+        assert found[0][0].score == pytest.approx(best, abs=1e-5)
+    free = max(score_of(toy, 1, ids, options) for ids in every_sequence(limit))
+    assert found[1][0].score == pytest.approx(free, abs=1e-5)  # beside a guided sentence
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,6 +1,6 @@
 """The translator: what comes back for a sentence does not depend on its company, and nothing is lost."""
 
-import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -212,15 +212,24 @@ def test_a_precision_that_is_not_there_is_named(with_shortlist: Path) -> None:
         Translator.load(with_shortlist, precision="fp8")  # type: ignore[arg-type]
 
 
-def test_a_caller_that_stops_asking_stops_the_search(translator: Translator) -> None:
+def test_a_caller_that_stops_asking_stops_the_search(monkeypatch: pytest.MonkeyPatch, translator: Translator) -> None:
+    searched: list[Any] = []
+
+    def search(batch: Any, **options: Any) -> Any:
+        time.sleep(0.01)
+        searched.append(batch)
+        return batch
+
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        records = translator.translate(SOURCES * 40, SearchOptions(beam_size=1), batch_sentences=2)
-        assert next(records).source == SOURCES[0]
-        records.close()  # type: ignore[attr-defined]
+        monkeypatch.setattr(translator.engine, "search", search)
+        batches: list[Any] = [[number] for number in range(50)]
+        found = translator.engine.search_all(batches, None, SearchOptions())  # type: ignore[arg-type]
+        assert [next(found), next(found)] == batches[:2]
+        found.close()  # type: ignore[attr-defined]
+        assert len(searched) < 10
         assert torch.get_num_threads() == 2
-        assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPoolExecutor")]
     finally:
         torch.set_num_threads(threads)
 

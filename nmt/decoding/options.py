@@ -1,7 +1,9 @@
 """What a search is asked for: how it explores, how it ranks, how long it goes on."""
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from nmt.config import check
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -78,9 +80,7 @@ class SearchOptions:
         self._check(0 < self.top_p <= 1, "top_p", "above 0 and at most 1")
 
     def _check(self, holds: bool, name: str, allowed: str) -> None:
-        value: Any = getattr(self, name)
-        if not holds:
-            raise ValueError(f"{name}: {value!r} is not allowed, it must be {allowed}")
+        check(holds, name, getattr(self, name), allowed)
 
     def limits(self, src_lengths: "Tensor") -> "Tensor":
         """(B,) most target tokens of each sentence, EOS included: a property of the sentence, not of its batch."""
@@ -93,7 +93,3 @@ class SearchOptions:
     def width(self) -> int:
         """The most hypotheses of a sentence at a time; of samples, no more are drawn than are needed."""
         return self.n_best if self.method == "sample" and self.mbr == "none" else self.beam_size
-
-    def greedy(self) -> "SearchOptions":
-        """The same options with a beam of one."""
-        return replace(self, method="beam", beam_size=1, n_best=1, groups=1, mbr="none")
