@@ -55,11 +55,25 @@ class DecoderMemory(NamedTuple):
 
 
 class Stepped(NamedTuple):
-    """What a step gives: the output (N, D), the state after it, and the weights (B, K, M * S)."""
+    """What a step gives: the output (N, D), the state after it, the weights (B, K, M * S), and what is `seen` by them.
+
+    Seen, by what reads the context, are the weights themselves where it is projected already; else the context that
+    they mix, (B, K, H).
+    """
 
     output: Tensor
     state: DecoderState
     weights: Tensor
+    seen: Tensor
+
+
+class Unrolled(NamedTuple):
+    """What all steps give: outputs (B, T, D), weights (B, T, M * S), what is seen (as above), and fed (B, T, R)."""
+
+    outputs: Tensor
+    weights: Tensor
+    seen: Tensor
+    fed: Tensor
 
 
 Advance = Callable[[Tensor, Tensor, DecoderState], Stepped]
@@ -131,6 +145,9 @@ class Decoder(nn.Module, ABC):
         lowest_layers: how many layers stand below the point where the decoder attends.
     """
 
+    mixes = False
+    """Whether each step mixes the context as such, so that there is no use in projecting what it is mixed of."""
+
     def __init__(self, config: ModelConfig, table: nn.Embedding, fed_size: int, lowest_layers: int) -> None:
         super().__init__()
         size, state_size = config.state_size, config.hidden_size
@@ -155,7 +172,7 @@ class Decoder(nn.Module, ABC):
         """
         attended = self.attention.prepare(encoded.states, encoded.mask)
         gates = readouts = attended.values[:, :, :0]
-        if self.latent or not single:
+        if self.latent or not (single or self.mixes):
             gates, readouts = self._gates(attended.values), self.readout.context(attended.values)
         memory = DecoderMemory(attended, gates, readouts)
         layers = encoded.final_state if self.bridge is None else self.bridge(encoded.final_state)
@@ -175,17 +192,17 @@ class Decoder(nn.Module, ABC):
         """
         embedded = self.embedding(previous)
         deep = self.readout.project(embedded)
-        outputs, weights, fed = self._unroll(embedded, deep, memory, state)
-        return self._read(outputs, deep, weights, memory, fed), self.attention.alignment(weights)
+        unrolled = self._unroll(embedded, deep, memory, state)
+        return self._read(unrolled, deep, memory), self.attention.alignment(unrolled.weights)
 
     def step(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor]:
         """One token of every hypothesis: previous ids (N,) -> readouts (N, R), next state, attention (N, S)."""
         shape = (memory.attended.mask.shape[0], -1)
         projected, deep = self._enter(previous.unflatten(0, shape))
         advance = self._steps(memory, deep.shape[1])
-        output, state, weights = advance(projected.flatten(0, 1), deep.flatten(0, 1), state)
-        fed = state.feed.unflatten(0, shape)
-        readouts = self._read(output.unflatten(0, shape), deep, weights, memory, fed)
+        output, state, weights, seen = advance(projected.flatten(0, 1), deep.flatten(0, 1), state)
+        unrolled = Unrolled(output.unflatten(0, shape), weights, seen, state.feed.unflatten(0, shape))
+        readouts = self._read(unrolled, deep, memory)
         return readouts.flatten(0, 1), state, self.attention.alignment(weights).flatten(0, 1)
 
     def tabulate(self) -> None:
@@ -206,28 +223,15 @@ class Decoder(nn.Module, ABC):
     def _steps(self, memory: DecoderMemory, hypotheses: int) -> Advance:
         """The decoder along one sequence: what makes one step."""
 
-    def _unroll(
-        self, embedded: Tensor, deep: Tensor, memory: DecoderMemory, state: DecoderState
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """All steps.
-
-        Args:
-            embedded: (B, T, E).
-            deep: (B, T, R) what they add to a deep output.
-            memory: B rows.
-            state: B rows.
-
-        Returns:
-            Outputs (B, T, D), weights (B, T, M * S), and what was fed (B, T, R).
-        """
-        advance = self._steps(memory, 1)
-        outputs, attention, fed = [], [], []
+    def _unroll(self, embedded: Tensor, deep: Tensor, memory: DecoderMemory, state: DecoderState) -> Unrolled:
+        """All steps of embeddings (B, T, E), which add (B, T, R) to a deep output; memory and state have B rows."""
+        advance, steps = self._steps(memory, 1), []
         for projected, each in zip(self._lowest.project(embedded).unbind(1), deep.unbind(1), strict=True):
-            output, state, weights = advance(projected, each, state)
-            outputs.append(output)
-            attention.append(weights)
-            fed.append(state.feed)
-        return torch.stack(outputs, dim=1), torch.cat(attention, dim=1), torch.stack(fed, dim=1)
+            steps.append(advance(projected, each, state))
+            state = steps[-1].state
+        outputs, states, weights, seen = zip(*steps, strict=True)
+        fed = torch.stack([each.feed for each in states], dim=1)
+        return Unrolled(torch.stack(outputs, dim=1), torch.cat(weights, dim=1), torch.cat(seen, dim=1), fed)
 
     def _gates(self, values: Tensor) -> Tensor:
         return values[:, :, :0]
@@ -243,17 +247,19 @@ class Decoder(nn.Module, ABC):
         """(G * D, F) the lowest layer's, of what it reads beside the embedding."""
         return self._lowest.weight_input[:, self.embedding.table.embedding_dim :]
 
-    def _read(self, outputs: Tensor, deep: Tensor, weights: Tensor, memory: DecoderMemory, fed: Tensor) -> Tensor:
-        """Readouts of outputs (B, T, D), deep outputs (B, T, R) and weights (B, T, M * S), for `forward` to return."""
+    def _read(self, unrolled: Unrolled, deep: Tensor, memory: DecoderMemory) -> Tensor:
+        """Readouts, with deep outputs (B, T, R), for `forward` to return."""
         if self.latent:
-            return self.readout(outputs.unsqueeze(2), deep.unsqueeze(2), memory.readouts.unsqueeze(1))
-        contexts = self._contexts(memory, memory.readouts, self.readout.context.weight)
-        return self.readout(outputs, deep, contexts(weights))
+            return self.readout(unrolled.outputs.unsqueeze(2), deep.unsqueeze(2), memory.readouts.unsqueeze(1))
+        contexts = self._reader(memory.readouts, self.readout.context.weight)(unrolled.seen)
+        return self.readout(unrolled.outputs, deep, contexts)
 
     @staticmethod
-    def _contexts(memory: DecoderMemory, projected: Tensor, weight: Tensor) -> Product:
-        """What weights (B, T, M * S) add to a reader of the context by its weight (F, H), at each step: (B, T, F)."""
-        if projected.shape[2]:
-            return repeated(projected)
-        mix, project = repeated(memory.attended.values), repeated(weight.t())
-        return lambda weights: project(mix(weights))
+    def _sight(memory: DecoderMemory) -> Product:
+        """Weights (B, T, M * S) -> what is seen by them."""
+        return (lambda weights: weights) if memory.readouts.shape[2] else repeated(memory.attended.values)
+
+    @staticmethod
+    def _reader(projected: Tensor, weight: Tensor) -> Product:
+        """What is seen (B, T, .) -> what a reader of the context gets, by its weight (F, H) or projected: (B, T, F)."""
+        return repeated(projected if projected.shape[2] else weight.t())

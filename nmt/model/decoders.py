@@ -14,7 +14,7 @@ from torch.nn.functional import linear
 
 from nmt.config import ModelConfig
 from nmt.model.attentive_gru import attentive_gru
-from nmt.model.decoder import Advance, Decoder, DecoderMemory, DecoderState, Stepped
+from nmt.model.decoder import Advance, Decoder, DecoderMemory, DecoderState, Stepped, Unrolled
 from nmt.model.dropout import SequenceDropout
 from nmt.model.encoder import recurrent_layer
 from nmt.model.repeated import repeated
@@ -35,18 +35,17 @@ class BahdanauDecoder(Decoder):
 
     def _steps(self, memory: DecoderMemory, hypotheses: int) -> Advance:
         attend, recur = self.attention.steps(memory.attended, hypotheses), self.rnn.steps()
-        mix = self._contexts(memory, memory.gates, self._fed_weight())
+        see, read = self._sight(memory), self._reader(memory.gates, self._fed_weight())
 
         def advance(projected: Tensor, deep: Tensor, state: DecoderState) -> Stepped:
             weights, attention = attend(state.layers[-1][0], state.attention)
-            output, layers = recur(projected + mix(weights).flatten(0, 1), state.layers)
-            return Stepped(output, DecoderState(layers, attention, state.feed), weights)
+            seen = see(weights)
+            output, layers = recur(projected + read(seen).flatten(0, 1), state.layers)
+            return Stepped(output, DecoderState(layers, attention, state.feed), weights, seen)
 
         return advance
 
-    def _unroll(
-        self, embedded: Tensor, deep: Tensor, memory: DecoderMemory, state: DecoderState
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _unroll(self, embedded: Tensor, deep: Tensor, memory: DecoderMemory, state: DecoderState) -> Unrolled:
         layer, score = self._lowest, self.attention.score
         if not (self._is_plain and isinstance(layer, GRU) and layer.is_written_out(embedded)):
             return super()._unroll(embedded, deep, memory, state)
@@ -61,7 +60,7 @@ class BahdanauDecoder(Decoder):
             layer.inner_bias(),
             state.layers[0][0],
         )
-        return outputs, weights, state.feed
+        return Unrolled(outputs, weights, self._sight(memory)(weights), state.feed)
 
     @property
     def _is_plain(self) -> bool:
@@ -96,17 +95,18 @@ class ConditionalDecoder(Decoder):
 
     def _steps(self, memory: DecoderMemory, hypotheses: int) -> Advance:
         attend = self.attention.steps(memory.attended, hypotheses)
-        mix = self._contexts(memory, memory.gates, self.transition.weight_input)
+        see, read = self._sight(memory), self._reader(memory.gates, self.transition.weight_input)
         recur, conclude, climb = self.rnn.steps(), LayerSteps(self.transition), self.upper.steps()
         bias, drop = self.transition.bias, self.between.steps() if len(self.upper.layers) else nn.Identity()
 
         def advance(projected: Tensor, deep: Tensor, state: DecoderState) -> Stepped:
             query, (half,) = recur(projected, state.layers[:1])
             weights, attention = attend(query, state.attention)
-            context = mix(weights).flatten(0, 1)
+            seen = see(weights)
+            context = read(seen).flatten(0, 1)
             lowest = conclude(context if bias is None else context + bias, half)
             output, above = climb.read(drop(lowest[0]), state.layers[1:])
-            return Stepped(output, DecoderState([lowest, *above], attention, state.feed), weights)
+            return Stepped(output, DecoderState([lowest, *above], attention, state.feed), weights, seen)
 
         return advance
 
@@ -127,31 +127,31 @@ class LuongDecoder(Decoder):
 
     def _steps(self, memory: DecoderMemory, hypotheses: int) -> Advance:
         attend, recur = self.attention.steps(memory.attended, hypotheses), self.rnn.steps()
-        feed, read = repeated(self._fed_weight().t()), self.readout.steps()
-        mix = self._contexts(memory, memory.readouts, self.readout.context.weight)
+        feed, conclude = repeated(self._fed_weight().t()), self.readout.steps()
+        see, read = self._sight(memory), self._reader(memory.readouts, self.readout.context.weight)
 
         def advance(projected: Tensor, deep: Tensor, state: DecoderState) -> Stepped:
             if self.feed_size:
                 projected = projected + feed(state.feed)
             output, layers = recur(projected, state.layers)
             weights, attention = attend(output, state.attention)
-            fed = read(output, deep, mix(weights).flatten(0, 1)) if self.feed_size else state.feed
-            return Stepped(output, DecoderState(layers, attention, fed), weights)
+            seen = see(weights)
+            fed = conclude(output, deep, read(seen).flatten(0, 1)) if self.feed_size else state.feed
+            return Stepped(output, DecoderState(layers, attention, fed), weights, seen)
 
         return advance
 
-    def _unroll(
-        self, embedded: Tensor, deep: Tensor, memory: DecoderMemory, state: DecoderState
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _unroll(self, embedded: Tensor, deep: Tensor, memory: DecoderMemory, state: DecoderState) -> Unrolled:
         if self.feed_size:
             return super()._unroll(embedded, deep, memory, state)
         outputs, _ = self.rnn(embedded, initial=state.layers)
-        return outputs, self.attention(outputs, memory.attended), state.feed
+        weights = self.attention(outputs, memory.attended)
+        return Unrolled(outputs, weights, self._sight(memory)(weights), state.feed)
 
-    def _read(self, outputs: Tensor, deep: Tensor, weights: Tensor, memory: DecoderMemory, fed: Tensor) -> Tensor:
+    def _read(self, unrolled: Unrolled, deep: Tensor, memory: DecoderMemory) -> Tensor:
         if self.feed_size and not self.latent:
-            return fed
-        return super()._read(outputs, deep, weights, memory, fed)
+            return unrolled.fed
+        return super()._read(unrolled, deep, memory)
 
 
 class GNMTDecoder(Decoder):
@@ -159,6 +159,8 @@ class GNMTDecoder(Decoder):
 
     As in NVIDIA's GNMT v2 the lowest layer does not read the context, so that a whole target is a few fused calls.
     """
+
+    mixes = True
 
     def __init__(self, config: ModelConfig, table: nn.Embedding) -> None:
         super().__init__(config, table, fed_size=0, lowest_layers=1)
@@ -174,19 +176,18 @@ class GNMTDecoder(Decoder):
         def advance(projected: Tensor, deep: Tensor, state: DecoderState) -> Stepped:
             query, lowest = recur(projected, state.layers[:1])
             weights, attention = attend(query, state.attention)
-            output, above = climb.read(drop(query), state.layers[1:], mix(weights).flatten(0, 1))
-            return Stepped(output, DecoderState([*lowest, *above], attention, state.feed), weights)
+            contexts = mix(weights)
+            output, above = climb.read(drop(query), state.layers[1:], contexts.flatten(0, 1))
+            return Stepped(output, DecoderState([*lowest, *above], attention, state.feed), weights, contexts)
 
         return advance
 
-    def _unroll(
-        self, embedded: Tensor, deep: Tensor, memory: DecoderMemory, state: DecoderState
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _unroll(self, embedded: Tensor, deep: Tensor, memory: DecoderMemory, state: DecoderState) -> Unrolled:
         queries, _ = self.rnn(embedded, initial=state.layers[:1])
         weights = self.attention(queries, memory.attended)
         contexts = weights @ memory.attended.values
         outputs, _ = self.upper(self.between(queries), initial=state.layers[1:], contexts=contexts)
-        return outputs, weights, state.feed
+        return Unrolled(outputs, weights, contexts, state.feed)
 
 
 def build_decoder(config: ModelConfig, table: nn.Embedding) -> Decoder:

@@ -44,6 +44,10 @@ class Score(nn.Module, ABC):
         return lambda queries: queries
 
 
+AT_ONCE = 1 << 19
+"""Numbers that the logistic function gives at a time: memory for many more is fetched anew at each step."""
+
+
 class _AdditiveScores(Function):
     """``sum_a e_a s(2 (q_a + k_a))``, a query at a time; s is the logistic function.
 
@@ -55,11 +59,13 @@ class _AdditiveScores(Function):
     def forward(ctx: Any, queries: Tensor, keys: Tensor, energy: Tensor, of_keys: list[Tensor]) -> Tensor:
         ctx.save_for_backward(queries, keys, energy)
         ctx.of_keys = of_keys
-        logistic = torch.empty_like(keys)  # (B, M, S, a)
-        scores = queries.new_empty(*queries.shape[:3], keys.shape[2])
-        for step, query in enumerate(queries.unsqueeze(3).unbind(2)):
-            torch.add(2.0 * query, keys, alpha=2.0, out=logistic).sigmoid_()
-            scores[:, :, step] = logistic @ energy[0] if len(energy) == 1 else (logistic @ energy.unsqueeze(2))[..., 0]
+        doubled, scores = 2.0 * queries, queries.new_empty(*queries.shape[:3], keys.shape[2])
+        sentences = max(1, AT_ONCE // keys.shape[1:].numel())
+        for some in (slice(start, start + sentences) for start in range(0, len(keys), sentences)):
+            logistic = torch.empty_like(keys[some])  # (b, M, S, a)
+            for step in range(queries.shape[2]):
+                torch.add(doubled[some, :, step, None], keys[some], alpha=2.0, out=logistic).sigmoid_()
+                scores[some, :, step] = _weighted(logistic, energy)
         return scores
 
     @staticmethod
@@ -76,6 +82,13 @@ class _AdditiveScores(Function):
             torch.mul((gradient @ slope).squeeze(2), 2.0 * energy, out=of_queries[:, :, step])
             ctx.of_keys[0].addcmul_(gradient.mT, slope)  # times twice the energy at the end, once
         return of_queries, None, of_energy, None
+
+
+def _weighted(logistic: Tensor, energy: Tensor) -> Tensor:
+    """(b, M, S, a), (M, a) -> (b, M, S); of one head by a product with a vector, which a batched one is far from."""
+    if len(energy) == 1:
+        return torch.mv(logistic.view(-1, logistic.shape[3]), energy[0]).view(logistic.shape[:3])
+    return (logistic @ energy.unsqueeze(2)).squeeze(3)
 
 
 class Additive(Score):
