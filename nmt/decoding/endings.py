@@ -1,6 +1,7 @@
 """What has ended of each sentence, in which order it counts, and when nothing that is open can change it."""
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -86,20 +87,20 @@ class Endings:
 
     def hypotheses(self, layers: list[Layer]) -> list[list[Hypothesis]]:
         """The hypotheses of each sentence that are wanted, best first, no two alike; samples as they were drawn."""
-        if self._options.method == "sample":
-            return [
-                [trace(layers, sentence, each) for each in sorted(found, key=_number)]
-                for sentence, found in enumerate(self.of)
-            ]
-        return [self._best(layers, sentence) for sentence in range(len(self.of))]
+        sampled, several = self._options.method == "sample", self._options.groups > 1  # groups can find the same
+        ranked = [sorted(found, key=_number if sampled else _rank) for found in self.of]
+        kept = [found if sampled or several else found[: self._wanted] for found in ranked]
+        traced = iter(trace(layers, [(sentence, each) for sentence, found in enumerate(kept) for each in found]))
+        hypotheses = [list(islice(traced, len(found))) for found in kept]
+        return hypotheses if sampled else [_different(each)[: self._wanted] for each in hypotheses]
 
-    def _best(self, layers: list[Layer], sentence: int) -> list[Hypothesis]:
-        found: dict[tuple[int, ...], Hypothesis] = {}
-        for ending in sorted(self.of[sentence], key=_rank):
-            if len(found) < self._wanted:
-                hypothesis = trace(layers, sentence, ending)
-                found.setdefault(tuple(hypothesis.ids), hypothesis)
-        return list(found.values())
+
+def _different(hypotheses: list[Hypothesis]) -> list[Hypothesis]:
+    """The first of each that are alike."""
+    found: dict[tuple[int, ...], Hypothesis] = {}
+    for each in hypotheses:
+        found.setdefault(tuple(each.ids), each)
+    return list(found.values())
 
 
 def _rank(ending: Ending) -> tuple[float, float]:

@@ -6,6 +6,7 @@ alternatives) is read along the parents once a hypothesis has ended.
 Letters: B sentences still searched at a step, W places of a sentence before it, P after it, S source positions.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -82,24 +83,36 @@ class Ending(NamedTuple):
     group: int
 
 
-def trace(layers: list[Layer], sentence: int, ending: Ending) -> Hypothesis:
-    """Reads one hypothesis along its parents, from its end to its beginning."""
-    ids, log_probs, attention, alternatives = [], [], [], []
-    place = ending.place
-    for layer in layers[ending.depth :: -1]:
-        row = layer.row[sentence]
-        ids.append(int(layer.tokens[row, place]))
-        log_probs.append(float(layer.log_probs[row, place]))
-        place = int(layer.parents[row, place])
-        attention.append(layer.attention[row, place])
-        best = layer.best_tokens[row, place].tolist(), layer.best_log_probs[row, place].tolist()
-        alternatives.append(list(zip(*best, strict=True)))
-    return Hypothesis(
-        ids[::-1],
-        log_probs[::-1],
-        np.stack(attention[::-1]),
-        alternatives[::-1],
-        ending.log_prob,
-        ending.score,
-        ending.finished,
+def trace(layers: Sequence[Layer], endings: Sequence[tuple[int, Ending]]) -> list[Hypothesis]:
+    """Reads hypotheses along their parents, side by side from their ends to their beginnings.
+
+    Args:
+        layers: all steps.
+        endings: each with the sentence that it belongs to.
+    """
+    if not endings:
+        return []
+    sentences = np.array([sentence for sentence, _ in endings])
+    depths, places = (np.array([getattr(each, name) for _, each in endings]) for name in ("depth", "place"))
+    first, shape = layers[0], (len(endings), depths.max() + 1)
+    ids, log_probs = np.zeros(shape, first.tokens.dtype), np.zeros(shape, first.log_probs.dtype)
+    attention, best_tokens, best_log_probs = (
+        np.zeros((*shape, each.shape[2]), each.dtype)
+        for each in (first.attention, first.best_tokens, first.best_log_probs)
     )
+    for depth in reversed(range(shape[1])):
+        layer, here = layers[depth], np.flatnonzero(depths >= depth)
+        row, place = layer.row[sentences[here]], places[here]
+        ids[here, depth], log_probs[here, depth] = layer.tokens[row, place], layer.log_probs[row, place]
+        places[here] = parent = layer.parents[row, place]
+        attention[here, depth] = layer.attention[row, parent]
+        best_tokens[here, depth] = layer.best_tokens[row, parent]
+        best_log_probs[here, depth] = layer.best_log_probs[row, parent]
+    found = []
+    for number, (_, ending) in enumerate(endings):
+        own = number, slice(ending.depth + 1)
+        best = zip(best_tokens[own].tolist(), best_log_probs[own].tolist(), strict=True)
+        alternatives = [list(zip(*step, strict=True)) for step in best]
+        along = ids[own].tolist(), log_probs[own].tolist(), attention[own].copy(), alternatives
+        found.append(Hypothesis(*along, ending.log_prob, ending.score, ending.finished))
+    return found

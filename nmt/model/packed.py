@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from nmt.model.prepared import PreparedMatrix, prepare
 from nmt.model.seq2seq import Seq2Seq
@@ -37,9 +38,8 @@ class PackedMatrix(PreparedMatrix):
             blocks = self._blocks = torch.ops.mkldnn._reorder_linear_weight(self._matrix.contiguous(), None)
         rows = inputs.reshape(-1, inputs.shape[-1])
         count = rows.shape[0]
-        padded = rows.new_zeros(_rounded(count), rows.shape[1])
-        padded[:count] = rows
-        outputs = torch.ops.mkldnn._linear_pointwise(padded, blocks, bias, "none", [], "")
+        rows = pad(rows, (0, 0, 0, _rounded(count) - count))
+        outputs = torch.ops.mkldnn._linear_pointwise(rows, blocks, bias, "none", [], "")
         return outputs[:count].view(*inputs.shape[:-1], -1)
 
     def lookup(self, ids: Tensor) -> Tensor:

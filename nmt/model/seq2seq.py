@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import log_softmax
 
 from nmt.config import ModelConfig
 from nmt.data.tokenizer import PAD_ID
@@ -88,8 +87,13 @@ class Seq2Seq(nn.Module):
         return self.normalized(self.output(readouts), attention)
 
     def normalized(self, logits: Tensor, attention: Tensor) -> Tensor:
-        """Log-probabilities of logits (..., V), or (..., S, V) if latent, and attention (..., S), as in `log_probs`."""
-        log_probs = log_softmax(logits, dim=-1, dtype=torch.promote_types(logits.dtype, torch.float32))
+        """Log-probabilities of logits (..., V), or (..., S, V) if latent, and attention (..., S), as in `log_probs`.
+
+        In inference, logits of single precision are overwritten: what is that large takes long to get memory for.
+        """
+        dtype = torch.promote_types(logits.dtype, torch.float32)
+        in_place = logits.dtype == dtype and not torch.is_grad_enabled()
+        log_probs = torch.log_softmax(logits, -1, dtype, out=logits if in_place else None)
         if not self.latent:
             return log_probs
         return torch.logsumexp(log_probs + attention.clamp(min=LEAST_WEIGHT).log().unsqueeze(-1), dim=-2)
