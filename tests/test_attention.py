@@ -75,6 +75,19 @@ def test_additive_by_hand() -> None:
     torch.testing.assert_close(weights_of(attention, STATES, QUERIES), softmax_rows(rows))
 
 
+def test_additive_saturates_far_from_zero() -> None:
+    attention = Attention(AttentionConfig("additive", size=2), 2, 2)
+    for linear in (attention.score.query, attention.score.key):
+        linear.weight.data = torch.eye(2)
+    attention.score.key.bias.data.zero_()
+    attention.score.energy.data = torch.tensor([[3.0, 1.0]])
+    states = torch.tensor([[[1000.0, 0.0], [-1000.0, 0.5], [0.2, -1000.0]]])
+    queries = torch.tensor([[[0.3, 0.1], [18.0, -18.0]]])
+    expected = (torch.tanh(queries.unsqueeze(2) + states.unsqueeze(1)) @ attention.score.energy[0]).softmax(dim=2)
+    torch.testing.assert_close(weights_of(attention, states, queries), expected)
+    assert weights_of(attention, states, -1e30 * queries).isfinite().all()
+
+
 def test_concat_is_a_product_with_query_and_state_one_after_the_other() -> None:
     attention = build(AttentionConfig("concat"), 2, 2)
     joined = torch.cat([attention.score.query.weight, attention.score.key.weight], dim=1)  # W_a of [q; h]

@@ -24,6 +24,7 @@ def arguments(sentences: int = 2, steps: int = 3, positions: int = 4, size: int 
     shapes = [(sentences, steps, 3 * size), (sentences, positions, 3 * size), (sentences, positions, size), (size,)]
     shapes += [(sentences, positions), (4 * size, size), (size,), (sentences, size)]
     made = [torch.randn(shape, dtype=torch.float64) for shape in shapes]
+    made[2].mul_(-1.0).exp_()
     made[4] = torch.tensor([[0.0] * positions, [0.0] * (positions - 1) + [-1e9]])
     return [each.requires_grad_(place != 4) for place, each in enumerate(made)]
 
@@ -37,7 +38,7 @@ def test_it_follows_the_equations() -> None:
     x, values, keys, energy, preference, weight, bias, state = arguments()
     parts, expected, attention = weight.chunk(4), [], []
     for t in range(x.shape[1]):
-        scores = torch.sigmoid(keys + (state @ parts[3].T)[:, None]) @ energy + preference
+        scores = torch.sigmoid((state @ parts[3].T)[:, None] - keys.log()) @ energy + preference
         attention.append(torch.softmax(scores, 1))
         r, z, n = (x[:, t] + (attention[-1][:, :, None] * values).sum(1)).chunk(3, 1)
         r, z = torch.sigmoid(r + state @ parts[0].T), torch.sigmoid(z + state @ parts[1].T)

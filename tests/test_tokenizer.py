@@ -100,6 +100,7 @@ def test_the_library_alone_gives_the_same_ids_and_text(tmp_path, trained: dict[s
         encoded = trained[kind].encode(text)
         assert library.encode(encodable(text)).ids == encoded.ids
         assert [encoded.ids] == trained[kind].encode_batch([text]) == loaded.encode_batch([text])
+        assert [encoded, encoded] == trained[kind].encode_all([text, text])
         sentence = [BOS_ID, *encoded.ids, EOS_ID, PAD_ID]
         assert library.decode(sentence) == trained[kind].decode(sentence) == loaded.decode(sentence)
 

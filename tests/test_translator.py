@@ -224,11 +224,14 @@ def test_a_caller_that_stops_asking_stops_the_search(monkeypatch: pytest.MonkeyP
     torch.set_num_threads(2)
     try:
         monkeypatch.setattr(translator.engine, "search", search)
-        batches: list[Any] = [[number] for number in range(50)]
-        found = translator.engine.search_all(batches, None, SearchOptions())  # type: ignore[arg-type]
-        assert [next(found), next(found)] == batches[:2]
+        jobs: Any = list(range(50))
+        found = translator.engine.search_all(jobs, 2, None, SearchOptions())  # type: ignore[arg-type]
+        assert [next(found), next(found), next(found)] == jobs[:3]
         found.close()  # type: ignore[attr-defined]
         assert len(searched) < 10
+        searched.clear()
+        assert list(translator.engine.search_all(jobs, 8, None, SearchOptions())) == jobs  # type: ignore[arg-type]
+        assert sorted(map(len, searched)) == [2, 4, 4, *[8] * 5]  # the last ones are smaller
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(threads)

@@ -157,6 +157,10 @@ class Tokenizer:
         batch = [encodable(text) for text in texts]
         return [encoding.ids for encoding in self.backend.encode_batch_fast(batch)]
 
+    def encode_all(self, texts: Iterable[str]) -> list[Encoded]:
+        """What `encode` gives for each text."""
+        return [self.encoded(each) for each in self.backend.encode_batch([encodable(text) for text in texts])]
+
     def encode(self, text: str) -> Encoded:
         """The ids of one text, without start and end, with the characters of `text` that each stands for.
 

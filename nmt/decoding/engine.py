@@ -6,6 +6,7 @@ Letters: B sentences, S source positions, T target positions, V vocabulary.
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -62,23 +63,30 @@ class Engine:
         self._autocast = partial(torch.autocast, device.type, torch.bfloat16, enabled=precision == "bf16")
 
     def search_all(
-        self, batches: Sequence[Sequence[Job]], demands: Demands, options: SearchOptions
-    ) -> Iterator[list[list[Hypothesis]]]:
-        """What `search` gives for each batch, in order; on a CPU as many batches at a time as torch has threads.
+        self, jobs: Sequence[Job], size: int, demands: Demands, options: SearchOptions
+    ) -> Iterator[list[Hypothesis]]:
+        """What `search` gives for each job, in order, in batches of at most `size`.
 
-        A thread for each batch does more than several for each product: nothing waits, and nothing small is shared out.
+        On a CPU there are as many batches at a time as torch has threads. A thread for each does more than several for
+        each product: nothing waits, and nothing small is shared out. The last batches are smaller, so that all threads
+        end at about the same time.
         """
         search = partial(self.search, demands=demands, options=options)
-        if sum(map(len, batches)) >= MANY_SENTENCES:
+        if len(jobs) >= MANY_SENTENCES:
             with torch.inference_mode():
                 self.network.tabulate()
-        workers = min(torch.get_num_threads(), len(batches)) if self.device.type == "cpu" else 1
-        if workers <= 1:
-            yield from map(search, batches)
+        workers = torch.get_num_threads() if self.device.type == "cpu" else 1
+        batches = [jobs[start : start + size] for start in range(0, len(jobs), size)]
+        if workers > 1:
+            whole = max(0, len(batches) - workers)
+            rest, half = jobs[whole * size :], -(-size // 2)
+            batches[whole:] = [rest[start : start + half] for start in range(0, len(rest), half)]
+        if min(workers, len(batches)) <= 1:
+            yield from chain.from_iterable(map(search, batches))
             return
         pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
         try:
-            yield from pool.map(search, batches)
+            yield from chain.from_iterable(pool.map(search, batches))
         finally:  # what has not begun is given up, if the caller is
             pool.shutdown(cancel_futures=True)
             torch.set_num_threads(torch.get_num_threads())  # threads that are still to come get as many as this one

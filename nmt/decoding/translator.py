@@ -113,7 +113,7 @@ class Translator:
         Args:
             text: a sentence, or any number of them; they are read a window ahead, not all at once.
             options: of the search; the default is a beam of five.
-            batch_sentences: sentences that are searched together; it changes the speed, not the result.
+            batch_sentences: sentences that are searched together at most; it changes the speed, not the result.
             first: the number of the first sentence in a larger input: with the seed it fixes what is sampled.
         """
         options = options or SearchOptions()
@@ -128,15 +128,13 @@ class Translator:
         demands = Demands(self.tokenizers.tgt, options.no_repeat_ngram)
         ahead = WINDOW_BATCHES if isinstance(texts, Sequence) else 1
         while window := list(islice(remaining, ahead * size)):
-            sources = [self._encode(request.text) for request in window]
+            sources = self._encode([request.text for request in window])
             order = sorted(range(len(window)), key=lambda row: -len(sources[row].ids))
             filled = [row for row in order if sources[row].ids]
             done = {row: nothing(window[row].text) for row in order[len(filled) :]}
-            batches = [filled[start : start + size] for start in range(0, len(filled), size)]
-            jobs = [[Job(first + row, window[row], sources[row].ids) for row in rows] for rows in batches]
-            for rows, found in zip(batches, self.engine.search_all(jobs, demands, options), strict=True):
-                for row, hypotheses in zip(rows, found, strict=True):
-                    done[row] = self._records.best(window[row].text, sources[row], hypotheses, options)
+            jobs = [Job(first + row, window[row], sources[row].ids) for row in filled]
+            for row, found in zip(filled, self.engine.search_all(jobs, size, demands, options), strict=True):
+                done[row] = self._records.best(window[row].text, sources[row], found, options)
             yield from (done[row] for row in range(len(window)))
             first, ahead = first + len(window), min(2 * ahead, WINDOW_BATCHES)
 
@@ -158,12 +156,12 @@ class Translator:
         """
         remaining = iter(pairs)
         while batch := list(islice(remaining, batch_sentences)):
-            sources = [self._encode(source) for source, _ in batch]
+            sources = self._encode([source for source, _ in batch])
             targets = self.tokenizers.tgt.encode_batch(target for _, target in batch)
             forced = self.engine.force([source.ids for source in sources], targets, alternatives)
             for (line, _), source, hypothesis in zip(batch, sources, forced, strict=True):
                 yield self._records.of(line, source, hypothesis)
 
-    def _encode(self, line: str) -> Encoded:
-        ids, tokens, spans = self.tokenizers.src.encode(line)
-        return Encoded(ids[:MAX_SOURCE_TOKENS], tokens[:MAX_SOURCE_TOKENS], spans[:MAX_SOURCE_TOKENS])
+    def _encode(self, lines: Sequence[str]) -> list[Encoded]:
+        encoded, cut = self.tokenizers.src.encode_all(lines), slice(MAX_SOURCE_TOKENS)
+        return [Encoded(ids[cut], tokens[cut], spans[cut]) for ids, tokens, spans in encoded]

@@ -126,7 +126,8 @@ class AttentionSteps:
         """One step: queries (N, Q), the hypotheses of a sentence side by side -> weights (B, K, M * S), next state."""
         coverage = state.coverage
         if self._coverage is not None:
-            self._match = self._matcher(self._memory.keys + self._coverage.key(coverage))
+            keys = self._attention.score.shifted(self._memory.keys, self._coverage.key(coverage))
+            self._match = self._matcher(keys)
         weights = self.weights(queries.view(*self._rows, -1), state.step.view(self._rows))
         if self._coverage is not None:
             coverage = self._update(coverage, self._attention.alignment(weights).squeeze(1), queries)

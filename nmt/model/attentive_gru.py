@@ -14,11 +14,13 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from nmt.model.scores import FARTHEST
+
 
 class _AttentiveGRU(Function):
-    """``a_t = softmax(e' s(q_t + k) + p)``, then a step of `nmt.model.rnn.GRU` over ``x_t + a_t g``; s is logistic.
+    """``a_t = softmax(e' / (1 + exp(-q_t) d) + p)``, then a step of `nmt.model.rnn.GRU` over ``x_t + a_t g``.
 
-    What s gives at all positions is the largest thing in a step; it is computed again in the backward pass, not kept.
+    The fraction at all positions is the largest thing in a step; it is computed again in the backward pass, not kept.
     """
 
     @staticmethod
@@ -35,16 +37,16 @@ class _AttentiveGRU(Function):
     ) -> tuple[Tensor, Tensor]:
         (sentences, size), steps = initial.shape, projected.shape[1]
         states = initial.new_empty(steps + 1, sentences, size)
-        queries, inner, candidates = initial.new_empty(3, steps, sentences, size)
+        decayed, inner, candidates = initial.new_empty(3, steps, sentences, size)
         gates = initial.new_empty(steps, 2, sentences, size)
         weights = initial.new_empty(steps, sentences, keys.shape[1])
         products, logistic = initial.new_empty(4, sentences, size), torch.empty_like(keys)
         parts, scores = weight.view(4, size, size).mT, weights.new_empty(sentences * keys.shape[1])
-        states[0] = initial
+        states[0], one, limit = initial, initial.new_ones(()), 2.0 * FARTHEST
         for t in range(steps):
             torch.bmm(states[t].expand(4, -1, -1), parts, out=products)
-            queries[t] = products[3]
-            torch.add(keys, queries[t].unsqueeze(1), out=logistic).sigmoid_()
+            torch.clamp(products[3], -limit, limit, out=decayed[t]).neg_().exp_()
+            torch.addcmul(one, keys, decayed[t].unsqueeze(1), out=logistic).reciprocal_()
             torch.mv(logistic.flatten(0, 1), energy, out=scores)
             torch.softmax(preference + scores.view_as(preference), dim=1, out=weights[t])
             read = torch.baddbmm(projected[:, t : t + 1], weights[t].unsqueeze(1), values)
@@ -53,18 +55,18 @@ class _AttentiveGRU(Function):
             torch.add(products[2], bias, out=inner[t])
             torch.addcmul(of_input[2], reset, inner[t], out=candidates[t]).tanh_()
             torch.lerp(candidates[t], states[t], update, out=states[t + 1])
-        ctx.save_for_backward(values, keys, energy, weight, states, queries, inner, candidates, gates, weights)
+        ctx.save_for_backward(values, keys, energy, weight, states, decayed, inner, candidates, gates, weights)
         return states[1:].transpose(0, 1), weights.transpose(0, 1)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        values, keys, energy, weight, states, queries, inner, candidates, gates, weights = ctx.saved_tensors
+        values, keys, energy, weight, states, decayed, inner, candidates, gates, weights = ctx.saved_tensors
         steps, sentences, size = candidates.shape
         of_projected = states.new_empty(steps, sentences, 3 * size)
         of_products = states.new_empty(steps, sentences, 4 * size)
         of_state, of_keys, of_energy = torch.zeros_like(states[0]), torch.zeros_like(keys), torch.zeros_like(energy)
-        logistic = torch.empty_like(keys)
+        logistic, one = torch.empty_like(keys), states.new_ones(())
         for t in reversed(range(steps)):
             of_state = of_state + gradients[0][:, t]
             held = of_state * gates[t, 1]
@@ -79,17 +81,18 @@ class _AttentiveGRU(Function):
 
             of_weights = torch.bmm(values, of_projected[t].unsqueeze(2)).squeeze(2).add_(gradients[1][:, t])
             of_scores = torch.ops.aten._softmax_backward_data(of_weights, weights[t], 1, weights.dtype).unsqueeze(1)
-            torch.add(keys, queries[t].unsqueeze(1), out=logistic).sigmoid_()
+            torch.addcmul(one, keys, decayed[t].unsqueeze(1), out=logistic).reciprocal_()
             of_energy.addmv_(logistic.flatten(0, 1).t(), of_scores.flatten())
             slope = logistic.addcmul_(logistic, logistic, value=-1.0)
             torch.mul(torch.bmm(of_scores, slope).squeeze(1), energy, out=of_products[t, :, 3 * size :])
-            of_keys.addcmul_(of_scores.mT, slope)  # times the energy at the end, once
+            of_keys.addcmul_(of_scores.mT, slope)  # times the energy over the key at the end, once
             of_state = torch.addmm(held, of_products[t], weight)
         of_weight = of_products.flatten(0, 1).t() @ states[:-1].flatten(0, 1)
         of_bias = of_products[:, :, 2 * size : 3 * size].sum(dim=(0, 1))
         of_projected = of_projected.transpose(0, 1)
         of_values = torch.bmm(weights.permute(1, 2, 0), of_projected)
-        return of_projected, of_values, of_keys.mul_(energy), of_energy, None, of_weight, of_bias, of_state
+        of_keys.mul_(-energy).div_(keys)
+        return of_projected, of_values, of_keys, of_energy, None, of_weight, of_bias, of_state
 
 
 def attentive_gru(
@@ -107,7 +110,7 @@ def attentive_gru(
     Args:
         projected: (B, T, 3D) what the inputs add to reset gate, update gate and candidate.
         values: (B, S, 3D) what each source position adds to them.
-        keys: (B, S, D).
+        keys: (B, S, D) as `nmt.model.scores.decay` gives them.
         energy: (D,) by which the logistic function of query and key is weighted.
         preference: (B, S) added to the scores; no gradient flows here.
         weight: (4D, D) from the previous state to reset gate, update gate, candidate and query.

@@ -53,7 +53,7 @@ class BahdanauDecoder(Decoder):
         outputs, weights = attentive_gru(
             layer.project(embedded),
             memory.gates,
-            2.0 * memory.attended.keys,
+            memory.attended.keys,
             2.0 * score.energy[0],
             closed(~memory.attended.mask),
             torch.cat([layer.weight_hidden, 2.0 * score.query.weight]),

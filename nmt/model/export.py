@@ -30,7 +30,7 @@ from nmt.model.decoder import DecoderMemory, DecoderState
 from nmt.model.repeated import Product
 from nmt.model.rnn import GRU, LSTM, Elman, GRUv1, RecurrentLayer, State
 from nmt.model.saved import load_model
-from nmt.model.scores import Additive, Match, Score
+from nmt.model.scores import Additive, Match, Score, decay
 from nmt.model.seq2seq import Seq2Seq
 
 FORMAT_VERSION = 1
@@ -90,14 +90,18 @@ class _AdditiveAtOnce(Score):
         """(B, S, H) -> (B, S, A)."""
         return self.score.keys(states)
 
+    def shifted(self, keys: Tensor, by: Tensor) -> Tensor:
+        """Keys (B, S, A) with something added."""
+        return self.score.shifted(keys, by)
+
     def queries(self) -> Product:
         """(B, T, Q) -> (B, T, A)."""
         return self.score.queries()
 
     def match(self, keys: Tensor) -> Match:
         """Keys (B, M, S, a) -> what scores queries (B, M, T, a) against them."""
-        energy = self.score.energy[:, None, :, None]  # (M, 1, a, 1)
-        return lambda queries: (torch.tanh(keys.unsqueeze(2) + queries.unsqueeze(3)) @ energy).squeeze(4)
+        energy = 2.0 * self.score.energy[:, None, :, None]  # (M, 1, a, 1)
+        return lambda queries: (1.0 / (1.0 + keys.unsqueeze(2) * decay(queries).unsqueeze(3)) @ energy).squeeze(4)
 
 
 class _Encoder(nn.Module):

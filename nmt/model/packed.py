@@ -38,7 +38,8 @@ class PackedMatrix(PreparedMatrix):
             blocks = self._blocks = torch.ops.mkldnn._reorder_linear_weight(self._matrix.contiguous(), None)
         rows = inputs.reshape(-1, inputs.shape[-1])
         count = rows.shape[0]
-        rows = pad(rows, (0, 0, 0, _rounded(count) - count))
+        more = _rounded(count) - count
+        rows = pad(rows, (0, 0, 0, more)) if more else rows
         outputs = torch.ops.mkldnn._linear_pointwise(rows, blocks, bias, "none", [], "")
         return outputs[:count].view(*inputs.shape[:-1], -1)
 
