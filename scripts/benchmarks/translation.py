@@ -150,6 +150,9 @@ def prepare_translation(specification: str, path: str, split: str, limit: str, *
 
 def measure_translation(specification: str) -> Figures:
     """The figures of one pass over the corpus, and of the roofline right after it."""
+    from nmt.cli.startup import import_translator
+
+    import_translator()  # as the command does
     import torch
 
     from nmt.decoding.search import SearchOptions
