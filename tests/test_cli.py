@@ -273,7 +273,8 @@ def test_nothing_heavy_is_imported_before_a_mistake_is_found() -> None:
 
 
 def test_a_slow_stream_has_each_line_at_once_and_ctrl_c_ends_it_quietly(model_folder: Path) -> None:
-    script = "import sys; from nmt.cli import main; sys.exit(main())"
+    script = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "  # a job may be deaf to it
+    script += "from nmt.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", script, "translate", str(model_folder), "--beam-size", "1"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdin is not None
