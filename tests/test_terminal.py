@@ -116,7 +116,8 @@ def test_what_could_steer_the_terminal_is_not_printed() -> None:
 def converse(model_folder: Path, *typed: bytes) -> tuple[str, int]:
     """What a terminal shows when lines are typed, each at the prompt, and the exit code."""
     outer, inner = pty.openpty()
-    script = "import sys; from nmt.cli import main; sys.exit(main())"
+    script = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "  # a job may be deaf to it
+    script += "from nmt.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", script, "translate", str(model_folder), "--beam-size", "1", "--min-length", "2"]
     environment = {**os.environ, "TERM": "dumb", "COLUMNS": "60", "NO_COLOR": "1"}
     process = subprocess.Popen(
