@@ -38,6 +38,7 @@ nmt/
     datamodule.py         the LightningDataModule
   model/                ids -> log-probabilities and attention
     repeated.py           a matrix that every step multiplies by: its gradient is one product
+    products.py           products of float32 on a CPU, as fast as it can
     dropout.py            dropout along a sequence, of elements and of words
     rnn.py                Elman, GRU (both forms), LSTM: fused over a sequence, or one step at a time
     gru_sequence.py       the GRU over whole sequences, to be trained on a CPU

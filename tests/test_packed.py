@@ -6,9 +6,10 @@ from conftest import NETWORKS, build, name_of
 from torch.nn.functional import linear
 
 from nmt.config import ModelConfig
-from nmt.model.packed import PackedMatrix, _rounded, can_pack, pack
+from nmt.model.packed import PackedMatrix, _rounded, pack
+from nmt.model.products import has_onednn
 
-pytestmark = pytest.mark.skipif(not can_pack(), reason="this torch has no packed products")
+pytestmark = pytest.mark.skipif(not has_onednn(), reason="this torch has no packed products")
 
 SRC = torch.tensor([[2, 5, 6, 7, 8], [2, 9, 4, 0, 0], [2, 0, 0, 0, 0]])
 SRC_LENGTHS = torch.tensor([5, 3, 1])

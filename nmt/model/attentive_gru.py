@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from nmt.model.products import packed, product, sum_of_product
 from nmt.model.scores import FARTHEST
 
 
@@ -38,22 +39,21 @@ class _AttentiveGRU(Function):
         (sentences, size), steps = initial.shape, projected.shape[1]
         states = initial.new_empty(steps + 1, sentences, size)
         decayed, inner, candidates = initial.new_empty(3, steps, sentences, size)
-        gates = initial.new_empty(steps, 2, sentences, size)
+        gates = initial.new_empty(steps, sentences, 2 * size)
         weights = initial.new_empty(steps, sentences, keys.shape[1])
-        products, logistic = initial.new_empty(4, sentences, size), torch.empty_like(keys)
-        parts, scores = weight.view(4, size, size).mT, weights.new_empty(sentences * keys.shape[1])
+        logistic, scores = torch.empty_like(keys), weights.new_empty(sentences * keys.shape[1])
+        matrix, parts = packed(weight), [2 * size, size, size]
         states[0], one, limit = initial, initial.new_ones(()), 2.0 * FARTHEST
         for t in range(steps):
-            torch.bmm(states[t].expand(4, -1, -1), parts, out=products)
-            torch.clamp(products[3], -limit, limit, out=decayed[t]).neg_().exp_()
+            of_gates, of_candidate, query = product(states[t], matrix).split(parts, dim=1)
+            torch.clamp(query, -limit, limit, out=decayed[t]).neg_().exp_()
             torch.addcmul(one, keys, decayed[t].unsqueeze(1), out=logistic).reciprocal_()
             torch.mv(logistic.flatten(0, 1), energy, out=scores)
             torch.softmax(preference + scores.view_as(preference), dim=1, out=weights[t])
-            read = torch.baddbmm(projected[:, t : t + 1], weights[t].unsqueeze(1), values)
-            of_input = read.view(sentences, 3, size).transpose(0, 1)
-            reset, update = torch.add(of_input[:2], products[:2], out=gates[t]).sigmoid_()
-            torch.add(products[2], bias, out=inner[t])
-            torch.addcmul(of_input[2], reset, inner[t], out=candidates[t]).tanh_()
+            read = torch.baddbmm(projected[:, t : t + 1], weights[t].unsqueeze(1), values).squeeze(1)
+            reset, update = torch.add(read[:, : 2 * size], of_gates, out=gates[t]).sigmoid_().chunk(2, dim=1)
+            torch.add(of_candidate, bias, out=inner[t])
+            torch.addcmul(read[:, 2 * size :], reset, inner[t], out=candidates[t]).tanh_()
             torch.lerp(candidates[t], states[t], update, out=states[t + 1])
         ctx.save_for_backward(values, keys, energy, weight, states, decayed, inner, candidates, gates, weights)
         return states[1:].transpose(0, 1), weights.transpose(0, 1)
@@ -66,18 +66,18 @@ class _AttentiveGRU(Function):
         of_projected = states.new_empty(steps, sentences, 3 * size)
         of_products = states.new_empty(steps, sentences, 4 * size)
         of_state, of_keys, of_energy = torch.zeros_like(states[0]), torch.zeros_like(keys), torch.zeros_like(energy)
-        logistic, one = torch.empty_like(keys), states.new_ones(())
+        logistic, one, matrix = torch.empty_like(keys), states.new_ones(()), packed(weight.t())
         for t in reversed(range(steps)):
             of_state = of_state + gradients[0][:, t]
-            held = of_state * gates[t, 1]
-            of_reset, of_update, of_candidate = of_projected[t].split(size, dim=1)
+            reset, update = gates[t].chunk(2, dim=1)
+            held = of_state * update
+            of_gates, of_candidate = of_projected[t].split([2 * size, size], dim=1)
             torch.ops.aten.tanh_backward.grad_input(of_state - held, candidates[t], grad_input=of_candidate)
-            torch.mul(of_candidate, inner[t], out=of_reset)
-            torch.mul(of_state, states[t] - candidates[t], out=of_update)
-            of_gates = of_projected[t, :, : 2 * size].view(sentences, 2, size).transpose(0, 1)
+            torch.mul(of_candidate, inner[t], out=of_gates[:, :size])
+            torch.mul(of_state, states[t] - candidates[t], out=of_gates[:, size:])
             torch.ops.aten.sigmoid_backward.grad_input(of_gates, gates[t], grad_input=of_gates)
-            of_products[t, :, : 2 * size] = of_projected[t, :, : 2 * size]
-            torch.mul(of_candidate, gates[t, 0], out=of_products[t, :, 2 * size : 3 * size])
+            of_products[t, :, : 2 * size] = of_gates
+            torch.mul(of_candidate, reset, out=of_products[t, :, 2 * size : 3 * size])
 
             of_weights = torch.bmm(values, of_projected[t].unsqueeze(2)).squeeze(2).add_(gradients[1][:, t])
             of_scores = torch.ops.aten._softmax_backward_data(of_weights, weights[t], 1, weights.dtype).unsqueeze(1)
@@ -86,7 +86,7 @@ class _AttentiveGRU(Function):
             slope = logistic.addcmul_(logistic, logistic, value=-1.0)
             torch.mul(torch.bmm(of_scores, slope).squeeze(1), energy, out=of_products[t, :, 3 * size :])
             of_keys.addcmul_(of_scores.mT, slope)  # times the energy over the key at the end, once
-            of_state = torch.addmm(held, of_products[t], weight)
+            of_state = sum_of_product(held, of_products[t], matrix)
         of_weight = of_products.flatten(0, 1).t() @ states[:-1].flatten(0, 1)
         of_bias = of_products[:, :, 2 * size : 3 * size].sum(dim=(0, 1))
         of_projected = of_projected.transpose(0, 1)

@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from nmt.model.products import packed, product, sum_of_product
+
 
 def is_trained_on_cpu(inputs: Tensor) -> bool:
     """Whether a pass that is written out is the one to take: where there are gradients, on a CPU, in one precision."""
@@ -31,10 +33,10 @@ class _GRUSequence(Function):
         states = initial.new_empty(steps + 1, *initial.shape)
         gates = initial.new_empty(steps, *initial.shape[:-1], 2 * size)
         inner, candidates = initial.new_empty(2, steps, *initial.shape)
-        recurrent = torch.empty_like(projected[:, 0])
+        matrices = [packed(each) for each in weight]
         states[0] = initial
         for t, of_input in enumerate(projected.unbind(1)):
-            torch.bmm(states[t], weight.mT, out=recurrent)
+            recurrent = torch.stack([product(*pair) for pair in zip(states[t], matrices, strict=True)])
             torch.add(of_input[..., : 2 * size], recurrent[..., : 2 * size], out=gates[t]).sigmoid_()
             reset, update = gates[t].chunk(2, dim=-1)
             if padding is not None:
@@ -51,7 +53,7 @@ class _GRUSequence(Function):
         weight, states, gates, inner, candidates = ctx.saved_tensors
         steps, layers, sentences, size = candidates.shape
         of_projected, of_recurrent = gates.new_empty(2, layers, steps, sentences, 3 * size)
-        of_state = torch.zeros_like(states[0])
+        of_state, matrices = torch.zeros_like(states[0]), [packed(each.t()) for each in weight]
         for t in reversed(range(steps)):
             of_gates, of_candidate = of_projected[:, t].split([2 * size, size], dim=-1)
             reset, update = gates[t].chunk(2, dim=-1)
@@ -63,7 +65,8 @@ class _GRUSequence(Function):
             torch.ops.aten.sigmoid_backward.grad_input(of_gates, gates[t], grad_input=of_gates)
             of_recurrent[:, t, :, : 2 * size] = of_gates
             torch.mul(of_candidate, reset, out=of_recurrent[:, t, :, 2 * size :])
-            of_state = torch.baddbmm(held, of_recurrent[:, t], weight)
+            each = zip(held, of_recurrent[:, t], matrices, strict=True)
+            of_state = torch.stack([sum_of_product(*triple) for triple in each])
         before = states[:-1].transpose(0, 1).flatten(1, 2)
         of_weight = torch.bmm(of_recurrent.flatten(1, 2).mT, before)
         of_bias = of_recurrent[..., 2 * size :].sum(dim=(1, 2)).unsqueeze(1)

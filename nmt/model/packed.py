@@ -6,11 +6,11 @@ after the other, the output layer is up to four times as fast for 5 rows and a f
 
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from nmt.model.prepared import PreparedMatrix, prepare
+from nmt.model.products import has_onednn, packed, product
 from nmt.model.seq2seq import Seq2Seq
 
 
@@ -35,12 +35,12 @@ class PackedMatrix(PreparedMatrix):
         """``x W' + b``: (..., K) -> (..., F)."""
         blocks = self._blocks
         if blocks is None:
-            blocks = self._blocks = torch.ops.mkldnn._reorder_linear_weight(self._matrix.contiguous(), None)
+            blocks = self._blocks = packed(self._matrix)
         rows = inputs.reshape(-1, inputs.shape[-1])
         count = rows.shape[0]
         more = _rounded(count) - count
         rows = pad(rows, (0, 0, 0, more)) if more else rows
-        outputs = torch.ops.mkldnn._linear_pointwise(rows, blocks, bias, "none", [], "")
+        outputs = product(rows, blocks, bias)
         return outputs[:count].view(*inputs.shape[:-1], -1)
 
     def lookup(self, ids: Tensor) -> Tensor:
@@ -62,12 +62,6 @@ def _rounded(rows: int) -> int:
     return -(-rows // step) * step
 
 
-def can_pack() -> bool:
-    """Whether this torch multiplies by packed matrices."""
-    there = all(hasattr(torch.ops.mkldnn, name) for name in ("_reorder_linear_weight", "_linear_pointwise"))
-    return there and torch.backends.mkldnn.is_available()
-
-
 def pack(model: Seq2Seq) -> Seq2Seq:
     """The model for inference on a CPU, packed wherever the decoder multiplies; itself where torch cannot do that."""
-    return prepare(model, PackedMatrix.of, embeddings=False) if can_pack() else model
+    return prepare(model, PackedMatrix.of, embeddings=False) if has_onednn() else model

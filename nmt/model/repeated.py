@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from nmt.model.products import dense, matmul, transposed_product
+
 Product = Callable[[Tensor], Tensor]
 """(..., k) -> (..., f): multiplication from the left with a fixed matrix (k, f), or with one (k, f) a sentence."""
 
@@ -49,14 +51,14 @@ class _Multiply(Function):
     def forward(ctx: Any, inputs: Tensor, matrix: Tensor, uses: list[tuple[Tensor, Tensor]]) -> Tensor:
         ctx.save_for_backward(inputs, matrix)
         ctx.uses = uses
-        return inputs @ matrix
+        return matmul(inputs, matrix)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None, None]:
         (gradient,), (inputs, matrix) = gradients, ctx.saved_tensors
         ctx.uses.append((inputs, gradient))
-        return gradient @ matrix.mT if ctx.needs_input_grad[0] else None, None, None
+        return matmul(gradient, matrix.mT) if ctx.needs_input_grad[0] else None, None, None
 
 
 def repeated(matrix: Tensor) -> Product:
@@ -76,9 +78,10 @@ def repeated(matrix: Tensor) -> Product:
     def collect() -> Tensor:
         inputs, gradients = zip(*uses, strict=True)
         uses.clear()
-        return torch.cat(inputs, dim=-2).mT @ torch.cat(gradients, dim=-2)
+        left, right = torch.cat(inputs, dim=-2), torch.cat(gradients, dim=-2)
+        return transposed_product(left, right) if matrix.dim() == 2 else left.mT @ right
 
-    matrix = shared(matrix, collect)
+    matrix = shared(dense(matrix) if matrix.dim() == 2 else matrix, collect)
     if matrix.dim() > 2:
         return lambda inputs: _Multiply.apply(inputs.to(matrix.dtype), matrix, uses)
     rows = matrix.shape[0]

@@ -9,12 +9,21 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
+from torch.nn.functional import pad
 
-PIECE_TOKENS = 640
+from nmt.model.products import packed, product, transposed_product
+
+PIECE_TOKENS = 256
 """Tokens whose logits exist at once, at most: few enough to be small, enough for the matrix products to be fast."""
 
-ALIGNMENT = 16
-"""Rows of logits begin at multiples of so many elements: on a CPU the products are up to twice as fast so."""
+ROUNDED_ROWS = 64
+"""Rows of a piece are a multiple of it: so few sizes, which oneDNN compiles products for, and memory serves again."""
+
+
+def piece_rows(tokens: int) -> int:
+    """Rows of each piece, at most `PIECE_TOKENS`: as equal as rounding allows, and the last has what is left."""
+    pieces = max(1, -(-tokens // PIECE_TOKENS))
+    return -(-tokens // (pieces * ROUNDED_ROWS)) * ROUNDED_ROWS
 
 
 class _LinearCrossEntropy(Function):
@@ -29,25 +38,19 @@ class _LinearCrossEntropy(Function):
         low = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
         weight_low, bias_low, readouts_low = weight.to(low), bias.to(low), readouts.to(low)
         of_readouts = torch.empty_like(readouts_low)
-        of_weight, of_bias = torch.empty_like(weight, dtype=full), torch.zeros_like(bias, dtype=full)
-        width = -(-size // ALIGNMENT) * ALIGNMENT
-        step = -(-len(targets) // -(-len(targets) // PIECE_TOKENS))  # pieces of one size
-        rows = weight.new_zeros(step, width, dtype=full)
+        of_weight, of_bias = torch.zeros_like(weight[:0], dtype=full), torch.zeros_like(bias, dtype=full)
+        matrix, step = packed(weight_low), piece_rows(len(targets))
         total, nll = weight.new_zeros(2, dtype=full).unbind()
         with torch.autocast(kind, enabled=False):
             for begin in range(0, len(targets), step):
                 piece = slice(begin, begin + step)
                 read, target = readouts_low[piece], targets[piece, None]
-                whole = rows[: len(target)]
-                logits = whole[:, :size]
-                if low == full:
-                    torch.addmm(bias_low, read, weight_low.t(), out=logits)
-                else:
-                    logits.copy_(torch.addmm(bias_low, read, weight_low.t()))
+                read = pad(read, (0, 0, 0, step - len(target)))
+                rows = product(read, matrix, bias_low).to(full)
+                logits = rows[: len(target)]
                 logits.sub_(logits.amax(dim=1, keepdim=True))
                 of_target, mean = logits.gather(1, target).sum(), logits.mean(dim=1).sum() if smoothing else 0.0
-                whole[:, size:] = 0.0
-                errors = whole.exp_()[:, :size]  # in the place of the logits; of whole rows, as torch is faster so
+                errors = logits.exp_()  # in the place of the logits
                 normalizer = errors.sum(dim=1, keepdim=True)
                 log_normalizer = normalizer.log().sum()
                 nll = nll + log_normalizer - of_target
@@ -59,13 +62,11 @@ class _LinearCrossEntropy(Function):
                     errors.sub_(smoothing / size)
                 errors.scatter_add_(1, target, errors.new_full((len(target), 1), smoothing - 1))
                 of_bias.add_(errors.sum(dim=0))
-                errors = errors.to(low)
-                torch.mm(errors, weight_low, out=of_readouts[piece])
-                if low == full:
-                    torch.addmm(of_weight, errors.t(), read, beta=float(begin > 0), out=of_weight)
-                else:
-                    product = errors.t() @ read
-                    of_weight.add_(product) if begin else of_weight.copy_(product)
+                rows[len(target) :] = 0.0
+                errors = rows.to(low)
+                of_readouts[piece] = product(errors, weight_low.t())[: len(target)]
+                of_piece = transposed_product(errors, read)
+                of_weight = of_weight.add_(of_piece) if begin else of_piece.to(full)
         ctx.gradients = (of_readouts, of_weight, of_bias)
         ctx.mark_non_differentiable(nll)
         return total, nll

@@ -1,0 +1,76 @@
+"""Matrix products of float32 on a CPU, by oneDNN where torch has it; without gradients.
+
+torch leaves these products to MKL, which uses half of the vectors of a processor that is not Intel's: there oneDNN is
+twice as fast. It compiles a product for each shape and keeps it, and the memory that it lies between: so it serves what
+is multiplied in few shapes, the steps of a recurrence and the output layer, but not a layer of all positions of a
+batch, whose number is always another. Other devices and precisions, autocast and export are torch's.
+
+Letters: N rows, K inner size, F outer size.
+"""
+
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear, pad
+
+
+@cache
+def has_onednn() -> bool:
+    """Whether this torch multiplies by oneDNN, and lays out matrices for it."""
+    there = all(hasattr(torch.ops.mkldnn, name) for name in ("_reorder_linear_weight", "_linear_pointwise"))
+    return there and torch.backends.mkldnn.is_available()
+
+
+def _suits(matrix: Any) -> bool:
+    """Whether oneDNN is to multiply it."""
+    return (
+        has_onednn()
+        and isinstance(matrix, Tensor)
+        and matrix.dtype == torch.float32
+        and matrix.device.type == "cpu"
+        and matrix.numel() > 0
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()
+    )
+
+
+def packed(matrix: Tensor) -> Tensor:
+    """A matrix (F, K) in the order that it is multiplied fastest in, for `product`; worth it from two products on."""
+    return torch.ops.mkldnn._reorder_linear_weight(matrix.contiguous(), None) if _suits(matrix) else matrix
+
+
+def product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``left right' + bias``: (N, K), (F, K), (F,) -> (N, F)."""
+    if not _suits(left):
+        return linear(left, right, bias)
+    return torch.ops.mkldnn._linear_pointwise(dense(left), dense(right), bias, "none", [], "")
+
+
+def sum_of_product(summand: Tensor, left: Tensor, right: Tensor) -> Tensor:
+    """``summand + left right'``: (N, F), (N, K), (F, K) -> (N, F)."""
+    if not _suits(left):
+        return torch.addmm(summand, left, right.t())
+    return torch.ops.mkldnn._linear_pointwise.binary(dense(left), summand, dense(right), None, "add")
+
+
+def transposed_product(left: Tensor, right: Tensor) -> Tensor:
+    """``left' right``, the gradient of a weight: (N, F), (N, K) -> (F, K). Few sizes of N are told apart."""
+    if not _suits(left):
+        return left.t() @ right
+    more = -len(left) % (1 << max(0, len(left).bit_length() - 3))
+    if more:
+        left, right = pad(left, (0, 0, 0, more)), pad(right, (0, 0, 0, more))
+    return product(left.t(), right.t())
+
+
+def matmul(left: Tensor, right: Tensor) -> Tensor:
+    """``left @ right``, of any dimensions."""
+    return product(left, right.t()) if left.dim() == right.dim() == 2 and _suits(right) else left @ right
+
+
+def dense(matrix: Tensor) -> Tensor:
+    """The matrix without gaps between its rows or columns: with them, oneDNN takes a thousand times as long."""
+    has_gaps = not (matrix.is_mkldnn or matrix.is_contiguous() or matrix.t().is_contiguous())
+    return matrix.contiguous() if has_gaps else matrix
