@@ -13,6 +13,7 @@ rows, V vocabulary, S source positions, m proposals of a hypothesis, P places af
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -62,10 +63,12 @@ def search(
         eos: id that finishes a hypothesis.
     """
     beams, device = Beams(task, options, eos), task.limits.device
-    parents = beams.first
+    parents, rows = beams.first, len(task.limits)
     previous = torch.full((len(parents),), bos, device=device)
     while len(parents):
-        state = select_rows(state, torch.from_numpy(parents).to(device))
+        if len(parents) != rows or (parents != np.arange(rows)).any():
+            state = select_rows(state, torch.from_numpy(parents).to(device))
+        rows = len(parents)
         outputs, state, attention = model.advance(previous, memory, state)
         weights = attention.float().cpu().numpy()
         if not beams.full:

@@ -131,6 +131,6 @@ class Restricted(nn.Module):
     def log_probs(self, outputs: tuple[Tensor, Tensor], attention: Tensor) -> Tensor:
         """What the next token is: (L, U), -inf for what the row's sentence may not use."""
         readouts, sentence = outputs
-        blocked = self.blocked[sentence]
+        blocked = self.blocked.index_select(0, sentence)
         logits = linear(readouts, self.weight, self.bias)
         return self.model.normalized(logits.add_(blocked.unsqueeze(1) if self.model.latent else blocked), attention)

@@ -14,6 +14,7 @@ from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding
 
 from nmt.config import ModelConfig
 from nmt.model.attention import Attention, AttentionState, Memory
@@ -75,6 +76,9 @@ class Unrolled(NamedTuple):
     seen: Tensor
     fed: Tensor
 
+
+TABULATED_TYPES = 512
+"""Types whose rows of a table are computed at once: what lies between stays in the processor's cache."""
 
 Advance = Callable[[Tensor, Tensor, DecoderState], Stepped]
 """One step: what the previous tokens add to the lowest gates (N, G * D) and to a deep output (N, R), and the state."""
@@ -209,13 +213,15 @@ class Decoder(nn.Module, ABC):
         """Computes once, for `step` in inference, what each type adds to gates and readout: two tables of V rows."""
         if self._tables is None:
             ids = torch.arange(self.embedding.table.num_embeddings, device=self.readout.state.bias.device)
-            self._tables = self._enter(ids)
+            pieces = [self._enter(piece) for piece in ids.split(TABULATED_TYPES)]
+            gates, deep = (torch.cat(each) for each in zip(*pieces, strict=True))
+            self._tables = gates, deep
 
     def _enter(self, previous: Tensor) -> tuple[Tensor, Tensor]:
         """What tokens (...,) add to the lowest layer's gates (..., G * D), and to a deep output (..., R)."""
         if self._tables is not None:
             gates, deep = self._tables
-            return gates[previous], deep[previous]
+            return embedding(previous, gates), embedding(previous, deep)
         embedded = self.embedding(previous)
         return self._lowest.project(embedded), self.readout.project(embedded)
 
