@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures speed and memory on this machine, beside what its matrix products could give and beside other programs.
 
-python scripts/benchmark.py train --data FOLDER [--device cuda] [--peers SCRIPT FOLDER]
-python scripts/benchmark.py translate RUN --data FOLDER [--variants fp32 int8] [--device cuda] [--peers SCRIPT FOLDER]
+python scripts/benchmark.py train --data FOLDER [--device cuda] [--peers SCRIPT FOLDER [NAME]]
+python scripts/benchmark.py translate RUN --data FOLDER [--variants fp32 int8] [--peers SCRIPT FOLDER [NAME]]
 
 Each figure comes from a process of its own, so that threads and peak memory are its own; the contestants take turns in
 every round, so that a slow moment of the machine hits all of them. Tables show medians, the JSON file all figures.
@@ -75,9 +75,8 @@ def build_parser() -> argparse.ArgumentParser:
         option = command.add_argument
         option("--device", choices=("cpu", "cuda"), default="cpu")
         option("--threads", type=positive, default=2)
-        option(
-            "--peers", nargs=2, metavar=("SCRIPT", "FOLDER"), help="other programs to measure beside: see `benchmarks/`"
-        )
+        peers = "other programs to measure beside: a script, its folder and which (default: both); see `benchmarks/`"
+        option("--peers", nargs="+", metavar="PEER", help=peers)
     return parser
 
 

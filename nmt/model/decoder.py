@@ -77,9 +77,6 @@ class Unrolled(NamedTuple):
     fed: Tensor
 
 
-TABULATED_TYPES = 512
-"""Types whose rows of a table are computed at once: what lies between stays in the processor's cache."""
-
 Advance = Callable[[Tensor, Tensor, DecoderState], Stepped]
 """One step: what the previous tokens add to the lowest gates (N, G * D) and to a deep output (N, R), and the state."""
 
@@ -213,9 +210,7 @@ class Decoder(nn.Module, ABC):
         """Computes once, for `step` in inference, what each type adds to gates and readout: two tables of V rows."""
         if self._tables is None:
             ids = torch.arange(self.embedding.table.num_embeddings, device=self.readout.state.bias.device)
-            pieces = [self._enter(piece) for piece in ids.split(TABULATED_TYPES)]
-            gates, deep = (torch.cat(each) for each in zip(*pieces, strict=True))
-            self._tables = gates, deep
+            self._tables = self._enter(ids)
 
     def _enter(self, previous: Tensor) -> tuple[Tensor, Tensor]:
         """What tokens (...,) add to the lowest layer's gates (..., G * D), and to a deep output (..., R)."""

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from nmt.model.prepared import PreparedMatrix, prepare
+from nmt.model.products import product
 from nmt.model.seq2seq import Seq2Seq
 
 STEPS = 127 * 128
@@ -20,6 +21,9 @@ STEPS = 127 * 128
 
 PIECE_ROWS = 2048
 """Rows of weights that are multiplied at once, so that what comes out stays in the processor's cache."""
+
+MANY_ROWS = 4096
+"""From so many on, as for a table of all types, rounding takes longer than products of bytes save."""
 
 LARGEST_SUM = (2**31 - 1) // STEPS
 """Largest sum of absolute values in a row of weights: whatever it is multiplied with fits 32 bits."""
@@ -60,6 +64,8 @@ class Int8Matrix(PreparedMatrix):
     def product(self, inputs: Tensor, bias: Tensor | None = None) -> Tensor:
         """``x W' + b``: (..., K) -> (..., F)."""
         flat = inputs.reshape(-1, inputs.shape[-1])
+        if len(flat) >= MANY_ROWS:
+            return product(flat, self.float(), bias).view(*inputs.shape[:-1], -1)
         count, outputs = len(flat), flat.new_empty(len(flat), len(self.rows))
         units = flat.abs().amax(1, keepdim=True).clamp_(min=torch.finfo(torch.float32).tiny).div_(STEPS)  # (N, 1)
         low = (flat / units).round_()

@@ -123,18 +123,22 @@ def check_device(device: str) -> str | None:
 def peer_commands(peers: Sequence[str] | None, device: str, *arguments: str) -> dict[str, list[str]]:
     """The command of each peer: of `peers`, the script and its folder, then what it shall do, its name put second.
 
+    Names may follow in `peers`: then only those.
+
     Raises:
-        ValueError: if there is no such script, or the others are measured on a GPU.
+        ValueError: if there is no such script or name, or the others are measured on a GPU.
     """
     if not peers:
         return {}
-    script, folder = peers
+    if len(peers) < 2 or not set(peers[2:]) <= set(PEERS):
+        raise ValueError(f"--peers {' '.join(peers)}: give a script, its folder and any of {', '.join(PEERS)}")
+    script, folder, *names = peers
     if device != "cpu":
         raise ValueError(f"--peers: they are measured on the CPU, not with --device {device}")
     if not Path(script).is_file():
         raise ValueError(f"--peers {script}: there is no such file")
     what, *others = arguments
-    return {peer: [str(Path(script).resolve()), folder, what, peer, *others] for peer in PEERS}
+    return {peer: [str(Path(script).resolve()), folder, what, peer, *others] for peer in names or PEERS}
 
 
 def run_peer(command: Sequence[str], pattern: str, shown: str) -> tuple[re.Match[str], float]:

@@ -9,7 +9,7 @@ The operations and the roofline are those of `benchmarks.roofline`, with a decod
 Multi30k, with 1.02 source tokens for each target token, 41.5 + 1.02 x 6.3 = 47.9 MFLOP a target token. A product inside
 the recurrence has a row a sentence, any other one a row a token; a weight's gradient is one product over all tokens.
 
-`--peers SCRIPT FOLDER` measures other programs too: `SCRIPT FOLDER train NAME UPDATES BATCH_SENTENCES` trains the
+`--peers SCRIPT FOLDER [NAME]` measures other programs: `SCRIPT FOLDER train NAME UPDATES BATCH_SENTENCES` trains the
 reference on the CPU with as many threads as THREADS says and prints "median N target tokens/s"; NAME is opennmt, then
 joeynmt. Both count target tokens as here (EOS, but neither BOS nor padding) and read their data within the time that
 they divide by, and both find the most probable tokens too, to log an accuracy. Their tokens are those of the script's

@@ -17,7 +17,7 @@ beam searches beyond the best hypothesis' end is work that is not counted. A pro
 hypothesis of a full batch, as has one inside the encoder's recurrence for each sentence, any other of the encoder one
 for each token of the batch. So few rows make these products slower than training's.
 
-`--peers SCRIPT FOLDER` measures other programs too: `SCRIPT FOLDER translate NAME BEAM_SIZE BATCH_SENTENCES` translates
+`--peers SCRIPT FOLDER [NAME]` measures others: `SCRIPT FOLDER translate NAME BEAM_SIZE BATCH_SENTENCES` translates
 test_2016_flickr of Multi30k (de-en) on the CPU with as many threads as THREADS says, and prints "N sentences/s, N words
 a sentence, BLEU (lowercased, Moses tokens) N"; NAME is opennmt, then joeynmt. Their clocks run from the first batch to
 the last, without loading the model, as here; but their text is tokenised and split into pieces beforehand and not
