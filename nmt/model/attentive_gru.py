@@ -79,7 +79,8 @@ class _AttentiveGRU(Function):
             of_products[t, :, : 2 * size] = of_gates
             torch.mul(of_candidate, reset, out=of_products[t, :, 2 * size : 3 * size])
 
-            of_weights = torch.bmm(values, of_projected[t].unsqueeze(2)).squeeze(2).add_(gradients[1][:, t])
+            of_read = of_projected[t].unsqueeze(1)  # a row: by a column, MKL takes thirteen times as long
+            of_weights = torch.bmm(of_read, values.mT).squeeze(1).add_(gradients[1][:, t])
             of_scores = torch.ops.aten._softmax_backward_data(of_weights, weights[t], 1, weights.dtype).unsqueeze(1)
             torch.addcmul(one, keys, decayed[t].unsqueeze(1), out=logistic).reciprocal_()
             of_energy.addmv_(logistic.flatten(0, 1).t(), of_scores.flatten())

@@ -62,6 +62,8 @@ def transposed_product(left: Tensor, right: Tensor) -> Tensor:
     more = -len(left) % (1 << max(0, len(left).bit_length() - 3))
     if more:
         left, right = pad(left, (0, 0, 0, more)), pad(right, (0, 0, 0, more))
+    if left.shape[1] > right.shape[1]:  # what is on the left is laid out anew: the smaller one
+        return product(right.t(), left.t()).t()
     return product(left.t(), right.t())
 
 

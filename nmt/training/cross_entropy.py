@@ -48,16 +48,14 @@ class _LinearCrossEntropy(Function):
                 read = pad(read, (0, 0, 0, step - len(target)))
                 rows = product(read, matrix, bias_low).to(full)
                 logits = rows[: len(target)]
-                logits.sub_(logits.amax(dim=1, keepdim=True))
                 of_target, mean = logits.gather(1, target).sum(), logits.mean(dim=1).sum() if smoothing else 0.0
-                errors = logits.exp_()  # in the place of the logits
-                normalizer = errors.sum(dim=1, keepdim=True)
-                log_normalizer = normalizer.log().sum()
+                largest = logits.amax(dim=1)
+                errors = torch.softmax(logits, dim=1, out=logits)  # in the place of the logits
+                log_normalizer = (largest - errors.amax(dim=1).log()).sum()
                 nll = nll + log_normalizer - of_target
                 total = total + log_normalizer - (1 - smoothing) * of_target - smoothing * mean
                 if not train:
                     continue
-                errors.div_(normalizer)
                 if smoothing:
                     errors.sub_(smoothing / size)
                 errors.scatter_add_(1, target, errors.new_full((len(target), 1), smoothing - 1))

@@ -1,4 +1,4 @@
-"""Matrix products of the standard formulation -> their operations, and the rate that `torch.mm` gives for them alone.
+"""Matrix products of the standard formulation -> their operations, and the highest rate that they have alone.
 
 Floating-point operations are those of the matrix products of the standard formulation, whatever the implementation
 saves or repeats: a forward product of N rows by a weight (inner x outer) costs 2 N inner outer, and backward, which has
@@ -7,8 +7,9 @@ state to the gates, the query, readout and output layer; for each source token (
 to the gates of both directions, and the key. Not counted are elementwise work, the bridge (once a sentence), and the
 scores and mixtures of attention (below half a percent).
 
-The roofline is what `torch.mm` gives for these very products at the same number of threads and precision, the best of
-several times each: all operations over the sum of the times, the harmonic mean weighted by operations.
+The roofline is the rate of these very products at the same number of threads and precision, each as `torch.mm` or
+`nmt.model.products` (oneDNN, for a float32 product on a CPU) computes it, whichever is faster, the best of several times:
+all operations over the sum of the times, the harmonic mean weighted by operations.
 """
 
 from collections.abc import Sequence
@@ -72,10 +73,14 @@ def seconds_per_row(work: Work, precision: str, device: str) -> float:
     import torch
     from torch.utils.benchmark import Timer
 
+    from nmt.model.products import packed, product
+
     def best_seconds(left: "Tensor", right: "Tensor") -> float:
-        names = {"torch": torch, "left": left, "right": right, "out": left.new_empty(len(left), right.shape[1])}
-        timer = Timer("torch.mm(left, right, out=out)", globals=names, num_threads=torch.get_num_threads())
-        return min(timer.blocked_autorange(min_run_time=0.02).times)
+        out, ready = left.new_empty(len(left), right.shape[1]), packed(right.t())
+        names = {"mm": torch.mm, "product": product, "left": left, "right": right, "ready": ready, "out": out}
+        ways = ["mm(left, right, out=out)", "product(left, ready)"]
+        timers = [Timer(way, globals=names, num_threads=torch.get_num_threads()) for way in ways]
+        return min(time for timer in timers for time in timer.blocked_autorange(min_run_time=0.02).times)
 
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     _, _, _, inner, outer = work.product
