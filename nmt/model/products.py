@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import linear, pad
+from torch.nn.functional import linear
 
 
 @cache
@@ -55,16 +55,15 @@ def sum_of_product(summand: Tensor, left: Tensor, right: Tensor) -> Tensor:
     return torch.ops.mkldnn._linear_pointwise.binary(dense(left), summand, dense(right), None, "add")
 
 
-def transposed_product(left: Tensor, right: Tensor) -> Tensor:
-    """``left' right``, the gradient of a weight: (N, F), (N, K) -> (F, K). Few sizes of N are told apart."""
-    if not _suits(left):
-        return left.t() @ right
-    more = -len(left) % (1 << max(0, len(left).bit_length() - 3))
-    if more:
-        left, right = pad(left, (0, 0, 0, more)), pad(right, (0, 0, 0, more))
-    if left.shape[1] > right.shape[1]:  # what is on the left is laid out anew: the smaller one
-        return product(right.t(), left.t()).t()
-    return product(left.t(), right.t())
+def add_transposed_product(total: Tensor, left: Tensor, right: Tensor) -> None:
+    """``total += left' right``, of which a weight's gradient consists: (F, K), (N, F), (N, K).
+
+    torch's own: nothing is laid out anew, and there is no result that would need memory of its own.
+    """
+    if total.dtype == left.dtype:
+        total.addmm_(left.t(), right)
+    else:
+        total.add_(left.t() @ right)
 
 
 def matmul(left: Tensor, right: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from nmt.model.products import dense, matmul, transposed_product
+from nmt.model.products import dense, matmul
 
 Product = Callable[[Tensor], Tensor]
 """(..., k) -> (..., f): multiplication from the left with a fixed matrix (k, f), or with one (k, f) a sentence."""
@@ -78,8 +78,7 @@ def repeated(matrix: Tensor) -> Product:
     def collect() -> Tensor:
         inputs, gradients = zip(*uses, strict=True)
         uses.clear()
-        left, right = torch.cat(inputs, dim=-2), torch.cat(gradients, dim=-2)
-        return transposed_product(left, right) if matrix.dim() == 2 else left.mT @ right
+        return torch.cat(inputs, dim=-2).mT @ torch.cat(gradients, dim=-2)
 
     matrix = shared(dense(matrix) if matrix.dim() == 2 else matrix, collect)
     if matrix.dim() > 2:

@@ -11,19 +11,24 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
-from nmt.model.products import packed, product, transposed_product
+from nmt.model.products import add_transposed_product, product
 
 PIECE_TOKENS = 256
-"""Tokens whose logits exist at once, at most: few enough to be small, enough for the matrix products to be fast."""
+"""Tokens whose logits exist at once on a CPU, at most: few enough to be small, enough for fast matrix products."""
 
-ROUNDED_ROWS = 64
-"""Rows of a piece are a multiple of it: so few sizes, which oneDNN compiles products for, and memory serves again."""
+ROUNDED_ROWS = 32
+"""Rows of a piece differ by it: so few sizes, which oneDNN compiles products for, and memory serves again."""
+
+PIECE_LOGITS = 1 << 26
+"""Logits that exist at once elsewhere, at most: there it is the number of calls that takes time."""
 
 
-def piece_rows(tokens: int) -> int:
-    """Rows of each piece, at most `PIECE_TOKENS`: as equal as rounding allows, and the last has what is left."""
-    pieces = max(1, -(-tokens // PIECE_TOKENS))
-    return -(-tokens // (pieces * ROUNDED_ROWS)) * ROUNDED_ROWS
+def piece_rows(tokens: int, vocab_size: int, device: str) -> int:
+    """Rows of each piece; on a CPU, where the last one is filled up, those that leave the least to fill."""
+    if device != "cpu":
+        return max(1, min(tokens, PIECE_LOGITS // vocab_size))
+    most = max(1, min(PIECE_TOKENS, -(-tokens // ROUNDED_ROWS) * ROUNDED_ROWS))
+    return min(range(most, most // 2, -ROUNDED_ROWS), key=lambda rows: -(-tokens // rows) * rows)
 
 
 class _LinearCrossEntropy(Function):
@@ -38,15 +43,16 @@ class _LinearCrossEntropy(Function):
         low = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
         weight_low, bias_low, readouts_low = weight.to(low), bias.to(low), readouts.to(low)
         of_readouts = torch.empty_like(readouts_low)
-        of_weight, of_bias = torch.zeros_like(weight[:0], dtype=full), torch.zeros_like(bias, dtype=full)
-        matrix, step = packed(weight_low), piece_rows(len(targets))
+        of_weight = torch.zeros_like(weight if train else weight[:0], dtype=full)
+        of_bias = torch.zeros_like(bias, dtype=full)
+        step = piece_rows(len(targets), size, kind)
         total, nll = weight.new_zeros(2, dtype=full).unbind()
         with torch.autocast(kind, enabled=False):
             for begin in range(0, len(targets), step):
                 piece = slice(begin, begin + step)
                 read, target = readouts_low[piece], targets[piece, None]
                 read = pad(read, (0, 0, 0, step - len(target)))
-                rows = product(read, matrix, bias_low).to(full)
+                rows = product(read, weight_low, bias_low).to(full)
                 logits = rows[: len(target)]
                 of_target, mean = logits.gather(1, target).sum(), logits.mean(dim=1).sum() if smoothing else 0.0
                 largest = logits.amax(dim=1)
@@ -63,8 +69,7 @@ class _LinearCrossEntropy(Function):
                 rows[len(target) :] = 0.0
                 errors = rows.to(low)
                 of_readouts[piece] = product(errors, weight_low.t())[: len(target)]
-                of_piece = transposed_product(errors, read)
-                of_weight = of_weight.add_(of_piece) if begin else of_piece.to(full)
+                add_transposed_product(of_weight, errors, read)
         ctx.gradients = (of_readouts, of_weight, of_bias)
         ctx.mark_non_differentiable(nll)
         return total, nll
