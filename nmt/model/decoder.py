@@ -146,9 +146,6 @@ class Decoder(nn.Module, ABC):
         lowest_layers: how many layers stand below the point where the decoder attends.
     """
 
-    mixes = False
-    """Whether each step mixes the context as such, so that there is no use in projecting what it is mixed of."""
-
     def __init__(self, config: ModelConfig, table: nn.Embedding, fed_size: int, lowest_layers: int) -> None:
         super().__init__()
         size, state_size = config.state_size, config.hidden_size
@@ -173,7 +170,7 @@ class Decoder(nn.Module, ABC):
         """
         attended = self.attention.prepare(encoded.states, encoded.mask)
         gates = readouts = attended.values[:, :, :0]
-        if self.latent or not (single or self.mixes):
+        if self.latent or not (single or self._mixes(attended.values)):
             gates, readouts = self._gates(attended.values), self.readout.context(attended.values)
         memory = DecoderMemory(attended, gates, readouts)
         layers = encoded.final_state if self.bridge is None else self.bridge(encoded.final_state)
@@ -234,6 +231,10 @@ class Decoder(nn.Module, ABC):
         fed = torch.stack([each.feed for each in states], dim=1)
         return Unrolled(torch.stack(outputs, dim=1), torch.cat(weights, dim=1), torch.cat(seen, dim=1), fed)
 
+    def _mixes(self, values: Tensor) -> bool:
+        """Whether each step mixes the context as such: then there is no use in projecting what it is mixed of."""
+        return False
+
     def _gates(self, values: Tensor) -> Tensor:
         return values[:, :, :0]
 
@@ -252,7 +253,8 @@ class Decoder(nn.Module, ABC):
         """Readouts, with deep outputs (B, T, R), for `forward` to return."""
         if self.latent:
             return self.readout(unrolled.outputs.unsqueeze(2), deep.unsqueeze(2), memory.readouts.unsqueeze(1))
-        contexts = self._reader(memory.readouts, self.readout.context.weight)(unrolled.seen)
+        seen, projected = unrolled.seen, memory.readouts
+        contexts = repeated(projected)(seen) if projected.shape[2] else self.readout.context(seen)
         return self.readout(unrolled.outputs, deep, contexts)
 
     @staticmethod

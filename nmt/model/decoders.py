@@ -46,21 +46,32 @@ class BahdanauDecoder(Decoder):
         return advance
 
     def _unroll(self, embedded: Tensor, deep: Tensor, memory: DecoderMemory, state: DecoderState) -> Unrolled:
-        layer, score = self._lowest, self.attention.score
-        if not (self._is_plain and isinstance(layer, GRU) and layer.is_written_out(embedded)):
+        if not self._is_written_out(memory.attended.values):
             return super()._unroll(embedded, deep, memory, state)
-        assert isinstance(score, Additive)
-        outputs, weights = attentive_gru(
-            layer.project(embedded),
-            memory.gates,
-            memory.attended.keys,
-            2.0 * score.energy[0],
-            closed(~memory.attended.mask),
-            torch.cat([layer.weight_hidden, 2.0 * score.query.weight]),
-            layer.inner_bias(),
-            state.layers[0][0],
+        layer, score = self._lowest, self.attention.score
+        assert isinstance(layer, GRU) and isinstance(score, Additive)
+        outputs, weights, contexts = (
+            each.transpose(0, 1)
+            for each in attentive_gru(
+                layer.project(embedded.transpose(0, 1).contiguous()),
+                memory.attended.values,
+                memory.attended.keys,
+                2.0 * score.energy[0],
+                closed(~memory.attended.mask),
+                self._fed_weight(),
+                torch.cat([layer.weight_hidden, 2.0 * score.query.weight]),
+                layer.inner_bias(),
+                state.layers[0][0],
+            )
         )
-        return Unrolled(outputs, weights, self._sight(memory)(weights), state.feed)
+        return Unrolled(outputs, weights, weights if memory.readouts.shape[2] else contexts, state.feed)
+
+    def _mixes(self, values: Tensor) -> bool:
+        return self._is_written_out(values)
+
+    def _is_written_out(self, values: Tensor) -> bool:
+        """Whether `attentive_gru` serves: training on a CPU, with nothing in the step but what it computes."""
+        return self._is_plain and isinstance(self._lowest, GRU) and self._lowest.is_written_out(values)
 
     @property
     def _is_plain(self) -> bool:
@@ -160,14 +171,15 @@ class GNMTDecoder(Decoder):
     As in NVIDIA's GNMT v2 the lowest layer does not read the context, so that a whole target is a few fused calls.
     """
 
-    mixes = True
-
     def __init__(self, config: ModelConfig, table: nn.Embedding) -> None:
         super().__init__(config, table, fed_size=0, lowest_layers=1)
         size = config.state_size
         self.between = SequenceDropout(config.dropout, config.variational)
         above = [recurrent_layer(config, size + config.hidden_size, size) for _ in range(config.layers - 1)]
         self.upper = RecurrentStack(above, self.between, config.residual)
+
+    def _mixes(self, values: Tensor) -> bool:
+        return True
 
     def _steps(self, memory: DecoderMemory, hypotheses: int) -> Advance:
         attend, mix = self.attention.steps(memory.attended, hypotheses), repeated(memory.attended.values)
