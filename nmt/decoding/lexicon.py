@@ -13,7 +13,7 @@ from nmt.model.seq2seq import Seq2Seq
 LEAST_WEIGHT = 0.05
 """Attention below it is no link."""
 
-LEAST_SHARE = 0.002
+LEAST_SHARE = 0.01
 """A target type is left out whose links are a smaller part of all that a source type has."""
 
 MERGED_LINKS = 5_000_000
