@@ -12,6 +12,7 @@ from nmt.config import AttentionConfig, ModelConfig
 from nmt.model.decoder import Unrolled
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training import loss as losses
+from nmt.training.cross_entropy import PIECE_LOGITS, PIECE_TOKENS, ROUNDED_ROWS, piece_rows
 from nmt.training.loss import Objective, sampled_previous, sequence_loss
 
 SOFT = ModelConfig(embedding_size=6, hidden_size=8, dropout=0.0)
@@ -114,6 +115,15 @@ def test_gradients_are_the_same_whatever_the_size_of_a_piece(monkeypatch: pytest
             sequence_loss(model, PAIR, Objective(0.1)).total.backward()
             results.append([parameter.grad.clone() for parameter in model.parameters()])
         torch.testing.assert_close(*results)
+
+
+def test_pieces_are_of_few_sizes_and_leave_little_to_fill() -> None:
+    rows = {tokens: piece_rows(tokens, 8000, "cpu") for tokens in range(1, 4000)}
+    assert len(set(rows.values())) <= PIECE_TOKENS // ROUNDED_ROWS
+    assert max(rows.values()) == PIECE_TOKENS
+    assert sum(-tokens % each for tokens, each in rows.items()) < 0.03 * sum(rows)
+    assert piece_rows(5000, 8000, "cuda") == 5000
+    assert piece_rows(50_000, 8000, "cuda") * 8000 <= PIECE_LOGITS
 
 
 def test_scheduled_sampling_replaces_previous_words_but_never_the_first_token_or_the_padding() -> None:
