@@ -146,6 +146,11 @@ class Beams:
     def _pick(self, proposals: Proposals[np.ndarray]) -> _Picked:
         """What is kept of the proposals, the open hypotheses first."""
         totals = self._totals[:, :, None] + proposals.log_probs
+        if self._options.beam_size == 1 and not self._has_guides:  # the first is the best, and the only one to keep
+            tokens, log_probs, kept = (each[:, :, 0] for each in (proposals.tokens, proposals.log_probs, totals))
+            valid, ended = kept > -np.inf, tokens == self._eos
+            parents = np.zeros_like(self._groups)
+            return _Picked(parents, tokens, kept, self._groups, log_probs, valid & ~ended, valid & ended)
         index, valid, groups = self._best_of_groups(totals, proposals.tokens)
         parents = index // totals.shape[2]
         flat = (each.reshape(len(each), -1) for each in (proposals.tokens, proposals.log_probs, totals))
