@@ -3,6 +3,7 @@
 Letters: B sentences, S source positions, T target positions, V vocabulary.
 """
 
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -28,6 +29,9 @@ from nmt.model.quantized import quantize
 from nmt.model.seq2seq import Seq2Seq
 
 Precision = Literal["fp32", "bf16", "int8"]
+
+SWITCH_SECONDS = 2e-4
+"""How long a thread may keep others from Python: with its usual 5 ms, searches wait for whoever reads their results."""
 
 MANY_SENTENCES = 200
 """From so many at once on, it pays to compute for each target type what it adds to a step."""
@@ -85,10 +89,13 @@ class Engine:
             yield from chain.from_iterable(map(search, batches))
             return
         pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(min(interval, SWITCH_SECONDS))
         try:
             yield from chain.from_iterable(pool.map(search, batches))
         finally:  # what has not begun is given up, if the caller is
             pool.shutdown(cancel_futures=True)
+            sys.setswitchinterval(interval)
             torch.set_num_threads(torch.get_num_threads())  # threads that are still to come get as many as this one
 
     @torch.inference_mode()
