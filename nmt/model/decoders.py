@@ -49,7 +49,8 @@ class BahdanauDecoder(Decoder):
         if not self._is_written_out(memory.attended.values):
             return super()._unroll(embedded, deep, memory, state)
         layer, score = self._lowest, self.attention.score
-        assert isinstance(layer, GRU) and isinstance(score, Additive)
+        assert isinstance(layer, GRU)
+        assert isinstance(score, Additive)
         outputs, weights, contexts = (
             each.transpose(0, 1)
             for each in attentive_gru(
