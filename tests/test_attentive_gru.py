@@ -21,8 +21,8 @@ PLAIN = ModelConfig(embedding_size=6, hidden_size=8, dropout=0.0)
 
 def arguments(sentences: int = 2, steps: int = 3, positions: int = 4, size: int = 3) -> list[Tensor]:
     torch.manual_seed(0)
-    shapes = [(sentences, steps, 3 * size), (sentences, positions, 3 * size), (sentences, positions, size), (size,)]
-    shapes += [(sentences, positions), (4 * size, size), (size,), (sentences, size)]
+    shapes = [(steps, sentences, 3 * size), (sentences, positions, 5), (sentences, positions, size), (size,)]
+    shapes += [(sentences, positions), (3 * size, 5), (4 * size, size), (size,), (sentences, size)]
     made = [torch.randn(shape, dtype=torch.float64) for shape in shapes]
     made[2].mul_(-1.0).exp_()
     made[4] = torch.tensor([[0.0] * positions, [0.0] * (positions - 1) + [-1e9]])
@@ -35,19 +35,20 @@ def test_gradients_against_finite_differences() -> None:
 
 def test_it_follows_the_equations() -> None:
     """Bahdanau et al. 2015, A.1.2 and A.2.2, with the GRU of Cho et al. 2014 (v3)."""
-    x, values, keys, energy, preference, weight, bias, state = arguments()
-    parts, expected, attention = weight.chunk(4), [], []
-    for t in range(x.shape[1]):
+    x, values, keys, energy, preference, of_context, of_state, bias, state = arguments()
+    parts, states, attention, contexts = of_state.chunk(4), [], [], []
+    for t in range(len(x)):
         scores = torch.sigmoid((state @ parts[3].T)[:, None] - keys.log()) @ energy + preference
         attention.append(torch.softmax(scores, 1))
-        r, z, n = (x[:, t] + (attention[-1][:, :, None] * values).sum(1)).chunk(3, 1)
+        contexts.append((attention[-1][:, :, None] * values).sum(1))
+        r, z, n = (x[t] + contexts[-1] @ of_context.T).chunk(3, 1)
         r, z = torch.sigmoid(r + state @ parts[0].T), torch.sigmoid(z + state @ parts[1].T)
         state = (1 - z) * torch.tanh(n + r * (state @ parts[2].T + bias)) + z * state
-        expected.append(state)
-    outputs, weights = attentive_gru(*arguments())
-    torch.testing.assert_close(outputs, torch.stack(expected, 1))
-    torch.testing.assert_close(weights, torch.stack(attention, 1))
-    assert weights[1, :, -1].abs().sum() == 0
+        states.append(state)
+    expected = tuple(torch.stack(each) for each in (states, attention, contexts))
+    torch.testing.assert_close(attentive_gru(*arguments()), expected)
+    weights = expected[1]
+    assert weights[:, 1, -1].abs().sum() == 0
 
 
 def losses(model: Seq2Seq) -> tuple[Tensor, list[Tensor]]:
@@ -63,7 +64,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Grows by one each time that the decoder takes the written-out recurrence."""
     taken: list[str] = []
 
-    def spy(*each: Tensor) -> tuple[Tensor, Tensor]:
+    def spy(*each: Tensor) -> tuple[Tensor, ...]:
         taken.append("")
         return attentive_gru(*each)
 
