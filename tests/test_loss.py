@@ -123,7 +123,10 @@ def test_pieces_are_of_few_sizes_and_leave_little_to_fill() -> None:
     assert max(rows.values()) == PIECE_TOKENS
     assert sum(-tokens % each for tokens, each in rows.items()) < 0.03 * sum(rows)
     assert piece_rows(5000, 8000, "cuda") == 5000
-    assert piece_rows(50_000, 8000, "cuda") * 8000 <= PIECE_LOGITS
+    for tokens in (0, 1, 10_000, 50_000):
+        size = piece_rows(tokens, 8000, "cuda")
+        assert 8000 <= size * 8000 <= PIECE_LOGITS
+        assert tokens == 0 or -tokens % size < 10
 
 
 def test_scheduled_sampling_replaces_previous_words_but_never_the_first_token_or_the_padding() -> None:

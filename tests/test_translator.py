@@ -1,5 +1,6 @@
 """The translator: what comes back for a sentence does not depend on its company, and nothing is lost."""
 
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -220,7 +221,7 @@ def test_a_caller_that_stops_asking_stops_the_search(monkeypatch: pytest.MonkeyP
         searched.append(batch)
         return batch
 
-    threads = torch.get_num_threads()
+    threads, interval = torch.get_num_threads(), sys.getswitchinterval()
     torch.set_num_threads(2)
     try:
         monkeypatch.setattr(translator.engine, "search", search)
@@ -233,6 +234,7 @@ def test_a_caller_that_stops_asking_stops_the_search(monkeypatch: pytest.MonkeyP
         assert list(translator.engine.search_all(jobs, 8, None, SearchOptions())) == jobs  # type: ignore[arg-type]
         assert sorted(map(len, searched)) == [2, 4, 4, *[8] * 5]  # the last ones are smaller
         assert torch.get_num_threads() == 2
+        assert sys.getswitchinterval() == interval
     finally:
         torch.set_num_threads(threads)
 

@@ -1,9 +1,10 @@
 """Matrix products of float32 on a CPU, by oneDNN where torch has it; without gradients.
 
-torch leaves these products to MKL, which uses half of the vectors of a processor that is not Intel's: there oneDNN is
-twice as fast. It compiles a product for each shape and keeps it, and the memory that it lies between: so it serves what
-is multiplied in few shapes, the steps of a recurrence and the output layer, but not a layer of all positions of a
-batch, whose number is always another. Other devices and precisions, autocast and export are torch's.
+torch leaves these products to MKL. For a step's few rows and for the output layer oneDNN is faster by a tenth to two
+thirds, and twice as fast on a processor with wider vectors than MKL uses there (AMD's Zen 5). It compiles a product for
+each shape and keeps it, and the memory that it lies between: so it serves what is multiplied in few shapes, the steps
+of a recurrence and the output layer, but not a layer of all positions of a batch, whose number is always another. Other
+devices and precisions, autocast and export are torch's.
 
 Letters: N rows, K inner size, F outer size.
 """
@@ -53,17 +54,6 @@ def sum_of_product(summand: Tensor, left: Tensor, right: Tensor) -> Tensor:
     if not _suits(left):
         return torch.addmm(summand, left, right.t())
     return torch.ops.mkldnn._linear_pointwise.binary(dense(left), summand, dense(right), None, "add")
-
-
-def add_transposed_product(total: Tensor, left: Tensor, right: Tensor) -> None:
-    """``total += left' right``, of which a weight's gradient consists: (F, K), (N, F), (N, K).
-
-    torch's own: nothing is laid out anew, and there is no result that would need memory of its own.
-    """
-    if total.dtype == left.dtype:
-        total.addmm_(left.t(), right)
-    else:
-        total.add_(left.t() @ right)
 
 
 def matmul(left: Tensor, right: Tensor) -> Tensor:

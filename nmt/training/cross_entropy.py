@@ -11,7 +11,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
-from nmt.model.products import add_transposed_product, product
+from nmt.model.products import product
 
 PIECE_TOKENS = 256
 """Tokens whose logits exist at once on a CPU, at most: few enough to be small, enough for fast matrix products."""
@@ -24,9 +24,10 @@ PIECE_LOGITS = 1 << 26
 
 
 def piece_rows(tokens: int, vocab_size: int, device: str) -> int:
-    """Rows of each piece; on a CPU, where the last one is filled up, those that leave the least to fill."""
+    """Rows of each piece, to which the last one is filled up; on a CPU the size that leaves the least to fill."""
     if device != "cpu":
-        return max(1, min(tokens, PIECE_LOGITS // vocab_size))
+        pieces = -(-tokens // max(1, PIECE_LOGITS // vocab_size))
+        return max(1, -(-tokens // max(1, pieces)))
     most = max(1, min(PIECE_TOKENS, -(-tokens // ROUNDED_ROWS) * ROUNDED_ROWS))
     return min(range(most, most // 2, -ROUNDED_ROWS), key=lambda rows: -(-tokens // rows) * rows)
 
@@ -69,7 +70,10 @@ class _LinearCrossEntropy(Function):
                 rows[len(target) :] = 0.0
                 errors = rows.to(low)
                 of_readouts[piece] = product(errors, weight_low.t())[: len(target)]
-                add_transposed_product(of_weight, errors, read)
+                if low == full:
+                    of_weight.addmm_(errors.t(), read)  # without memory for the summand
+                else:
+                    of_weight.add_(errors.t() @ read)
         ctx.gradients = (of_readouts, of_weight, of_bias)
         ctx.mark_non_differentiable(nll)
         return total, nll
