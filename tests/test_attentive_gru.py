@@ -38,12 +38,12 @@ def test_it_follows_the_equations() -> None:
     x, values, keys, energy, preference, of_context, of_state, bias, state = arguments()
     parts, states, attention, contexts = of_state.chunk(4), [], [], []
     for t in range(len(x)):
-        scores = torch.sigmoid((state @ parts[3].T)[:, None] - keys.log()) @ energy + preference
+        scores = torch.sigmoid((state @ parts[0].T)[:, None] - keys.log()) @ energy + preference
         attention.append(torch.softmax(scores, 1))
         contexts.append((attention[-1][:, :, None] * values).sum(1))
         r, z, n = (x[t] + contexts[-1] @ of_context.T).chunk(3, 1)
-        r, z = torch.sigmoid(r + state @ parts[0].T), torch.sigmoid(z + state @ parts[1].T)
-        state = (1 - z) * torch.tanh(n + r * (state @ parts[2].T + bias)) + z * state
+        r, z = torch.sigmoid(r + state @ parts[2].T), torch.sigmoid(z + state @ parts[3].T)
+        state = (1 - z) * torch.tanh(n + r * (state @ parts[1].T + bias)) + z * state
         states.append(state)
     expected = tuple(torch.stack(each) for each in (states, attention, contexts))
     torch.testing.assert_close(attentive_gru(*arguments()), expected)

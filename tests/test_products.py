@@ -1,9 +1,19 @@
-"""Products by oneDNN: the results of torch's own, whatever the memory layout of the factors."""
+"""Products by oneDNN or MKL: the results of torch's own, whatever the memory layout of the factors."""
 
 import pytest
 import torch
 
-from nmt.model.products import dense, has_onednn, matmul, packed, product, sum_of_product
+from nmt.model import products
+from nmt.model.products import (
+    dense,
+    has_onednn,
+    layered_product,
+    matmul,
+    packed,
+    packed_layers,
+    product,
+    sum_of_product,
+)
 
 LEFT, RIGHT, BIAS = torch.randn(7, 24), torch.randn(5, 24), torch.randn(5)
 WIDE = torch.randn(5, 30)
@@ -17,6 +27,12 @@ RIGHTS = {
 }
 
 
+@pytest.fixture(params=["by oneDNN", "by MKL"], autouse=True)
+def library(request, monkeypatch):
+    """Each test on a processor of either kind."""
+    monkeypatch.setattr(products, "_has_mkl_at_home", lambda: request.param == "by MKL")
+
+
 def plain(matrix):
     return RIGHT if matrix.is_mkldnn else matrix
 
@@ -27,6 +43,16 @@ def test_a_product_is_that_of_the_transpose(right):
     torch.testing.assert_close(product(LEFT, right), expected)
     torch.testing.assert_close(product(LEFT, right, BIAS), expected + BIAS)
     torch.testing.assert_close(sum_of_product(torch.full((7, 5), 2.0), LEFT, right), expected + 2.0)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_layers_side_by_side_are_multiplied_each_with_its_own(layers):
+    left, right, summand = torch.randn(layers, 7, 24), torch.randn(layers, 5, 24), torch.randn(layers, 7, 5)
+    expected = torch.stack([x @ matrix.t() for x, matrix in zip(left, right, strict=True)])
+    back = torch.stack([x @ matrix for x, matrix in zip(expected, right, strict=True)])
+    torch.testing.assert_close(layered_product(left, packed_layers(right)), expected)
+    torch.testing.assert_close(layered_product(left, packed_layers(right), summand), expected + summand)
+    torch.testing.assert_close(layered_product(expected, packed_layers(right.mT)), back)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])

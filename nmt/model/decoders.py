@@ -51,6 +51,7 @@ class BahdanauDecoder(Decoder):
         layer, score = self._lowest, self.attention.score
         assert isinstance(layer, GRU)
         assert isinstance(score, Additive)
+        gates, candidate = layer.weight_hidden.split([2 * layer.hidden_size, layer.hidden_size])
         outputs, weights, contexts = (
             each.transpose(0, 1)
             for each in attentive_gru(
@@ -60,7 +61,7 @@ class BahdanauDecoder(Decoder):
                 2.0 * score.energy[0],
                 closed(~memory.attended.mask),
                 self._fed_weight(),
-                torch.cat([layer.weight_hidden, 2.0 * score.query.weight]),
+                torch.cat([2.0 * score.query.weight, candidate, gates]),
                 layer.inner_bias(),
                 state.layers[0][0],
             )

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from nmt.model.products import packed, product, sum_of_product
+from nmt.model.products import layered_product, packed_layers
 
 
 def is_trained_on_cpu(inputs: Tensor) -> bool:
@@ -33,15 +33,14 @@ class _GRUSequence(Function):
         states = initial.new_empty(steps + 1, *initial.shape)
         gates = initial.new_empty(steps, *initial.shape[:-1], 2 * size)
         inner, candidates = initial.new_empty(2, steps, *initial.shape)
-        matrices = [packed(each) for each in weight]
-        states[0] = initial
+        states[0], matrices = initial, packed_layers(weight)
         for t, of_input in enumerate(projected.unbind(1)):
-            recurrent = torch.stack([product(*pair) for pair in zip(states[t], matrices, strict=True)])
-            torch.add(of_input[..., : 2 * size], recurrent[..., : 2 * size], out=gates[t]).sigmoid_()
+            recurrent = layered_product(states[t], matrices)
+            torch.add(of_input[..., : 2 * size], recurrent[..., size:], out=gates[t]).sigmoid_()
             reset, update = gates[t].chunk(2, dim=-1)
             if padding is not None:
                 update.masked_fill_(padding[t], 1.0)  # the state stays as it is
-            torch.add(recurrent[..., 2 * size :], bias, out=inner[t])
+            torch.add(recurrent[..., :size], bias, out=inner[t])
             torch.addcmul(of_input[..., 2 * size :], reset, inner[t], out=candidates[t]).tanh_()
             torch.lerp(candidates[t], states[t], update, out=states[t + 1])
         ctx.save_for_backward(weight, states, gates, inner, candidates)
@@ -52,10 +51,11 @@ class _GRUSequence(Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         weight, states, gates, inner, candidates = ctx.saved_tensors
         steps, layers, sentences, size = candidates.shape
-        of_projected, of_recurrent = gates.new_empty(2, layers, steps, sentences, 3 * size)
-        of_state, matrices = torch.zeros_like(states[0]), [packed(each.t()) for each in weight]
+        joined = gates.new_empty(layers, steps, sentences, 4 * size)  # both have the gates' columns
+        of_projected, of_recurrent = joined[..., size:], joined[..., : 3 * size]
+        of_state, matrices = torch.zeros_like(states[0]), packed_layers(weight.mT)
         for t in reversed(range(steps)):
-            of_gates, of_candidate = of_projected[:, t].split([2 * size, size], dim=-1)
+            of_inner, of_gates, of_candidate = joined[:, t].split([size, 2 * size, size], dim=-1)
             reset, update = gates[t].chunk(2, dim=-1)
             of_state = of_state + gradients[0][t]
             held = of_state * update
@@ -63,13 +63,11 @@ class _GRUSequence(Function):
             torch.mul(of_candidate, inner[t], out=of_gates[..., :size])
             torch.mul(of_state, states[t] - candidates[t], out=of_gates[..., size:])
             torch.ops.aten.sigmoid_backward.grad_input(of_gates, gates[t], grad_input=of_gates)
-            of_recurrent[:, t, :, : 2 * size] = of_gates
-            torch.mul(of_candidate, reset, out=of_recurrent[:, t, :, 2 * size :])
-            each = zip(held, of_recurrent[:, t], matrices, strict=True)
-            of_state = torch.stack([sum_of_product(*triple) for triple in each])
+            torch.mul(of_candidate, reset, out=of_inner)
+            of_state = layered_product(of_recurrent[:, t], matrices, held)
         before = states[:-1].transpose(0, 1).flatten(1, 2)
         of_weight = torch.bmm(of_recurrent.flatten(1, 2).mT, before)
-        of_bias = of_recurrent[..., 2 * size :].sum(dim=(1, 2)).unsqueeze(1)
+        of_bias = of_recurrent[..., :size].sum(dim=(1, 2)).unsqueeze(1)
         return of_projected, of_weight, of_bias, of_state, None
 
 
@@ -80,7 +78,7 @@ def gru_sequence(
 
     Args:
         projected: (L, T, B, 3H) what the inputs add to reset gate, update gate and candidate.
-        weight: (L, 3H, H) the recurrent matrices.
+        weight: (L, 3H, H) the recurrent matrices, from the state to candidate, reset gate and update gate.
         bias: (L, 1, H) the candidates' recurrent bias.
         initial: (L, B, H) the states before the first step.
         padding: (T, B, 1) bool, True where there is no token: there a state stays as it is.

@@ -217,7 +217,9 @@ def gru_sequences(
     matrices = torch.stack([layer.weight_input for layer in layers]).mT
     projected = torch.baddbmm(biases, rows.flatten(1, 2), matrices).unflatten(1, rows.shape[1:3])
     padding = None if lengths is None else (torch.arange(rows.shape[1]).unsqueeze(1) >= lengths).unsqueeze(2)
-    recurrent = torch.stack([layer.weight_hidden for layer in layers])
+    size = layers[0].hidden_size
+    parts = [layer.weight_hidden.split([2 * size, size]) for layer in layers]
+    recurrent = torch.stack([torch.cat([candidate, gates]) for gates, candidate in parts])
     inner = torch.stack([layer.inner_bias() for layer in layers]).unsqueeze(1)
     states = gru_sequence(projected, recurrent, inner, torch.stack([state for (state,) in initial]), padding)
     outputs = states if padding is None else states.masked_fill(padding.unsqueeze(1), 0.0)

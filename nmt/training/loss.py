@@ -70,8 +70,10 @@ def sequence_loss(model: Seq2Seq, batch: Batch, objective: Objective | None = No
 
 def _predict(model: Seq2Seq, batch: Batch, previous: Tensor) -> _Tokens:
     readouts, attention = model(batch.src_ids, batch.src_lengths, previous)
-    mask = _real(batch)
-    return _Tokens(batch.tgt_ids[:, 1:][mask], readouts[mask], attention[mask])
+    parts, mask = (batch.tgt_ids[:, 1:], readouts, attention), _real(batch)
+    if mask.all():  # as mostly in a batch of targets of like lengths: then there is nothing to copy
+        return _Tokens(*(each.flatten(0, 1) for each in parts))
+    return _Tokens(*(each[mask] for each in parts))
 
 
 def _real(batch: Batch) -> Tensor:
