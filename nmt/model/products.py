@@ -30,7 +30,7 @@ def has_onednn() -> bool:
 @cache
 def _has_mkl_at_home() -> bool:
     """Whether this is a processor that MKL is made for."""
-    about = getattr(torch.cpu, "get_capabilities", dict)()
+    about: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return torch.backends.mkl.is_available() and "Intel" in about.get("cpu_name", "")
 
 
