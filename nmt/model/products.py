@@ -6,8 +6,9 @@ each shape and keeps it, and the memory that it lies between: so it serves what 
 of a recurrence and the output layer, but not a layer of all positions of a batch, whose number is always another. Other
 devices and precisions, autocast and export are torch's.
 
-On Intel's own processors MKL is as fast, but for matrices that are packed; and with a transposed matrix, which takes
-longer to pack than a sequence's steps save, or with several matrices at once, it is faster.
+On Intel's own processors MKL is as fast, but for matrices that are packed and for products with a bias, which it adds in
+a pass of its own; and with a transposed matrix, which takes longer to pack than a sequence's steps save, or with several
+matrices at once, it is faster.
 
 Letters: N rows, K inner size, F outer size, L layers side by side.
 """
@@ -47,8 +48,8 @@ def _suits(matrix: Any) -> bool:
     )
 
 
-def _is_for_onednn(left: Tensor, right: Tensor) -> bool:
-    return _suits(left) and (right.is_mkldnn or not _has_mkl_at_home())
+def _is_for_onednn(left: Tensor, right: Tensor, bias: Tensor | None = None) -> bool:
+    return _suits(left) and (right.is_mkldnn or bias is not None or not _has_mkl_at_home())
 
 
 def packed(matrix: Tensor) -> Tensor:
@@ -60,7 +61,7 @@ def packed(matrix: Tensor) -> Tensor:
 
 def product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
     """``left right' + bias``: (N, K), (F, K), (F,) -> (N, F)."""
-    if not _is_for_onednn(left, right):
+    if not _is_for_onednn(left, right, bias):
         return linear(left, right, bias)
     return torch.ops.mkldnn._linear_pointwise(dense(left), dense(right), bias, "none", [], "")
 
