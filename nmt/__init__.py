@@ -76,6 +76,7 @@ nmt/
     risk.py               the hypothesis that the others agree with most
     shortlist.py          the target types that a source may need
     lexicon.py            the attention of the training data -> a shortlist
+    workers.py            processes that search side by side
     engine.py             a network on a device: batches -> hypotheses
     records.py            hypotheses -> Translation records
     translator.py         a saved model + text -> Translation records

@@ -97,8 +97,9 @@ def load_translator(options: argparse.Namespace, device: str) -> "Translator":
     import torch
 
     from nmt.decoding.translator import Translator
+    from nmt.decoding.workers import can_fork
 
     if options.threads:
         torch.set_num_threads(options.threads)
     path = [options.run, *options.ensemble] if options.ensemble else options.run
-    return Translator.load(path, device, options.precision, options.shortlist, options.combine)
+    return Translator.load(path, device, options.precision, options.shortlist, options.combine, can_fork())

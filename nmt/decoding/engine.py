@@ -4,7 +4,7 @@ Letters: B sentences, S source positions, T target positions, V vocabulary.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
@@ -23,6 +23,7 @@ from nmt.decoding.search import search, tree_map
 from nmt.decoding.shortlist import Candidates, Restricted, Shortlist
 from nmt.decoding.translation import Request
 from nmt.decoding.tree import Hypothesis
+from nmt.decoding.workers import Workers
 from nmt.model.ensemble import Ensemble
 from nmt.model.packed import pack
 from nmt.model.quantized import quantize
@@ -46,13 +47,14 @@ class Job(NamedTuple):
 
 
 class Engine:
-    """Runs a network; several threads may use it at once.
+    """Runs a network; several threads may use it at once, unless it has processes.
 
     Args:
         network: one model, or an ensemble of them.
         device: where it runs.
         precision: "bf16" computes products in bfloat16; the weights of "int8" are those of the network already.
         shortlist: restricts the target types that search chooses among; None for all.
+        processes: whether many sentences on a CPU are searched by processes, not threads (`nmt.decoding.workers`).
     """
 
     def __init__(
@@ -61,19 +63,23 @@ class Engine:
         device: torch.device,
         precision: Precision = "fp32",
         shortlist: Shortlist | None = None,
+        processes: bool = False,
     ) -> None:
         self.network = network.to(device).eval()
         self.device, self.shortlist = device, shortlist
         self._autocast = partial(torch.autocast, device.type, torch.bfloat16, enabled=precision == "bf16")
+        self._processes = processes
+        self._workers: Workers[Sequence[Job], list[list[Hypothesis]]] | None = None
+        self._asked: tuple[int, SearchOptions] | None = None  # of the workers
 
     def search_all(
         self, jobs: Sequence[Job], size: int, demands: Demands, options: SearchOptions
     ) -> Iterator[list[Hypothesis]]:
         """What `search` gives for each job, in order, in batches of at most `size`.
 
-        On a CPU there are as many batches at a time as torch has threads. A thread for each does more than several for
-        each product: nothing waits, and nothing small is shared out. The last batches are smaller, so that all threads
-        end at about the same time.
+        On a CPU there are as many batches at a time as torch has threads. A thread, or a process, for each does more
+        than several for each product: nothing waits, and nothing small is shared out. The last batches are smaller, so
+        that all end at about the same time. The demands are to be alike wherever the options are.
         """
         search = partial(self.search, demands=demands, options=options)
         if len(jobs) >= MANY_SENTENCES:
@@ -88,6 +94,9 @@ class Engine:
         if min(workers, len(batches)) <= 1:
             yield from chain.from_iterable(map(search, batches))
             return
+        if self._processes and len(jobs) >= MANY_SENTENCES:
+            yield from chain.from_iterable(self._forked(workers, search, options).map(batches))
+            return
         pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
         interval = sys.getswitchinterval()
         sys.setswitchinterval(min(interval, SWITCH_SECONDS))
@@ -97,6 +106,21 @@ class Engine:
             pool.shutdown(cancel_futures=True)
             sys.setswitchinterval(interval)
             torch.set_num_threads(torch.get_num_threads())  # threads that are still to come get as many as this one
+
+    def close(self) -> None:
+        """Ends the processes, if there are any; the next search of many sentences starts others."""
+        if self._workers is not None:
+            self._workers.close()
+        self._workers = self._asked = None
+
+    def _forked(
+        self, count: int, search: Callable[[Sequence[Job]], list[list[Hypothesis]]], options: SearchOptions
+    ) -> Workers[Sequence[Job], list[list[Hypothesis]]]:
+        """Processes that search: those that there are, or, where something else is asked for now, others."""
+        if self._workers is None or self._asked != (count, options):
+            self.close()
+            self._workers, self._asked = Workers(count, search), (count, options)
+        return self._workers
 
     @torch.inference_mode()
     def search(self, jobs: Sequence[Job], demands: Demands, options: SearchOptions) -> list[list[Hypothesis]]:

@@ -27,7 +27,7 @@ MAX_SOURCE_TOKENS = 512
 
 
 class Translator:
-    """Translates with one model or several; from several threads at once too, as nothing is kept between calls.
+    """Translates with one model or several; without processes from several threads at once too, as nothing is kept.
 
     Args:
         network: one model, or an ensemble of them.
@@ -36,6 +36,8 @@ class Translator:
         device: where it runs: "cpu", "cuda", "cuda:1", "mps", or "auto" for the first GPU if there is one.
         precision: "fp32"; "bf16", products in bfloat16; "int8", if the network's weights are.
         shortlist: target types that search chooses among; None for all.
+        processes: on a CPU, search many sentences in processes of their own, as many as torch has threads, which is up
+            to a third faster. They are forked: on Linux only, and only in a program that has no other threads by then.
     """
 
     def __init__(
@@ -46,8 +48,9 @@ class Translator:
         device: str = "auto",
         precision: Precision = "fp32",
         shortlist: Shortlist | None = None,
+        processes: bool = False,
     ) -> None:
-        self.engine = Engine(network, choose_device(device), precision, shortlist)
+        self.engine = Engine(network, choose_device(device), precision, shortlist, processes)
         self.tokenizers = tokenizers
         self.card = card
         self._records = Records(tokenizers.tgt)
@@ -60,6 +63,7 @@ class Translator:
         precision: Precision = "fp32",
         shortlist: bool = False,
         combine: Combine = "log_linear",
+        processes: bool = False,
     ) -> "Translator":
         """The translator of a run (its `model/`), of a model folder or of a model on the hub; of several, an ensemble.
 
@@ -70,6 +74,7 @@ class Translator:
             shortlist: choose among the target types that `nmt shortlist` found for the source only; an ensemble takes
                 the first model's.
             combine: how an ensemble averages, "log_linear" or "linear".
+            processes: search many sentences in processes, not threads, as above.
 
         Raises:
             FileNotFoundError: if there is no model, or no shortlist.
@@ -85,7 +90,11 @@ class Translator:
         models = [prepared(model, precision, choose_device(device)) for model, _ in loaded]
         network = models[0] if len(models) == 1 else Ensemble(models, combine)
         chosen = Shortlist.load(folders[0]) if shortlist else None
-        return cls(network, tokenizers, loaded[0][1], device, precision, chosen)
+        return cls(network, tokenizers, loaded[0][1], device, precision, chosen, processes)
+
+    def close(self) -> None:
+        """Ends its processes, if it has any; they end with the program too."""
+        self.engine.close()
 
     @overload
     def translate(  # type: ignore[overload-overlap]  # a str is an iterable of str too

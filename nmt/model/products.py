@@ -6,9 +6,9 @@ each shape and keeps it, and the memory that it lies between: so it serves what 
 of a recurrence and the output layer, but not a layer of all positions of a batch, whose number is always another. Other
 devices and precisions, autocast and export are torch's.
 
-On Intel's own processors MKL is as fast, but for matrices that are packed and for products with a bias, which it adds in
-a pass of its own; and with a transposed matrix, which takes longer to pack than a sequence's steps save, or with several
-matrices at once, it is faster.
+On Intel's own processors MKL is as fast, but for matrices that are packed and for products with a bias, which it adds
+in a pass of its own; and with a transposed matrix, which takes longer to pack than a sequence's steps save, or with
+several matrices at once, it is faster.
 
 Letters: N rows, K inner size, F outer size, L layers side by side.
 """

@@ -6,7 +6,8 @@ sentence first on a GPU, whose libraries load on demand). Tokens are those of th
 is that of the very output that was timed: BLEU cased and detokenised, and in the form of the Multi30k literature
 (lowercased Moses tokens); words a sentence are Moses tokens too. The beam is ranked by the average log-probability; as
 `nmt translate` does for text, no alternatives are recorded.
-Peak memory is that of the process until all is translated, the model and torch included.
+Peak memory is that of the largest process until all is translated, the model and torch included: on Linux the searches
+on a CPU run in processes, as the command's do, which share the model.
 
 A variant is how the model is loaded: its weights in fp32, bf16 or int8, with the full vocabulary or, "shortlist", only
 the target types that the shortlist in the model's folder names for a sentence.
@@ -27,6 +28,7 @@ detokenised afterwards. Their models are theirs: a comparison is fair where word
 import argparse
 import itertools
 import json
+import resource
 import tempfile
 import time
 from collections.abc import Sequence
@@ -96,8 +98,9 @@ class Decoding:
     def translator(self) -> "Translator":
         """The run's model, as the variant wants it."""
         from nmt.decoding.translator import Translator
+        from nmt.decoding.workers import can_fork
 
-        return Translator.load(self.run, self.device, **VARIANTS[self.variant])
+        return Translator.load(self.run, self.device, processes=can_fork(), **VARIANTS[self.variant])
 
     def sentences(self, side: str) -> list[str]:
         """All of one side."""
@@ -170,7 +173,8 @@ def measure_translation(specification: str) -> Figures:
         src_tokens += len(record.source_tokens)
         tgt_tokens += len(record.tokens)
     seconds = time.perf_counter() - began
-    memory["peak_mib"] = peak_mib()
+    translator.close()
+    memory["peak_mib"] = max(peak_mib(), peak_mib(resource.RUSAGE_CHILDREN))
     if decoding.device == "cuda":
         memory["peak_gpu_mib"] = torch.cuda.max_memory_allocated() / 2**20
     timing: Figures = {"sentences": len(texts), "src_tokens": src_tokens, "tgt_tokens": tgt_tokens, "seconds": seconds}

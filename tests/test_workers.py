@@ -1,0 +1,125 @@
+"""Processes that search side by side: the results of threads, whatever happens to a task, a caller or a process."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import SENTENCES
+
+from nmt.decoding import engine
+from nmt.decoding.options import SearchOptions
+from nmt.decoding.translator import Translator
+from nmt.decoding.workers import Workers, can_fork
+
+pytestmark = pytest.mark.skipif(not can_fork(), reason="no processes are forked on this system")
+
+
+def half(number: int) -> int:
+    time.sleep(0.01 * (number % 3))  # so that they do not end in their order
+    if number < 0:
+        raise ValueError(f"{number} is negative")
+    if number == 13:
+        os._exit(1)
+    return number // 2
+
+
+@pytest.fixture
+def workers():
+    made = Workers(2, half)
+    yield made
+    made.close()
+
+
+def test_results_come_in_the_order_of_the_tasks(workers):
+    for count in (0, 1, 7):
+        assert list(workers.map(range(count))) == [number // 2 for number in range(count)]
+
+
+def test_they_work_in_processes_of_one_thread():
+    workers = Workers(2, lambda _: (time.sleep(0.05), os.getpid(), torch.get_num_threads())[1:])
+    found = set(workers.map(range(4)))
+    workers.close()
+    assert len(found) == 2
+    assert {threads for _, threads in found} == {1}
+    assert os.getpid() not in {process for process, _ in found}
+
+
+def test_what_a_task_raises_is_raised_and_the_next_tasks_are_done(workers):
+    with pytest.raises(ValueError, match="-1 is negative"):
+        list(workers.map([4, -1, 8]))
+    assert list(workers.map([4, 8])) == [2, 4]
+
+
+def test_a_caller_may_leave_before_the_end(workers):
+    assert next(workers.map([2, 4, 6, 8])) == 1
+    assert list(workers.map([20, 40])) == [10, 20]
+
+
+def test_a_dead_process_is_reported(workers):
+    with pytest.raises(ChildProcessError, match="has died"):
+        list(workers.map([2, 13, 4, 6]))
+
+
+ENDLESS = """
+import os, signal, time
+from nmt.decoding.workers import Workers
+workers = Workers(2, lambda _: (time.sleep(0.1), os.getpid())[1])
+print(*set(workers.map(range(4))), flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_none_is_left_when_the_program_is_killed(number):
+    program = subprocess.Popen([sys.executable, "-c", ENDLESS], stdout=subprocess.PIPE, text=True)
+    assert program.stdout is not None
+    processes = [int(each) for each in program.stdout.readline().split()]
+    assert len(processes) == 2
+    program.send_signal(number)
+    program.wait()
+    program.stdout.close()
+    for _ in range(100):
+        if not any(map(is_running, processes)):
+            return
+        time.sleep(0.1)
+    pytest.fail("a process is still running")
+
+
+def is_running(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("options", [SearchOptions(beam_size=2), SearchOptions(method="sample", beam_size=1, seed=3)])
+def test_translations_are_those_of_threads(model_folder, monkeypatch, options):
+    monkeypatch.setattr(engine, "MANY_SENTENCES", 4)
+    sources = [source for source, _ in SENTENCES for _ in range(6)]
+    threads, processes = (Translator.load(model_folder, "cpu", processes=each) for each in (False, True))
+    expected = list(threads.translate(sources, options, batch_sentences=3))
+    for _ in range(2):  # by the same processes
+        found = list(processes.translate(sources, options, batch_sentences=3))
+        assert [each.text for each in found] == [each.text for each in expected]
+        for one, other in zip(found, expected, strict=True):
+            torch.testing.assert_close(torch.tensor(one.attention), torch.tensor(other.attention))
+    assert processes.engine._workers is not None
+    assert threads.engine._workers is None
+    other = list(processes.translate(sources, SearchOptions(beam_size=3), batch_sentences=3))
+    again = list(threads.translate(sources, SearchOptions(beam_size=3), batch_sentences=3))
+    assert [each.text for each in other] == [each.text for each in again]
+    processes.close()
