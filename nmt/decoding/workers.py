@@ -80,10 +80,10 @@ class Workers(Generic[Task, Result]):
                     _received(pipe)
 
     def close(self) -> None:
-        """Ends them."""
-        for pipe in self._pipes:
+        """Ends them; they have nothing to lose."""
+        for pipe, process in zip(self._pipes, self._processes, strict=True):
             pipe.close()
-        for process in self._processes:
+            process.kill()
             process.join()
 
 
