@@ -84,3 +84,5 @@ def test_a_matrix_with_gaps_is_copied_and_another_is_not():
 @pytest.mark.skipif(not has_onednn(), reason="this torch has no oneDNN")
 def test_packing_lays_a_matrix_out_anew():
     assert packed(RIGHT).is_mkldnn
+    assert packed(WIDE[:, 3:27]).is_mkldnn
+    assert packed(RIGHT.t()).is_mkldnn != products._has_mkl_at_home()

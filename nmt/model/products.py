@@ -54,7 +54,7 @@ def _is_for_onednn(left: Tensor, right: Tensor, bias: Tensor | None = None) -> b
 
 def packed(matrix: Tensor) -> Tensor:
     """A matrix (F, K) in the order that it is multiplied fastest in, for `product`; worth it from two products on."""
-    if not _suits(matrix) or (_has_mkl_at_home() and not matrix.is_contiguous()):
+    if not _suits(matrix) or (matrix.stride(1) != 1 and _has_mkl_at_home()):  # or a transpose, see above
         return matrix
     return torch.ops.mkldnn._reorder_linear_weight(matrix.contiguous(), None)
 
