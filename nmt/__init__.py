@@ -32,6 +32,7 @@ nmt/
     readers.py            files -> rows, with file and line where something is wrong
     corpus.py             phrasebook, files or hub -> datasets.Dataset of src, tgt, alignment; filters
     vocabulary.py         sentences -> a vocabulary, byte for byte the same each time
+    surfaces.py           ids -> text, and where in it each went
     tokenizer.py          sentences <-> ids: BPE, Unigram, WordPiece, word, character; joint or separate
     bpe_dropout.py        other pieces of the training split each epoch
     batch.py              ids -> Batch; a sampler that fills batches by tokens out of length buckets

@@ -81,9 +81,9 @@ def test_the_texts_of_tokens_spell_what_is_decoded(kind: Any) -> None:
     text = "the dog sees the dogs, and a café"
     tokenizer = Tokenizer.train([text] * 3, kind, vocab_size=400)
     ids = tokenizer.encode(text).ids
-    assert b"".join(tokenizer.surfaces[token] for token in ids).decode() == f" {tokenizer.decode(ids)}"
-    assert len(tokenizer.surfaces) == tokenizer.vocab_size
-    assert tokenizer.surfaces[EOS_ID] == b""
+    assert b"".join(tokenizer.surfaces.utf8[token] for token in ids).decode() == f" {tokenizer.decode(ids)}"
+    assert len(tokenizer.surfaces.utf8) == tokenizer.vocab_size
+    assert tokenizer.surfaces.utf8[EOS_ID] == b""
 
 
 def test_what_is_demanded_in_words_becomes_a_guide() -> None:

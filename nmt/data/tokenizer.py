@@ -12,9 +12,7 @@ name a special token: ``</s>`` falls into the pre-tokens ``<``, ``/``, ``s`` and
 "added tokens", which would be looked for in the text before anything else.
 """
 
-import codecs
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,17 +20,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import tokenizers
 
+from nmt.data.surfaces import Decoded, Surfaces
 from nmt.data.vocabulary import (
-    BOS,
     BOS_ID,
     BYTE_TOKENS,
-    EOS,
     EOS_ID,
-    PAD,
     PAD_ID,
-    SPACE,
     SPECIAL_TOKENS,
-    UNK,
     UNK_ID,
     Kind,
     encodable,
@@ -43,22 +37,11 @@ from nmt.data.words import Span
 if TYPE_CHECKING:
     import datasets
 
-_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
-_WHITE = re.compile(f"[{SPACE}]")
-
 
 class Encoded(NamedTuple):
     """The tokens of a sentence: ids, pieces, and the span of characters (start, end) of each in the text as given."""
 
     ids: list[int]
-    tokens: list[str]
-    spans: list[Span]
-
-
-class Decoded(NamedTuple):
-    """The text of some ids, with the piece and the span in `text` of each id; (0, 0) for what leaves no text."""
-
-    text: str
     tokens: list[str]
     spans: list[Span]
 
@@ -142,10 +125,9 @@ class Tokenizer:
         return list(self._tokens)
 
     @cached_property
-    def surfaces(self) -> list[bytes]:
-        """The text of each id in UTF-8: nothing of a special token, one byte of a byte token."""
-        bytes_of = {token: bytes.fromhex(match[1]) for token in self._tokens if (match := _BYTE.fullmatch(token))}
-        return [bytes_of.get(token) or _surface(token).encode() for token in self._tokens]
+    def surfaces(self) -> Surfaces:
+        """How the tokens read."""
+        return Surfaces(self._tokens)
 
     @property
     def has_byte_fallback(self) -> bool:
@@ -181,22 +163,8 @@ class Tokenizer:
         return self.decode_with_spans(ids).text
 
     def decode_with_spans(self, ids: Iterable[int]) -> Decoded:
-        """The text of `ids` and where in it each of them went.
-
-        Bytes that make up one character share its span; bytes that make up none become U+FFFD. The text has no
-        white space but single spaces between words, whatever the ids are.
-        """
-        tokens = [self._tokens[token] for token in ids]
-        text, spans = "", []
-        for surface, count in _surfaces(tokens):
-            surface = _WHITE.sub(" ", surface)
-            if not text or text.endswith(" "):
-                surface = surface.lstrip(" ")
-            spans += [(len(text), len(text) + len(surface))] * count
-            text += surface
-        text = text.rstrip(" ")
-        spans = [(start, min(end, len(text))) if start < min(end, len(text)) else (0, 0) for start, end in spans]
-        return Decoded(text, tokens, spans)
+        """The text of `ids` and where in it each of them went: `Surfaces.decode`."""
+        return self.surfaces.decode(ids)
 
     def unk_rate(self, texts: Iterable[str]) -> float:
         """The share of tokens of `texts` that are the unknown token, from 0 to 1."""
@@ -277,34 +245,3 @@ def train_tokenizers(
         shared = train("src", "tgt")
         return TokenizerPair(shared, shared)
     return TokenizerPair(train("src"), train("tgt"))
-
-
-def _surfaces(tokens: list[str]) -> Iterator[tuple[str, int]]:
-    """The text of the tokens in turn, with the number of tokens that share it: the bytes of a character do."""
-    utf8 = codecs.getincrementaldecoder("utf-8")("replace")
-    waiting = 0
-    for token in tokens:
-        byte = _BYTE.fullmatch(token)
-        if byte:
-            surface = utf8.decode(bytes.fromhex(byte[1]))
-            left = len(utf8.getstate()[0])
-            if surface:
-                yield surface, waiting + 1 - left
-            waiting = left
-            continue
-        if waiting:
-            yield utf8.decode(b"", final=True), waiting
-            waiting = 0
-        yield _surface(token), 1
-    if waiting:
-        yield utf8.decode(b"", final=True), waiting
-
-
-def _surface(token: str) -> str:
-    """The text of one token that is not a byte."""
-    if token in (PAD, BOS, EOS):
-        return ""
-    if token == UNK:
-        return " <unk>"
-    continuation = token.startswith("##") and len(token) > 2
-    return (token[2:] if continuation else token).replace("▁", " ")

@@ -42,5 +42,5 @@ class Demands:
 
     def _exclude(self, text: str) -> Exclude:
         if text not in self._excludes:
-            self._excludes[text] = Exclude(text.encode("utf-8", "replace"), self._tokenizer.surfaces)
+            self._excludes[text] = Exclude(text.encode("utf-8", "replace"), self._tokenizer.surfaces.utf8)
         return self._excludes[text]

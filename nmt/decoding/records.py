@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from nmt.data.tokenizer import BOS, Encoded, Tokenizer
+from nmt.data.tokenizer import Encoded, Tokenizer
+from nmt.data.vocabulary import BOS
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.risk import expected_utilities
 from nmt.decoding.translation import Translation

@@ -111,8 +111,10 @@ def trace(layers: Sequence[Layer], endings: Sequence[tuple[int, Ending]]) -> lis
     found = []
     for number, (_, ending) in enumerate(endings):
         own = number, slice(ending.depth + 1)
-        best = zip(best_tokens[own].tolist(), best_log_probs[own].tolist(), strict=True)
-        alternatives = [list(zip(*step, strict=True)) for step in best]
+        alternatives: list[list[tuple[int, float]]] = [[] for _ in range(ending.depth + 1)]
+        if best_tokens.shape[2]:
+            best = zip(best_tokens[own].tolist(), best_log_probs[own].tolist(), strict=True)
+            alternatives = [list(zip(*step, strict=True)) for step in best]
         along = ids[own].tolist(), log_probs[own].tolist(), attention[own].copy(), alternatives
         found.append(Hypothesis(*along, ending.log_prob, ending.score, ending.finished))
     return found

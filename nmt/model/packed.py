@@ -58,7 +58,7 @@ class PackedMatrix(PreparedMatrix):
 
 def _rounded(rows: int) -> int:
     """A number of rows that is not much larger: oneDNN compiles a product for each that it meets, and keeps 1,024."""
-    step = 1 << max(0, rows.bit_length() - 5)
+    step = 1 << max(0, rows.bit_length() - 4)
     return -(-rows // step) * step
 
 

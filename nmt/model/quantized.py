@@ -67,10 +67,7 @@ class Int8Matrix(PreparedMatrix):
         if len(flat) >= MANY_ROWS:
             return product(flat, self.float(), bias).view(*inputs.shape[:-1], -1)
         count, outputs = len(flat), flat.new_empty(len(flat), len(self.rows))
-        units = flat.abs().amax(1, keepdim=True).clamp_(min=torch.finfo(torch.float32).tiny).div_(STEPS)  # (N, 1)
-        low = (flat / units).round_()
-        high = (low / 128).round_()
-        both = torch.cat([high, low.sub_(high, alpha=128)]).to(torch.int8)  # high and low bytes
+        both, units = _rounded(flat)
         for start in range(0, len(self.rows), PIECE_ROWS):
             piece = slice(start, start + PIECE_ROWS)
             sums = torch._int_mm(both, self.rows[piece].t())
@@ -80,6 +77,17 @@ class Int8Matrix(PreparedMatrix):
             else:
                 torch.addcmul(bias[piece], whole, self.scales[piece], out=whole)
         return outputs.view(*inputs.shape[:-1], -1)
+
+
+def _rounded(vectors: Tensor) -> tuple[Tensor, Tensor]:
+    """Vectors (N, K) as high bytes above low ones (2 * N, K), and the units (N, 1) in which ``128 h + l`` counts."""
+    largest = vectors.abs().amax(1, keepdim=True).clamp_(min=torch.finfo(torch.float32).tiny * STEPS)
+    raised = (vectors * (STEPS / largest)).add_(128 * 128 + 64.5).to(torch.int16)  # cut off, hence rounded; positive
+    both = raised.new_empty(2 * len(vectors), vectors.shape[1], dtype=torch.int8)
+    high, low = both.chunk(2)
+    torch.sub(raised >> 7, 128, out=high)
+    torch.sub(raised.bitwise_and_(127), 64, out=low)
+    return both, largest / STEPS
 
 
 def can_multiply_bytes() -> bool:
