@@ -81,7 +81,7 @@ def make_evaluation(run: Path, split: str = "test", sentences: list[tuple[str, s
             Score("TER", 52.0, None, None, "nrefs:1|case:mixed|tok:tercom", "cased, detokenised", False),
         ),
         alignment=AlignmentScore(0.25, 0.8, 0.7, 2, "forced decoding"),
-        search={"beam_size": 5, "length_penalty": 1.0},
+        search={"decoding": "beam 5, fp32", "beam_size": 5, "length_penalty": 1.0},
         checkpoint="best.ckpt",
         command="nmt evaluate runs/toy --split test",
         seconds=2.5,
@@ -93,7 +93,8 @@ def make_run(run: Path, **evaluation: list[tuple[str, str, str, bool]]) -> Path:
     make_evaluation(run, **evaluation)
     (run / "config.yaml").write_text("name: toy\nseed: 1  # <i>\n", encoding="utf-8")
     (run / "metrics.csv").write_text(
-        "epoch,step,train_loss,val_loss,val_bleu,learning_rate\n0,10,5.5,,,0.001\n0,20,nan,,,0.001\n0,20,,4.5,12.5,\n",
+        "epoch,step,train_loss,train_nll,val_loss,val_bleu,learning_rate\n"
+        "0,10,5.5,5.25,,,0.001\n0,20,nan,nan,,,0.001\n0,20,,,4.5,12.5,\n",
         encoding="utf-8",
     )
     return run
@@ -118,10 +119,11 @@ def test_report_json_holds_run_scores_and_curves(run: Path, tmp_path: Path) -> N
     ]
     assert evaluation["alignment"]["aer"] == 0.25
     assert (evaluation["split"], evaluation["search"]["beam_size"]) == ("test", 5)
-    loss, bleu, rate = report["training"]
-    assert [(trace["name"], trace["x"], trace["y"]) for trace in loss["data"]] == [
-        ("train_loss", [10], [5.5]),  # the nan is left out
+    likelihood, objective, bleu, rate = report["training"]
+    assert [(trace["name"], trace["x"], trace["y"]) for trace in likelihood["data"] + objective["data"]] == [
+        ("train_nll", [10], [5.25]),  # the nan is left out
         ("val_loss", [20], [4.5]),
+        ("train_loss", [10], [5.5]),
     ]
     assert [trace["name"] for trace in bleu["data"] + rate["data"]] == ["val_bleu", "learning_rate"]
 
@@ -164,13 +166,22 @@ def test_small_weights_are_kept_apart() -> None:
         ("ein zwei drei", ["copied"]),
         ("b b b", ["repetition"]),
         ("b b", []),
-        ("in a hat in a Hat", ["repetition"]),
+        ("in a hat in a Hat", ["repetition", "long"]),
         (". . . .", []),
         ("", ["empty"]),
+        ("a b x y z", []),
+        ("a b x y z u", ["long"]),
     ],
 )
 def test_flags(hypothesis: str, expected: list[str]) -> None:
     assert sentence_flags(["ein", "zwei", "drei"], hypothesis.split(), ["a", "b", "c"], finished=True) == expected
+
+
+def test_what_is_much_shorter_than_the_reference_is_flagged() -> None:
+    reference = "a b c d e f g h".split()
+    assert sentence_flags([], reference[:4], reference, finished=True) == ["short"]
+    assert sentence_flags([], reference[:5], reference, finished=True) == []
+    assert sentence_flags([], ["a"], reference[:3], finished=True) == []
 
 
 def test_a_repetition_that_the_reference_has_is_no_fault() -> None:
@@ -280,5 +291,5 @@ def test_distribution_counts_every_sentence_once() -> None:
 
 def test_an_unknown_column_gets_a_chart_of_its_own() -> None:
     figures = training_figures([{"step": 1, "gradient_norm": 2.0, "train_loss": 3.0}])
-    assert [figure["layout"]["title"]["text"] for figure in figures] == ["Loss", "gradient_norm"]
+    assert [figure["layout"]["title"]["text"] for figure in figures] == ["What is minimised", "gradient_norm"]
     assert training_figures([]) == []

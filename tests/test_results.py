@@ -43,7 +43,7 @@ def evaluation(*texts: str) -> Evaluation:
         gold=tuple(((0, number), (1, 0)) if number % 2 else None for number in range(len(texts))),
         scores=(SCORE,),
         alignment=AlignmentScore(0.2, 0.9, 0.75, 12, "forced decoding"),
-        search={"beam_size": 5, "length_penalty": 1.0},
+        search={"decoding": "beam 5, fp32", "beam_size": 5, "length_penalty": 1.0},
         checkpoint="checkpoints/best.ckpt",
         command="nmt evaluate runs/x",
         seconds=1.5,
@@ -79,12 +79,12 @@ def test_files_have_the_layout_that_the_report_reads(tmp_path: Path) -> None:
     ]
     scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
     assert scores == {
-        "version": 1,
+        "version": 2,
         "split": "test_2016",
         "src": "de",
         "tgt": "en",
         "sentences": 2,
-        "search": {"beam_size": 5, "length_penalty": 1.0},
+        "search": {"decoding": "beam 5, fp32", "beam_size": 5, "length_penalty": 1.0},
         "checkpoint": "checkpoints/best.ckpt",
         "command": "nmt evaluate runs/x",
         "seconds": 1.5,
@@ -171,8 +171,8 @@ def test_no_evaluation_is_not_found(tmp_path: Path) -> None:
 
 def test_another_format_version_is_refused(tmp_path: Path) -> None:
     evaluation("eins").save(tmp_path)
-    (tmp_path / "scores.json").write_text('{"version": 2}')
-    with pytest.raises(ValueError, match="scores.json: format version 2, this program reads 1"):
+    (tmp_path / "scores.json").write_text('{"version": 1}')
+    with pytest.raises(ValueError, match="scores.json: format version 1, this program reads 2"):
         Evaluation.load(tmp_path)
 
 

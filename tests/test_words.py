@@ -25,8 +25,9 @@ def test_words(text: str, words: list[str]) -> None:
 def test_spans_find_their_word() -> None:
     text = "Ja, 3 Hunde."
     spans = [(0, 0), (0, 1), (1, 2), (2, 3), (3, 5), (5, 6), (5, 8), (8, 11), (11, 12), (2, 12)]
-    assert words_of_spans(text, spans) == [None, 0, 0, 1, 2, None, 3, 3, 4, 1]
+    assert words_of_spans(text, spans) == [None, 0, 0, 1, 2, 3, 3, 3, 4, 1]  # a lone space: the word after it
     assert words_of_spans("", [(0, 0)]) == [None]
+    assert words_of_spans("a ", [(0, 1), (1, 2)]) == [0, None]
 
 
 @pytest.mark.parametrize("kind", ["bpe", "unigram", "wordpiece", "word", "char"])

@@ -25,9 +25,12 @@ def words_of_spans(text: str, spans: Iterable[Span]) -> list[int | None]:
     """The position of the word that each span belongs to; None where a span touches no word.
 
     A span belongs to the first word that it shares a character with: a piece that begins with the space before
-    a word belongs to that word. Special tokens have the empty span (0, 0) and belong to none.
+    a word belongs to that word, and so does a piece that is nothing but that space. Special tokens have the empty span
+    (0, 0) and belong to none.
     """
-    word_at: list[int | None] = [None] * len(text)
-    for position, (start, end) in enumerate(split_words(text)):
-        word_at[start:end] = [position] * (end - start)
-    return [next((word for word in word_at[start:end] if word is not None), None) for start, end in spans]
+    word_from: list[int | None] = [None] * len(text)  # of the first visible character from here on
+    begin = 0
+    for position, (_, end) in enumerate(split_words(text)):
+        word_from[begin:end] = [position] * (end - begin)
+        begin = end
+    return [word_from[start] if start < end else None for start, end in spans]

@@ -89,6 +89,16 @@ class SearchOptions:
             limits = limits.clamp(max=self.max_length + 1)
         return limits.clamp(min=self.min_length + 1)
 
+    def __str__(self) -> str:
+        """The method in a few words: "beam 5"."""
+        if self.method == "sample":
+            drawn = "one sample" if self.width == 1 else f"{self.width} samples"
+            found = f"{drawn} at temperature {self.temperature:g}, seed {self.seed}"
+        else:
+            found = "greedy" if self.beam_size == 1 else f"beam {self.beam_size}"
+            found += f" in {self.groups} groups" if self.groups > 1 else ""
+        return found if self.mbr == "none" else f"least risk by {self.mbr} of {found}"
+
     @property
     def width(self) -> int:
         """The most hypotheses of a sentence at a time; of samples, no more are drawn than are needed."""

@@ -38,6 +38,9 @@ class Translator:
         shortlist: target types that search chooses among; None for all.
         processes: on a CPU, search many sentences in processes of their own, as many as torch has threads, which is up
             to a third faster. They are forked: on Linux only, and only in a program that has no other threads by then.
+
+    Attributes:
+        form: of the model, in a few words: "ensemble of 2, int8, shortlist".
     """
 
     def __init__(
@@ -54,6 +57,8 @@ class Translator:
         self.tokenizers = tokenizers
         self.card = card
         self._records = Records(tokenizers.tgt)
+        ensemble = [f"ensemble of {len(network.models)}"] if isinstance(network, Ensemble) else []
+        self.form = ", ".join([*ensemble, precision, *(["shortlist"] if shortlist is not None else [])])
 
     @classmethod
     def load(

@@ -98,7 +98,7 @@ def _scores(evaluations: Sequence[Evaluation]) -> str:
             gold = f"{each.alignment.links:,} gold links"
             rows.append(f"| {each.split} | {len(each.references):,} | AER | {each.alignment.aer:.3f} |  | {gold} |  |")
     search, weights = evaluations[0].search, evaluations[0].checkpoint
-    how = f"Beam of {search['beam_size']}, length penalty {search['length_penalty']}; weights of {weights}."
+    how = f"Decoding: {search['decoding']}, length penalty {search['length_penalty']}; weights of {weights}."
     return "\n".join([*rows, "", how])
 
 

@@ -18,7 +18,7 @@ from nmt.decoding.translation import Translation, load_translations, parse_json,
 from nmt.evaluation.alignment import AlignmentScore, Link
 from nmt.evaluation.metrics import Score
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Version of `scores.json`; a reader refuses any other."""
 
 _PACKAGES = ("nmt", "torch", "pytorch-lightning", "tokenizers", "sacrebleu", "sacremoses", "numpy")

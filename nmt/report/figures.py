@@ -22,12 +22,13 @@ SERIES_COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00"]
 CHRF_BIN = 5
 """Width of a bar of the chrF distribution, in points."""
 
-# title -> part of the names of its columns, unit, whether the axis begins at zero
+# title -> parts of the names of its columns, unit, whether the axis begins at zero
 _PANELS = {
-    "Loss": ("loss", "nats a token", "normal"),
-    "Validation BLEU": ("bleu", "BLEU", "tozero"),
-    "Learning rate": ("learning_rate", "learning rate", "tozero"),
-    "Speed": ("tokens_per_second", "tokens a second", "tozero"),
+    "Negative log-likelihood": (("nll", "val_loss"), "nats a token", "normal"),
+    "What is minimised": (("loss",), "nats a token", "normal"),
+    "Validation BLEU": (("bleu",), "BLEU", "tozero"),
+    "Learning rate": (("learning_rate",), "learning rate", "tozero"),
+    "Speed": (("tokens_per_second",), "tokens a second", "tozero"),
 }
 
 
@@ -80,7 +81,7 @@ def training_figures(rows: Sequence[dict[str, float]]) -> list[Figure]:
     columns = dict.fromkeys(name for row in rows for name in row if name not in ("epoch", "step"))
     panels: dict[str, list[str]] = {title: [] for title in _PANELS}
     for column in columns:
-        title = next((title for title, (part, *_) in _PANELS.items() if part in column), column)
+        title = next((title for title, (parts, *_) in _PANELS.items() if any(part in column for part in parts)), column)
         panels.setdefault(title, []).append(column)
     return [_training_figure(title, names, rows) for title, names in panels.items() if names]
 

@@ -11,7 +11,7 @@ from nmt.report.sentences import FLAGS
 Row = dict[str, Any]
 Finding = dict[str, Any]
 
-_FAULTS = ("cut_off", "repetition", "copied", "empty")
+_FAULTS = ("cut_off", "repetition", "copied", "empty", "short", "long")
 
 
 def findings(rows: Sequence[Row], translations: Sequence[Translation]) -> list[Finding]:
@@ -35,7 +35,12 @@ def _exact(rows: Sequence[Row]) -> list[Finding]:
 def _faults(rows: Sequence[Row]) -> list[Finding]:
     counts = {flag: sum(flag in row["flags"] for row in rows) for flag in _FAULTS}
     if not any(counts.values()):
-        return [{"text": "No translation is cut off, repeats itself, copies its source or is empty.", "flag": None}]
+        return [
+            {
+                "text": "No translation is cut off, repetitive, copied, empty or of quite another length.",
+                "flag": None,
+            }
+        ]
     return [
         {"text": f"{count:,} flagged “{FLAGS[flag][0]}”: {FLAGS[flag][1]}.", "flag": flag}
         for flag, count in counts.items()
@@ -58,7 +63,7 @@ def _length(rows: Sequence[Row]) -> list[Finding]:
 
 def _quality(rows: Sequence[Row]) -> list[Finding]:
     tenth, half = np.percentile([row["chrf"] for row in rows], [10, 50])
-    text = f"Half of the sentences have a chrF of {half:.1f} or more; the weakest tenth stay below {tenth:.1f}."
+    text = f"Half of the sentences have a chrF of {half:.1f} or more; the weakest tenth have {tenth:.1f} at most."
     return [{"text": text, "flag": None}]
 
 

@@ -17,6 +17,8 @@ FLAGS = {
     "repetition": ("repetition", "one word three times in a row, or two to eight words twice in a row"),
     "copied": ("copied", "the same words as the source, where the reference has others"),
     "empty": ("empty", "no word at all"),
+    "short": ("much shorter", "at least three words fewer than the reference, and less than 60% of it"),
+    "long": ("much longer", "at least three words more than the reference, and more than 160% of it"),
     "exact": ("exact", "the same words as the reference"),
 }
 """Name of each flag -> its label and what it means."""
@@ -80,6 +82,8 @@ def sentence_flags(source: Sequence[str], hypothesis: Sequence[str], reference: 
         "repetition": _repeats(hypothesis) and not _repeats(reference),
         "copied": bool(hypothesis) and list(hypothesis) == list(source) != list(reference),
         "empty": not hypothesis,
+        "short": 0 < len(hypothesis) < 0.6 * len(reference) and len(reference) - len(hypothesis) >= 3,
+        "long": len(hypothesis) > 1.6 * len(reference) > 0 and len(hypothesis) - len(reference) >= 3,
         "exact": bool(hypothesis) and list(hypothesis) == list(reference),
     }
     return [name for name in FLAGS if holds[name]]

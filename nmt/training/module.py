@@ -72,10 +72,12 @@ class TranslationModule(pl.LightningModule):
         """The objective, in nats a target token of all ranks together."""
         assert self.model is not None
         loss = sequence_loss(self.model, batch, self._objective())
-        tokens = self._sum_over_ranks(torch.tensor(float(loss.tokens), device=self.device))
+        own = torch.stack([loss.total.detach().float(), loss.nll.float(), loss.total.new_tensor(loss.tokens).float()])
+        total, nll, tokens = self._sum_over_ranks(own)
         self._tokens_since += int(tokens)
         mean = loss.total / tokens
-        self.log("train_loss", self._sum_over_ranks(mean.detach()), prog_bar=True)
+        self.log("train_loss", total / tokens, prog_bar=True)
+        self.log("train_nll", nll / tokens)  # what validation measures, but with dropout
         # DDP averages gradients over the ranks; the mean over all their tokens is the sum of these.
         return mean * self.trainer.world_size
 

@@ -2,11 +2,16 @@
 
 const REPORT = JSON.parse(byId("report-data").textContent);
 
+const BY_NUMBER = { key: "number", descending: false };
+
+/** What a link asks for that does not go on with a search. */
+const AFRESH = { query: "", sort: BY_NUMBER };
+
 const state = {
   evaluation: REPORT.evaluations[0],
   filter: { flag: null, chrf: null },
   query: "",
-  sort: { key: "number", descending: false },
+  sort: BY_NUMBER,
   rows: [],
   chosen: null,
   unit: "words",
@@ -46,6 +51,18 @@ function unitsOf(side, unit) {
   return units;
 }
 
+/** The filter, search and order that the parameters of an address ask for, so far as they are what `address` writes. */
+function readAddress(parameters) {
+  const [flag, sort] = [parameters.get("flag"), parameters.get("sort") ?? "number"];
+  const range = /^(\d{1,3})-(\d{1,3})$/.exec(parameters.get("chrf") ?? "");
+  const key = sort.replace(/^-/, "");
+  return {
+    filter: { flag: Object.hasOwn(REPORT.flags, flag ?? "") ? flag : null, chrf: range && [Number(range[1]), Number(range[2])] },
+    query: parameters.get("q") ?? "",
+    sort: Object.hasOwn(SORT_KEYS, key) ? { key, descending: sort !== key } : BY_NUMBER,
+  };
+}
+
 /** For each word of `a`, whether it belongs to the longest common subsequence with `b`. */
 function commonWords(a, b) {
   const length = Array.from({ length: a.length + 1 }, () => new Uint16Array(b.length + 1));
@@ -74,7 +91,7 @@ const haystacks = new WeakMap();
 function haystack(sentence) {
   if (!haystacks.has(sentence)) {
     const texts = [sentence.source.text, sentence.hypothesis.text, sentence.reference.text];
-    haystacks.set(sentence, texts.join("\n").toLowerCase());
+    haystacks.set(sentence, folded(texts.join("\n")));
   }
   return haystacks.get(sentence);
 }
@@ -82,7 +99,7 @@ function haystack(sentence) {
 /** The indices of the sentences that pass search and filters, sorted. */
 function selectRows() {
   const { sentences } = state.evaluation;
-  const query = state.query.trim().toLowerCase();
+  const query = folded(state.query.trim());
   const { flag, chrf } = state.filter;
   const passes = (sentence) =>
     (!flag || sentence.flags.includes(flag)) &&
@@ -96,11 +113,14 @@ function selectRows() {
     .sort((a, b) => sign * (key(sentences[a], a) - key(sentences[b], b)) || a - b);
 }
 
-/** The address of a section, of a sentence (an index from 0), of a filter; the split stands in it if not the first. */
-function address(tab, { sentence = null, flag = null, chrf = null, split = state.evaluation.split } = {}) {
-  const query = new URLSearchParams();
-  if (flag) query.set("flag", flag);
-  if (chrf) query.set("chrf", chrf.join("-"));
-  if (split !== REPORT.evaluations[0].split) query.set("split", split);
-  return `#/${tab}${sentence === null ? "" : `/${sentence + 1}`}${query.size ? `?${query}` : ""}`;
+/** The address of a section, of a sentence (an index from 0), of a filter, with search and order as they are; the
+ *  split stands in it where there is more than one. */
+function address(tab, { sentence = null, flag = null, chrf = null, query = state.query, sort = state.sort, split = state.evaluation.split } = {}) {
+  const asked = new URLSearchParams();
+  if (flag) asked.set("flag", flag);
+  if (chrf) asked.set("chrf", chrf.join("-"));
+  if (tab === "sentences" && query) asked.set("q", query);
+  if (tab === "sentences" && (sort.key !== "number" || sort.descending)) asked.set("sort", (sort.descending ? "-" : "") + sort.key);
+  if (REPORT.evaluations.length > 1) asked.set("split", split);
+  return `#/${tab}${sentence === null ? "" : `/${sentence + 1}`}${asked.size ? `?${asked}` : ""}`;
 }

@@ -24,18 +24,29 @@ function fill(node, ...children) {
 
 const fixed = (number, digits = 1) => (number === null || number === undefined ? "–" : number.toFixed(digits));
 
-const percent = (share) => `${(100 * share).toFixed(share > 0 && share < 0.01 ? 1 : 0)}%`;
+/** A share as a percentage; what is not nothing does not read as nothing. */
+function percent(share) {
+  if (share > 0 && share < 0.0005) return "<0.1%";
+  return `${(100 * share).toFixed(share > 0 && share < 0.01 ? 1 : 0)}%`;
+}
 
-/** A token as a label: control characters and blanks made visible. */
+/** A token as a label: blanks, control characters and what else has no width made visible. */
 function visible(token) {
   const shown = token.replace(/[\u0000-\u001f]/g, (control) => String.fromCharCode(0x2400 + control.charCodeAt(0)));
-  return shown.replace(/[\u007f-\u009f\u2028\u2029]/g, "␤").replace(/ /g, "␣") || "∅";
+  const named = shown.replace(/\p{Cf}/gu, (mark) => `U+${mark.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`);
+  return named.replace(/[\u007f-\u009f\u2028\u2029]/g, "␤").replace(/ /g, "␣") || "∅";
 }
 
 const shorten = (text, length) => {
   const characters = [...text];
   return characters.length > length ? characters.slice(0, length - 1).join("") + "…" : text;
 };
+
+/** Text as it is compared in a search: composed, in lower case, ß as ss. */
+const folded = (text) => text.normalize("NFC").toUpperCase().toLowerCase();
+
+/** Whether a text is read from right to left, by its first letter. */
+const isRightToLeft = (text) => /^[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}]/u.test(text.match(/\p{L}/u)?.[0] ?? "");
 
 /** Text for plotly, which reads its labels as pseudo-HTML. */
 function plotlyText(text) {

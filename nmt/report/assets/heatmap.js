@@ -3,6 +3,7 @@
 const CELL = { least: 13, most: 46, height: 26, slantFrom: 18, scaleFrom: 480, scaleRows: 4 }; // pixels, but for the last
 const LABEL_CHARACTERS = 18;
 const CHARACTER_WIDTH = 7.2;
+const PAPER_WIDTH = 660;
 
 /** The gold links can be shown only where the hypothesis is the reference, because they are links to its words. */
 const goldShown = (sentence) => sentence.gold !== null && sentence.flags.includes("exact");
@@ -66,7 +67,7 @@ function heatmapFigure({ sentence, targets, sources, weights }, width, theme) {
     width: wide,
     height,
     margin,
-    xaxis: { ...axis(sources), tickangle: angle, tickfont: { color: ink } },
+    xaxis: { ...axis(sources), ...(isRightToLeft(sentence.source.text) ? { range: [sources.length - 0.5, -0.5] } : {}), tickangle: angle, tickfont: { color: ink } },
     yaxis: { ...axis(targets), range: [targets.length - 0.5, -0.5], autorange: false, tickfont: { color: ink } },
     shapes: goldShown(sentence) ? goldShapes(sentence, targets, sources, theme === "dark" ? "#ff9d5c" : "#d55e00") : [],
   };
@@ -78,8 +79,12 @@ function heatmapFigure({ sentence, targets, sources, weights }, width, theme) {
 async function drawHeatmap(node, view) {
   const plotly = await loadPlotly();
   if (!node.offsetParent) return null; // another section is shown by now
-  const { data, layout } = heatmapFigure(view, node.parentElement.clientWidth, currentTheme());
-  await plotly.react(node, data, layout, { displayModeBar: false });
+  return drawHeatmapNow(plotly, node, view, node.closest(".frame").clientWidth, currentTheme());
+}
+
+function drawHeatmapNow(plotly, node, view, width, theme) {
+  const { data, layout } = heatmapFigure(view, width, theme);
+  plotly.react(node, data, layout, { displayModeBar: false });
   return layout;
 }
 
@@ -92,7 +97,7 @@ async function saveHeatmap(view, format) {
   await plotly.downloadImage(figure, { format, filename, width, height, scale: format === "png" ? 3 : 1 });
 }
 
-function heatmapTable({ targets, sources, weights }) {
+function heatmapTable({ sentence, targets, sources, weights }) {
   const head = el("tr", {}, el("td"), sources.map((unit) => el("th", { scope: "col", dir: "auto" }, visible(unit.label))));
   const rows = targets.map((unit, row) =>
     el(
@@ -104,7 +109,7 @@ function heatmapTable({ targets, sources, weights }) {
   );
   return el(
     "table",
-    { class: "weights" },
+    { class: "weights", dir: isRightToLeft(sentence.source.text) ? "rtl" : "ltr" },
     el("caption", {}, "Attention weights: a row for each target, a column for each source"),
     el("thead", {}, head),
     el("tbody", {}, rows),

@@ -6,28 +6,42 @@ const TABS = { overview: "Overview", sentences: "Sentences", training: "Training
 function route() {
   const [path, query = ""] = location.hash.slice(2).split("?");
   const [name, number] = path.split("/");
-  const tab = name in TABS ? name : "overview";
+  const tab = Object.hasOwn(TABS, name) ? name : "overview";
   const parameters = new URLSearchParams(query);
-  const range = (parameters.get("chrf") ?? "").split("-").map(Number);
-  const flag = parameters.get("flag");
   const split = parameters.get("split") ?? REPORT.evaluations[0].split;
-  state.evaluation = REPORT.evaluations.find((evaluation) => evaluation.split === split) ?? REPORT.evaluations[0];
-  state.filter = { flag: flag in REPORT.flags ? flag : null, chrf: range.length === 2 ? range : null };
+  const evaluation = REPORT.evaluations.find((each) => each.split === split) ?? REPORT.evaluations[0];
+  if (evaluation !== state.evaluation) Object.assign(state, { evaluation, chosen: null });
+  if (tab === "sentences") {
+    Object.assign(state, readAddress(parameters));
+    if (byId("search").value !== state.query) byId("search").value = state.query;
+  }
   renderMasthead();
-  fill(byId("tabs"), Object.entries(TABS).map(([key, label]) =>
-    el("a", { href: address(key), "data-focus": key, "aria-current": key === tab ? "page" : null }, label)));
   for (const key of Object.keys(TABS)) byId(key).hidden = key !== tab;
   document.body.dataset.tab = tab;
+  const missing = evaluation.split === split ? null : `There is no split “${split}” in this report; this is “${evaluation.split}”.`;
+  fill(byId("missing"), missing);
+  byId("missing").hidden = !missing;
   ({ overview: renderOverview, sentences: () => showSentences(number), training: renderTraining, about: renderAbout })[tab]();
+  const place = (key) => (key === "sentences" ? address(key, { sentence: state.chosen, ...state.filter }) : address(key));
+  fill(byId("tabs"), Object.entries(TABS).map(([key, label]) =>
+    el("a", { href: place(key), "data-focus": key, "aria-current": key === tab ? "page" : null }, label)));
+  const shown = tab === "sentences" && state.chosen !== null ? `Sentence ${state.chosen + 1}` : TABS[tab];
+  document.title = `${shown} · ${REPORT.run.name}, ${evaluation.split}`;
 }
+
+const oneColumn = matchMedia("(max-width: 960px)");
 
 function showSentences(number) {
   const asked = Number(number) - 1;
+  const held = byId("table").tBodies[0].contains(document.activeElement);
   updateRows();
-  state.chosen = asked in state.evaluation.sentences ? asked : (state.rows[0] ?? null);
+  const known = asked in state.evaluation.sentences;
+  state.chosen = known ? asked : number === undefined ? (state.rows[0] ?? null) : null;
   revealChosen();
   renderRows();
-  renderDetail();
+  renderDetail(number !== undefined && !known ? `There is no sentence ${number} in ${state.evaluation.split}.` : undefined);
+  if (held) byId("table").querySelector("[aria-current] a")?.focus({ preventScroll: true });
+  if (known && oneColumn.matches) byId("detail").scrollIntoView();
 }
 
 /** Goes `by` rows down the table as it is filtered and sorted. */
@@ -42,9 +56,45 @@ function setTheme(theme) {
   byId("theme").textContent = theme === "dark" ? "Light" : "Dark";
 }
 
+/** The theme that was chosen before in this browser, where it keeps such things for files. */
+function storedTheme(chosen) {
+  try {
+    if (chosen) localStorage.setItem("nmt-theme", chosen);
+    return localStorage.getItem("nmt-theme");
+  } catch {
+    return null;
+  }
+}
+
 function toggleTheme() {
   setTheme(currentTheme() === "dark" ? "light" : "dark");
-  route();
+  storedTheme(currentTheme());
+  redraw();
+}
+
+/** Draws again what depends on colours. */
+function redraw() {
+  const tab = document.body.dataset.tab;
+  if (tab === "overview") renderOverview();
+  if (tab === "training") renderTraining();
+  if (tab === "sentences") renderDetail();
+}
+
+/** Paper is white, and as wide as it is. */
+function beforePrint() {
+  document.documentElement.dataset.theme = "light";
+  if (view && !state.asTable && window.Plotly) drawHeatmapNow(window.Plotly, plot, view, PAPER_WIDTH, "light");
+}
+
+function afterPrint() {
+  setTheme(byId("theme").textContent === "Light" ? "dark" : "light");
+  redraw();
+}
+
+/** Puts the focus where the page's content begins, or its chosen sentence. */
+function skip(event) {
+  event.preventDefault();
+  byId(document.body.dataset.tab === "sentences" ? "detail" : "main").focus();
 }
 
 const SENTENCE_KEYS = {
@@ -72,6 +122,8 @@ function onKey(event) {
     if (event.key === "Escape") event.target.blur();
     return;
   }
+  const scrolls = event.target === frame && (state.asTable || event.key === "ArrowDown" || event.key === "ArrowUp");
+  if (scrolls && event.key.startsWith("Arrow")) return; // as in any box that scrolls
   const action = KEYS[event.key] ?? (document.body.dataset.tab === "sentences" ? SENTENCE_KEYS[event.key] : undefined);
   if (!action) return;
   event.preventDefault();
@@ -82,7 +134,11 @@ function onSearch() {
   state.query = byId("search").value;
   updateRows();
   byId("scroller").scrollTop = 0;
+  const before = state.chosen;
+  if (!state.rows.includes(before)) state.chosen = state.rows[0] ?? null;
   renderRows();
+  if (state.chosen !== before) renderDetail();
+  history.replaceState(null, "", address("sentences", { sentence: state.chosen, ...state.filter }));
 }
 
 let drawnWidth = innerWidth;
@@ -96,8 +152,9 @@ function onResize() {
 }
 
 const darkScheme = matchMedia("(prefers-color-scheme: dark)");
-setTheme(darkScheme.matches ? "dark" : "light");
-darkScheme.addEventListener("change", () => (setTheme(darkScheme.matches ? "dark" : "light"), route()));
+setTheme(storedTheme() === "dark" || (storedTheme() !== "light" && darkScheme.matches) ? "dark" : "light");
+darkScheme.addEventListener("change", () => (setTheme(darkScheme.matches ? "dark" : "light"), redraw()));
+document.querySelector(".skip").addEventListener("click", skip);
 byId("theme").addEventListener("click", toggleTheme);
 byId("help").addEventListener("click", () => byId("keys").showModal());
 byId("split").addEventListener("change", () => {
@@ -108,4 +165,6 @@ byId("scroller").addEventListener("scroll", renderRows, { passive: true });
 document.addEventListener("keydown", onKey);
 window.addEventListener("hashchange", route);
 window.addEventListener("resize", onResize);
+window.addEventListener("beforeprint", beforePrint);
+window.addEventListener("afterprint", afterPrint);
 route();

@@ -26,7 +26,7 @@ function alignmentCard(alignment) {
 }
 
 function findingItem({ text, flag }) {
-  return el("li", {}, text, flag && " ", flag && el("a", { href: address("sentences", { flag }) }, "Show them"));
+  return el("li", {}, text, flag && " ", flag && el("a", { href: address("sentences", { ...AFRESH, flag }) }, "Show them"));
 }
 
 function exampleList(title, indices) {
@@ -38,7 +38,7 @@ function exampleList(title, indices) {
       {},
       el(
         "a",
-        { href: address("sentences", { sentence: index }) },
+        { href: address("sentences", { ...AFRESH, sentence: index }) },
         el("span", { class: "number" }, fixed(chrf)),
         el("span", { class: "pair" },
           el("span", { dir: "auto" }, source.text),
@@ -63,6 +63,9 @@ function renderOverview() {
     exampleList("Best", ranked.slice(-count).reverse()),
   );
   byId("command").textContent = command;
+  const [{ customdata, y }] = distribution.data;
+  const ranges = customdata.flatMap((chrf, bar) => (y[bar] ? [el("a", { href: address("sentences", { ...AFRESH, chrf }) }, `${chrf[0]}–${chrf[1]}`), " "] : []));
+  fill(byId("ranges"), "Show the sentences with a chrF of ", ranges);
   drawDistribution(distribution);
 }
 
@@ -73,6 +76,6 @@ async function drawDistribution(figure) {
   await drawChart(node, figure, `Number of sentences by sentence chrF. ${bars.join("; ")}`);
   node.removeAllListeners("plotly_click");
   node.on("plotly_click", ({ points }) => {
-    location.hash = address("sentences", { chrf: points[0].customdata });
+    location.hash = address("sentences", { ...AFRESH, chrf: points[0].customdata });
   });
 }

@@ -3,10 +3,8 @@
 function renderMasthead() {
   const { src, tgt, split, search, checkpoint, scores, sentences } = state.evaluation;
   byId("run-name").textContent = REPORT.run.name;
-  const { beam_size: beam } = search;
   const facts = [`${src} → ${tgt}`, split, `${sentences.length.toLocaleString("en")} sentences`];
-  const decoding = beam === 1 ? "greedy" : `beam ${beam}`;
-  byId("run-facts").textContent = [...facts, decoding, checkpoint].join(" · ");
+  byId("run-facts").textContent = [...facts, search.decoding, checkpoint].join(" · ");
   const bleu = scores.find((score) => score.name === "BLEU");
   fill(byId("headline"), bleu ? headline(bleu) : []);
   const choice = byId("split");

@@ -5,25 +5,30 @@ let view = null;
 
 const plot = el("div", { class: "plot" });
 const stepMark = el("div", { class: "step-mark", hidden: true });
+const rowLabels = el("div", { class: "row-labels", "aria-hidden": "true" });
+const canvas = el("div", { class: "canvas" }, rowLabels, plot, stepMark);
 const stepPanel = el("div", { class: "step", role: "region", "aria-live": "polite", "aria-label": "Decoder step" });
 const frame = el("div", { class: "frame" });
 
-function renderDetail() {
+/** Shows the chosen sentence, at the same token as before if it is the same; without one, a note. */
+function renderDetail(note = "No sentence passes the search and the filters.") {
   const index = state.chosen;
   if (index === null) {
     view = null;
-    fill(byId("detail"), el("p", { class: "note" }, "No sentence passes the search and the filters."));
+    fill(byId("detail"), el("p", { class: "note" }, note));
     return;
   }
   const sentence = state.evaluation.sentences[index];
   const targets = unitsOf(sentence.hypothesis, state.unit);
   const sources = unitsOf(sentence.source, state.unit);
-  view = { index, sentence, targets, sources, weights: attentionOf(sentence, targets, sources), step: 0 };
+  const token = view?.sentence === sentence ? view.targets[view.step]?.tokens[0] : undefined;
+  const step = Math.max(0, targets.findIndex(({ tokens }) => tokens.includes(token)));
+  view = { index, sentence, targets, sources, weights: attentionOf(sentence, targets, sources), step };
   fill(
     byId("detail"),
     detailHead(index, sentence),
     detailTexts(sentence),
-    detailTools(),
+    detailTools(targets.length > 0),
     targets.length ? [stepPanel, frame] : el("p", { class: "note" }, "There is no target token to show."),
     goldShown(sentence) && !state.asTable ? el("p", { class: "hint" }, el("i", { class: "gold" }), "outlined: gold alignment") : null,
   );
@@ -44,11 +49,16 @@ function detailHead(index, sentence) {
       fact("chrF", fixed(sentence.chrf)),
       fact("length ratio", fixed(sentence.length_ratio, 2)),
       fact("confidence", fixed(sentence.confidence, 2)),
-      fact("log-probability", fixed(sentence.log_prob, 2)),
-      flagLabels(sentence)),
-    el("div", { class: "buttons" }, move("←", "Previous sentence (k)", -1), move("→", "Next sentence (j)", 1)),
+      fact("log-probability", fixed(sentence.hypothesis.tokens.length ? sentence.log_prob : null, 2)),
+      flagLabels(sentence),
+      state.rows.includes(index) ? null : el("span", { class: "muted" }, "not in the list as it is filtered")),
+    el("div", { class: "buttons" }, toList(), move("←", "Previous sentence (k)", -1), move("→", "Next sentence (j)", 1)),
   );
 }
+
+/** Back to the list, where it stands above the sentence. */
+const toList = () =>
+  el("button", { type: "button", class: "to-list", "data-focus": "to-list", onclick: () => document.querySelector(".list").scrollIntoView() }, "List");
 
 /** `text` with an element about each of its words, which `wrap` makes. */
 function withWords(text, words, wrap) {
@@ -66,7 +76,7 @@ function detailTexts(sentence) {
   const { source, reference, hypothesis } = sentence;
   const [kept, met] = [commonWords(hypothesis.words, reference.words), commonWords(reference.words, hypothesis.words)];
   const word = (side, tag = "span") => (text, index) =>
-    el(tag, { class: "word", "data-side": side, "data-word": index }, text);
+    el(tag, { class: "word", "data-side": side, "data-word": index, title: tag === "ins" ? "not in the reference" : null }, text);
   const row = (name, text, parts) => [
     el("dt", {}, name),
     el("dd", { dir: "auto" }, text ? parts : el("span", { class: "muted" }, "(empty)")),
@@ -79,6 +89,8 @@ function detailTexts(sentence) {
       met[index] ? el("span", {}, text) : el("del", { title: "not in the hypothesis" }, text))),
     row("Hypothesis", hypothesis.text, withWords(hypothesis.text, hypothesis.words, (text, index) =>
       word("target", kept[index] ? "span" : "ins")(text, index))),
+    el("dd", { class: "hint legend" },
+      "shaded: attended to", el("ins", {}, "not in the reference"), el("del", {}, "not in the hypothesis")),
   );
   list.addEventListener("mouseover", ({ target }) => focusWord(target, focusTarget, focusSource));
   list.addEventListener("mouseleave", () => focusTarget(null));
@@ -93,9 +105,9 @@ function focusWord(node, ontarget, onsource) {
   if (side === "source") onsource(Number(word));
 }
 
-function detailTools() {
+function detailTools(enabled) {
   const button = (label, pressed, onclick, title) =>
-    el("button", { type: "button", "aria-pressed": pressed === null ? null : String(pressed), title, "data-focus": label, onclick }, label);
+    el("button", { type: "button", disabled: !enabled, "aria-pressed": pressed === null ? null : String(pressed), title, "data-focus": label, onclick }, label);
   const save = (format) => () => saveHeatmap(view, format);
   return el(
     "div",
@@ -128,13 +140,16 @@ async function showAttention() {
     fill(frame, heatmapTable(view));
     return;
   }
-  fill(frame, plot, stepMark);
+  fill(frame, canvas);
   const drawn = view;
   await new Promise(requestAnimationFrame); // while a key is held down, only the last sentence of a frame is drawn
   if (drawn !== view) return;
   const layout = await drawHeatmap(plot, drawn);
   if (drawn !== view || !layout) return;
-  const { margin, width } = layout;
+  const { margin, width, height } = layout;
+  Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
+  Object.assign(rowLabels.style, { width: `${margin.l}px`, height: `${height}px`, paddingTop: `${margin.t}px` });
+  fill(rowLabels, drawn.targets.map(({ label }) => el("div", { dir: "auto" }, shorten(visible(label), LABEL_CHARACTERS))));
   Object.assign(stepMark.style, { left: `${margin.l}px`, width: `${width - margin.l - margin.r}px`, height: `${CELL.height}px` });
   stepMark.dataset.top = margin.t;
   if (!plot.dataset.listening) {
@@ -149,6 +164,8 @@ async function showAttention() {
 function chooseStep(step) {
   view.step = Math.max(0, Math.min(view.targets.length - 1, step));
   focusTarget(null);
+  const shown = state.asTable ? frame.querySelectorAll("tbody tr")[view.step] : stepMark;
+  shown?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 /** Shows what target unit `step` attends to, or the chosen one if it is null. */
@@ -188,7 +205,7 @@ function stepContent(row) {
   const attended = ranked.slice(0, 3).map(([label, weight]) => el("li", {}, el("bdi", {}, visible(label)), ` ${percent(weight)}`));
   return [
     el("div", { class: "step-head" },
-      el("span", { class: "muted" }, `Step ${row + 1} of ${targets.length}`),
+      el("span", { class: "muted" }, `${state.unit === "words" ? "Word" : "Step"} ${row + 1} of ${targets.length}`),
       el("strong", { dir: "auto" }, visible(targets[row].label)),
       el("span", { class: "muted" }, "attends to"),
       el("ul", { class: "plain attended" }, attended)),
@@ -200,8 +217,8 @@ function tokenAlternatives(sentence, token) {
   const written = sentence.hypothesis.tokens[token];
   const item = ([label, probability]) =>
     el("li", { class: label === written ? "written" : null },
-      el("bdi", {}, visible(label)),
       el("i", { class: "bar", style: `width:${100 * probability}%` }),
+      el("bdi", {}, visible(label)),
       el("span", {}, percent(probability)));
   const considered = sentence.alternatives[token];
   const own = considered.some(([label]) => label === written) ? [] : [[written, sentence.probabilities[token]]];

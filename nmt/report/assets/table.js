@@ -18,6 +18,9 @@ function headCell({ key, label, title }) {
   const toggle = () => {
     state.sort = { key, descending: sort.key === key && !sort.descending };
     updateRows();
+    byId("scroller").scrollTop = 0;
+    renderRows();
+    history.replaceState(null, "", address("sentences", { sentence: state.chosen, ...state.filter }));
   };
   return el(
     "th",
@@ -30,7 +33,8 @@ function flagLabels(sentence) {
   return sentence.flags.map((flag) => el("span", { class: `flag flag-${flag}` }, REPORT.flags[flag].label));
 }
 
-function tableRow(position) {
+/** A row; `stop`: whether Tab stops at it, as at one of all that are there: from row to row go the arrow keys. */
+function tableRow(position, stop) {
   const index = state.rows[position];
   const sentence = state.evaluation.sentences[index];
   const href = address("sentences", { sentence: index, ...state.filter });
@@ -41,7 +45,7 @@ function tableRow(position) {
       "aria-current": index === state.chosen ? "true" : null,
       onclick: () => location.replace(href),
     },
-    el("td", { class: "col-number" }, el("a", { href, "data-focus": `sentence-${index}`, "aria-label": `Sentence ${index + 1}` }, String(index + 1))),
+    el("td", { class: "col-number" }, el("a", { href, tabindex: stop ? null : "-1", "data-focus": `sentence-${index}`, "aria-label": `Sentence ${index + 1}` }, String(index + 1))),
     el(
       "td",
       { class: "col-source" },
@@ -60,8 +64,12 @@ function renderRows() {
   const first = Math.max(0, Math.floor(scroller.scrollTop / ROW_HEIGHT) - ROWS_BEYOND);
   const last = Math.min(state.rows.length, first + Math.ceil(scroller.clientHeight / ROW_HEIGHT) + 2 * ROWS_BEYOND);
   const blank = (count) => el("tr", { "aria-hidden": "true", class: "blank", style: `height:${count * ROW_HEIGHT}px` });
-  const rows = Array.from({ length: Math.max(0, last - first) }, (_, offset) => tableRow(first + offset));
+  const chosen = state.rows.indexOf(state.chosen);
+  const stop = chosen >= first && chosen < last ? chosen : Math.min(last - 1, Math.ceil(scroller.scrollTop / ROW_HEIGHT));
+  const rows = Array.from({ length: Math.max(0, last - first) }, (_, offset) => tableRow(first + offset, first + offset === stop));
+  const held = byId("table").tBodies[0].contains(document.activeElement);
   fill(byId("table").tBodies[0], blank(first), rows, blank(state.rows.length - last));
+  if (held && document.activeElement === document.body) scroller.focus({ preventScroll: true });
 }
 
 /** Selects and sorts again, after a change of split, filter, search or order. */
