@@ -178,7 +178,7 @@ def test_flags(hypothesis: str, expected: list[str]) -> None:
 
 
 def test_what_is_much_shorter_than_the_reference_is_flagged() -> None:
-    reference = "a b c d e f g h".split()
+    reference = ["a", "b", "c", "d", "e", "f", "g", "h"]
     assert sentence_flags([], reference[:4], reference, finished=True) == ["short"]
     assert sentence_flags([], reference[:5], reference, finished=True) == []
     assert sentence_flags([], ["a"], reference[:3], finished=True) == []

@@ -216,7 +216,50 @@ def test_keys_move_between_sentences_and_switch_the_unit(browser: Browser) -> No
     press("w")
     browser.wait_for(f"{AXIS_LABELS % 'x'}.includes('schnell')")
     press("ArrowRight")
-    assert "Step 2 of 6" in browser.evaluate("document.querySelector('.step').innerText")
+    assert "Word 2 of 6" in browser.evaluate("document.querySelector('.step').innerText")
+
+
+def test_the_step_stays_at_its_token_when_the_unit_changes(browser: Browser) -> None:
+    go(browser, "#/sentences/1")
+    browser.evaluate("chooseStep(3)")
+    chosen = browser.evaluate("view.targets[view.step].label")
+    browser.evaluate("setUnit('subwords')")
+    assert browser.evaluate("view.targets[view.step].tokens[0]") == browser.evaluate("view.step") >= 3
+    browser.evaluate("setUnit('words')")
+    assert browser.evaluate("[view.step, view.targets[view.step].label]") == [3, chosen]
+
+
+def test_addresses_keep_search_and_order_and_say_what_is_missing(browser: Browser) -> None:
+    go(browser, "#/sentences?split=many&q=SATZ+99&sort=-chrf")
+    browser.wait_for("document.getElementById('count').textContent === '11 of 1,000 sentences'")
+    assert browser.evaluate("[document.getElementById('search').value, state.sort.key, state.sort.descending]") == [
+        "SATZ 99", "chrf", True,
+    ]  # fmt: skip
+    browser.evaluate("document.getElementById('search').value = 'Satz 7.'; onSearch()")
+    assert browser.evaluate("location.hash") == "#/sentences/7?q=Satz+7.&sort=-chrf&split=many"
+    assert shown_sentence(browser) == "Sentence 7"
+    go(browser, "#/sentences/1001?split=many")
+    browser.wait_for("document.getElementById('detail').innerText.includes('There is no sentence 1001 in many')")
+    go(browser, "#/sentences/1?split=never&flag=toString&chrf=a-b")
+    assert "no split “never”" in browser.evaluate("document.getElementById('missing').innerText")
+    assert browser.evaluate("JSON.stringify(state.filter)") == '{"flag":null,"chrf":null}'
+
+
+def test_the_skip_link_leads_to_the_sentence_and_leaves_the_page(browser: Browser) -> None:
+    go(browser, "#/sentences/2")
+    browser.evaluate("document.querySelector('.skip').click()")
+    assert browser.evaluate("[location.hash, document.activeElement.id]") == ["#/sentences/2", "detail"]
+    assert browser.evaluate("document.querySelectorAll('#table tbody a:not([tabindex])').length") == 1  # for Tab
+
+
+def test_a_dark_page_is_printed_light(browser: Browser) -> None:
+    go(browser, "#/sentences/2")
+    browser.evaluate("setTheme('dark')")
+    browser.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert browser.evaluate("[currentTheme(), plot.layout.width <= PAPER_WIDTH]") == ["light", True]
+    browser.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert browser.evaluate("currentTheme()") == "dark"
+    browser.evaluate("setTheme('light'); redraw()")
 
 
 def test_labels_that_look_like_markup_are_shown_as_text(browser: Browser) -> None:
@@ -270,7 +313,7 @@ def test_thousand_sentences_are_searched_filtered_and_sorted_with_few_rows_in_th
 
 def test_training_and_about_show_curves_signatures_and_config(browser: Browser) -> None:
     go(browser, "#/training")
-    browser.wait_for("document.querySelectorAll('#curves .scatterlayer .trace').length === 4")
+    browser.wait_for("document.querySelectorAll('#curves .scatterlayer .trace').length === 5")
     go(browser, "#/about")
     about = browser.evaluate("document.getElementById('about').innerText")
     assert "seed: 1  # <i>" in about

@@ -83,7 +83,9 @@ function redraw() {
 /** Paper is white, and as wide as it is. */
 function beforePrint() {
   document.documentElement.dataset.theme = "light";
-  if (view && !state.asTable && window.Plotly) drawHeatmapNow(window.Plotly, plot, view, PAPER_WIDTH, "light");
+  if (!view || state.asTable || !window.Plotly) return;
+  layOver(drawHeatmapNow(window.Plotly, plot, view, PAPER_WIDTH, "light"), view.targets);
+  focusTarget(null);
 }
 
 function afterPrint() {

@@ -28,6 +28,10 @@ function renderDetail(note = "No sentence passes the search and the filters.") {
     byId("detail"),
     detailHead(index, sentence),
     detailTexts(sentence),
+    targets.length && el("p", { class: "hint legend" },
+      el("span", { class: "extra" }, "not in the reference"),
+      el("span", { class: "missing" }, "not in the hypothesis"),
+      el("span", { class: "word", style: "--weight:0.5" }, "attended to")) || null,
     detailTools(targets.length > 0),
     targets.length ? [stepPanel, frame] : el("p", { class: "note" }, "There is no target token to show."),
     goldShown(sentence) && !state.asTable ? el("p", { class: "hint" }, el("i", { class: "gold" }), "outlined: gold alignment") : null,
@@ -89,8 +93,6 @@ function detailTexts(sentence) {
       met[index] ? el("span", {}, text) : el("del", { title: "not in the hypothesis" }, text))),
     row("Hypothesis", hypothesis.text, withWords(hypothesis.text, hypothesis.words, (text, index) =>
       word("target", kept[index] ? "span" : "ins")(text, index))),
-    el("dd", { class: "hint legend" },
-      "shaded: attended to", el("ins", {}, "not in the reference"), el("del", {}, "not in the hypothesis")),
   );
   list.addEventListener("mouseover", ({ target }) => focusWord(target, focusTarget, focusSource));
   list.addEventListener("mouseleave", () => focusTarget(null));
@@ -146,12 +148,7 @@ async function showAttention() {
   if (drawn !== view) return;
   const layout = await drawHeatmap(plot, drawn);
   if (drawn !== view || !layout) return;
-  const { margin, width, height } = layout;
-  Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
-  Object.assign(rowLabels.style, { width: `${margin.l}px`, height: `${height}px`, paddingTop: `${margin.t}px` });
-  fill(rowLabels, drawn.targets.map(({ label }) => el("div", { dir: "auto" }, shorten(visible(label), LABEL_CHARACTERS))));
-  Object.assign(stepMark.style, { left: `${margin.l}px`, width: `${width - margin.l - margin.r}px`, height: `${CELL.height}px` });
-  stepMark.dataset.top = margin.t;
+  layOver(layout, drawn.targets);
   if (!plot.dataset.listening) {
     plot.dataset.listening = "yes";
     plot.on("plotly_hover", ({ points }) => focusTarget(points[0].y));
@@ -159,6 +156,15 @@ async function showAttention() {
     plot.on("plotly_click", ({ points }) => chooseStep(points[0].y));
   }
   focusTarget(null);
+}
+
+/** Fits what lies over the heatmap to its layout: the labels of the rows, which stay when it scrolls, and the mark. */
+function layOver({ margin, width, height }, targets) {
+  Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
+  Object.assign(rowLabels.style, { width: `${margin.l}px`, height: `${height}px`, paddingTop: `${margin.t}px` });
+  fill(rowLabels, targets.map(({ label }) => el("div", { dir: "auto" }, shorten(visible(label), LABEL_CHARACTERS))));
+  Object.assign(stepMark.style, { left: `${margin.l}px`, width: `${width - margin.l - margin.r}px`, height: `${CELL.height}px` });
+  stepMark.dataset.top = margin.t;
 }
 
 function chooseStep(step) {
