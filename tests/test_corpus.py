@@ -10,8 +10,8 @@ import datasets
 import pyarrow
 import pytest
 
-from nmt.data import corpus, phrasebook
-from nmt.data.corpus import Filters, from_columns, load_split, split_names
+from nmt.data import corpus, phrasebook, readers
+from nmt.data.corpus import Filters, from_columns, load_split
 from nmt.data.phrasebook import SentencePair
 
 PAIRS = [("Ein Hund.", "A dog."), ("", "No German."), ("Zwei Hunde\x0b\x85\u2028schlafen.", "Two dogs sleep.")]
@@ -68,8 +68,8 @@ def test_names_of_splits(tmp_path: Path) -> None:
     (tmp_path / "news.2014.tsv").write_text("src\ttgt\na\tb\n")
     (tmp_path / "README.md").write_text("not a corpus")
     (tmp_path / "test_2017.de").write_text("no English\n")
-    assert split_names(str(tmp_path), "de", "en") == ["news.2014", "test_2016", "train", "val"]
-    assert split_names(str(tmp_path), "fr", "en") == ["news.2014", "test_2016"]
+    assert list(readers.find_splits(tmp_path, "de", "en")) == ["news.2014", "test_2016", "train", "val"]
+    assert list(readers.find_splits(tmp_path, "fr", "en")) == ["news.2014", "test_2016"]
     assert pairs_of(tmp_path) == [("train.en-de.de", "train.en-de.en")]
     for alias in ("validation", "val", "dev", "valid"):
         assert pairs_of(tmp_path, split=alias) == [("val.de", "val.en")]
@@ -138,7 +138,7 @@ def test_a_file_of_links_beside_the_texts(
     (tmp_path / "train.en").write_text(ENGLISH)
     (tmp_path / f"{name}.align{suffix}").write_bytes(compress(LINKS.encode()))
     (tmp_path / "test.align").write_text("no texts, no split")
-    assert split_names(str(tmp_path), "de", "en") == ["train"]
+    assert list(readers.find_splits(tmp_path, "de", "en")) == ["train"]
     dataset = load_split(str(tmp_path), "de", "en", "train")
     assert list(zip(dataset["src"], dataset["tgt"], strict=True)) == PAIRS
     assert dataset["alignment"][:] == [[[0, 0], [1, 1]], [], [[1, 0]]]
@@ -249,7 +249,6 @@ def test_phrasebook(monkeypatch: pytest.MonkeyPatch) -> None:
     pair = SentencePair("The dog sleeps.", "Der Hund schläft.", ((0, 0), (1, 1), (2, 2), (3, 3)))
     monkeypatch.setattr(phrasebook, "splits", lambda: {"train": [pair] * 3, "validation": [pair], "test": [pair]})
     corpus._phrasebook_splits.cache_clear()
-    assert split_names("phrasebook", "de", "en") == ["train", "validation", "test"]
     dataset = load_split("phrasebook", "de", "en", "val")
     assert dataset[0] == {
         "src": "Der Hund schläft.",
@@ -300,7 +299,6 @@ def test_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(dataset) == [{"src": "Ein Hund.", "tgt": "A dog.", "alignment": [[0, 0]]}]
     load_split("hub:wmt/wmt14:de-en", "en", "de", "train")
     assert calls == [("bentrevett/multi30k", None, "validation"), ("wmt/wmt14", "de-en", "train")]
-    assert split_names("hub:wmt/wmt14:de-en", "en", "de") == ["train", "validation"]
     with pytest.raises(ValueError, match="no split 'test' in hub:wmt/wmt14: there are train, validation"):
         load_split("hub:wmt/wmt14", "en", "de", "test")
     with pytest.raises(ValueError, match="hub:x/y: no columns 'fr' and 'en' .*it has en, de, alignment"):

@@ -88,15 +88,6 @@ def load_split(path: str, src: str, tgt: str, split: str) -> datasets.Dataset:
     return _load_files(candidates[0], src, tgt)
 
 
-def split_names(path: str, src: str, tgt: str) -> list[str]:
-    """The names of the splits of a corpus; arguments and errors are those of `load_split`."""
-    if path == "phrasebook":
-        return list(_phrasebook_splits())
-    if path.startswith("hub:"):
-        return _hub_splits(path)
-    return list(readers.find_splits(Path(path), src, tgt))
-
-
 def from_columns(dataset: datasets.Dataset, src: str, tgt: str, place: str) -> datasets.Dataset:
     """A dataset of the hub in the form of `load_split`.
 

@@ -21,7 +21,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from nmt.decoding.alignment import attention_alignment
+from nmt.decoding.alignment import attention_alignment, pharaoh
 from nmt.evaluation.results import Evaluation
 from nmt.report.figures import HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
 from nmt.report.findings import findings
@@ -112,7 +112,7 @@ def _sentences_csv(report: dict[str, Any]) -> str:
 def _pharaoh(run: Run) -> str:
     """A line for each row of `sentences.csv`: its links `source word-target word` by the strongest attention."""
     alignments = [links for evaluation in run.evaluations for links in attention_alignment(evaluation.translations)]
-    return "".join(" ".join(f"{source}-{target}" for source, target in links) + "\n" for links in alignments)
+    return "".join(f"{pharaoh(links)}\n" for links in alignments)
 
 
 def _page(name: str, data: str) -> str:
