@@ -138,10 +138,10 @@ def card(tokenizers: TokenizerPair) -> ModelCard:
 
 @pytest.fixture
 def model_folder(tmp_path: Path, tokenizers: TokenizerPair, card: ModelCard) -> Path:
-    """A saved model that has learned nothing, but to come to an end."""
-    model = build(ModelConfig(embedding_size=12, hidden_size=16), card.src_vocab_size, seed=1)
+    """A saved model that has learned nothing, but says something of 4 to 12 tokens of each of `SENTENCES`."""
+    model = build(ModelConfig(embedding_size=12, hidden_size=16), card.src_vocab_size, seed=5)
     with torch.no_grad():
-        model.output.bias[EOS_ID] = 3.0
+        model.output.bias[EOS_ID] = 1.0
     save_model(tmp_path / "model", model, card)
     tokenizers.save(tmp_path / "model")
     return tmp_path / "model"

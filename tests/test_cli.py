@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import random
 import signal
 import subprocess
@@ -229,7 +230,7 @@ def test_two_thousand_hostile_lines_of_json_are_two_thousand_records(translate: 
         (["translate", "{model}", "--resume", "x"], "--resume goes on with a file"),
         (["translate", "{model}", "--output", "no/where", "x"], "--output no/where: there is no folder no"),
         (["translate", "{model}", "--attention", ".", "x"], "--attention . is a folder"),
-        (["translate", "{model}", "--input", "{model}"], "--input {model}: there is no such file"),
+        (["translate", "{model}", "--input", "{model}"], "--input {model} is a folder: give the name of a file"),
         (["translate", "{model}", "--include", "ab", "--exclude", "b", "x"], "exclude: 'b' is a part of what"),
         (["translate", "{model}", "--n-best", "9", "x"], "n_best: 9 is not allowed, it must be at most beam_size"),
         (["translate", "{model}", "--device", "tpu9", "x"], "device 'tpu9': there is no such device here"),
@@ -326,3 +327,49 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture) -> No
 
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"nmt {version('nmt')}\n"
+
+
+def test_a_link_is_written_through_and_a_pipe_is_not_replaced(model_folder: Path, tmp_path: Path) -> None:
+    source, real, link, pipe = (tmp_path / name for name in ("in.txt", "real.txt", "link.txt", "pipe"))
+    source.write_text("der Hund\n")
+    real.write_text("old\n")
+    link.symlink_to(real)
+    assert main(["translate", str(model_folder), "--input", str(source), "--output", str(link)]) == 0
+    assert link.is_symlink()
+    assert real.read_text() != "old\n"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert main(["translate", str(model_folder), "--input", str(source), "--output", str(pipe)]) == 0
+    assert pipe.is_fifo()
+    assert os.read(reader, 1 << 16) == real.read_bytes()
+    os.close(reader)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["translate", "{model}", "--input", "in.txt", "--output", "in.txt"], "--output and --input are the same file"),
+        (
+            ["translate", "{model}", "ja", "--output", "x", "--attention", "./x"],
+            "--attention and --output are the same",
+        ),
+        (["translate", "{model}", "ja", "--attention", "/dev/null"], "/dev/null is not a regular file"),
+        (["translate", "{model}", "--input", "in.txt", "--output", ""], "argument --output: the name is empty"),
+        (["export", "{model}", "--output", "{model}"], "holds a model"),
+        (["push", "{model}", "--output", "{model}"], "is the model itself"),
+        (["push", "{model}", "--output", "."], "README.md is not the card of a model"),
+    ],
+)
+def test_nothing_is_overwritten_that_somebody_needs(
+    model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture,
+    arguments: list[str], message: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    for name in ("in.txt", "README.md"):
+        Path(name).write_text("der Hund\n")
+    before = {path.name: path.read_bytes() for path in model_folder.iterdir() if path.is_file()}
+    assert main([argument.format(model=model_folder) for argument in arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} <= {"in.txt", "README.md"} | {model_folder.name}
+    assert Path("in.txt").read_text() == Path("README.md").read_text() == "der Hund\n"
+    assert {path.name: path.read_bytes() for path in model_folder.iterdir() if path.is_file()} == before

@@ -97,3 +97,39 @@ def test_what_is_demanded_in_words_becomes_a_guide() -> None:
     assert guide is not None
     assert guide.goal == len(tokenizer.encode("dog").ids)
     assert guide.met(walk(guide, forced)) == guide.goal
+
+
+@pytest.mark.parametrize(
+    ("phrases", "ids", "there"),
+    [
+        ([(5, 5, 6)], (5, 5, 5, 6), True),
+        ([(5,), (5, 6)], (5, 6), True),
+        ([(5, 6), (6, 7)], (5, 6, 7), True),
+        ([(5, 6), (6, 7)], (5, 6, 5, 7), False),
+        ([(1, 2, 1, 3)], (1, 2, 1, 2, 1, 3), True),
+    ],
+)
+def test_phrases_are_found_wherever_they_stand(
+    phrases: list[tuple[int, ...]], ids: tuple[int, ...], there: bool
+) -> None:
+    guide = Include(phrases, eos=0, size=8)
+    state = guide.start()
+    for token in ids:
+        state = guide.after(state, token)
+    mask = guide.allowed(state)
+    assert (guide.met(state) == guide.goal) == there
+    assert (mask is None or bool(mask[0])) == there
+
+
+def test_a_phrase_ends_with_a_word() -> None:
+    tokenizer = Tokenizer.train(["tread on the tree . tre", "a tread"] * 3, vocab_size=300)
+    guide = Demands(tokenizer).guide(Request("", include=("tre",)))
+    assert guide is not None
+    state = guide.start()
+    for token in tokenizer.encode("a tre").ids:
+        state = guide.after(state, token)
+    mask = guide.allowed(state)
+    assert mask is not None
+    allowed = {tokenizer.tokens[token] for token in np.flatnonzero(mask)}
+    assert {"▁", "</s>"} <= allowed
+    assert not allowed & {"a", "d", "e", "ad"}

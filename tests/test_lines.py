@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -92,3 +93,24 @@ def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(b"one\n" * 100_000)[:-20])
     with pytest.raises(ValueError, match=r"in\.gz: cannot be read after line \d+"):
         list(file_lines(path))
+
+
+def test_lines_before_damage_are_given_before_it_is_told(tmp_path: Path) -> None:
+    lines = [f"{number} {number * 7919}".encode() for number in range(2000)]
+    whole = gzip.compress(b"\n".join(lines))
+    (tmp_path / "cut.gz").write_bytes(whole[: len(whole) // 2])
+    found: list[bytes] = []
+    arriving = windows(file_lines(tmp_path / "cut.gz"), 64, 64)
+    with pytest.raises(ValueError, match="cannot be read after line"):
+        found.extend(line for window in arriving for line in window)
+    assert len(found) % 64
+    assert found == lines[: len(found)]
+
+
+def test_a_stream_that_does_not_wait_is_read_to_its_end() -> None:
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    with open(read, "rb", buffering=0) as stream, open(write, "wb", buffering=0) as sender:
+        Timer(0.2, lambda: (sender.write(b"b\nc\n"), sender.close())).start()
+        sender.write(b"a\n")
+        assert [line for window in arriving_windows(stream, 1, 1) for line in window] == [b"a", b"b", b"c"]

@@ -91,7 +91,7 @@ def test_an_interrupted_file_is_gone_on_with(
 ) -> None:
     stop_at(monkeypatch, 25)
     assert translate() == 130
-    assert "stopped, 2 shards are finished: go on with --resume" in capsys.readouterr().err
+    assert "stopped, shards finished: 2; go on with --resume" in capsys.readouterr().err
     assert not (tmp_path / "out.txt").exists()
     finished = {path: path.stat().st_mtime_ns for path in (tmp_path / "out.txt.parts").glob("*.lines")}
     assert len(finished) == 2

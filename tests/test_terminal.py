@@ -160,7 +160,7 @@ def _own_terminal() -> None:
 def test_sentences_are_answered_with_a_map_until_the_end_of_input(model_folder: Path) -> None:
     shown, code = converse(model_folder, b"\n", "der Hund läuft\n".encode(), b"\xff ja\n", b"\x04")
     assert code == 0
-    answers = shown.split("> ")
+    answers = re.split("^> ", shown, flags=re.MULTILINE)
     assert len(answers) == 5
     assert answers[1].strip() == ""
     typed, translated, words, *rows = answers[2].splitlines()

@@ -1,5 +1,6 @@
 """The translator: what comes back for a sentence does not depend on its company, and nothing is lost."""
 
+import math
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -27,10 +28,17 @@ SOURCES = [source for source, _ in SENTENCES]
 
 @pytest.fixture(scope="module")
 def translator(tokenizers: TokenizerPair, card: ModelCard) -> Translator:
-    model = build(card.network, card.src_vocab_size, seed=1)
+    model = build(card.network, card.src_vocab_size, seed=5)
     with torch.no_grad():
-        model.output.bias[EOS_ID] = 3.0  # sentences end
+        model.output.bias[EOS_ID] = 1.0  # sentences end
     return Translator(model, tokenizers, card)
+
+
+@pytest.mark.parametrize("width", [1, 5])
+def test_the_model_of_these_tests_says_something_else_of_each_sentence(translator: Translator, width: int) -> None:
+    found = list(translator.translate(SOURCES, SearchOptions(beam_size=width)))
+    assert all(3 <= len(each.tokens) <= 14 and each.finished and each.text for each in found)
+    assert len({each.text for each in found}) >= len(SOURCES) - 1
 
 
 METHODS = {
@@ -47,7 +55,7 @@ METHODS = {
 
 def assert_same(one: Translation, other: Translation) -> None:
     assert (one.text, one.tokens, one.source) == (other.text, other.tokens, other.source)
-    assert one.score == pytest.approx(other.score, abs=1e-5)
+    assert one.score == pytest.approx(other.score, rel=1e-6, abs=1e-5)
     np.testing.assert_allclose(one.attention, other.attention, atol=1e-5)
 
 
@@ -313,3 +321,36 @@ def test_what_cannot_be_loaded_is_named(tmp_path: Path) -> None:
     (tmp_path / "checkpoints").mkdir()
     with pytest.raises(FileNotFoundError, match="its training has not ended; go on with `nmt train --resume"):
         Translator.load(tmp_path)
+
+
+def test_what_cannot_be_asked_for_is_refused(translator: Translator) -> None:
+    with pytest.raises(ValueError, match="batch_sentences: 0 is not allowed"):
+        translator.translate(["ja"], batch_sentences=0)
+    with pytest.raises(ValueError, match="batch_sentences: 0 is not allowed"):
+        translator.force([("ja", "yes")], batch_sentences=0)
+    with pytest.raises(ValueError, match="include: 'dog' is one string"):
+        Request("ja", include="dog")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="samples cannot be made to contain"):
+        translator.translate(Request("ja", include=("yes",)), SearchOptions(method="sample"))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"seed": 2**63}, {"word_reward": math.nan}, {"length_penalty": math.inf}, {"max_length": 10**20}]
+)
+def test_numbers_that_no_search_can_count_with_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="is not allowed"):
+        SearchOptions(**wrong)
+
+
+def test_a_prefix_does_not_lengthen_what_is_limited(translator: Translator) -> None:
+    found = translator.translate(Request("der hund", prefix="ja ja ja ja ja"), SearchOptions(max_length=3))
+    assert len(found.tokens) <= 4
+
+
+def test_a_tokenizer_or_a_shortlist_of_another_model_is_refused(model_folder: Path) -> None:
+    Shortlist(torch.zeros(3, 2, dtype=torch.int64), torch.tensor([EOS_ID]), 9).save(model_folder)
+    with pytest.raises(ValueError, match="shortlist is of another model"):
+        Translator.load(model_folder, shortlist=True)
+    Tokenizer.train(["something else, quite"] * 3, vocab_size=290).save(model_folder / "tokenizer.json")
+    with pytest.raises(ValueError, match="its tokenizer does not fit its model"):
+        Translator.load(model_folder)

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from nmt.cli.parsing import Parser
+from nmt.cli.parsing import Parser, file_path
 
 
 def run(arguments: list[str]) -> int:
     """Writes the files; the exit code."""
     parser = Parser(prog="nmt export", description="The model as ONNX: its encoder, and one step of its decoder.")
     parser.add_argument("run", type=Path, help="folder of the run, or of a model, or user/name on the hub")
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="default: onnx/ in the folder of the run")
+    parser.add_argument("--output", type=file_path, metavar="FOLDER", help="default: onnx/ in the folder of the run")
     options = parser.parse_args(arguments)
     from nmt.model.export import export_model
     from nmt.model.hub import model_folder
@@ -18,6 +18,8 @@ def run(arguments: list[str]) -> int:
     if not options.output and not options.run.is_dir():
         raise ValueError(f"{options.run} lies on the hub: say where the files go by --output FOLDER")
     folder = options.output or options.run / "onnx"
+    if (folder / "model.safetensors").exists():
+        raise ValueError(f"--output {folder} holds a model, which the files would damage: give another folder")
     export_model(model, folder)
     print(folder)
     return 0

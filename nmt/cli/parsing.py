@@ -3,7 +3,15 @@
 import argparse
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NoReturn
+
+
+def file_path(text: str) -> Path:
+    """The path that an argument names; an empty one, of a variable that is not set, would be the folder one is in."""
+    if not text:
+        raise argparse.ArgumentTypeError("the name is empty")
+    return Path(text)
 
 
 class Parser(argparse.ArgumentParser):

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from nmt.cli.parsing import Parser
+from nmt.cli.parsing import Parser, file_path
 
 
 def run(arguments: list[str]) -> int:
@@ -12,7 +12,7 @@ def run(arguments: list[str]) -> int:
     parser = Parser(prog="nmt push", description="Put the model of a run, with its card, on the Hugging Face hub.")
     parser.add_argument("run", type=Path, help="folder of the run")
     parser.add_argument("name", nargs="?", help="user/name on the hub")
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="write to this folder what would be pushed")
+    parser.add_argument("--output", type=file_path, metavar="FOLDER", help="write to this folder what would be pushed")
     parser.add_argument("--private", action="store_true", help="a new repository is not for everybody")
     parser.add_argument("--license", metavar="NAME", help="licence of the model, as the hub names it, such as mit")
     options = parser.parse_intermixed_args(arguments)
@@ -22,10 +22,18 @@ def run(arguments: list[str]) -> int:
     from nmt.model.hub import CARD, MODEL_FILES, model_folder, upload
 
     model = model_folder(options.run)
+    if options.output and options.output.resolve() == model.resolve():
+        raise ValueError(f"--output {options.output} is the model itself: give another folder")
+    if options.output and (options.output / CARD).exists() and not (options.output / "config.json").exists():
+        raise ValueError(
+            f"{options.output / CARD} is not the card of a model, and would be overwritten: give another folder"
+        )
     text = model_card(options.run, options.name or options.run.resolve().name, options.license)
     with TemporaryDirectory() as temporary:
         folder = options.output or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
+        for stale in (path for pattern in MODEL_FILES for path in folder.glob(pattern)):
+            stale.unlink()
         for path in (path for pattern in MODEL_FILES for path in model.glob(pattern)):
             shutil.copyfile(path, folder / path.name)
         (folder / CARD).write_text(text, encoding="utf-8")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from nmt.cli.parsing import file_path
 from nmt.cli.searching import load_translator, search_options, translating_parser
 from nmt.cli.startup import import_translator
 
@@ -38,7 +39,7 @@ def run(arguments: list[str]) -> int:
     from nmt.pipe.processes import Processes
 
     processes = Processes.of_environment()
-    if options.input and options.output and options.input.is_file():
+    if options.input and options.input.is_file() and options.output and not _is_special(options.output):
         _translate_file(options, search, processes)
     elif processes.world > 1:
         raise ValueError("several processes share a file: give --input FILE and --output FILE")
@@ -54,7 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.epilog = EPILOG
     parser.add_argument("text", nargs="*", metavar="TEXT", help="sentences; without any, lines are read")
     source = parser.add_argument_group("input")
-    source.add_argument("--input", type=Path, metavar="FILE", help="plain, .gz, .xz or .zst; default: standard input")
+    source.add_argument(
+        "--input", type=file_path, metavar="FILE", help="plain, .gz, .xz or .zst; default: standard input"
+    )
     forms = ("text", "jsonl")
     told = """jsonl: lines such as {"text": "...", "prefix": "...", "include": ["..."], "exclude": ["..."]}"""
     source.add_argument("--input-format", choices=forms, default="text", help=told)
@@ -63,13 +66,13 @@ def _parser() -> argparse.ArgumentParser:
         told = f"every translation {told} (repeatable)"
         source.add_argument(f"--{name}", action="append", default=[], metavar="TEXT", help=told)
     output = parser.add_argument_group("output")
-    output.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
+    output.add_argument("--output", type=file_path, metavar="FILE", help="default: standard output")
     told = "text; tsv: source, translation, ...; jsonl: all there is of a translation but its attention"
     output.add_argument("--format", choices=("text", "tsv", "jsonl"), default="text", help=told)
     output.add_argument("--scores", action="store_true", help="the score behind each translation")
     told = "links such as 0-1 (soft: 0-1:0.93) between words and punctuation marks of source and translation"
     output.add_argument("--alignments", choices=("none", "hard", "soft"), default="none", help=told)
-    output.add_argument("--attention", type=Path, metavar="FILE", help="save all attention matrices in this .npz")
+    output.add_argument("--attention", type=file_path, metavar="FILE", help="save all attention matrices in this .npz")
     output.add_argument(
         "--alternatives", type=int, default=5, metavar="N", help="most probable tokens a step, in jsonl"
     )
@@ -89,16 +92,38 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError("give sentences or --input, not both")
     if options.resume and not (options.input and options.output):
         raise ValueError("--resume goes on with a file: give --input FILE and --output FILE")
+    if options.method == "sample" and options.include:
+        raise ValueError("--include: samples cannot be made to contain anything: leave out --method sample")
     if options.shard_lines < 1:
         raise ValueError(f"--shard-lines {options.shard_lines} is not allowed, it must be at least 1")
-    for name in ("output", "attention"):
+    _check_files(options)
+
+
+def _check_files(options: argparse.Namespace) -> None:
+    """Finds what cannot be read or written, and what would be lost; links are followed."""
+    paths: dict[Path, str] = {}
+    for name in ("input", "output", "attention"):
         path = getattr(options, name)
-        if path and not path.parent.is_dir():
+        if path is None:
+            continue
+        if name != "input" and not path.parent.is_dir():
             raise ValueError(f"--{name} {path}: there is no folder {path.parent}")
-        if path and path.is_dir():
+        if path.is_dir():
             raise ValueError(f"--{name} {path} is a folder: give the name of a file")
-    if options.input and not options.input.is_file() and not options.input.is_fifo():
+        if not _is_special(path):
+            setattr(options, name, path := path.resolve())
+            if path in paths:
+                raise ValueError(f"--{name} and --{paths[path]} are the same file, {path}: give another name")
+            paths[path] = name
+    if options.input and not options.input.exists():
         raise ValueError(f"--input {options.input}: there is no such file")
+    if options.attention and _is_special(options.attention):
+        raise ValueError(f"--attention {options.attention} is not a regular file: give the name of one")
+
+
+def _is_special(path: Path) -> bool:
+    """Whether there is something that is written to, not replaced: a device, a pipe."""
+    return path.exists() and not path.is_file()
 
 
 def _is_conversation(options: argparse.Namespace) -> bool:
@@ -215,5 +240,5 @@ def _pipe(options: argparse.Namespace, search: "SearchOptions", device: str, sta
     stack.callback(progress.close)
     warn = Warnings("argument" if options.text else str(options.input or "standard input"), progress.say)
     stack.callback(warn.close)
-    read = RequestReader(options.input_format, common, warn)
+    read = RequestReader(options.input_format, common, warn, sampled=options.method == "sample")
     return Pipe(translator, search, options.batch_sentences, read, _output(options), warn, progress)

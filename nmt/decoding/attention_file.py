@@ -15,6 +15,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from nmt.data.files import flush
+
 
 @contextmanager
 def attention_pieces(path: Path) -> Iterator[Callable[[np.ndarray], None]]:
@@ -55,6 +57,7 @@ def write_archive(path: Path, pieces: Sequence[Path]) -> None:
                 for file in files:
                     with open(file, "rb") as values:
                         shutil.copyfileobj(values, member, 1 << 20)
+    flush(unfinished)
     os.replace(unfinished, path)
 
 

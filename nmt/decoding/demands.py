@@ -1,6 +1,9 @@
 """What is demanded of a translation, in words -> a guide over tokens."""
 
 from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
 
 from nmt.data.tokenizer import EOS_ID, Tokenizer
 from nmt.decoding.guides import Exclude, Guide, Include, NoRepeat, Prefix, Together
@@ -31,11 +34,16 @@ class Demands:
             guides.append(Prefix(self._tokens(request.prefix), size))
         phrases = [ids for text in request.include if (ids := self._tokens(text))]  # a lone "▁" is white space
         if phrases:
-            guides.append(Include(phrases, EOS_ID, size))
+            guides.append(Include(phrases, EOS_ID, size, self._begins))
         guides += [self._exclude(text) for text in request.exclude]
         if self._no_repeat_ngram:
             guides.append(NoRepeat(self._no_repeat_ngram, size))
         return Together(guides) if guides else None
+
+    @cached_property
+    def _begins(self) -> np.ndarray:
+        """(V,) bool, False for what goes on with the word before it."""
+        return np.array([not _goes_on(surface) for surface in self._tokenizer.surfaces.utf8])
 
     def _tokens(self, text: str) -> Sequence[int]:
         return self._tokenizer.encode(text).ids
@@ -44,3 +52,9 @@ class Demands:
         if text not in self._excludes:
             self._excludes[text] = Exclude(text.encode("utf-8", "replace"), self._tokenizer.surfaces.utf8)
         return self._excludes[text]
+
+
+def _goes_on(surface: bytes) -> bool:
+    """Whether a text, or a part of a character, belongs to the word before it."""
+    first = surface.decode("utf-8", "replace")[:1]
+    return first in ("\ufffd", "_") or first.isalnum()

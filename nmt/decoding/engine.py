@@ -129,7 +129,7 @@ class Engine:
         positions = torch.arange(src_ids.shape[1], device=self.device)
         mask = positions < src_lengths.unsqueeze(1)
         forced = [demands.forced(job.request) for job in jobs]
-        limits = options.limits(src_lengths) + torch.tensor([len(each) for each in forced], device=self.device)
+        limits = options.limits(src_lengths, torch.tensor([len(each) for each in forced], device=self.device))
         guides: list[Guide | None] = [demands.guide(job.request) for job in jobs]
         network: Any = self.network
         bos, eos, ids = BOS_ID, EOS_ID, None
@@ -212,7 +212,7 @@ def _corner(row: int, size: int, tensor: Tensor) -> Tensor:
 def _given(ids: list[int], log_probs: Tensor, attention: Tensor, alternatives: int) -> Hypothesis:
     """The hypothesis of given ids (T), from what the network thought at each of them: (T, V), (T, S)."""
     own = log_probs.gather(1, torch.tensor(ids, device=log_probs.device).unsqueeze(1)).squeeze(1).tolist()
-    best = log_probs.topk(alternatives, dim=-1)
+    best = log_probs.topk(min(alternatives, log_probs.shape[1]), dim=-1)
     steps = zip(best.indices.tolist(), best.values.tolist(), strict=True)
     named = [list(zip(*step, strict=True)) for step in steps]
     return Hypothesis(ids, own, attention.float().cpu().numpy(), named, sum(own), sum(own) / len(own), True)

@@ -141,50 +141,54 @@ class Exclude(_Free):
 
 
 class _Progress(NamedTuple):
-    """Phrases that are there, the one that is begun (-1: none), and how many of its tokens are there."""
+    """Phrases that are there, the one that is begun (-1: none) and how much of it; whether one has just ended."""
 
     done: frozenset[int]
     phrase: int
     tokens: int
+    ended: bool
 
 
 class Include:
-    """The hypothesis contains every phrase before it ends (Hokamp & Liu 2017; Post & Vilar 2018).
+    """The hypothesis contains every phrase, as whole words, before it ends (Hokamp & Liu 2017; Post & Vilar 2018).
 
-    A phrase that is begun is gone on with, or given up if another token comes; then its tokens no longer count.
+    A phrase that is begun is gone on with, or given up if another token comes; what its tokens and that one begin,
+    counts still (Knuth, Morris & Pratt 1977). Phrases may overlap.
 
     Args:
         phrases: the tokens of each, at least one.
         eos: not allowed before all are there.
         size: V.
+        begins: (V,) bool, True = the token does not go on with a word, so that it may follow a phrase; all by default.
     """
 
-    def __init__(self, phrases: Sequence[Sequence[int]], eos: int, size: int) -> None:
+    def __init__(self, phrases: Sequence[Sequence[int]], eos: int, size: int, begins: np.ndarray | None = None) -> None:
         self.phrases = [tuple(phrase) for phrase in phrases]
         self.goal = sum(map(len, self.phrases))
+        self._begins = np.ones(size, bool) if begins is None else begins
         self._not_yet = np.arange(size) != eos
+        self._both = self._begins & self._not_yet
 
     def start(self) -> _Progress:
         """None is there."""
-        return _Progress(frozenset(), -1, 0)
+        return _Progress(frozenset(), -1, 0, False)
 
     def after(self, state: _Progress, token: int) -> _Progress:
-        """Goes on with the phrase that is begun, or begins one with this token, or waits."""
-        if state.phrase >= 0 and self.phrases[state.phrase][state.tokens] == token:
-            return self._reached(state.done, state.phrase, state.tokens + 1)
-        for phrase, tokens in enumerate(self.phrases):
-            if phrase not in state.done and tokens[0] == token:
-                return self._reached(state.done, phrase, 1)
-        return _Progress(state.done, -1, 0)
-
-    def _reached(self, done: frozenset[int], phrase: int, tokens: int) -> _Progress:
-        if tokens == len(self.phrases[phrase]):
-            return _Progress(done | {phrase}, -1, 0)
-        return _Progress(done, phrase, tokens)
+        """Goes on with the phrase that is begun, or with what its end begins, or waits."""
+        begun = self.phrases[state.phrase][: state.tokens] if state.phrase >= 0 else ()
+        seen = (*begun, token)
+        left = [phrase for phrase in range(len(self.phrases)) if phrase not in state.done]
+        there = {phrase for phrase in left if seen[-len(self.phrases[phrase]) :] == self.phrases[phrase]}
+        still = [phrase for phrase in left if phrase not in there]
+        longest = max(still, key=lambda phrase: _overlap(seen, self.phrases[phrase]), default=-1)
+        tokens = _overlap(seen, self.phrases[longest]) if still else 0
+        return _Progress(state.done | there, longest if tokens else -1, tokens, bool(there))
 
     def allowed(self, state: _Progress) -> np.ndarray | None:
-        """All but the end, before all phrases are there."""
-        return None if len(state.done) == len(self.phrases) else self._not_yet
+        """All but the end, before all phrases are there; after a phrase, nothing that goes on with its last word."""
+        if len(state.done) == len(self.phrases):
+            return self._begins if state.ended else None
+        return self._both if state.ended else self._not_yet
 
     def wanted(self, state: _Progress) -> Sequence[int]:
         """The next token of the phrase that is begun, or the first of each that is not there."""
@@ -195,6 +199,12 @@ class Include:
     def met(self, state: _Progress) -> int:
         """Tokens of the phrases that are there or begun."""
         return sum(len(self.phrases[phrase]) for phrase in state.done) + state.tokens
+
+
+def _overlap(seen: tuple[int, ...], phrase: tuple[int, ...]) -> int:
+    """How many tokens at the end of what is seen are the phrase's first ones, short of all of it."""
+    sizes = range(min(len(seen), len(phrase) - 1), 0, -1)
+    return next((size for size in sizes if seen[-size:] == phrase[:size]), 0)
 
 
 class Together:

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+LARGEST = 1_000_000
+"""What no number of a search exceeds."""
+
+
 @dataclass(frozen=True)
 class SearchOptions:
     """What search is asked for.
@@ -26,7 +30,7 @@ class SearchOptions:
             2016, eq. 14): attention that leaves source words out costs.
         word_reward: added to the score for each token, EOS included (He et al. 2016, section 3.3).
         min_length: a hypothesis has at least this many tokens, EOS not counted,
-        max_length: and at most this many, EOS not counted; None sets no limit beside the next.
+        max_length: and at most this many, EOS not counted, of a prefix too; None sets no limit beside the next.
         max_length_ratio: a hypothesis has at most this many tokens for each source token,
         max_length_offset: and this many more.
         no_repeat_ngram: no sequence of this many tokens comes twice in a hypothesis; 0 allows it.
@@ -76,15 +80,32 @@ class SearchOptions:
         self._check(self.n_best <= self.beam_size, "n_best", f"at most beam_size, which is {self.beam_size}")
         self._check(self.beam_size % self.groups == 0, "groups", f"a divisor of beam_size, which is {self.beam_size}")
         self._check(self.groups == 1 or self.method == "beam", "groups", "1 with method sample")
-        self._check(self.temperature > 0, "temperature", "above 0")
+        for name in (
+            "length_penalty",
+            "coverage_penalty",
+            "word_reward",
+            "max_length_ratio",
+            "diversity",
+            "temperature",
+        ):
+            self._check(abs(getattr(self, name)) <= LARGEST, name, f"at most {LARGEST:,}")
+        for name in ("min_length", "max_length", "max_length_offset", "beam_size", "alternatives"):
+            self._check((getattr(self, name) or 0) <= LARGEST, name, f"at most {LARGEST:,}")
+        self._check(self.seed < 1 << 63, "seed", "below 2 ** 63")
+        self._check(self.temperature >= 1e-6, "temperature", "at least 1e-6")
         self._check(0 < self.top_p <= 1, "top_p", "above 0 and at most 1")
 
     def _check(self, holds: bool, name: str, allowed: str) -> None:
         check(holds, name, getattr(self, name), allowed)
 
-    def limits(self, src_lengths: "Tensor") -> "Tensor":
-        """(B,) most target tokens of each sentence, EOS included: a property of the sentence, not of its batch."""
-        limits = (src_lengths * self.max_length_ratio).long() + self.max_length_offset
+    def limits(self, src_lengths: "Tensor", more: "Tensor | int" = 0) -> "Tensor":
+        """(B,) most target tokens of each sentence, EOS included: a property of the sentence, not of its batch.
+
+        Args:
+            src_lengths: (B,).
+            more: (B,) tokens beyond the limit of the source's length, for what is demanded.
+        """
+        limits = (src_lengths * self.max_length_ratio).long() + self.max_length_offset + more
         if self.max_length is not None:
             limits = limits.clamp(max=self.max_length + 1)
         return limits.clamp(min=self.min_length + 1)

@@ -26,6 +26,10 @@ class Records:
 
     def best(self, line: str, source: Encoded, found: Sequence[Hypothesis], options: SearchOptions) -> Translation:
         """The first hypothesis, with as many others as are wanted; by the least risk if that is asked for."""
+        if not found:
+            raise ValueError(
+                "the model gives no finite probabilities: its training diverged, or its weights are damaged"
+            )
         records = [self.of(line, source, each) for each in found]
         if options.mbr != "none":
             highest = max(each.log_prob for each in records)

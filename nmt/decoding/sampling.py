@@ -14,7 +14,7 @@ from nmt.decoding.options import SearchOptions
 
 def chances(seed: int, number: int, steps: int, samples: int) -> np.ndarray:
     """(steps, K) uniform numbers below 1 for the sentence of that number, from a counter-based generator."""
-    return np.random.Generator(np.random.Philox(key=[seed, number])).random((steps, samples))
+    return np.random.Generator(np.random.Philox(key=np.array([seed, number], np.uint64))).random((steps, samples))
 
 
 def draw(log_probs: Tensor, chance: Tensor, options: SearchOptions) -> Tensor:

@@ -30,7 +30,8 @@ class Request:
         exclude: strings that it does not contain, not even within a word.
 
     Raises:
-        ValueError: if one of these strings is empty, or what must be there contains what must not.
+        ValueError: if one of these strings is empty, a string stands where several belong, or what must be there
+            contains what must not.
     """
 
     text: str
@@ -40,6 +41,9 @@ class Request:
 
     def __post_init__(self) -> None:
         for name in ("include", "exclude"):
+            if isinstance(getattr(self, name), str):
+                raise ValueError(f"{name}: {getattr(self, name)!r} is one string, give a tuple of strings")
+            object.__setattr__(self, name, tuple(getattr(self, name)))
             if not all(each.strip() for each in getattr(self, name)):
                 raise ValueError(f"{name}: an empty string is not allowed")
         for text in self.exclude:
@@ -47,7 +51,7 @@ class Request:
                 raise ValueError(f"exclude: {text!r} is a part of what the translation must contain")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Translation:
     """One translated sentence: S source tokens, T target tokens.
 

@@ -92,10 +92,17 @@ class Translator:
             if not tokenizers.same(TokenizerPair.load(other)):
                 raise ValueError(f"{other}: its vocabulary is not that of {folders[0]}: an ensemble needs the same")
         loaded = [load_model(folder) for folder in folders]
+        card = loaded[0][1]
+        sizes = tokenizers.src.vocab_size, tokenizers.tgt.vocab_size
+        if sizes != (card.src_vocab_size, card.tgt_vocab_size):
+            told = f"{sizes[0]:,} and {sizes[1]:,} types, the model {card.src_vocab_size:,} and {card.tgt_vocab_size:,}"
+            raise ValueError(f"{folders[0]}: its tokenizer does not fit its model: it has {told}")
         models = [prepared(model, precision, choose_device(device)) for model, _ in loaded]
         network = models[0] if len(models) == 1 else Ensemble(models, combine)
         chosen = Shortlist.load(folders[0]) if shortlist else None
-        return cls(network, tokenizers, loaded[0][1], device, precision, chosen, processes)
+        if chosen is not None and (len(chosen.types), chosen.vocab_size) != (card.src_vocab_size, card.tgt_vocab_size):
+            raise ValueError(f"{folders[0]}: its shortlist is of another model: make it again with `nmt shortlist RUN`")
+        return cls(network, tokenizers, card, device, precision, chosen, processes)
 
     def close(self) -> None:
         """Ends its processes, if it has any; they end with the program too."""
@@ -131,6 +138,7 @@ class Translator:
             first: the number of the first sentence in a larger input: with the seed it fixes what is sampled.
         """
         options = options or SearchOptions()
+        _check_batch(batch_sentences)
         if isinstance(text, str | Request):
             return next(self._translate([text], options, batch_sentences, first))
         return self._translate(text, options, batch_sentences, first)
@@ -142,6 +150,8 @@ class Translator:
         demands = Demands(self.tokenizers.tgt, options.no_repeat_ngram)
         ahead = WINDOW_BATCHES if isinstance(texts, Sequence) else 1
         while window := list(islice(remaining, ahead * size)):
+            if options.method == "sample" and any(request.include for request in window):
+                raise ValueError("include: samples cannot be made to contain anything: choose method beam")
             sources = self._encode([request.text for request in window])
             order = sorted(range(len(window)), key=lambda row: -len(sources[row].ids))
             filled = [row for row in order if sources[row].ids]
@@ -168,6 +178,12 @@ class Translator:
         Its `log_prob` is the model's score of the target, its attention what each target token attends to, its
         `score` the average log-probability of a token.
         """
+        _check_batch(batch_sentences)
+        return self._force(pairs, alternatives, batch_sentences)
+
+    def _force(
+        self, pairs: Iterable[tuple[str, str]], alternatives: int, batch_sentences: int
+    ) -> Iterator[Translation]:
         remaining = iter(pairs)
         while batch := list(islice(remaining, batch_sentences)):
             sources = self._encode([source for source, _ in batch])
@@ -179,3 +195,8 @@ class Translator:
     def _encode(self, lines: Sequence[str]) -> list[Encoded]:
         encoded, cut = self.tokenizers.src.encode_all(lines), slice(MAX_SOURCE_TOKENS)
         return [Encoded(ids[cut], tokens[cut], spans[cut]) for ids, tokens, spans in encoded]
+
+
+def _check_batch(sentences: int) -> None:
+    if sentences < 1:
+        raise ValueError(f"batch_sentences: {sentences} is not allowed, it must be at least 1")

@@ -94,10 +94,10 @@ def load_model(folder: Path) -> tuple[Seq2Seq, ModelCard]:
         model = Seq2Seq(card.network, card.src_vocab_size, card.tgt_vocab_size)
     try:
         tensors = load_file(folder / "model.safetensors")
-        model.load_state_dict(tensors, strict=False, assign=True)
+        model.load_state_dict({name: each.float() for name, each in tensors.items()}, strict=False, assign=True)
     except (SafetensorError, RuntimeError) as error:
-        first = str(error).splitlines()[0]
-        raise ValueError(f"{folder / 'model.safetensors'} is damaged or of another network: {first}") from error
+        what = " ".join(str(error).split())
+        raise ValueError(f"{folder / 'model.safetensors'} is damaged or of another network: {what}") from error
     model.tie()
     missing = sorted(set(dict(model.named_parameters())) ^ set(tensors))
     if missing:

@@ -5,9 +5,9 @@ Lines end at ``\n`` or ``\r\n`` only, so that other separators of Unicode inside
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from queue import Empty, Queue
+from select import select
 from threading import Thread
 from typing import Protocol
 
@@ -21,8 +21,11 @@ WAITING_CHUNKS = 16
 class Stream(Protocol):
     """What bytes can be read from as they arrive, such as an unbuffered file."""
 
+    def fileno(self) -> int:
+        """The descriptor to wait for."""
+
     def read(self, size: int, /) -> bytes | None:
-        """What is there, once there is anything; nothing at the end."""
+        """What is there, once there is anything; nothing at the end; None where that is not waited for."""
 
 
 def file_lines(path: Path) -> Iterator[bytes]:
@@ -44,10 +47,19 @@ def file_lines(path: Path) -> Iterator[bytes]:
 
 def windows(lines: Iterable[bytes], first: int, most: int) -> Iterator[list[bytes]]:
     """The lines in windows: `first` of them, then twice as many each time, up to `most`."""
-    remaining = iter(lines)
-    while window := list(islice(remaining, first)):
+    remaining, window = iter(lines), list[bytes]()
+    try:
+        for line in remaining:
+            window.append(line)
+            if len(window) == first:
+                yield window
+                window, first = [], min(2 * first, most)
+    except ValueError:  # of what cannot be read on, all that could be counts
+        if window:
+            yield window
+        raise
+    if window:
         yield window
-        first = min(2 * first, most)
 
 
 def arriving_windows(stream: Stream, first: int, most: int) -> Iterator[list[bytes]]:
@@ -94,8 +106,11 @@ def arriving_windows(stream: Stream, first: int, most: int) -> Iterator[list[byt
 def _read(stream: Stream, chunks: "Queue[bytes | OSError]") -> None:
     """Hands the stream on, chunk by chunk; the last is empty, or what went wrong."""
     try:
-        while chunk := stream.read(CHUNK_BYTES):
-            chunks.put(chunk)
+        while (chunk := stream.read(CHUNK_BYTES)) != b"":
+            if chunk is None:  # nothing yet, of a stream that does not wait
+                select([stream], [], [])
+            else:
+                chunks.put(chunk)
         chunks.put(b"")
     except OSError as error:
         chunks.put(error)

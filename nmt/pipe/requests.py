@@ -45,11 +45,12 @@ class RequestReader:
             `exclude` (as in `Request`), or a bare JSON string.
         common: what holds for all lines; a line's own prefix goes before its, other constraints are added to its.
         warn: is told of what is wrong with a line.
+        sampled: whether translations are drawn, which cannot be made to include anything.
     """
 
-    def __init__(self, form: Literal["text", "jsonl"], common: Request, warn: Warnings) -> None:
+    def __init__(self, form: Literal["text", "jsonl"], common: Request, warn: Warnings, sampled: bool = False) -> None:
         self._read = {"text": self._text, "jsonl": self._json}[form]
-        self._common, self._warn = common, warn
+        self._common, self._warn, self._sampled = common, warn, sampled
 
     def __call__(self, number: int, line: bytes) -> Request:
         """The request of line `number`, counted from 0."""
@@ -76,8 +77,13 @@ class RequestReader:
             return self._text(number, line)
         wrong = [key for key, value in fields.items() if not _is_right(key, value)]
         if wrong:
-            told = f"left out {', '.join(map(repr, wrong))}: a 'prefix' is a string, 'include' and 'exclude' are lists"
-            self._warn(number, "have fields that were left out", told)
+            told = "a 'prefix' is a string, 'include' and 'exclude' are lists, and there is nothing else beside 'text'"
+            self._warn(number, "have fields that were left out", f"left out {', '.join(map(repr, wrong))}: {told}")
+        if self._sampled and fields.get("include"):
+            wrong.append("include")
+            self._warn(
+                number, "were drawn without 'include'", "left out 'include': samples cannot be made to contain it"
+            )
         given = {key: value for key, value in fields.items() if key not in wrong}
         include, exclude = (
             (*common, *given.get(name, ()))

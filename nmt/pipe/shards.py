@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from nmt.data.files import flush
 from nmt.decoding.attention_file import attention_pieces, write_archive
 from nmt.pipe.lines import file_lines
 from nmt.pipe.processes import Processes
@@ -51,13 +52,17 @@ class Parts:
                 raise ValueError(
                     f"{self.folder} holds finished shards of a stopped run: go on with --resume, or delete it"
                 )
-            made = json.loads(stored.read_text(encoding="utf-8"))
+            try:
+                made = dict(json.loads(stored.read_text(encoding="utf-8")))
+            except (OSError, ValueError, TypeError) as error:
+                raise ValueError(f"--resume: {stored} is damaged ({error}): delete {self.folder}") from error
             for key in sorted({*made, *job}):
                 if made.get(key) != job.get(key):
                     raise ValueError(f"--resume: {self.folder} was made with {_told(key, made.get(key), job.get(key))}")
             return
         self.folder.mkdir(exist_ok=True)
         stored.write_text(json.dumps(job, indent=2) + "\n", encoding="utf-8")
+        flush(stored, self.folder)
 
     def translate(self, source: Path, processes: Processes, translate: Translate) -> int:
         """Translates the shards of this process that are not there yet; how many shards there are in all."""
@@ -80,10 +85,13 @@ class Parts:
             for shard in range(shards):
                 with open(self._lines(shard), "rb") as part:
                     shutil.copyfileobj(part, whole, 1 << 20)
+        flush(unfinished)
         os.replace(unfinished, self.output)
         if self.attention:
             write_archive(self.attention, [self._attention(shard) for shard in range(shards)])
+        flush(self.output.parent)
         joined = self.folder.with_name(f"{self.folder.name}.joined")
+        shutil.rmtree(joined, ignore_errors=True)  # of a run that was killed just then
         os.replace(self.folder, joined)  # at once: there are all shards to go on from, or none
         shutil.rmtree(joined)
 
@@ -93,7 +101,7 @@ class Parts:
         if not finished:
             shutil.rmtree(self.folder)
             return "stopped before the first shard was finished"
-        return f"stopped, {finished:,} shards are finished: go on with --resume"
+        return f"stopped, shards finished: {finished:,}; go on with --resume"
 
     def _lines(self, shard: int) -> Path:
         return self.folder / f"{shard:08}.lines"
@@ -106,12 +114,11 @@ class Parts:
         """What takes the lines and the attention of a shard, which is there once all of it is written."""
         unfinished = self.folder / f"{shard:08}.unfinished"
         pieces = attention_pieces(self._attention(shard)) if self.attention else nullcontext()
-        with open(unfinished, "wb") as stream:
-            with pieces as add:
-                yield stream, add
-            stream.flush()
-            os.fsync(stream.fileno())
+        with open(unfinished, "wb") as stream, pieces as add:
+            yield stream, add
+        flush(unfinished, *(self.folder.glob(f"{shard:08}.[ws]*") if self.attention else ()))
         os.replace(unfinished, self._lines(shard))
+        flush(self.folder)
 
 
 def digest(*paths: Path) -> str:
