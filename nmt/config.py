@@ -14,6 +14,9 @@ def check(holds: bool, key: str, value: object, allowed: str) -> None:
         raise ValueError(f"{key}: {value!r} is not allowed, it must be {allowed}")
 
 
+DROPPED_WORD = "a dropped word is a vector of zeros, and the gradient of normalising it is without bound"
+
+
 @dataclass(frozen=True)
 class TokenizerConfig:
     """How sentences become tokens.
@@ -71,7 +74,8 @@ class DataConfig:
     literature_form: bool = False
 
     def __post_init__(self) -> None:
-        check(bool(self.path), "data.path", self.path, 'a folder, "phrasebook" or "hub:owner/name"')
+        named = self.path not in ("", "hub:")
+        check(named, "data.path", self.path, 'a folder, "phrasebook" or "hub:owner/name"')
         check(self.src != self.tgt, "data.tgt", self.tgt, "another language than data.src")
         check(self.max_length_tokens > 0, "data.max_length_tokens", self.max_length_tokens, "positive")
         check(self.max_length_ratio >= 1, "data.max_length_ratio", self.max_length_ratio, "at least 1")
@@ -199,6 +203,8 @@ class ModelConfig:
             check(getattr(self, name) >= 0, f"model.{name}", getattr(self, name), "at least 0")
         for name in ("dropout", "recurrent_dropout", "word_dropout"):
             check(0 <= getattr(self, name) < 1, f"model.{name}", getattr(self, name), "at least 0 and below 1")
+        normed = f"0 with model.layer_norm: {DROPPED_WORD}"
+        check(not (self.layer_norm and self.word_dropout), "model.word_dropout", self.word_dropout, normed)
         even = not self.both_ways or self.hidden_size % 2 == 0
         check(even, "model.hidden_size", self.hidden_size, "even, for each direction has half of it")
         bridged = self.bridged or self.state_size == self.hidden_size
@@ -291,7 +297,7 @@ class Config:
     def __post_init__(self) -> None:
         plain = bool(self.name) and not set(self.name) & set("/\\\0") and self.name not in (".", "..")
         check(plain, "name", self.name, "a folder name without slashes")
-        check(self.seed >= 0, "seed", self.seed, "at least 0")
+        check(0 <= self.seed < 1 << 63, "seed", self.seed, "at least 0 and below 2 ** 63")
         tied = self.model.tie_embeddings != "all" or self.data.tokenizer.joint
         check(tied, "model.tie_embeddings", self.model.tie_embeddings, '"none" or "output" with separate vocabularies')
 

@@ -23,6 +23,9 @@ from nmt.config import Config, DataConfig, ModelConfig, TokenizerConfig, Trainin
         (lambda: Config(name="a/b"), "name: 'a/b' is not allowed, it must be a folder name"),
         (lambda: Config(name=".."), "name: '..' is not allowed"),
         (lambda: Config(seed=-1), "seed: -1 is not allowed"),
+        (lambda: Config(seed=1 << 63), "seed: 9223372036854775808 is not allowed"),
+        (lambda: DataConfig(path="hub:"), "data.path: 'hub:' is not allowed"),
+        (lambda: ModelConfig(layer_norm=True, word_dropout=0.1), "model.word_dropout: 0.1 is not allowed"),
         (
             lambda: Config(
                 model=ModelConfig(tie_embeddings="all"), data=DataConfig(tokenizer=TokenizerConfig(joint=False))

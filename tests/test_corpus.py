@@ -322,3 +322,22 @@ def test_filters() -> None:
     )
     assert filters.summary([None] * 29_000) == "dropped 0 of 29,000 pairs"
     assert Filters().summary(["too long"] * 1234) == "dropped 1,234 of 1,234 pairs: 1,234 too long (> 100 tokens)"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("train.jsonl", "[" * 100_000, "train.jsonl:1: not one JSON value a line"),
+        ("train.jsonl", '{"src": ' + "9" * 5000 + "}", "train.jsonl:1: not one JSON value a line"),
+        ("train.csv", "de,de,en\na,b,c\n", "train.csv:1: two columns are named 'de'"),
+    ],
+)
+def test_what_no_parser_reads_is_told_with_its_place(tmp_path: Path, name: str, content: str, message: str) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ValueError, match=message):
+        load_split(str(tmp_path), "de", "en", "train")
+
+
+def test_a_field_of_any_length_is_read(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text(f"de,en\n{'x' * 200_000},b\n")
+    assert len(load_split(str(tmp_path), "de", "en", "train")[0]["src"]) == 200_000

@@ -257,3 +257,11 @@ def test_joint_and_separate_vocabularies(tmp_path) -> None:
         loaded = TokenizerPair.load(tmp_path)
         assert loaded.joint == pair.joint
         assert (loaded.src.tokens, loaded.tgt.tokens) == (pair.src.tokens, pair.tgt.tokens)
+
+
+def test_an_endless_word_is_not_learnt_from() -> None:
+    sentences = ["the dog and the cat"] * 5
+    assert (
+        Tokenizer.train([*sentences, "x" * 1_000_000], "bpe", 300).tokens
+        == Tokenizer.train(sentences, "bpe", 300).tokens
+    )

@@ -14,7 +14,7 @@ from nmt.data.words import split_words
 
 Link = tuple[int, int]
 
-_LINK = re.compile(r"([0-9]+)-([0-9]+)")
+_LINK = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
 
 
 def parse_links(line: str, place: str) -> list[Link]:

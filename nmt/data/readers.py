@@ -10,6 +10,7 @@ Lines end at ``\n`` or ``\r\n`` only, so that other separators of Unicode inside
 import csv
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product, zip_longest
@@ -181,12 +182,16 @@ def _read_tsv(path: Path, src: str, tgt: str, languages: tuple[str, str] | None)
 
 def _csv_records(path: Path) -> Iterator[tuple[str, Row]]:
     """Place and record of each line of a comma-separated file with a header."""
+    csv.field_size_limit(sys.maxsize)
     reader = csv.reader((line + "\n" for line in _lines(path)), strict=True)
     header: list[str] | None = None
     try:
         for fields in reader:
             if header is None:
                 header = fields
+                twice = [name for name in header if header.count(name) > 1]
+                if twice:
+                    raise ValueError(f"{path}:1: two columns are named '{twice[0]}': rename one")
             elif len(fields) != len(header):
                 columns = f"{len(fields)} columns, expected {len(header)} ({', '.join(header)})"
                 raise ValueError(f"{path}:{reader.line_num}: {columns}")
@@ -202,7 +207,7 @@ def _json_records(path: Path) -> Iterator[tuple[str, Any]]:
         if line.strip():
             try:
                 yield f"{path}:{number}", json.loads(line)
-            except json.JSONDecodeError as error:
+            except (ValueError, RecursionError) as error:
                 raise ValueError(f"{path}:{number}: not one JSON value a line ({error})") from error
 
 

@@ -19,6 +19,8 @@ SPACE = "\\s\x1c-\x1f"
 """What `str.isspace()` calls white space, for use in brackets; the library's `\\s` does not know \\x1c to \\x1f."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_ENDLESS_WORD = re.compile(r"\w{1000,}")
+"""What the time to learn merges of would grow with its square, such as encoded files in a text of the web."""
 
 
 def learn(
@@ -62,8 +64,9 @@ def encodable(text: str) -> str:
 
 
 def _watched(sentences: Iterable[str], seen: set[str]) -> Iterator[str]:
-    """The sentences, noting in `seen` the characters that went by."""
+    """The sentences without words that are none, noting in `seen` the characters that went by."""
     for sentence in sentences:
+        sentence = _ENDLESS_WORD.sub(" ", sentence)
         seen.update(sentence)
         yield encodable(sentence)
 
