@@ -103,6 +103,7 @@ nmt/
     schedule.py           the learning rate
     module.py             the LightningModule
     callbacks.py          moving average, samples, exact stop and resume
+    folder.py             the run's folder, changed once training has begun
     train.py              a config -> a run folder with its model
   report/               records + numbers -> one HTML file
     records.py            run folder -> all that a report can show

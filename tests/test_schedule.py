@@ -60,6 +60,13 @@ def test_a_saved_schedule_goes_on_alike() -> None:
     assert resumed.factor == 0.5
 
 
+def test_a_saved_schedule_goes_on_with_the_settings_of_its_new_config() -> None:
+    finished, longer = schedule("linear"), schedule("linear", total=40)
+    rates(finished, 20)
+    longer.load_state_dict(finished.state_dict())
+    assert rates(longer, 20) == pytest.approx([0.1 * (40 - step) / 36 for step in range(21, 41)])
+
+
 def test_an_unknown_kind_is_named() -> None:
     with pytest.raises(ValueError, match="unknown schedule 'cosine'"):
         rates(schedule("cosine"), 5)

@@ -2,7 +2,9 @@
 
 import csv
 import os
+import re
 import signal
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +13,14 @@ import torch
 from conftest import TINY_RUN
 from safetensors.torch import load_file
 
+import nmt.training.callbacks
 import nmt.training.module
 from nmt.cli import main
 from nmt.decoding.translator import Translator
 from nmt.training.callbacks import latest_checkpoint
+from nmt.training.train import TRAINER_DEFAULTS
+
+UNAVAILABLE = ["--trainer.accelerator", "tpu"]  # nor is torch_xla installed
 
 
 @pytest.fixture
@@ -38,6 +44,18 @@ def logged(name: str) -> list[tuple[str, ...]]:
         return [
             tuple(value for key, value in row.items() if key != "tokens_per_second") for row in csv.DictReader(file)
         ]
+
+
+def files(folder: str) -> dict[Path, bytes]:
+    paths = [path for path in Path(folder).rglob("*") if path.is_file()]
+    return {path: path.read_bytes() for path in paths if path.parent.name != "tensorboard"}
+
+
+def one_line(capsys: pytest.CaptureFixture) -> str:
+    """What went to standard error, which is one line."""
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("nmt train: ")
+    return line
 
 
 def fail_at(monkeypatch: pytest.MonkeyPatch, step: int, what: Callable[[], None]) -> None:
@@ -87,6 +105,7 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(train: Callab
 
 EXTRAS = [
     [],
+    ["--training.schedule", "linear"],
     ["--training.average_decay", "0.9", "--training.schedule", "plateau", "--trainer.val_check_interval", "4"],
     [  # all that is drawn at random
         *("--data.tokenizer.kind", "bpe", "--data.tokenizer.vocab_size", "320", "--data.tokenizer.bpe_dropout", "0.3"),
@@ -170,6 +189,32 @@ def test_a_finished_run_can_be_trained_longer(train: Callable) -> None:
     torch.testing.assert_close(weights("longer"), weights("whole"), rtol=0, atol=0)
 
 
+def test_a_longer_training_falls_to_zero_at_its_own_last_step(train: Callable) -> None:
+    assert train("longer", "--trainer.max_epochs", "1", "--training.schedule", "linear") == 0
+    assert main(["train", "--resume", "runs/longer", "--trainer.max_epochs", "2"]) == 0
+    with open("runs/longer/metrics.csv", newline="") as file:
+        rates = [float(row["learning_rate"]) for row in csv.DictReader(file) if row["learning_rate"] != ""]
+    second_epoch = rates[4:]
+    assert len(second_epoch) == 4, "8 steps, of which every other is logged"
+    assert sorted(second_epoch, reverse=True) == second_epoch
+    assert second_epoch[-2] > second_epoch[-1] == 0
+
+
+@pytest.mark.parametrize("limit", [["-1"], ["null", "--trainer.max_time", "00:00:01:00"]])
+def test_a_rate_that_falls_until_the_end_needs_an_end(
+    train: Callable, capsys: pytest.CaptureFixture, limit: list[str]
+) -> None:
+    assert train("endless", "--training.schedule", "linear", "--trainer.max_epochs", *limit) == 2
+    assert "training.schedule: linear falls to zero at the last step, and this training has none" in one_line(capsys)
+    assert not Path("runs/endless").exists()
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true"])
+def test_half_precision_trains(train: Callable, precision: str) -> None:
+    assert train("half", "--trainer.max_epochs", "1", "--trainer.precision", precision) == 0
+    assert weights("half")
+
+
 def test_a_run_is_not_overwritten_unless_asked(train: Callable, capsys: pytest.CaptureFixture) -> None:
     Path("runs/mine").mkdir(parents=True)
     Path("runs/mine/notes").write_text("mine")
@@ -212,6 +257,156 @@ def test_a_mistake_loses_nothing_of_the_run_that_was_to_be_replaced(train: Calla
     torch.testing.assert_close(weights("kept"), before, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model.hidden_size", "16"], "model.hidden_size: 16 cannot be changed by --resume, runs/kept was trained"),
+        (["--data.tokenizer.kind", "bpe"], "data.tokenizer.kind: 'bpe' cannot be changed by --resume"),
+        (["--trainer.devices", "0"], "devices"),
+        (UNAVAILABLE, "torch_xla"),
+        (["--trainer.max_epochs", "-1", "--training.schedule", "linear"], "training.schedule: linear"),
+    ],
+)
+def test_a_mistaken_resume_is_one_line_and_changes_nothing(
+    train: Callable, capsys: pytest.CaptureFixture, arguments: list[str], message: str
+) -> None:
+    assert train("kept", "--trainer.max_epochs", "1") == 0
+    before = files("runs")
+    capsys.readouterr()
+    assert main(["train", "--resume", "runs/kept", *arguments]) == 2
+    assert message in one_line(capsys)
+    assert files("runs") == before
+
+
+@pytest.mark.parametrize(
+    "arguments", [UNAVAILABLE, ["--data.tokenizer.kind", "bpe", "--data.tokenizer.vocab_size", "50"]]
+)
+def test_a_run_is_replaced_only_once_the_new_one_trains(
+    train: Callable, capsys: pytest.CaptureFixture, arguments: list[str]
+) -> None:
+    assert train("kept", "--trainer.max_epochs", "1") == 0
+    before = files("runs")
+    capsys.readouterr()
+    assert train("kept", "--overwrite", *arguments) == 2
+    one_line(capsys)
+    assert files("runs") == before
+    assert train("kept", "--overwrite", "--trainer.max_epochs", "1", "--seed", "2") == 0
+    assert [path.name for path in Path("runs").iterdir()] == ["kept"]
+    assert files("runs") != before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--trainer.max_steps", "5"],
+        ["--trainer.max_epochs", "2", "--trainer.check_val_every_n_epoch", "4"],
+        ["--trainer.max_epochs", "1", "--trainer.limit_val_batches", "0"],
+    ],
+)
+def test_without_a_validation_the_latest_checkpoint_is_exported(
+    train: Callable, capsys: pytest.CaptureFixture, arguments: list[str]
+) -> None:
+    assert train("unjudged", *arguments) == 0
+    assert "no validation has chosen a checkpoint: exporting the latest, step-" in capsys.readouterr().out
+    latest = torch.load(latest_checkpoint(Path("runs/unjudged/checkpoints")), weights_only=True)["state_dict"]
+    for key, value in weights("unjudged").items():
+        torch.testing.assert_close(value, latest[f"model.{key}"], rtol=0, atol=0)
+
+
+def test_without_a_step_there_is_nothing_to_export(train: Callable, capsys: pytest.CaptureFixture) -> None:
+    assert train("idle", "--trainer.limit_train_batches", "0") == 2
+    assert (
+        "runs/idle: not a step was trained; raise trainer.max_epochs or trainer.limit_train_batches"
+        in capsys.readouterr().err
+    )
+
+
+def test_a_trial_run_leaves_nothing_and_replaces_nothing(train: Callable, capsys: pytest.CaptureFixture) -> None:
+    trial = ("--trainer.fast_dev_run", "true")
+    assert train("kept", *trial) == 0
+    assert not Path("runs/kept").exists()
+    assert train("kept", "--trainer.max_epochs", "1") == 0
+    before = files("runs")
+    assert train("kept", "--overwrite", *trial) == 0
+    assert "nothing is kept of a run with trainer.fast_dev_run" in capsys.readouterr().out.splitlines()[-1]
+    assert main(["train", "--resume", "runs/kept", *trial]) == 0
+    assert files("runs") == before
+
+
+def test_a_signal_waits_for_the_gradient_that_is_accumulated(train: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ("--trainer.max_epochs", "2", "--trainer.accumulate_grad_batches", "2")
+    assert train("whole", *arguments) == 0
+    with monkeypatch.context() as patch:
+        fail_at(patch, 3, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        assert train("stopped", *arguments) == 128 + signal.SIGTERM
+    assert latest_checkpoint(Path("runs/stopped/checkpoints")).name == "step-2.ckpt", "after the fourth batch"
+    assert main(["train", "--resume", "runs/stopped"]) == 0
+    torch.testing.assert_close(weights("stopped"), weights("whole"), rtol=0, atol=0)
+
+
+def test_null_is_lightnings_default_and_not_ours(train: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TRAINER_DEFAULTS, "gradient_clip_val", 1e-3)
+    for name, limit in (("free", "null"), ("loose", "1e9"), ("ours", "1e-3")):
+        assert train(name, "--trainer.max_epochs", "1", "--trainer.gradient_clip_val", limit) == 0
+    torch.testing.assert_close(weights("free"), weights("loose"), rtol=0, atol=0)
+    assert any(not torch.equal(value, weights("ours")[key]) for key, value in weights("free").items())
+
+
+def test_half_a_line_of_the_log_is_left_out(train: Callable) -> None:
+    assert train("longer", "--trainer.max_epochs", "1") == 0
+    whole, path = logged("longer"), Path("runs/longer/metrics.csv")
+    with open(path, "a") as file:
+        file.write("1,")
+    assert main(["train", "--resume", "runs/longer", "--trainer.max_epochs", "2"]) == 0
+    assert logged("longer")[: len(whole)] == whole
+
+
+@pytest.mark.parametrize(
+    ("arguments", "step"),
+    [(["--trainer.max_epochs", "1"], 2), (["--trainer.val_check_interval", "1"], 1)],  # in training, in validation
+)
+def test_a_loss_that_is_not_finite_is_one_line(
+    train: Callable, capsys: pytest.CaptureFixture, arguments: list[str], step: int
+) -> None:
+    assert train("diverged", "--training.learning_rate", "1e38", "--training.warmup_steps", "0", *arguments) == 2
+    assert re.search(rf"the loss is (nan|inf) at step {step}: lower training.learning_rate, 1e\+38", one_line(capsys))
+
+
+def test_nothing_is_logged_between_validations_if_not_asked_for(train: Callable) -> None:
+    assert train("silent", "--trainer.max_epochs", "1", "--trainer.log_every_n_steps", "0") == 0
+
+
+def test_the_speed_of_the_first_steps_leaves_out_what_came_before(
+    train: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(1000, 2000))
+    monkeypatch.setattr(nmt.training.module.time, "perf_counter", lambda: float(next(clock)))
+    assert train("timed", "--trainer.max_steps", "2") == 0
+    with open("runs/timed/metrics.csv", newline="") as file:
+        (speed,) = (float(row["tokens_per_second"]) for row in csv.DictReader(file))
+    assert speed > 16, "two batches of 16 sentences in a second"
+
+
+def test_a_checkpoint_is_on_the_disk_before_the_last_one_is_deleted(
+    train: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    flush, unlink = os.fsync, Path.unlink
+
+    def flushing(descriptor: int) -> None:
+        flush(descriptor)
+        done.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+
+    def unlinking(path: Path) -> None:
+        done.append(path.name)
+        unlink(path)
+
+    monkeypatch.setattr(nmt.training.callbacks.os, "fsync", flushing)
+    monkeypatch.setattr(Path, "unlink", unlinking)
+    assert train("flushed", "--trainer.max_epochs", "2") == 0
+    assert done == ["file", "folder", "file", "folder", "step-8.ckpt"]
+
+
 def test_a_run_that_failed_before_its_first_checkpoint_is_not_in_the_way(train: Callable) -> None:
     assert (
         train("again", "--data.tokenizer.kind", "bpe", "--data.tokenizer.vocab_size", "50") == 2
@@ -223,3 +418,25 @@ def test_an_unknown_key_of_a_file_is_named(train: Callable, capsys: pytest.Captu
     (tmp_path / "wrong.yaml").write_text("model:\n  hiden_size: 5\n")
     assert train("wrong", "--config", "wrong.yaml") == 2
     assert "there is no key 'model.hiden_size', did you mean 'model.hidden_size'?" in capsys.readouterr().err
+
+
+def test_a_run_that_was_put_aside_by_a_killed_process_comes_back(
+    train: Callable, capsys: pytest.CaptureFixture
+) -> None:
+    assert train("kept", "--trainer.max_epochs", "1") == 0
+    before = files("runs/kept")
+    Path("runs/kept").rename("runs/kept.replaced")
+    Path("runs/kept").mkdir()
+    Path("runs/kept/tokenizer.json").write_text("{}")
+    assert train("kept", "--trainer.max_epochs", "1") == 2
+    assert "runs/kept exists" in capsys.readouterr().err
+    assert files("runs/kept") == before
+    assert not Path("runs/kept.replaced").exists()
+
+
+def test_a_model_is_not_exported_anew_if_nothing_was_trained(train: Callable, capsys: pytest.CaptureFixture) -> None:
+    assert train("kept", "--trainer.max_epochs", "1") == 0
+    before = files("runs/kept")
+    assert train("kept", "--overwrite", "--trainer.max_epochs", "0") == 2
+    assert "not a step was trained" in capsys.readouterr().err
+    assert files("runs/kept") == before

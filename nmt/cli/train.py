@@ -22,22 +22,27 @@ def run(arguments: list[str]) -> int:
             raise ValueError(f"--resume {settings.resume}: not a run, there is no config.yaml in it")
         settings = _parse_train(parser, ["--config", str(stored), *arguments])
     made = parser.instantiate(settings)
+    from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
     from nmt.config import Config
     from nmt.training.callbacks import Stopped
-    from nmt.training.train import prepare_folder, quiet
+    from nmt.training.train import quiet
     from nmt.training.train import train as run_training
 
     quiet()
     config = Config(made.name, made.seed, made.data, made.model, made.training)
     folder = Path(settings.resume or Path("runs") / config.name)
-    prepare_folder(folder, config, parser.dump(_without_switches(settings)), bool(settings.resume), settings.overwrite)
-    trainer = {key: value for key, value in vars(made.trainer).items() if value is not None}
+    resolved = parser.dump(_without_switches(settings))
     try:
-        run_training(config, trainer, folder, bool(settings.resume))
+        model = run_training(
+            config, vars(made.trainer), folder, resolved, resume=bool(settings.resume), overwrite=settings.overwrite
+        )
+    except (MisconfigurationException, ModuleNotFoundError) as error:  # of the trainer's settings
+        raise ValueError(str(error)) from error
     except Stopped as stopped:
         print(f"{stopped}; go on with: nmt train --resume {folder}", file=sys.stderr)
         return 128 + stopped.signal_number
-    print(f"model: {folder / 'model'}")
+    print(f"model: {model}" if model else "nothing is kept of a run with trainer.fast_dev_run, and no model exported")
     return 0
 
 

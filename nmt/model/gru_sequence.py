@@ -18,8 +18,9 @@ from nmt.model.products import layered_product, packed_layers
 
 
 def is_trained_on_cpu(inputs: Tensor) -> bool:
-    """Whether a pass that is written out is the one to take: where there are gradients, on a CPU, in one precision."""
-    return inputs.device.type == "cpu" and torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
+    """Whether a pass that is written out is the one to take: with gradients, on a CPU, in float32 or float64 alone."""
+    precise = inputs.dtype in (torch.float32, torch.float64) and not torch.is_autocast_enabled("cpu")
+    return inputs.device.type == "cpu" and torch.is_grad_enabled() and precise
 
 
 class _GRUSequence(Function):

@@ -13,6 +13,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
 from nmt.config import TrainingConfig
+from nmt.data.files import flush
 from nmt.training.module import TranslationModule
 
 
@@ -87,10 +88,10 @@ class Stopped(Exception):
 class Resumable(Checkpoint):
     """Keeps one checkpoint to go on from, `step-<n>.ckpt`, and stops on SIGINT or SIGTERM without losing a step.
 
-    A checkpoint is written every so many steps, at the end of each epoch, and on a signal at the end of the step; then
-    `Stopped` is raised, unless that was the last step of all. A validation that belongs to the step comes first, so
-    that it is neither lost nor done twice. The file is written whole before it takes the place of the last one. A
-    second signal ends the process at once.
+    A checkpoint is written every so many steps, at the end of each epoch, and on a signal at the end of the step, once
+    all the gradients it accumulates are in it; then `Stopped` is raised, unless that was the last step of all. A
+    validation that belongs to the step comes first, so that it is neither lost nor done twice. The file is on the disk
+    before it takes the place of the last one. A second signal ends the process at once.
 
     Args:
         folder: of the checkpoints.
@@ -129,6 +130,8 @@ class Resumable(Checkpoint):
         received = torch.tensor(self.received, device=pl_module.device)
         if trainer.world_size > 1:
             dist.all_reduce(received, op=dist.ReduceOp.MAX)
+        if (batch_idx + 1) % trainer.accumulate_grad_batches and not trainer.is_last_batch:
+            return  # no checkpoint holds half a gradient
         self._stop_for = int(received)
         self._due = bool(received) or trainer.global_step - self._saved_step >= self.every_steps
         if not (trainer.is_last_batch or self._validation_follows(trainer, batch_idx)):
@@ -155,6 +158,8 @@ class Resumable(Checkpoint):
 
     def _save(self, trainer: pl.Trainer) -> None:
         self._due = False
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
         self._saved_step = trainer.global_step
         fresh, path = self.folder / "writing.ckpt", self.folder / f"step-{trainer.global_step}.ckpt"
         for logger in trainer.loggers:
@@ -162,7 +167,9 @@ class Resumable(Checkpoint):
         trainer.save_checkpoint(fresh)
         if trainer.is_global_zero:
             old = set(self.folder.glob("step-*.ckpt")) - {path}
+            flush(fresh)
             fresh.replace(path)
+            flush(self.folder)
             for each in old:
                 each.unlink()
 

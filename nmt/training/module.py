@@ -40,7 +40,7 @@ class TranslationModule(pl.LightningModule):
         self.samples: dict[int, str] = {}
         self._validated: list[tuple[int, str]] = []
         self._validation_sums = torch.zeros(2, dtype=torch.float64)
-        self._clock = time.perf_counter()
+        self._clock = 0.0
         self._tokens_since = 0
 
     @property
@@ -56,12 +56,26 @@ class TranslationModule(pl.LightningModule):
             self.model = Seq2Seq(self.config.model, tokenizers.src.vocab_size, tokenizers.tgt.vocab_size)
 
     def configure_optimizers(self) -> Any:
-        """Adam and the schedule, stepped once an optimiser step."""
+        """Adam and the schedule, stepped once an optimiser step.
+
+        Raises:
+            ValueError: if the schedule needs an end of the training and there is none.
+        """
         settings = self.config.training
-        optimizer = torch.optim.Adam(self.parameters(), lr=settings.learning_rate, fused=True)
+        fused = "mixed" not in str(self.trainer.precision)  # there, Lightning clips no gradients of a fused optimiser
+        optimizer = torch.optim.Adam(self.parameters(), lr=settings.learning_rate, fused=fused)
         total = self.trainer.estimated_stepping_batches if settings.schedule == "linear" else float("inf")
+        if settings.schedule == "linear" and total == float("inf"):
+            raise ValueError(
+                "training.schedule: linear falls to zero at the last step, and this training has none: "
+                "give trainer.max_epochs or trainer.max_steps, or choose another schedule"
+            )
         schedule = Schedule(optimizer, settings.schedule, settings.warmup_steps, total, settings.patience)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_train_start(self) -> None:
+        """Starts the clock of training."""
+        self._clock = time.perf_counter()
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seeds the step: dropout is the same whether the run came here in one go or was resumed."""
@@ -69,17 +83,29 @@ class TranslationModule(pl.LightningModule):
         torch.manual_seed(hash((self.config.seed, step, self.global_rank)))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The objective, in nats a target token of all ranks together."""
+        """The objective, in nats a target token of all ranks together.
+
+        Raises:
+            ValueError: if it is not finite.
+        """
         assert self.model is not None
         loss = sequence_loss(self.model, batch, self._objective())
         own = torch.stack([loss.total.detach().float(), loss.nll.float(), loss.total.new_tensor(loss.tokens).float()])
         total, nll, tokens = self._sum_over_ranks(own)
         self._tokens_since += int(tokens)
+        self._check_finite(total, self.trainer.global_step + 1)
         mean = loss.total / tokens
         self.log("train_loss", total / tokens, prog_bar=True)
         self.log("train_nll", nll / tokens)  # what validation measures, but with dropout
         # DDP averages gradients over the ranks; the mean over all their tokens is the sum of these.
         return mean * self.trainer.world_size
+
+    def _check_finite(self, loss: Tensor, step: int) -> None:
+        if not loss.isfinite():
+            raise ValueError(
+                f"the loss is {float(loss)} at step {step:,}: lower training.learning_rate, "
+                f"{self.config.training.learning_rate}, or raise training.warmup_steps, and train anew with --overwrite"
+            )
 
     def _objective(self) -> Objective:
         settings = self.config.training
@@ -90,7 +116,8 @@ class TranslationModule(pl.LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Logs rate and speed as often as the trainer logs."""
-        if self.trainer.global_step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if every and self.trainer.global_step % every == 0:
             now = time.perf_counter()
             self.log("tokens_per_second", self._tokens_since / (now - self._clock), prog_bar=True)
             self.log("learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
@@ -103,9 +130,14 @@ class TranslationModule(pl.LightningModule):
         self._validation_sums = torch.zeros(2, dtype=torch.float64)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Loss of the references, and greedy translations at most as long as their sources allow."""
+        """Loss of the references, and greedy translations at most as long as their sources allow.
+
+        Raises:
+            ValueError: if the loss is not finite.
+        """
         assert self.model is not None
         loss = sequence_loss(self.model, batch)
+        self._check_finite(loss.nll, self.trainer.global_step)
         self._validation_sums += torch.tensor([float(loss.nll), loss.tokens], dtype=torch.float64)
         memory, state = self.model.encode(batch.src_ids, batch.src_lengths)
         task = Task(self.search_options.limits(batch.src_lengths))

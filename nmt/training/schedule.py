@@ -1,6 +1,7 @@
 """The learning rate as a function of the step, and of what validation says."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -8,9 +9,12 @@ from torch.optim.lr_scheduler import LRScheduler
 
 ScheduleKind = Literal["constant", "inverse_sqrt", "linear", "plateau"]
 
+PROGRESS = ("last_epoch", "_step_count", "factor", "best", "stale_validations")
+"""What is saved of a schedule; the rest is the config's, which may ask for a longer training or another rate."""
+
 
 class Schedule(LRScheduler):
-    """Warm-up from zero, then one of four shapes; its state is plain numbers, saved and resumed with the optimiser.
+    """Warm-up from zero, then one of four shapes; its progress is plain numbers, saved and resumed with the optimiser.
 
     Args:
         optimizer: whose learning rate it sets; the rate it was made with is the highest.
@@ -32,6 +36,21 @@ class Schedule(LRScheduler):
         self.best = float("-inf")
         self.stale_validations = 0
         super().__init__(optimizer)
+
+    def state_dict(self) -> dict[str, Any]:
+        """How far it has come."""
+        return {key: getattr(self, key) for key in PROGRESS}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Goes on from there, with the learning rate that its own settings give the next step."""
+        for key in PROGRESS:
+            setattr(self, key, state_dict[key])
+        self._set_rates()
+
+    def _set_rates(self) -> None:
+        self._last_lr = self.get_lr()
+        for group, rate in zip(self.optimizer.param_groups, self._last_lr, strict=True):
+            group["lr"] = rate
 
     def scale(self, step: int) -> float:
         """The share of the highest learning rate that applies at optimiser step `step`, counted from 1."""
@@ -57,3 +76,4 @@ class Schedule(LRScheduler):
         self.stale_validations += 1
         if self.kind == "plateau" and self.stale_validations >= self.patience:
             self.factor, self.stale_validations = self.factor / 2, 0
+            self._set_rates()

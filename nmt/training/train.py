@@ -1,8 +1,6 @@
 """A config -> a trained run: folder, data, trainer, fit, and the exported model."""
 
-import csv
 import logging
-import shutil
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -16,7 +14,7 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from nmt.config import Config
+from nmt.config import Config, load_config
 from nmt.data.corpus import load_split
 from nmt.data.datamodule import TranslationData, check_alignment
 from nmt.evaluation.results import installed_versions
@@ -26,9 +24,9 @@ from nmt.training.callbacks import (
     Reporter,
     Resumable,
     best_checkpoint,
-    checkpoint_step,
     latest_checkpoint,
 )
+from nmt.training.folder import RunFolder
 from nmt.training.module import TranslationModule
 
 TRAINER_DEFAULTS: Mapping[str, Any] = {
@@ -50,47 +48,33 @@ _BEFORE_TRAINING = {"config.yaml", "tokenizer.json", "tokenizer.src.json", "toke
 """What a run leaves that failed before its first checkpoint."""
 
 
-@rank_zero_only
-def prepare_folder(folder: Path, config: Config, resolved: str, resume: bool, overwrite: bool) -> None:
-    """Makes the run's folder, with the resolved config in it, once the corpus has shown to be readable.
-
-    Raises:
-        ValueError: if there is such a run already, or the corpus cannot be used; then nothing was changed.
-        FileNotFoundError: if the corpus is not there.
-    """
-    load_split(config.data.path, config.data.src, config.data.tgt, config.data.validation)
-    corpus = load_split(config.data.path, config.data.src, config.data.tgt, config.data.train)
-    if config.training.guided_alignment:
-        check_alignment(corpus, config.data)
-    if folder.exists() and not resume:
-        if not overwrite and {path.name for path in folder.iterdir()} - _BEFORE_TRAINING:
-            raise ValueError(f"{folder} exists: go on with `--resume {folder}`, or give --overwrite, or a new --name")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(resolved, encoding="utf-8")
-
-
-def train(config: Config, trainer_settings: Mapping[str, Any], folder: Path, resume: bool) -> Path:
+def train(
+    config: Config, trainer_settings: Mapping[str, Any], folder: Path, resolved: str, resume: bool, overwrite: bool
+) -> Path | None:
     """Trains, or goes on training, and exports the best checkpoint as `folder/model`.
 
     Args:
         config: the run.
         trainer_settings: arguments of `pl.Trainer`.
-        folder: the run's folder; its `config.yaml` is there already.
+        folder: the run's folder; nothing in it changes before training begins.
+        resolved: what is saved as its `config.yaml`.
         resume: go on from the latest checkpoint in `folder`.
+        overwrite: replace the run that is in `folder`.
 
     Returns:
-        The folder of the exported model.
+        The folder of the exported model; None after a `fast_dev_run`, which leaves nothing.
 
     Raises:
-        ValueError: if the corpus cannot be used, or there is no checkpoint to resume from.
+        ValueError: if there is such a run already, or none to resume, or it has another network or tokenizer, or the
+            corpus cannot be used, not a step is trained, or the loss is not finite.
         FileNotFoundError: if the corpus is not there.
+        MisconfigurationException: if Lightning does not accept the trainer's settings.
         nmt.training.callbacks.Stopped: if a signal ended the training.
     """
-    checkpoint = latest_checkpoint(folder / "checkpoints")
-    if resume and checkpoint is None:
-        raise ValueError(f"{folder}: there is no checkpoint to resume from; train it without --resume")
-    kept = _metrics_until(checkpoint, folder / "metrics.csv") if resume and checkpoint else []
+    checkpoint = latest_checkpoint(folder / "checkpoints") if resume else None
+    run_folder = RunFolder(folder, resolved, checkpoint)
+    run_folder.recover()
+    _check(config, folder, resume, overwrite)
     guided = config.training.guided_alignment > 0
     data = TranslationData(config.data, config.seed, folder, with_alignment=guided)
     module = TranslationModule(config)
@@ -101,31 +85,56 @@ def train(config: Config, trainer_settings: Mapping[str, Any], folder: Path, res
             CSVLogger(folder, name="", version="", flush_logs_every_n_steps=20),
             TensorBoardLogger(folder, name="", version="tensorboard"),
         ],
-        callbacks=_callbacks(config, folder),
+        callbacks=[run_folder, *_callbacks(config, folder)],
         use_distributed_sampler=False,  # the sampler of the data module shares the batches out itself
         enable_model_summary=False,
     )
-    _log_again(trainer, kept)
-    trainer.fit(module, data, ckpt_path=checkpoint if resume else None, weights_only=True)
+    with run_folder.opened():
+        trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
+    if trainer.fast_dev_run:  # type: ignore[attr-defined]
+        return None
+    if trainer.is_global_zero and not run_folder.begun:
+        raise ValueError(f"{folder}: not a step was trained; raise trainer.max_epochs or trainer.limit_train_batches")
     export(config, data, module, folder)
     return folder / "model"
 
 
-def _metrics_until(checkpoint: Path, path: Path) -> list[dict[str, str]]:
-    """The rows of `metrics.csv` that were logged before the checkpoint; what came after it is computed again."""
-    if not path.is_file():
-        return []
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = [{key: value for key, value in row.items() if value} for row in csv.DictReader(file)]
-    return [row for row in rows if int(row["step"]) < checkpoint_step(checkpoint)]  # the first step is logged as 0
-
-
 @rank_zero_only
-def _log_again(trainer: pl.Trainer, rows: list[dict[str, str]]) -> None:
-    """Keeps rows of an earlier part of the run: Lightning's logger begins `metrics.csv` anew."""
-    for logger in trainer.loggers:
-        if isinstance(logger, CSVLogger) and rows:
-            logger.experiment.metrics.extend(rows)
+def _check(config: Config, folder: Path, resume: bool, overwrite: bool) -> None:
+    """Raises what can be known before training."""
+    if resume:
+        _check_resumable(config, folder)
+    elif folder.exists() and not overwrite and {path.name for path in folder.iterdir()} - _BEFORE_TRAINING:
+        raise ValueError(f"{folder} exists: go on with `--resume {folder}`, or give --overwrite, or a new --name")
+    load_split(config.data.path, config.data.src, config.data.tgt, config.data.validation)
+    corpus = load_split(config.data.path, config.data.src, config.data.tgt, config.data.train)
+    if config.training.guided_alignment:
+        check_alignment(corpus, config.data)
+
+
+def _check_resumable(config: Config, folder: Path) -> None:
+    if latest_checkpoint(folder / "checkpoints") is None:
+        raise ValueError(f"{folder}: there is no checkpoint to resume from; train it without --resume")
+    stored = _fixed(load_config(folder / "config.yaml"))
+    for key, value in _fixed(config).items():
+        if value != stored[key]:
+            raise ValueError(
+                f"{key}: {value!r} cannot be changed by --resume, {folder} was trained with {stored[key]!r}: "
+                "leave it out, or train a new --name"
+            )
+
+
+def _fixed(config: Config) -> dict[str, Any]:
+    """The settings that the weights of a run depend on, by their keys."""
+
+    def flat(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, value in values.items():
+            key = f"{prefix}.{name}"
+            found |= flat(key, value) if isinstance(value, Mapping) else {key: value}
+        return found
+
+    return flat("model", asdict(config.model)) | flat("data.tokenizer", asdict(config.data.tokenizer))
 
 
 def quiet() -> None:
@@ -141,6 +150,7 @@ def quiet() -> None:
         ".*does not have many workers",  # batches are made from memory-mapped ids in a millisecond
         ".*treespec, LeafSpec",
         "The dirpath has changed",
+        "`ModelCheckpoint.* could not find the monitored key",  # the export says so
         "Checkpoint directory",
     ):
         warnings.filterwarnings("ignore", message)
@@ -163,10 +173,17 @@ def _callbacks(config: Config, folder: Path) -> list[Callback]:
 
 @rank_zero_only
 def export(config: Config, data: TranslationData, module: TranslationModule, folder: Path) -> None:
-    """Writes the weights of the best validation as `folder/model`: safetensors, JSON and tokenizers."""
-    best = folder / "checkpoints" / "best.ckpt"
+    """Writes the weights of the best validation as `folder/model`: safetensors, JSON and tokenizers.
+
+    Without a validation, those of the latest checkpoint.
+    """
+    checkpoints = folder / "checkpoints"
+    best, latest = checkpoints / "best.ckpt", latest_checkpoint(checkpoints)
+    assert latest is not None
+    if not best.is_file():
+        print(f"no validation has chosen a checkpoint: exporting the latest, {latest.name}")
     assert module.model is not None
-    saved = torch.load(best, map_location="cpu", weights_only=True)
+    saved = torch.load(best if best.is_file() else latest, map_location="cpu", weights_only=True)
     module.load_state_dict(saved["state_dict"])
     tokenizers = data.tokenizers
     card = ModelCard(

@@ -1,0 +1,93 @@
+"""The folder of a run, which changes only once training has begun."""
+
+import csv
+import io
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from nmt.training.callbacks import checkpoint_step
+
+
+class RunFolder(Callback):
+    """Changes a run's folder only once training has begun: what fails before that leaves the folder as it was.
+
+    What is to be replaced, all of it in a new run and the log in a resumed one, is put aside until then.
+
+    Args:
+        folder: of the run.
+        resolved: the config to be saved in it.
+        checkpoint: to go on from; None for a new run.
+    """
+
+    def __init__(self, folder: Path, resolved: str, checkpoint: Path | None) -> None:
+        self.folder, self.resolved, self.checkpoint = folder, resolved, checkpoint
+        self.replaced = folder / "metrics.csv" if checkpoint else folder
+        self.aside = self.replaced.with_name(f"{self.replaced.name}.replaced")
+        self.begun = False
+
+    @rank_zero_only
+    def recover(self) -> None:
+        """Puts back what a process put aside that was killed before its training began."""
+        if self.aside.exists():
+            _remove(self.replaced)
+            self.aside.rename(self.replaced)
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Makes room for the run, and undoes it if training does not begin."""
+        if rank_zero_only.rank:  # type: ignore[attr-defined]
+            yield
+            return
+        if self.replaced.exists():
+            self.replaced.rename(self.aside)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            yield
+        finally:
+            if not self.begun:
+                if self.checkpoint is None:
+                    shutil.rmtree(self.folder)
+                if self.aside.exists():
+                    self.aside.rename(self.replaced)
+
+    @rank_zero_only
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Saves the config, and deletes what is replaced but for the rows that were logged before the checkpoint."""
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        self.begun = True
+        (self.folder / "config.yaml").write_text(self.resolved, encoding="utf-8")
+        if not self.aside.exists():
+            return
+        if self.checkpoint is None:
+            shutil.rmtree(self.aside)
+            return
+        for logger in trainer.loggers:
+            if isinstance(logger, CSVLogger):
+                logger.experiment.metrics.extend(_metrics_until(self.checkpoint, self.aside))
+                logger.save()
+        self.aside.unlink()
+
+
+def _remove(path: Path) -> None:
+    """Removes a file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _metrics_until(checkpoint: Path, path: Path) -> list[dict[str, Any]]:
+    """The rows of a log that were logged before the checkpoint; what came after it is computed again."""
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]  # a process that was killed may have left half a line
+    rows = [{key: value for key, value in row.items() if value} for row in csv.DictReader(io.StringIO(whole))]
+    return [row for row in rows if int(row["step"]) < checkpoint_step(checkpoint)]  # the first step is logged as 0
