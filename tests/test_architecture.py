@@ -23,6 +23,7 @@ MAY_IMPORT_LIGHTNING = {
     "nmt.data.datamodule",
     "nmt.training.module",
     "nmt.training.callbacks",
+    "nmt.training.folder",
     "nmt.training.train",
     "nmt.cli.train",
 }

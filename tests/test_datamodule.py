@@ -36,7 +36,10 @@ def data_of(path: Path | str, folder: Path, with_alignment: bool = False, bpe_dr
 
 
 def assert_follows_words(data: TranslationData, batch: Batch) -> None:
-    """Every token of the copy attends to the pieces of the same word, behind BOS; the rest to nothing."""
+    """Every token of the copy attends to the pieces of the same word, behind BOS; the rest to nothing.
+
+    A piece that is but the space before a word belongs to it; the first of a sentence stands for nothing.
+    """
     assert batch.alignment is not None
     assert batch.alignment.dtype == torch.float32
     assert batch.alignment.shape == (len(batch.src_ids), batch.tgt_ids.shape[1] - 1, batch.src_ids.shape[1])
@@ -44,8 +47,9 @@ def assert_follows_words(data: TranslationData, batch: Batch) -> None:
     src_tokens, tgt_tokens = data.tokenizers.src.tokens, data.tokenizers.tgt.tokens
     for row in range(len(batch.src_ids)):
         words: dict[str, list[str]] = {}
-        for predicted, weights in zip(batch.tgt_ids[row, 1:].tolist(), batch.alignment[row], strict=True):
-            if predicted in (EOS_ID, PAD_ID) or tgt_tokens[predicted] == "▁":
+        steps = zip(batch.tgt_ids[row, 1:].tolist(), batch.alignment[row], strict=True)
+        for step, (predicted, weights) in enumerate(steps):
+            if predicted in (EOS_ID, PAD_ID) or (step == 0 and tgt_tokens[predicted] == "▁"):
                 assert not weights.any()
                 continue
             positions = weights.nonzero().flatten().tolist()

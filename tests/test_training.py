@@ -13,7 +13,6 @@ import torch
 from conftest import TINY_RUN
 from safetensors.torch import load_file
 
-import nmt.training.callbacks
 import nmt.training.module
 from nmt.cli import main
 from nmt.decoding.translator import Translator
@@ -401,7 +400,7 @@ def test_a_checkpoint_is_on_the_disk_before_the_last_one_is_deleted(
         done.append(path.name)
         unlink(path)
 
-    monkeypatch.setattr(nmt.training.callbacks.os, "fsync", flushing)
+    monkeypatch.setattr(os, "fsync", flushing)
     monkeypatch.setattr(Path, "unlink", unlinking)
     assert train("flushed", "--trainer.max_epochs", "2") == 0
     assert done == ["file", "folder", "file", "folder", "step-8.ckpt"]
