@@ -13,6 +13,7 @@ from nmt.config import Config, DataConfig
 from nmt.evaluation.alignment import AlignmentScore
 from nmt.evaluation.card import model_card
 from nmt.evaluation.metrics import Score
+from nmt.evaluation.results import Evaluation
 
 SCORES = (
     Score("BLEU", 38.1234, 37.0, 39.0, "nrefs:1|tok:13a|version:2.6.0", "cased, detokenised", True),
@@ -21,12 +22,18 @@ SCORES = (
 )
 
 
+def evaluated_here(*texts: str, corpus: str = "/home/somebody/secret/multi30k", decoding: str = "beam 5") -> Evaluation:
+    """An evaluation of the weights that the fixtures' model has."""
+    search = {"decoding": decoding, "corpus": corpus, "length_penalty": 1.0}
+    return replace(evaluation(*texts), checkpoint="step 7", search=search)
+
+
 @pytest.fixture
 def run(model_folder: Path) -> Path:
     folder = model_folder.parent
     data = DataConfig(path="/home/somebody/secret/multi30k")
     (folder / "config.yaml").write_text(yaml.safe_dump(asdict(Config(name="small", data=data))))
-    evaluated = replace(evaluation("eins", "zwei"), scores=SCORES, alignment=None)
+    evaluated = replace(evaluated_here("eins", "zwei"), scores=SCORES, alignment=None)
     evaluated.save(folder / "evaluations" / "test_2016")
     return folder
 
@@ -51,7 +58,7 @@ def test_the_hub_reads_languages_metrics_and_scores(run: Path) -> None:
         ("chrf", 58.0),
         ("ter", 43.5),
     ]
-    assert result["metrics"][0]["args"] == {"signature": "nrefs:1|tok:13a|version:2.6.0"}
+    assert result["metrics"][0]["args"] == {"signature": "nrefs:1|tok:13a|version:2.6.0", "decoding": "beam 5"}
 
 
 def test_people_read_scores_with_signature_and_interval(run: Path) -> None:
@@ -80,6 +87,8 @@ def test_where_a_corpus_lies_is_not_told(run: Path) -> None:
 def test_a_corpus_of_the_hub_is_linked(run: Path) -> None:
     config = Config(name="small", data=DataConfig(path="hub:wmt/wmt14:de-en"))
     (run / "config.yaml").write_text(yaml.safe_dump(asdict(config)))
+    evaluated = replace(evaluated_here("eins", corpus="hub:wmt/wmt14:de-en"), scores=SCORES)
+    evaluated.save(run / "evaluations" / "test_2016")
     fields, text = read(model_card(run, "me/small"))
     assert fields["datasets"] == ["wmt/wmt14"]
     assert fields["model-index"][0]["results"][0]["dataset"]["type"] == "wmt/wmt14"
@@ -87,10 +96,25 @@ def test_a_corpus_of_the_hub_is_linked(run: Path) -> None:
 
 
 def test_the_alignment_has_its_row(run: Path) -> None:
-    gold = replace(evaluation("eins"), scores=(), alignment=AlignmentScore(0.11, 0.9, 0.87, 12, "forced decoding"))
+    gold = replace(evaluated_here("eins"), scores=(), alignment=AlignmentScore(0.11, 0.9, 0.87, 12, "forced decoding"))
     gold.save(run / "evaluations" / "test_2016")
     _, text = read(model_card(run, "me/small"))
     assert "| test_2016 | 1 | AER | 0.110 |  | 12 gold links |  |" in text
+
+
+def test_scores_of_other_weights_of_an_ensemble_or_another_corpus_are_not_taken_for_the_models(run: Path) -> None:
+    for split, other in (
+        ("older", replace(evaluated_here("eins"), checkpoint="step 6")),
+        ("several", evaluated_here("eins", decoding="beam 5, ensemble of 2, fp32")),
+        ("elsewhere", evaluated_here("eins", corpus="news", decoding="greedy, int8")),
+    ):
+        replace(other, split=split, scores=SCORES, alignment=None).save(run / "evaluations" / split)
+    fields, text = read(model_card(run, "me/small"))
+    found = [each["dataset"] for each in fields["model-index"][0]["results"]]
+    assert [(each["split"], each["name"]) for each in found] == [("elsewhere", "news"), ("test_2016", "multi30k")]
+    assert "- elsewhere of news: greedy, int8, length penalty 1.0; weights of step 7" in text
+    assert "older" not in text
+    assert "several" not in text
 
 
 def test_a_model_that_was_not_evaluated_says_so(model_folder: Path) -> None:

@@ -29,7 +29,9 @@ def model_card(run: Path, name: str, licence: str | None = None) -> str:
     """
     config, card = load_config(run / "config.yaml"), read_card(run / "model")
     written = sorted((run / "evaluations").glob("[!.]*"))  # a dot: not written to its end
-    evaluations = [Evaluation.load(folder) for folder in written]
+    step = f"step {card.training['step']:,}"
+    loaded = [Evaluation.load(folder) for folder in written]
+    evaluations = [each for each in loaded if each.checkpoint == step and "ensemble" not in each.search["decoding"]]
     sections = {
         "Scores": _scores(evaluations),
         "Training data": _data(config),
@@ -37,34 +39,36 @@ def model_card(run: Path, name: str, licence: str | None = None) -> str:
         "Limits": _limits(config.data),
         "Use": _use(name),
     }
-    fields = _fields(name, licence, card, config.data, evaluations)
+    fields = _fields(name, licence, card, config.data.path, evaluations)
     what = f"A recurrent encoder-decoder with attention that translates from {card.src} to {card.tgt}, made with `nmt`."
     body = "\n\n".join(f"## {title}\n\n{section}" for title, section in sections.items())
     return f"---\n{fields}\n---\n\n# {name.rpartition('/')[2]}\n\n{what}\n\n{body}\n"
 
 
-def _corpus(data: DataConfig) -> str:
+def _corpus(path: str) -> str:
     """The corpus as the config names it; of a folder only its own name, as where it lies is nobody's business."""
-    return data.path if data.path.startswith("hub:") else Path(data.path).name
+    return path if path.startswith("hub:") else Path(path).name
 
 
-def _fields(
-    name: str, licence: str | None, card: ModelCard, data: DataConfig, evaluations: Sequence[Evaluation]
-) -> str:
-    """The front matter, in YAML."""
-    corpus = _corpus(data)
-    hub_name = corpus.removeprefix("hub:").partition(":")[0] if corpus.startswith("hub:") else None
+def _hub_name(path: str) -> str | None:
+    """Of a corpus of the hub, its name there."""
+    return path.removeprefix("hub:").partition(":")[0] if path.startswith("hub:") else None
+
+
+def _fields(name: str, licence: str | None, card: ModelCard, corpus: str, evaluations: Sequence[Evaluation]) -> str:
+    """The front matter, in YAML; `corpus` is that of the training."""
+    hub_name = _hub_name(corpus)
     results = [
         EvalResult(
             task_type="translation",
             task_name=f"Translation {card.src}-{card.tgt}",
-            dataset_type=hub_name or corpus,
-            dataset_name=corpus,
+            dataset_type=_hub_name(evaluation.search["corpus"]) or _corpus(evaluation.search["corpus"]),
+            dataset_name=_corpus(evaluation.search["corpus"]),
             dataset_split=evaluation.split,
             metric_type=_METRICS[score.name],
             metric_name=f"{score.name}, {score.form}",
             metric_value=round(score.score, 2),
-            metric_args={"signature": score.signature},
+            metric_args={"signature": score.signature, "decoding": evaluation.search["decoding"]},
         )
         for evaluation in evaluations
         for score in evaluation.scores
@@ -97,9 +101,12 @@ def _scores(evaluations: Sequence[Evaluation]) -> str:
         if each.alignment is not None:
             gold = f"{each.alignment.links:,} gold links"
             rows.append(f"| {each.split} | {len(each.references):,} | AER | {each.alignment.aer:.3f} |  | {gold} |  |")
-    search, weights = evaluations[0].search, evaluations[0].checkpoint
-    how = f"Decoding: {search['decoding']}, length penalty {search['length_penalty']}; weights of {weights}."
-    return "\n".join([*rows, "", how])
+    how = [
+        f"- {each.split} of {_corpus(each.search['corpus'])}: {each.search['decoding']}, length penalty "
+        f"{each.search['length_penalty']}; weights of {each.checkpoint}"
+        for each in evaluations
+    ]
+    return "\n".join([*rows, "", "Decoding:", "", *how])
 
 
 def _data(config: Config) -> str:
@@ -107,7 +114,7 @@ def _data(config: Config) -> str:
     side = "both languages" if tokenizer.joint else "each language"
     case = ", lower-cased" if tokenizer.lowercase else ""
     return (
-        f"Split `{data.train}` of `{_corpus(data)}`, pairs of at most {data.max_length_tokens} tokens a side; the "
+        f"Split `{data.train}` of `{_corpus(data.path)}`, pairs of at most {data.max_length_tokens} tokens a side; the "
         f"weights were chosen on `{data.validation}`. Tokens: {tokenizer.kind}, at most {tokenizer.vocab_size:,} types "
         f"for {side}{case}. Seed {config.seed}."
     )

@@ -69,7 +69,7 @@ def evaluate(
         gold=tuple(gold),
         scores=tuple(scores),
         alignment=alignment,
-        search={"decoding": f"{options}, {translator.form}", **asdict(options)},
+        search={"decoding": f"{options}, {translator.form}", "corpus": data.path, **asdict(options)},
         checkpoint=f"step {translator.card.training['step']:,}",
         command=command,
         seconds=time.perf_counter() - began,
