@@ -261,6 +261,7 @@ def test_a_mistake_loses_nothing_of_the_run_that_was_to_be_replaced(train: Calla
     [
         (["--model.hidden_size", "16"], "model.hidden_size: 16 cannot be changed by --resume, runs/kept was trained"),
         (["--data.tokenizer.kind", "bpe"], "data.tokenizer.kind: 'bpe' cannot be changed by --resume"),
+        (["--seed", "5"], "seed: 5 cannot be changed by --resume"),
         (["--trainer.devices", "0"], "devices"),
         (UNAVAILABLE, "torch_xla"),
         (["--trainer.max_epochs", "-1", "--training.schedule", "linear"], "training.schedule: linear"),

@@ -125,7 +125,7 @@ def _check_resumable(config: Config, folder: Path) -> None:
 
 
 def _fixed(config: Config) -> dict[str, Any]:
-    """The settings that the weights of a run depend on, by their keys."""
+    """The settings that a run keeps, by their keys: what it is called, its seed, and what its weights depend on."""
 
     def flat(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -134,7 +134,8 @@ def _fixed(config: Config) -> dict[str, Any]:
             found |= flat(key, value) if isinstance(value, Mapping) else {key: value}
         return found
 
-    return flat("model", asdict(config.model)) | flat("data.tokenizer", asdict(config.data.tokenizer))
+    own = {"name": config.name, "seed": config.seed}
+    return own | flat("model", asdict(config.model)) | flat("data.tokenizer", asdict(config.data.tokenizer))
 
 
 def quiet() -> None:
