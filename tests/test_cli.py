@@ -373,3 +373,20 @@ def test_nothing_is_overwritten_that_somebody_needs(
     assert {path.name for path in tmp_path.iterdir()} <= {"in.txt", "README.md"} | {model_folder.name}
     assert Path("in.txt").read_text() == Path("README.md").read_text() == "der Hund\n"
     assert {path.name: path.read_bytes() for path in model_folder.iterdir() if path.is_file()} == before
+
+
+def test_a_stream_that_is_terminated_keeps_the_attention_of_what_came_out(model_folder: Path, tmp_path: Path) -> None:
+    script = "import sys; from nmt.cli import main; sys.exit(main())"
+    archive = tmp_path / "all.npz"
+    command = [sys.executable, "-c", script, "translate", str(model_folder), "--attention", str(archive)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(b"der Hund\ndie Katze\n")
+        process.stdin.flush()
+        for _ in range(2):
+            process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 143
+    assert len(load_attention(archive)) == 2
+    assert list(tmp_path.glob("all.npz*")) == [archive]

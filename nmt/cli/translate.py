@@ -1,6 +1,7 @@
 """`nmt translate`: arguments, a file or standard input to translations."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -153,7 +154,10 @@ def _translate_stream(options: argparse.Namespace, search: "SearchOptions") -> N
     with ExitStack() as stack:
         pipe = _pipe(options, search, options.device, stack, shown=bool(options.output) or not sys.stdout.isatty())
         stream: BinaryIO = stack.enter_context(open(options.output, "wb")) if options.output else sys.stdout.buffer
-        add = stack.enter_context(attention_archive(options.attention)) if options.attention else None
+        add = None
+        if options.attention:
+            signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # the archive is written first
+            add = stack.enter_context(attention_archive(options.attention))
         first, most = options.batch_sentences, _window_lines(options)
         if options.text:
             lines = windows((text.encode("utf-8", "surrogateescape") for text in options.text), first, most)

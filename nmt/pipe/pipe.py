@@ -56,9 +56,9 @@ class Pipe:
                 if not record.source_complete:
                     tokens = len(record.source_tokens) - 1
                     self.warn(number, "were cut off", f"only the first {tokens} tokens are translated")
-                write(self.output.write(number, record))
-                if add_attention:
+                if add_attention:  # first: what has come out has its attention
                     add_attention(record.attention)
+                write(self.output.write(number, record))
                 self.progress.add(len(record.tokens))
                 number += 1
         return number
