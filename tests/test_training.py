@@ -1,6 +1,7 @@
 """Training through the command: what a run leaves behind, and that a stopped run goes on as if it had not stopped."""
 
 import csv
+import fcntl
 import os
 import re
 import signal
@@ -440,3 +441,17 @@ def test_a_model_is_not_exported_anew_if_nothing_was_trained(train: Callable, ca
     assert train("kept", "--overwrite", "--trainer.max_epochs", "0") == 2
     assert "not a step was trained" in capsys.readouterr().err
     assert files("runs/kept") == before
+
+
+@pytest.mark.parametrize("again", [["--resume", "runs/kept"], ["--name", "kept", "--overwrite"]])
+def test_a_run_is_trained_by_one_process_at_a_time(
+    train: Callable, capsys: pytest.CaptureFixture, again: list[str]
+) -> None:
+    assert train("kept", "--trainer.max_epochs", "1") == 0
+    before = files("runs/kept")
+    with open("runs/kept/config.yaml", "r+") as config:
+        fcntl.flock(config, fcntl.LOCK_EX)  # as another process would
+        assert train("kept", *again, "--trainer.max_epochs", "2") == 2
+        assert "runs/kept is being trained by another process" in capsys.readouterr().err
+        assert files("runs/kept") == before
+    assert train("kept", *again, "--trainer.max_epochs", "2") == 0

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,11 @@ from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from nmt.training.callbacks import checkpoint_step
+
+try:
+    import fcntl
+except ImportError:  # not a Unix
+    fcntl = None  # type: ignore[assignment]
 
 
 class RunFolder(Callback):
@@ -32,6 +38,7 @@ class RunFolder(Callback):
         self.replaced = folder / "metrics.csv" if checkpoint else folder
         self.aside = self.replaced.with_name(f"{self.replaced.name}.replaced")
         self.begun = False
+        self._held: list[int] = []
 
     @rank_zero_only
     def recover(self) -> None:
@@ -42,21 +49,40 @@ class RunFolder(Callback):
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Makes room for the run, and undoes it if training does not begin."""
+        """Makes room for the run, and undoes it if training does not begin.
+
+        Raises:
+            ValueError: if another process trains the run.
+        """
         if rank_zero_only.rank:  # type: ignore[attr-defined]
             yield
             return
+        self._hold()
         if self.replaced.exists():
             self.replaced.rename(self.aside)
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             yield
         finally:
+            for config in self._held:
+                os.close(config)
             if not self.begun:
                 if self.checkpoint is None:
                     shutil.rmtree(self.folder)
                 if self.aside.exists():
                     self.aside.rename(self.replaced)
+
+    def _hold(self) -> None:
+        """Keeps other processes from the run, as long as this one has its config open."""
+        path = self.folder / "config.yaml"
+        if fcntl is None or not path.is_file():
+            return
+        self._held.append(os.open(path, os.O_RDWR))
+        try:
+            fcntl.flock(self._held[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._held.pop())
+            raise ValueError(f"{self.folder} is being trained by another process: wait for it, or stop it") from error
 
     @rank_zero_only
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -65,6 +91,8 @@ class RunFolder(Callback):
             return
         self.begun = True
         (self.folder / "config.yaml").write_text(self.resolved, encoding="utf-8")
+        if self.checkpoint is None:
+            self._hold()
         if not self.aside.exists():
             return
         if self.checkpoint is None:
