@@ -136,13 +136,22 @@ def card(tokenizers: TokenizerPair) -> ModelCard:
     return ModelCard("de", "en", size, size, network, {"step": 7})
 
 
-@pytest.fixture
-def model_folder(tmp_path: Path, tokenizers: TokenizerPair, card: ModelCard) -> Path:
-    """A saved model that has learned nothing, but says something of 4 to 12 tokens of each of `SENTENCES`."""
-    model = build(ModelConfig(embedding_size=12, hidden_size=16), card.src_vocab_size, seed=5)
+@pytest.fixture(scope="session")
+def talkative(card: ModelCard) -> Seq2Seq:
+    """A model that has learned nothing, but says something of 4 to 12 tokens of each of `SENTENCES`.
+
+    That it does is tested in `test_translator`.
+    """
+    model = build(card.network, card.src_vocab_size, seed=5)
     with torch.no_grad():
         model.output.bias[EOS_ID] = 1.0
-    save_model(tmp_path / "model", model, card)
+    return model
+
+
+@pytest.fixture
+def model_folder(tmp_path: Path, talkative: Seq2Seq, tokenizers: TokenizerPair, card: ModelCard) -> Path:
+    """The talkative model, saved."""
+    save_model(tmp_path / "model", talkative, card)
     tokenizers.save(tmp_path / "model")
     return tmp_path / "model"
 

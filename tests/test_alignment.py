@@ -1,16 +1,9 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from nmt.decoding.alignment import attention_alignment, hard_alignment, merge_attention, soft_alignment, word_groups
 from nmt.decoding.translation import Translation
-from nmt.evaluation.alignment import (
-    alignment_error_rate,
-    attention_error_rate,
-    read_pharaoh,
-    write_pharaoh,
-)
+from nmt.evaluation.alignment import alignment_error_rate, attention_error_rate
 
 # Four target tokens (word 0 in two pieces, word 1, end of sentence), five source tokens (start of sentence, word 0 in
 # two pieces, word 1, a space that is no word).
@@ -136,24 +129,3 @@ def test_no_gold_link_leaves_the_rate_undefined(gold: list[list[tuple[int, int]]
 def test_unequal_numbers_of_sentences_are_refused() -> None:
     with pytest.raises(ValueError, match="for 1 sentences, gold ones for 2"):
         alignment_error_rate([[]], [[(0, 0)], None], "test")
-
-
-def test_pharaoh_round_trip(tmp_path: Path) -> None:
-    write_pharaoh(tmp_path / "links", [[(1, 2), (0, 0), (1, 2)], [], [(10, 3)]])
-    assert (tmp_path / "links").read_bytes() == b"0-0 1-2\n\n10-3\n"
-    assert read_pharaoh(tmp_path / "links") == [[(0, 0), (1, 2)], [], [(10, 3)]]
-
-
-@pytest.mark.parametrize("link", ["2", "1-", "-1-0", "1-2-3", "a-b", "0-0,", "1:2", "١-٢", "\N{SUPERSCRIPT TWO}-1"])
-def test_what_is_no_link_is_refused_with_its_line(tmp_path: Path, link: str) -> None:
-    path = tmp_path / "links"
-    path.write_text(f"0-0\n1-1 {link}\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="links:2: .* is not a link such as 0-2"):
-        read_pharaoh(path)
-
-
-def test_pharaoh_file_of_other_bytes_is_refused_with_its_line(tmp_path: Path) -> None:
-    path = tmp_path / "links"
-    path.write_bytes(b"0-0\n\xff\xfe\n")
-    with pytest.raises(ValueError, match="links:2: "):
-        read_pharaoh(path)

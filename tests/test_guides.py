@@ -133,3 +133,13 @@ def test_a_phrase_ends_with_a_word() -> None:
     allowed = {tokenizer.tokens[token] for token in np.flatnonzero(mask)}
     assert {"▁", "</s>"} <= allowed
     assert not allowed & {"a", "d", "e", "ad"}
+
+
+def test_a_phrase_whose_word_a_prefix_goes_on_with_is_not_there() -> None:
+    begins = np.array([True, True, False])  # EOS, a word, the rest of one
+    guide = Include([(1,)], eos=0, size=3, begins=begins)
+    assert guide.met(walk(guide, [1])) == 1
+    assert closed(guide, [1]) == [2]
+    assert guide.met(walk(guide, [1, 2])) == 0
+    assert closed(guide, [1, 2]) == [0]
+    assert guide.met(walk(guide, [1, 2, 1, 1])) == 1

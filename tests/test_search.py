@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from nmt.cli.searching import search_options, translating_parser
 from nmt.decoding.endings import Task
 from nmt.decoding.guides import Exclude, Guide, Include, NoRepeat, Prefix, Together
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.proposals import largest
+from nmt.decoding.sampling import generator
 from nmt.decoding.search import search, select_rows
 from nmt.decoding.tree import Hypothesis
 
@@ -241,9 +243,9 @@ def test_groups_of_one_are_greedy_each_with_its_penalty(seed: int, groups: int, 
                 scores[token] -= diversity
             ids.append(int(scores.argmax()))
             taken.append(ids[-1])
-    finished = [ids for ids in expected if EOS in ids]
-    different = {tuple(ids) for ids in finished or expected}  # what two groups have found counts once
+    different = {tuple(ids) for ids in expected}  # what two groups have found counts once
     assert sorted(tuple(each.ids) for each in found) == sorted(different)
+    assert [each.finished for each in found] == sorted((EOS in ids for ids in different), reverse=True)
 
 
 def test_a_diverse_beam_gives_other_hypotheses() -> None:
@@ -289,6 +291,40 @@ def test_the_seed_and_the_number_of_the_sentence_fix_a_sample() -> None:
     assert [each.ids for each in together[1]] != [each.ids for each in other_seed[1]]
     one = toy.search(limits, replace(options, beam_size=2, n_best=1))
     assert [len(each) for each in one] == [1, 1, 1]
+
+
+def test_large_seeds_and_numbers_are_told_apart_and_chances_need_no_memory() -> None:
+    first = {generator(seed, number).random() for seed in (2**62, 2**62 + 1) for number in (0, 2**62, 2**62 + 1)}
+    assert len(first) == 6
+    toy = Toy(4, 1)
+    toy.tables[:, :, :, EOS] += 2.0
+    endless = SearchOptions(method="sample", beam_size=500, n_best=500, temperature=0.5)
+    assert all(each.finished for each in toy.search([10**9], endless)[0])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 6), st.integers(1, 5))
+def test_a_beam_gives_as_many_as_are_wanted_the_cut_off_last(seed: int, n_best: int, limit: int) -> None:
+    toy = Toy(seed, 1)
+    found = toy.search([limit], SearchOptions(beam_size=n_best, n_best=n_best))[0]
+    assert len({tuple(each.ids) for each in found}) == (min(n_best, VOCAB) if limit == 1 else n_best)
+    assert sorted(found, key=lambda each: (not each.finished, -each.score)) == found
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--top-k", "5"], "--top-k 5 changes nothing without --method sample"),
+        (["--seed", "7"], "--seed 7 changes nothing without --method sample"),
+        (["--diversity", "2"], "--diversity 2.0 changes nothing without --groups"),
+        (["--combine", "linear"], "--combine linear changes nothing without --ensemble"),
+        (["--top-k", "5", "--method", "sample"], ""),
+        (["--diversity", "2", "--groups", "5", "--combine", "linear", "--ensemble", "other", "--seed", "1"], ""),
+    ],
+)
+def test_flags_that_change_nothing_are_named(flags: list[str], told: str, capsys: pytest.CaptureFixture) -> None:
+    search_options(translating_parser("translate", "").parse_args(["run", *flags]))
+    assert capsys.readouterr().err == (f"nmt: {told}\n" if told else "")
 
 
 @settings(max_examples=30, deadline=None)

@@ -1,10 +1,13 @@
 """The translator: what comes back for a sentence does not depend on its company, and nothing is lost."""
 
 import math
+import pickle
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -22,16 +25,14 @@ from nmt.decoding.shortlist import Shortlist
 from nmt.decoding.translation import Request, Translation
 from nmt.decoding.translator import MAX_SOURCE_TOKENS, Translator
 from nmt.model.saved import ModelCard, save_model
+from nmt.model.seq2seq import Seq2Seq
 
 SOURCES = [source for source, _ in SENTENCES]
 
 
 @pytest.fixture(scope="module")
-def translator(tokenizers: TokenizerPair, card: ModelCard) -> Translator:
-    model = build(card.network, card.src_vocab_size, seed=5)
-    with torch.no_grad():
-        model.output.bias[EOS_ID] = 1.0  # sentences end
-    return Translator(model, tokenizers, card)
+def translator(talkative: Seq2Seq, tokenizers: TokenizerPair, card: ModelCard) -> Translator:
+    return Translator(deepcopy(talkative), tokenizers, card)
 
 
 @pytest.mark.parametrize("width", [1, 5])
@@ -88,14 +89,13 @@ def test_demands_are_met_for_one_sentence_and_leave_the_others_alone(translator:
 
 
 def test_a_string_is_excluded_however_it_could_be_spelled(translator: Translator) -> None:
-    for source in SOURCES:
-        text = translator.translate(source, SearchOptions(beam_size=2)).text
-        for end in (1, 2, len(text)):
-            excluded = text[:end]
-            if not excluded.strip():
-                continue
-            other = translator.translate(Request(source, exclude=(excluded,)), SearchOptions(beam_size=2))
-            assert excluded not in f" {other.text}"
+    options = SearchOptions(beam_size=2)
+    free = [translator.translate(source, options).text for source in SOURCES]
+    cases = {(source, text[:end]) for source, text in zip(SOURCES, free, strict=True) for end in (1, 2, len(text))}
+    assert len(cases) >= 2 * len(SOURCES)
+    for source, excluded in cases:
+        assert excluded.strip()
+        assert excluded not in f" {translator.translate(Request(source, exclude=(excluded,)), options).text}"
 
 
 def test_demands_that_contradict_each_other_are_named() -> None:
@@ -264,13 +264,14 @@ def test_attention_is_a_distribution_over_the_source_of_every_token(translator: 
 
 
 def test_forced_decoding_of_what_search_found_gives_its_attention_and_scores(translator: Translator) -> None:
-    for record in translator.translate(SOURCES, SearchOptions(beam_size=5)):
-        if not record.finished or translator.tokenizers.tgt.encode_batch([record.text])[0] == []:
-            continue
-        (forced,) = translator.force([(record.source, record.text)])
-        if forced.tokens != record.tokens:  # the text can be written with other tokens
-            continue
-        np.testing.assert_allclose(forced.attention, record.attention, atol=1e-5)
+    records, encode = list(translator.translate(SOURCES)), translator.tokenizers.src.encode
+    types = translator.tokenizers.tgt.tokens.index
+    targets = [[types(token) for token in record.tokens[:-1]] for record in records]  # its text may have other tokens
+    every = translator.engine.force([encode(source).ids for source in SOURCES], targets, alternatives=5)
+    for record, forced in zip(records, every, strict=True):
+        assert record.finished
+        attention = forced.attention[:, : len(record.source_tokens)]
+        np.testing.assert_allclose(attention, record.attention, atol=1e-5)
         assert forced.token_log_probs == pytest.approx(record.token_log_probs, abs=1e-4)
 
 
@@ -330,16 +331,77 @@ def test_what_cannot_be_asked_for_is_refused(translator: Translator) -> None:
         translator.force([("ja", "yes")], batch_sentences=0)
     with pytest.raises(ValueError, match="include: 'dog' is one string"):
         Request("ja", include="dog")  # type: ignore[arg-type]
+    assert Request("ja", include=["dog"]).include == ("dog",)  # type: ignore[arg-type]
+    for wrong in ({"text": None}, {"text": "ja", "prefix": b"yes"}, {"text": "ja", "exclude": (5,)}):
+        with pytest.raises(ValueError, match=f"{list(wrong)[-1]}: .* is not allowed, it must be a .*string"):
+            Request(**wrong)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="text: None is not allowed, it must be a sentence or several"):
+        translator.translate(None)  # type: ignore[call-overload]
     with pytest.raises(ValueError, match="samples cannot be made to contain"):
         translator.translate(Request("ja", include=("yes",)), SearchOptions(method="sample"))
+    with pytest.raises(ValueError, match="alternatives: -1 is not allowed"):
+        translator.force([("ja", "yes")], alternatives=-1)
+    (forced,) = translator.force([("ja", "yes")], alternatives=10**6)
+    assert len(forced.alternatives[0]) == translator.card.tgt_vocab_size
+
+
+def test_what_cannot_be_made_is_refused(translator: Translator, model_folder: Path) -> None:
+    with pytest.raises(ValueError, match=r"path: \[\] is not allowed"):
+        Translator.load([])
+    with pytest.raises(ValueError, match="combine: 'best' is not allowed"):
+        Translator.load(model_folder, combine="best")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="precision: 'fp8' is not allowed"):
+        Translator(translator.engine.network, translator.tokenizers, translator.card, precision="fp8")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="load it in each process"):
+        pickle.dumps(translator)
+
+
+def test_translations_can_be_looked_for_among_others(translator: Translator) -> None:
+    one, other = translator.translate(["ja", "ja"])
+    assert one in [other, one]
+    assert len({one, other, one}) == 2
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"seed": 2**63}, {"word_reward": math.nan}, {"length_penalty": math.inf}, {"max_length": 10**20}]
+    "options", [SearchOptions(), SearchOptions(beam_size=1), SearchOptions(method="sample", top_p=0.9, mbr="chrf")]
 )
-def test_numbers_that_no_search_can_count_with_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="is not allowed"):
-        SearchOptions(**wrong)
+def test_a_model_that_diverged_is_named(
+    talkative: Seq2Seq, tokenizers: TokenizerPair, card: ModelCard, options: SearchOptions
+) -> None:
+    model = deepcopy(talkative)
+    with torch.no_grad():
+        model.output.bias.fill_(math.nan)
+    diverged = Translator(model, tokenizers, card)
+    with pytest.raises(ValueError, match="the model gives no finite probabilities"):
+        diverged.translate("ja", options)
+    with pytest.raises(ValueError, match="the model gives no finite probabilities"):
+        diverged.score("ja", "yes")
+
+
+def test_a_list_is_filled_with_what_was_cut_off(translator: Translator) -> None:
+    options = SearchOptions(n_best=5, max_length=6)
+    filled = 0
+    for record in translator.translate(SOURCES, options):
+        found = [record, *record.others]
+        assert len({each.tokens for each in found}) == 5
+        assert sorted(found, key=lambda each: (not each.finished, -each.score)) == found
+        filled += len({each.finished for each in found}) == 2
+    assert filled
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        *product(("word_reward", "length_penalty", "temperature", "top_p", "diversity"), (math.nan, math.inf)),
+        ("seed", 2**63),
+        ("max_length", 10**20),
+        ("max_length_offset", 10**12),
+        ("temperature", 1e-309),
+    ],
+)
+def test_numbers_that_no_search_can_count_with_are_refused(name: str, wrong: Any) -> None:
+    with pytest.raises(ValueError, match=f"{name}: .* is not allowed, it must be"):
+        SearchOptions(**{name: wrong})
 
 
 def test_a_prefix_does_not_lengthen_what_is_limited(translator: Translator) -> None:
@@ -347,10 +409,17 @@ def test_a_prefix_does_not_lengthen_what_is_limited(translator: Translator) -> N
     assert len(found.tokens) <= 4
 
 
-def test_a_tokenizer_or_a_shortlist_of_another_model_is_refused(model_folder: Path) -> None:
+def test_a_tokenizer_or_a_shortlist_of_another_model_is_refused(
+    model_folder: Path, tokenizers: TokenizerPair, card: ModelCard
+) -> None:
     Shortlist(torch.zeros(3, 2, dtype=torch.int64), torch.tensor([EOS_ID]), 9).save(model_folder)
     with pytest.raises(ValueError, match="shortlist is of another model"):
         Translator.load(model_folder, shortlist=True)
+    second, size = model_folder.parent / "second", card.src_vocab_size + 1
+    save_model(second, build(card.network, size), replace(card, src_vocab_size=size, tgt_vocab_size=size))
+    tokenizers.save(second)
+    with pytest.raises(ValueError, match="second: its tokenizer does not fit its model"):
+        Translator.load([model_folder, second])
     Tokenizer.train(["something else, quite"] * 3, vocab_size=290).save(model_folder / "tokenizer.json")
     with pytest.raises(ValueError, match="its tokenizer does not fit its model"):
         Translator.load(model_folder)

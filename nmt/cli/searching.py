@@ -1,7 +1,8 @@
 """What the commands that translate share: the model, the machine and the search as flags."""
 
 import argparse
-from collections.abc import Collection
+import sys
+from collections.abc import Collection, Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -43,6 +44,8 @@ SEARCH_FLAGS: dict[str, dict[str, tuple[str | None, str]]] = {
 }
 """Group -> field of `SearchOptions` -> how its value is called, and what it does; type and default are the field's."""
 
+COMBINATIONS = ("log_linear", "linear")
+
 
 def translating_parser(command: str, description: str, without: Collection[str] = ()) -> argparse.ArgumentParser:
     """What the commands that translate have in common; search options in `without` have no flag."""
@@ -52,14 +55,15 @@ def translating_parser(command: str, description: str, without: Collection[str] 
     model.add_argument(
         "--ensemble", action="append", default=[], metavar="RUN", help="decode with this model too (repeatable)"
     )
-    combinations = ("log_linear", "linear")
-    model.add_argument("--combine", choices=combinations, default="log_linear", help="how an ensemble's models agree")
+    model.add_argument(
+        "--combine", choices=COMBINATIONS, default=COMBINATIONS[0], help="how an ensemble's models agree"
+    )
     model.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps; auto is a GPU if there is one")
     model.add_argument("--precision", choices=("fp32", "bf16", "int8"), default="fp32", help="of the products")
     model.add_argument("--shortlist", action="store_true", help="choose among likely words only (`nmt shortlist`)")
     model.add_argument("--threads", type=int, metavar="N", help="of the CPU; without, as torch chooses")
     model.add_argument("--batch-sentences", type=int, default=64, metavar="N", help="sentences searched together")
-    hints, defaults = get_type_hints(SearchOptions), {each.name: each.default for each in fields(SearchOptions)}
+    hints, defaults = get_type_hints(SearchOptions), _defaults()
     for title, flags in SEARCH_FLAGS.items():
         group = parser.add_argument_group(title)
         for name, (metavar, told) in flags.items():
@@ -67,6 +71,10 @@ def translating_parser(command: str, description: str, without: Collection[str] 
                 kind = _kind(hints[name], metavar)
                 group.add_argument(f"--{name.replace('_', '-')}", default=defaults[name], help=told, **kind)
     return parser
+
+
+def _defaults() -> dict[str, Any]:
+    return {each.name: each.default for each in fields(SearchOptions)}
 
 
 def _kind(hint: Any, metavar: str | None) -> dict[str, Any]:
@@ -79,7 +87,7 @@ def _kind(hint: Any, metavar: str | None) -> dict[str, Any]:
 
 
 def search_options(options: argparse.Namespace, **others: Any) -> SearchOptions:
-    """What the flags ask for, and `others`.
+    """What the flags ask for, and `others`; of flags that change nothing, a line on standard error.
 
     Raises:
         ValueError: if a value is not allowed.
@@ -88,8 +96,20 @@ def search_options(options: argparse.Namespace, **others: Any) -> SearchOptions:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise ValueError(f"--{name.replace('_', '-')} {value} is not allowed, it must be at least 1")
+    for flag, needed in _idle(options):
+        print(f"nmt: {flag} changes nothing without {needed}", file=sys.stderr)
     names = (name for flags in SEARCH_FLAGS.values() for name in flags)
     return SearchOptions(**{name: getattr(options, name) for name in names if hasattr(options, name)}, **others)
+
+
+def _idle(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """Flags that change nothing, each with the flag that it needs."""
+    needs = dict.fromkeys(SEARCH_FLAGS["samples"], (options.method == "sample", "--method sample"))
+    needs |= {"diversity": (options.groups > 1, "--groups"), "combine": (bool(options.ensemble), "--ensemble")}
+    defaults = {**_defaults(), "combine": COMBINATIONS[0]}
+    for name, (given, needed) in needs.items():
+        if not given and getattr(options, name) != defaults[name]:
+            yield f"--{name.replace('_', '-')} {getattr(options, name)}", needed
 
 
 def load_translator(options: argparse.Namespace, device: str) -> "Translator":

@@ -17,7 +17,7 @@ from nmt.decoding.endings import Endings, Task
 from nmt.decoding.guides import State
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.proposals import Guided, Proposals, Proposer
-from nmt.decoding.sampling import chances
+from nmt.decoding.sampling import generator
 from nmt.decoding.tree import Hypothesis, Layer
 
 
@@ -55,8 +55,7 @@ class Beams:
         width, places = options.groups, options.beam_size // options.groups
         if self._sampled:
             width, places = options.width, 1
-            numbers, longest = task.numbers or range(sentences), int(self._limits.max(initial=0))
-            self._chances = np.stack([chances(options.seed, each, longest, width) for each in numbers])
+            self._generators = [generator(options.seed, each) for each in task.numbers or range(sentences)]
         self.first = np.arange(sentences).repeat(width)
         self._alive = list(range(sentences))
         self._totals = np.zeros((sentences, width))  # log-probabilities; -inf is an empty place
@@ -130,8 +129,9 @@ class Beams:
         """(L,) the uniform number of each sample at this step; of a beam, nothing."""
         if not self._sampled:
             return np.zeros(0)
+        chances = np.stack([self._generators[each].random(self._options.width) for each in self._alive])
         rows, places = np.divmod(self.opened, self._totals.shape[1])
-        return self._chances[np.array(self._alive)[rows], len(self._layers), self._groups[rows, places]]
+        return chances[rows, self._groups[rows, places]]
 
     def _guided(self) -> list[Guided]:
         """The open hypotheses that have a guide."""
@@ -227,11 +227,11 @@ class Beams:
         self._endings.add(self._alive[row], *of_place, met, received, finished)
 
     def _goes_on(self, picked: _Picked) -> np.ndarray:
-        """(B,) whether a sentence is searched further; at its limit, what is open counts only if nothing has ended."""
+        """(B,) whether a sentence is searched further; at its limit, what is open counts if too little has ended."""
         length, limits = len(self._layers), self._limits[self._alive]
         last = limits <= length
         for row in np.flatnonzero(last).tolist():
-            if self._sampled or not self._endings.of[self._alive[row]]:
+            if self._sampled or self._endings.are_few(self._alive[row]):
                 for place in np.flatnonzero(picked.opened[row]).tolist():
                     self._end(row, place, picked, finished=False)
         best = np.where(picked.opened, picked.totals, -np.inf).max(axis=1)

@@ -70,6 +70,11 @@ class Endings:
         if len(scores) >= self._wanted:
             self._least[sentence] = scores[self._wanted - 1]
 
+    def are_few(self, sentence: int) -> bool:
+        """Whether fewer have ended than are to be given back, or, as groups can find the same, perhaps."""
+        wanted = self._options.n_best
+        return len(self.of[sentence]) < wanted or (self._options.groups > 1 and wanted > 1)
+
     def are_safe(self, sentences: Sequence[int], best: np.ndarray, length: int, limits: np.ndarray) -> np.ndarray:
         """(B,) whether no open hypothesis can take the place of one that is wanted.
 
@@ -86,7 +91,10 @@ class Endings:
         return self._least[list(sentences)] >= self._scoring.bound(best, length, limits)
 
     def hypotheses(self, layers: list[Layer]) -> list[list[Hypothesis]]:
-        """The hypotheses of each sentence that are wanted, best first, no two alike; samples as they were drawn."""
+        """The hypotheses of each sentence that are wanted, best first, no two alike; samples as they were drawn.
+
+        Those that were cut off come behind those that have ended.
+        """
         sampled, several = self._options.method == "sample", self._options.groups > 1  # groups can find the same
         ranked = [sorted(found, key=_number if sampled else _rank) for found in self.of]
         kept = [found if sampled or several else found[: self._wanted] for found in ranked]
@@ -103,8 +111,8 @@ def _different(hypotheses: list[Hypothesis]) -> list[Hypothesis]:
     return list(found.values())
 
 
-def _rank(ending: Ending) -> tuple[float, float]:
-    return -ending.met, -ending.score
+def _rank(ending: Ending) -> tuple[int, bool, float]:
+    return -ending.met, not ending.finished, -ending.score
 
 
 def _number(ending: Ending) -> int:

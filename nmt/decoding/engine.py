@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
 
+from nmt.config import check
 from nmt.data.batch import pad, src_sequence, tgt_sequence
 from nmt.data.tokenizer import BOS_ID, EOS_ID
 from nmt.decoding.demands import Demands
@@ -55,6 +56,9 @@ class Engine:
         precision: "bf16" computes products in bfloat16; the weights of "int8" are those of the network already.
         shortlist: restricts the target types that search chooses among; None for all.
         processes: whether many sentences on a CPU are searched by processes, not threads (`nmt.decoding.workers`).
+
+    Raises:
+        ValueError: if the precision is unknown.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Engine:
         shortlist: Shortlist | None = None,
         processes: bool = False,
     ) -> None:
+        check(precision in get_args(Precision), "precision", precision, "fp32, bf16 or int8")
         self.network = network.to(device).eval()
         self.device, self.shortlist = device, shortlist
         self._autocast = partial(torch.autocast, device.type, torch.bfloat16, enabled=precision == "bf16")

@@ -141,19 +141,20 @@ class Exclude(_Free):
 
 
 class _Progress(NamedTuple):
-    """Phrases that are there, the one that is begun (-1: none) and how much of it; whether one has just ended."""
+    """Phrases that are there, the one that is begun (-1: none) and how much of it; which have just ended."""
 
     done: frozenset[int]
     phrase: int
     tokens: int
-    ended: bool
+    ended: frozenset[int]
 
 
 class Include:
     """The hypothesis contains every phrase, as whole words, before it ends (Hokamp & Liu 2017; Post & Vilar 2018).
 
     A phrase that is begun is gone on with, or given up if another token comes; what its tokens and that one begin,
-    counts still (Knuth, Morris & Pratt 1977). Phrases may overlap.
+    counts still (Knuth, Morris & Pratt 1977). Phrases may overlap. One whose last word goes on after all, as a prefix
+    may force, is not there.
 
     Args:
         phrases: the tokens of each, at least one.
@@ -171,18 +172,19 @@ class Include:
 
     def start(self) -> _Progress:
         """None is there."""
-        return _Progress(frozenset(), -1, 0, False)
+        return _Progress(frozenset(), -1, 0, frozenset())
 
     def after(self, state: _Progress, token: int) -> _Progress:
         """Goes on with the phrase that is begun, or with what its end begins, or waits."""
         begun = self.phrases[state.phrase][: state.tokens] if state.phrase >= 0 else ()
         seen = (*begun, token)
-        left = [phrase for phrase in range(len(self.phrases)) if phrase not in state.done]
+        done = state.done if self._begins[token] else state.done - state.ended
+        left = [phrase for phrase in range(len(self.phrases)) if phrase not in done]
         there = {phrase for phrase in left if seen[-len(self.phrases[phrase]) :] == self.phrases[phrase]}
         still = [phrase for phrase in left if phrase not in there]
         longest = max(still, key=lambda phrase: _overlap(seen, self.phrases[phrase]), default=-1)
         tokens = _overlap(seen, self.phrases[longest]) if still else 0
-        return _Progress(state.done | there, longest if tokens else -1, tokens, bool(there))
+        return _Progress(done | there, longest if tokens else -1, tokens, frozenset(there))
 
     def allowed(self, state: _Progress) -> np.ndarray | None:
         """All but the end, before all phrases are there; after a phrase, nothing that goes on with its last word."""

@@ -30,9 +30,10 @@ class SearchOptions:
             2016, eq. 14): attention that leaves source words out costs.
         word_reward: added to the score for each token, EOS included (He et al. 2016, section 3.3).
         min_length: a hypothesis has at least this many tokens, EOS not counted,
-        max_length: and at most this many, EOS not counted, of a prefix too; None sets no limit beside the next.
+        max_length: and at most this many, EOS not counted, or one more if it is cut off there; what is demanded of it
+            makes it no longer, so that a prefix of more tokens is cut off too. None sets no limit beside the next.
         max_length_ratio: a hypothesis has at most this many tokens for each source token,
-        max_length_offset: and this many more.
+        max_length_offset: and this many more, beside those of a prefix and of what it must include.
         no_repeat_ngram: no sequence of this many tokens comes twice in a hypothesis; 0 allows it.
         early_stopping: end a sentence as soon as no open hypothesis can overtake the best; the result is the same.
         groups: of a diverse beam, each of ``beam_size / groups`` (Vijayakumar et al. 2016); 1 is the ordinary beam.

@@ -13,6 +13,8 @@ from nmt.decoding.risk import expected_utilities
 from nmt.decoding.translation import Translation
 from nmt.decoding.tree import Hypothesis
 
+DIVERGED = "the model gives no finite probabilities: its training diverged, or its weights are damaged"
+
 
 class Records:
     """Makes records.
@@ -27,9 +29,7 @@ class Records:
     def best(self, line: str, source: Encoded, found: Sequence[Hypothesis], options: SearchOptions) -> Translation:
         """The first hypothesis, with as many others as are wanted; by the least risk if that is asked for."""
         if not found:
-            raise ValueError(
-                "the model gives no finite probabilities: its training diverged, or its weights are damaged"
-            )
+            raise ValueError(DIVERGED)
         records = [self.of(line, source, each) for each in found]
         if options.mbr != "none":
             highest = max(each.log_prob for each in records)
@@ -41,6 +41,8 @@ class Records:
 
     def of(self, line: str, source: Encoded, found: Hypothesis) -> Translation:
         """The record of one hypothesis."""
+        if math.isnan(found.log_prob):
+            raise ValueError(DIVERGED)
         text, tokens, spans = self._tokenizer.decode_with_spans(found.ids)
         named = [tuple((self._tokens[token], score) for token, score in step) for step in found.alternatives]
         return Translation(

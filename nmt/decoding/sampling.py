@@ -12,9 +12,9 @@ from torch import Tensor
 from nmt.decoding.options import SearchOptions
 
 
-def chances(seed: int, number: int, steps: int, samples: int) -> np.ndarray:
-    """(steps, K) uniform numbers below 1 for the sentence of that number, from a counter-based generator."""
-    return np.random.Generator(np.random.Philox(key=np.array([seed, number], np.uint64))).random((steps, samples))
+def generator(seed: int, number: int) -> np.random.Generator:
+    """What gives the sentence of that number its chances, K at each step; it counts, and keeps nothing else."""
+    return np.random.Generator(np.random.Philox(key=np.array([seed, number], np.uint64)))
 
 
 def draw(log_probs: Tensor, chance: Tensor, options: SearchOptions) -> Tensor:
@@ -22,13 +22,14 @@ def draw(log_probs: Tensor, chance: Tensor, options: SearchOptions) -> Tensor:
 
     Args:
         log_probs: (L, V).
-        chance: (L,) uniform numbers, at least 0 and below 1.
+        chance: (L,) uniform numbers in double precision on the CPU, at least 0 and below 1.
         options: temperature; top-k (Fan et al. 2018) and top-p (Holtzman et al. 2020), of which both hold.
 
     Returns:
         (L,) ids.
     """
-    scaled = log_probs.double() / options.temperature
+    there = log_probs.cpu() if log_probs.device.type == "mps" else log_probs  # which has no double precision
+    scaled = there.double() / options.temperature
     order = None
     if options.top_k or options.top_p < 1:
         kept = min(options.top_k, log_probs.shape[1]) if options.top_k else log_probs.shape[1]
@@ -38,5 +39,7 @@ def draw(log_probs: Tensor, chance: Tensor, options: SearchOptions) -> Tensor:
         before = probs.cumsum(dim=1) - probs
         probs = probs.masked_fill(before >= options.top_p, 0.0)
     cumulative = probs.cumsum(dim=1)
-    column = torch.searchsorted(cumulative, chance.unsqueeze(1) * cumulative[:, -1:], right=True)
-    return column.squeeze(1) if order is None else order.gather(1, column).squeeze(1)
+    threshold = chance.to(scaled.device).unsqueeze(1) * cumulative[:, -1:]
+    column = torch.searchsorted(cumulative, threshold, right=True).clamp(max=probs.shape[1] - 1)  # NaN lies beyond
+    drawn = column if order is None else order.gather(1, column)
+    return drawn.squeeze(1).to(log_probs.device)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from nmt.config import check
 from nmt.data.words import Span
 from nmt.decoding.attention_file import attention_archive, load_attention
 
@@ -30,8 +31,8 @@ class Request:
         exclude: strings that it does not contain, not even within a word.
 
     Raises:
-        ValueError: if one of these strings is empty, a string stands where several belong, or what must be there
-            contains what must not.
+        ValueError: if something is no string, one of several is empty, one stands where several belong, or what must
+            be there contains what must not.
     """
 
     text: str
@@ -40,11 +41,16 @@ class Request:
     exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("text", "prefix"):
+            check(isinstance(getattr(self, name), str), name, getattr(self, name), "a string")
         for name in ("include", "exclude"):
-            if isinstance(getattr(self, name), str):
-                raise ValueError(f"{name}: {getattr(self, name)!r} is one string, give a tuple of strings")
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-            if not all(each.strip() for each in getattr(self, name)):
+            given = getattr(self, name)
+            if isinstance(given, str):
+                raise ValueError(f"{name}: {given!r} is one string, give a tuple of strings")
+            check(isinstance(given, Iterable), name, given, "a tuple of strings")
+            object.__setattr__(self, name, strings := tuple(given))
+            check(all(isinstance(each, str) for each in strings), name, strings, "a tuple of strings")
+            if not all(each.strip() for each in strings):
                 raise ValueError(f"{name}: an empty string is not allowed")
         for text in self.exclude:
             if any(text in must for must in (self.prefix, *self.include)):

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import overload
+from typing import NoReturn, get_args, overload
 
 import numpy as np
 
+from nmt.config import check
 from nmt.data.tokenizer import Encoded, TokenizerPair
 from nmt.decoding.demands import Demands
 from nmt.decoding.engine import Engine, Job, Precision, choose_device, prepared
@@ -83,26 +84,32 @@ class Translator:
 
         Raises:
             FileNotFoundError: if there is no model, or no shortlist.
-            ValueError: if its files are damaged or do not fit together, the models have other vocabularies, or the
-                precision is not for the device.
+            ValueError: if its files are damaged or do not fit together, the models have other vocabularies, the
+                precision is not for the device, or there is no such way to combine models.
         """
+        check(combine in get_args(Combine), "combine", combine, "log_linear or linear")
         folders = [model_folder(each) for each in ([path] if isinstance(path, str | Path) else path)]
+        check(bool(folders), "path", path, "the folder of a model, or several")
         tokenizers = TokenizerPair.load(folders[0])
         for other in folders[1:]:
             if not tokenizers.same(TokenizerPair.load(other)):
                 raise ValueError(f"{other}: its vocabulary is not that of {folders[0]}: an ensemble needs the same")
         loaded = [load_model(folder) for folder in folders]
         card = loaded[0][1]
-        sizes = tokenizers.src.vocab_size, tokenizers.tgt.vocab_size
-        if sizes != (card.src_vocab_size, card.tgt_vocab_size):
-            told = f"{sizes[0]:,} and {sizes[1]:,} types, the model {card.src_vocab_size:,} and {card.tgt_vocab_size:,}"
-            raise ValueError(f"{folders[0]}: its tokenizer does not fit its model: it has {told}")
+        src_size, tgt_size = tokenizers.src.vocab_size, tokenizers.tgt.vocab_size
+        for folder, (_, of) in zip(folders, loaded, strict=True):
+            if (of.src_vocab_size, of.tgt_vocab_size) != (src_size, tgt_size):
+                told = f"{src_size:,} and {tgt_size:,} types, the model {of.src_vocab_size:,} and {of.tgt_vocab_size:,}"
+                raise ValueError(f"{folder}: its tokenizer does not fit its model: it has {told}")
         models = [prepared(model, precision, choose_device(device)) for model, _ in loaded]
         network = models[0] if len(models) == 1 else Ensemble(models, combine)
         chosen = Shortlist.load(folders[0]) if shortlist else None
-        if chosen is not None and (len(chosen.types), chosen.vocab_size) != (card.src_vocab_size, card.tgt_vocab_size):
+        if chosen is not None and (len(chosen.types), chosen.vocab_size) != (src_size, tgt_size):
             raise ValueError(f"{folders[0]}: its shortlist is of another model: make it again with `nmt shortlist RUN`")
         return cls(network, tokenizers, card, device, precision, chosen, processes)
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a Translator cannot be pickled: load it in each process")
 
     def close(self) -> None:
         """Ends its processes, if it has any; they end with the program too."""
@@ -138,7 +145,8 @@ class Translator:
             first: the number of the first sentence in a larger input: with the seed it fixes what is sampled.
         """
         options = options or SearchOptions()
-        _check_batch(batch_sentences)
+        check(isinstance(text, Request | Iterable), "text", text, "a sentence or several")
+        check(batch_sentences >= 1, "batch_sentences", batch_sentences, "at least 1")
         if isinstance(text, str | Request):
             return next(self._translate([text], options, batch_sentences, first))
         return self._translate(text, options, batch_sentences, first)
@@ -178,7 +186,8 @@ class Translator:
         Its `log_prob` is the model's score of the target, its attention what each target token attends to, its
         `score` the average log-probability of a token.
         """
-        _check_batch(batch_sentences)
+        check(alternatives >= 0, "alternatives", alternatives, "at least 0")
+        check(batch_sentences >= 1, "batch_sentences", batch_sentences, "at least 1")
         return self._force(pairs, alternatives, batch_sentences)
 
     def _force(
@@ -195,8 +204,3 @@ class Translator:
     def _encode(self, lines: Sequence[str]) -> list[Encoded]:
         encoded, cut = self.tokenizers.src.encode_all(lines), slice(MAX_SOURCE_TOKENS)
         return [Encoded(ids[cut], tokens[cut], spans[cut]) for ids, tokens, spans in encoded]
-
-
-def _check_batch(sentences: int) -> None:
-    if sentences < 1:
-        raise ValueError(f"batch_sentences: {sentences} is not allowed, it must be at least 1")

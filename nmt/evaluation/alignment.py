@@ -1,14 +1,10 @@
-"""The error rate of links between words against gold alignment, and files of links.
+"""The error rate of links between words against gold alignment."""
 
-Files hold links in the Pharaoh format: one line a sentence, ``0-0 1-2 2-1``.
-"""
-
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from nmt.data.links import Link, parse_links
-from nmt.decoding.alignment import attention_alignment, pharaoh
+from nmt.data.links import Link
+from nmt.decoding.alignment import attention_alignment
 from nmt.decoding.translation import Translation
 
 
@@ -77,21 +73,3 @@ def alignment_error_rate(
         links=gold_links,
         method=method,
     )
-
-
-def write_pharaoh(path: Path, alignments: Iterable[Iterable[Link]]) -> None:
-    """Writes one line of links a sentence, such as ``0-0 1-2``, sorted; an empty line for a sentence without links."""
-    with open(path, "w", encoding="utf-8") as lines:
-        for links in alignments:
-            lines.write(pharaoh(links) + "\n")
-
-
-def read_pharaoh(path: Path) -> list[list[Link]]:
-    """The links of each line of a file in the Pharaoh format.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if something in it is not a link; the message names the line.
-    """
-    with open(path, encoding="utf-8", errors="backslashreplace") as lines:
-        return [parse_links(line, f"{path}:{number}") for number, line in enumerate(lines, start=1)]

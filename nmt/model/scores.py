@@ -6,6 +6,7 @@ them work on M heads side by side, each with its own part of the key.
 Letters: B sentences, M heads, T queries, S source positions, Q query size, H state size, A key size, a = A / M.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -53,7 +54,8 @@ AT_ONCE = 1 << 19
 
 
 FARTHEST = 40.0
-"""A number farther from zero counts as this far in `decay`: there tanh is long 1, and products of two still fit."""
+"""A number farther from zero counts as this far in `decay`: there tanh is long 1, and its decay neither 0 nor infinite,
+so that one may divide by it. Of two the product may be infinite: one over it is 0, as tanh is then -1."""
 
 
 def decay(vectors: Tensor) -> Tensor:
@@ -131,7 +133,7 @@ class Additive(Score):
 
     def shifted(self, keys: Tensor, by: Tensor) -> Tensor:
         """Keys (B, S, A) with something added to what tanh adds to a query."""
-        return keys * decay(by)
+        return (keys * decay(by)).clamp(math.exp(-2.0 * FARTHEST), math.exp(2.0 * FARTHEST))
 
     def queries(self) -> Product:
         """(B, T, Q) -> (B, T, A)."""
