@@ -74,6 +74,7 @@ def translating_parser(command: str, description: str, without: Collection[str] 
 
 
 def _defaults() -> dict[str, Any]:
+    """Of the fields of `SearchOptions`."""
     return {each.name: each.default for each in fields(SearchOptions)}
 
 
@@ -96,10 +97,11 @@ def search_options(options: argparse.Namespace, **others: Any) -> SearchOptions:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise ValueError(f"--{name.replace('_', '-')} {value} is not allowed, it must be at least 1")
+    names = (name for flags in SEARCH_FLAGS.values() for name in flags)
+    search = SearchOptions(**{name: getattr(options, name) for name in names if hasattr(options, name)}, **others)
     for flag, needed in _idle(options):
         print(f"nmt: {flag} changes nothing without {needed}", file=sys.stderr)
-    names = (name for flags in SEARCH_FLAGS.values() for name in flags)
-    return SearchOptions(**{name: getattr(options, name) for name in names if hasattr(options, name)}, **others)
+    return search
 
 
 def _idle(options: argparse.Namespace) -> Iterator[tuple[str, str]]:

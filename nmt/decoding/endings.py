@@ -71,7 +71,7 @@ class Endings:
             self._least[sentence] = scores[self._wanted - 1]
 
     def are_few(self, sentence: int) -> bool:
-        """Whether fewer have ended than are to be given back, or, as groups can find the same, perhaps."""
+        """Whether fewer have ended than are to be given back; with groups, which can find the same, perhaps."""
         wanted = self._options.n_best
         return len(self.of[sentence]) < wanted or (self._options.groups > 1 and wanted > 1)
 
