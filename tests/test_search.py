@@ -17,7 +17,7 @@ from nmt.decoding.endings import Task
 from nmt.decoding.guides import Exclude, Guide, Include, NoRepeat, Prefix, Together
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.proposals import largest
-from nmt.decoding.sampling import generator
+from nmt.decoding.sampling import draw, generator
 from nmt.decoding.search import search, select_rows
 from nmt.decoding.tree import Hypothesis
 
@@ -289,6 +289,26 @@ def test_the_seed_and_the_number_of_the_sentence_fix_a_sample() -> None:
     assert [each.ids for each in together[1]] != [each.ids for each in other_seed[1]]
     one = toy.search(limits, replace(options, beam_size=2, n_best=1))
     assert [len(each) for each in one] == [1, 1, 1]
+
+
+class OnMps(Tensor):
+    """A tensor that says it is on a device without double precision."""
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device("mps")
+
+    def double(self) -> Tensor:
+        raise TypeError("no float64 on mps")
+
+    def cpu(self) -> Tensor:
+        return self.as_subclass(Tensor)
+
+
+def test_samples_are_drawn_on_the_cpu_where_the_device_has_no_double_precision() -> None:
+    log_probs, chance = torch.randn(3, 9).log_softmax(1), torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64)
+    for options in (SearchOptions(method="sample"), SearchOptions(method="sample", top_k=4, top_p=0.8)):
+        assert torch.equal(draw(log_probs.as_subclass(OnMps), chance, options), draw(log_probs, chance, options))
 
 
 def test_large_seeds_and_numbers_are_told_apart_and_chances_need_no_memory() -> None:

@@ -26,9 +26,9 @@ def draw(log_probs: Tensor, chance: Tensor, options: SearchOptions) -> Tensor:
         options: temperature; top-k (Fan et al. 2018) and top-p (Holtzman et al. 2020), of which both hold.
 
     Returns:
-        (L,) ids.
+        (L,) ids, where double precision is: on the CPU for "mps", which has none.
     """
-    there = log_probs.cpu() if log_probs.device.type == "mps" else log_probs  # which has no double precision
+    there = log_probs.cpu() if log_probs.device.type == "mps" else log_probs
     scaled = there.double() / options.temperature
     order = None
     if options.top_k or options.top_p < 1:
@@ -41,5 +41,4 @@ def draw(log_probs: Tensor, chance: Tensor, options: SearchOptions) -> Tensor:
     cumulative = probs.cumsum(dim=1)
     threshold = chance.to(scaled.device).unsqueeze(1) * cumulative[:, -1:]
     column = torch.searchsorted(cumulative, threshold, right=True).clamp(max=probs.shape[1] - 1)  # NaN lies beyond
-    drawn = column if order is None else order.gather(1, column)
-    return drawn.squeeze(1).to(log_probs.device)
+    return column.squeeze(1) if order is None else order.gather(1, column).squeeze(1)
