@@ -44,6 +44,38 @@ def test_what_was_written_before_an_interruption_is_there(tmp_path: Path) -> Non
     assert_equal(load_attention(tmp_path / "a.npz"), MATRICES[:1])
 
 
+@pytest.mark.parametrize("raw", ["weights", "shapes"])
+def test_a_piece_that_was_cut_off_is_named_and_the_archive_stays(tmp_path: Path, raw: str) -> None:
+    with attention_archive(tmp_path / "a.npz") as add:
+        add(MATRICES[0])
+    with attention_pieces(tmp_path / "0") as add:
+        add(MATRICES[0])
+    path = tmp_path / f"0.{raw}"
+    path.write_bytes(path.read_bytes()[:8])
+    with pytest.raises(ValueError, match="0.weights is damaged, it does not fit 0.shapes"):
+        write_archive(tmp_path / "a.npz", [tmp_path / "0"])
+    assert_equal(load_attention(tmp_path / "a.npz"), MATRICES[:1])
+
+
+def test_a_matrix_whose_shape_was_not_written_is_left_out(tmp_path: Path) -> None:
+    class Interrupted:
+        def astype(self, _: str) -> np.ndarray:
+            return MATRICES[2]
+
+        @property
+        def shape(self) -> None:
+            raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with attention_archive(tmp_path / "a.npz") as add:
+            add(MATRICES[0])
+            add(Interrupted())
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert_equal(load_attention(tmp_path / "a.npz"), MATRICES[:1])
+
+
 def test_pieces_are_joined_in_order(tmp_path: Path) -> None:
     for number, part in enumerate((MATRICES[:2], [], MATRICES[2:])):
         with attention_pieces(tmp_path / str(number)) as add:

@@ -117,6 +117,13 @@ def test_scores_of_other_weights_of_an_ensemble_or_another_corpus_are_not_taken_
     assert "several" not in text
 
 
+def test_an_evaluation_that_does_not_say_its_corpus_is_named(run: Path) -> None:
+    older = replace(evaluated_here("eins"), search={"decoding": "beam 5", "length_penalty": 1.0})
+    older.save(run / "evaluations" / "older")
+    with pytest.raises(ValueError, match="older/scores.json does not say its corpus: run `nmt evaluate` again"):
+        model_card(run, "me/small")
+
+
 def test_a_model_that_was_not_evaluated_says_so(model_folder: Path) -> None:
     (model_folder.parent / "config.yaml").write_text(yaml.safe_dump(asdict(Config())))
     fields, text = read(model_card(model_folder.parent, "small"))

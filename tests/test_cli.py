@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from conftest import SENTENCES, TINY_RUN
 
+import nmt.cli.translate
+import nmt.pipe.terminal
 from nmt.cli import main
 from nmt.cli.searching import SEARCH_FLAGS, search_options, translating_parser
 from nmt.decoding.attention_file import load_attention
@@ -81,6 +83,25 @@ def test_one_line_out_for_each_line_in_whatever_it_holds(translate: Callable) ->
 
 def test_windows_line_ends_are_no_part_of_a_sentence(translate: Callable) -> None:
     assert translate(b"der Hund\r\nja\r\n")[1] == translate(b"der Hund\nja\n")[1]
+
+
+def test_a_dash_is_standard_input(translate: Callable) -> None:
+    assert translate(b"der Hund\n", "--input", "-") == translate(b"der Hund\n")
+
+
+def test_a_conversation_tells_of_what_is_cut_off(
+    model_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(nmt.cli.translate, "_is_conversation", lambda _: True)
+    monkeypatch.setattr(nmt.pipe.terminal, "converse", lambda translate, _: translate("a" * 600))
+    assert main(["translate", str(model_folder), "--beam-size", "1", "--max-length", "4"]) == 0
+    assert capsys.readouterr().err == "nmt translate: only the first 512 tokens are translated\n"
+
+
+def test_a_full_disk_is_named(translate: Callable) -> None:
+    code, _, error = translate(b"der Hund\n", "--output", "/dev/full")
+    assert code == 2
+    assert error == "nmt translate: [Errno 28] No space left on device: '/dev/full'\n"
 
 
 def test_no_lines_give_no_lines(translate: Callable) -> None:
@@ -222,6 +243,7 @@ def test_two_thousand_hostile_lines_of_json_are_two_thousand_records(translate: 
             "nmt translate: nowhere: no such folder; give a run (runs/<name>) or a model folder",
         ),
         (["translate", "{model}", "--input", "none.txt"], "none.txt"),
+        (["translate", "{model}", "-Hallo"], "-Hallo; a sentence that begins with - goes behind --; see"),
         (["translate", "{model}", "--beam-size", "0", "x"], "beam_size: 0 is not allowed, it must be at least 1"),
         (["translate", "{model}", "--batch-sentences", "0", "x"], "--batch-sentences 0 is not allowed"),
         (["translate", "{model}", "--threads", "0", "x"], "--threads 0 is not allowed"),
@@ -245,6 +267,15 @@ def test_a_mistake_is_one_line(
     error = capsys.readouterr().err
     assert message.format(model=model_folder) in error
     assert error.count("\n") == 1
+
+
+def test_a_closed_standard_error_is_done_without(
+    model_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["translate", str(model_folder), "ja"]) == 0
+    assert main(["translate", str(model_folder), "ja", "--beam-size", "0"]) == 2
+    assert capsys.readouterr().out.count("\n") == 1
 
 
 @pytest.mark.parametrize(("stream", "asked"), [("stdin", []), ("stdout", ["ja"])])
@@ -305,6 +336,9 @@ def test_from_training_to_the_report(
     assert main(["report", "runs/small"]) == 0
     assert Path("reports/small/report.html").is_file()
     assert json.loads(Path("reports/small/report.json").read_text())["evaluations"][0]["split"] == "test"
+    config = Path("runs/small/model/config.json")
+    config.write_text(json.dumps({**json.loads(config.read_text()), "training": {}}))
+    assert main(["evaluate", "runs/small", "--split", "test"]) == 0
     assert main(["evaluate", "runs/small", "--split", "tset"]) == 2
     assert "no split 'tset'" in capsys.readouterr().err
 
@@ -355,9 +389,9 @@ def test_a_link_is_written_through_and_a_pipe_is_not_replaced(model_folder: Path
         ),
         (["translate", "{model}", "ja", "--attention", "/dev/null"], "/dev/null is not a regular file"),
         (["translate", "{model}", "--input", "in.txt", "--output", ""], "argument --output: the name is empty"),
-        (["export", "{model}", "--output", "{model}"], "holds a model"),
+        (["export", "{model}", "--output", "{model}"], "model.safetensors is not of an earlier `nmt export`"),
         (["push", "{model}", "--output", "{model}"], "is the model itself"),
-        (["push", "{model}", "--output", "."], "README.md is not the card of a model"),
+        (["push", "{model}", "--output", "."], "README.md is not of an earlier `nmt push`"),
     ],
 )
 def test_nothing_is_overwritten_that_somebody_needs(
@@ -373,6 +407,20 @@ def test_nothing_is_overwritten_that_somebody_needs(
     assert {path.name for path in tmp_path.iterdir()} <= {"in.txt", "README.md"} | {model_folder.name}
     assert Path("in.txt").read_text() == Path("README.md").read_text() == "der Hund\n"
     assert {path.name: path.read_bytes() for path in model_folder.iterdir() if path.is_file()} == before
+
+
+@pytest.mark.parametrize("name", ["output", "attention"])
+def test_what_standard_input_is_read_from_is_not_overwritten(model_folder: Path, tmp_path: Path, name: str) -> None:
+    source = tmp_path / "in.txt"
+    source.write_text("der Hund\n")
+    script = "import sys; from nmt.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", script, "translate", str(model_folder), f"--{name}", str(source)]
+    with open(source) as stream:
+        done = subprocess.run(command, stdin=stream, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "is what standard input is read from" in done.stderr
+    assert source.read_text() == "der Hund\n"
 
 
 def test_a_stream_that_is_terminated_keeps_the_attention_of_what_came_out(model_folder: Path, tmp_path: Path) -> None:

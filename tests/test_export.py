@@ -163,6 +163,17 @@ def test_other_networks_too(network: ModelConfig, tmp_path: Path) -> None:
         assert_like_the_model(exported, model, *size)
 
 
+def test_the_tokenizer_of_another_run_is_not_replaced(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    kept = tmp_path / "other" / "tokenizer.json"
+    kept.parent.mkdir()
+    kept.write_text("{}")
+    assert main(["export", str(model_folder), "--output", str(kept.parent)]) == 2
+    assert f"{kept} is not of an earlier `nmt export`" in capsys.readouterr().err
+    assert [path.read_text() for path in kept.parent.iterdir()] == ["{}"]
+
+
 def test_what_cannot_be_exported_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = build(ModelConfig(layer_norm=True, embedding_size=6, hidden_size=8))
     with pytest.raises(ValueError, match="model.layer_norm: true cannot be exported"):

@@ -98,6 +98,22 @@ def test_a_folder_instead_of_the_hub_holds_what_would_be_pushed(run: Path, hub: 
     assert Translator.load(folder).card.src == "de"
 
 
+def test_a_folder_of_an_older_push_is_replaced_and_no_other_model(run: Path, tmp_path: Path) -> None:
+    pushed, trained, other = (tmp_path / name for name in ("pushed", "trained", "other"))
+    assert main(["push", str(run), "--output", str(pushed)]) == 0
+    (pushed / "tokenizer.src.json").write_text("{}")
+    assert main(["push", str(run), "--output", str(pushed)]) == 0
+    assert not (pushed / "tokenizer.src.json").exists()
+    shutil.copytree(run / "model", trained)
+    other.mkdir()
+    for name in ("README.md", "config.json", "model.safetensors", "tokenizer.json"):
+        (other / name).write_text("{}")
+    for folder in (trained, other):
+        before = {path.name: path.read_bytes() for path in folder.iterdir()}
+        assert main(["push", str(run), "--output", str(folder)]) == 2
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_a_folder_goes_before_a_model_of_the_same_name(
     run: Path, hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +136,7 @@ def test_a_folder_goes_before_a_model_of_the_same_name(
         ("a/b/c", "a/b/c: no such folder"),
         ("../me/small", "../me/small: no such folder"),
         ("runs/typo", "runs/typo: no such folder"),
+        ("runs", "runs holds no model: there is no config.json in it"),
     ],
 )
 def test_a_name_of_nothing_is_named(

@@ -1,5 +1,6 @@
 """Windows of lines: of a file, and of what a stream has brought, never waiting for more than one line."""
 
+import errno
 import gzip
 import os
 from collections.abc import Iterator
@@ -73,9 +74,9 @@ def test_a_stream_is_read_ahead_a_little_only() -> None:
 
 
 def test_lines_before_a_fault_are_not_lost() -> None:
-    arriving = arriving_windows(Bytes(iter([b"a\nb"]), OSError("gone")), 64, 64)
+    arriving = arriving_windows(Bytes(iter([b"a\nb"]), OSError(errno.EIO, "gone")), 64, 64)
     assert next(arriving) == [b"a", b"b"]
-    with pytest.raises(OSError, match="gone"):
+    with pytest.raises(OSError, match="gone: 'standard input'"):
         next(arriving)
 
 

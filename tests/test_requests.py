@@ -55,10 +55,23 @@ def test_what_is_no_request_is_translated_as_text_and_said(told: list[str], line
     assert told[0].endswith("translated as text")
 
 
-@pytest.mark.parametrize("field", [{"prefix": 1}, {"include": "dog"}, {"exclude": [1]}, {"id": 7}])
+@pytest.mark.parametrize("field", [{"prefix": 1}, {"include": "dog"}, {"exclude": [1]}])
 def test_fields_that_are_none_are_left_out_and_said(told: list[str], field: dict[str, object]) -> None:
     assert reader(told)(0, json.dumps({"text": "ja", **field}).encode()) == Request("ja")
     assert told[0].startswith(f"in:1: left out {next(iter(field))!r}: ")
+
+
+def test_unknown_fields_are_left_out_and_the_known_ones_told(told: list[str]) -> None:
+    assert reader(told)(0, b'{"text": "ja", "id": 7, "prefix": "A"}') == Request("ja", "A")
+    assert told == ["in:1: left out 'id': the fields are 'text', 'prefix', 'include', 'exclude'"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_is_named(told: list[str], encoding: str) -> None:
+    line = "\ufeffder Hund".encode(encoding)
+    with pytest.raises(ValueError, match="in is UTF-16: convert it to UTF-8, as by `iconv -f UTF-16 -t UTF-8`"):
+        reader(told, "text")(0, line)
+    assert "\ufffd" in reader(told, "text")(1, line).text
 
 
 @pytest.mark.parametrize("fields", [{"include": [" "]}, {"include": ["the dog"], "exclude": ["dog"]}])

@@ -1,5 +1,6 @@
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,24 @@ def test_another_format_version_is_refused(tmp_path: Path) -> None:
     (tmp_path / "scores.json").write_text('{"version": 1}')
     with pytest.raises(ValueError, match="scores.json: format version 1, this program reads 2"):
         Evaluation.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda fields: fields.pop("search"), "there is no 'search'"),
+        (lambda fields: fields["scores"][0].pop("form"), "'form'"),
+        (lambda fields: fields.update(alignment=3), "argument after"),
+    ],
+)
+def test_what_is_missing_is_named(tmp_path: Path, change: Callable[[dict], object], message: str) -> None:
+    evaluation("eins").save(tmp_path / "test")
+    path = tmp_path / "test" / "scores.json"
+    fields = json.loads(path.read_text())
+    change(fields)
+    path.write_text(json.dumps(fields))
+    with pytest.raises(ValueError, match=f"test holds no whole evaluation.*{message}.*: run `nmt evaluate` again"):
+        Evaluation.load(tmp_path / "test")
 
 
 def test_files_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:

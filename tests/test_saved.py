@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import build
+from safetensors.torch import load_file, save_file
 
 from nmt.model.saved import ModelCard, load_model, save_model
 
@@ -45,9 +46,22 @@ def test_no_model_is_named(tmp_path: Path) -> None:
     ("change", "message"),
     [
         (lambda fields: fields.update(version=99), "format version 99, this program reads 2"),
-        (lambda fields: fields["network"].update(cell="gruu"), "unknown cell 'gruu'"),
+        (
+            lambda fields: fields["network"].update(cell="gruu"),
+            "cell: 'gruu' is not allowed, it must be elman or gru or",
+        ),
         (lambda fields: fields["network"].update(sell="gru"), "does not describe a model"),
         (lambda fields: fields.pop("src"), "does not describe a model"),
+        (lambda fields: fields.pop("network"), "does not describe a model: there is no 'network'"),
+        (lambda fields: fields["network"].update(layers="2"), "layers: '2' is not allowed, it must be int"),
+        (lambda fields: fields["network"].update(dropout=None), "dropout: None is not allowed, it must be float"),
+        (lambda fields: fields["network"].update(attention=[]), "does not describe a model"),
+        (lambda fields: fields.update(src_vocab_size=0), "src_vocab_size: 0 is not allowed, it must be positive"),
+        (
+            lambda fields: fields["network"].update(hidden_size=10**30),
+            "config.json describes a model that cannot be built",
+        ),
+        (lambda fields: fields.update(training=7), "training: 7 is not allowed, it must be"),
         (lambda fields: fields["network"].update(hidden_size=18), "is damaged or of another network"),
         (lambda fields: fields["network"].update(layers=3), "is in one of them only"),
     ],
@@ -60,6 +74,30 @@ def test_a_config_that_does_not_fit_is_named(saved: tuple, change: object, messa
     with pytest.raises(ValueError, match=message) as error:
         load_model(saved[0])
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_another_precision_become_single(saved: tuple, dtype: torch.dtype) -> None:
+    folder, model, _ = saved
+    path = folder / "model.safetensors"
+    save_file({name: each.to(dtype) for name, each in load_file(path).items()}, path)
+    for name, each in load_model(folder)[0].named_parameters():
+        torch.testing.assert_close(each.data, model.get_parameter(name).data.to(dtype).float(), rtol=0, atol=0)
+
+
+def test_missing_weights_are_named(saved: tuple) -> None:
+    (saved[0] / "model.safetensors").unlink()
+    with pytest.raises(FileNotFoundError, match="model holds no model: there is no model.safetensors in it"):
+        load_model(saved[0])
+
+
+def test_everybody_reads_the_weights_who_reads_the_config(saved: tuple) -> None:
+    assert len({path.stat().st_mode for path in saved[0].iterdir()}) == 1
+
+
+def test_a_model_of_no_known_step_has_a_name_for_its_weights(card: ModelCard) -> None:
+    assert card.checkpoint == "step 7"
+    assert replace(card, training={}).checkpoint == "an unknown step"
 
 
 def test_damaged_weights_are_named(saved: tuple) -> None:

@@ -1,5 +1,6 @@
 """A file in shards: however it was stopped, and by however many processes, the output is that of one go."""
 
+import errno
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from conftest import SENTENCES
 
 from nmt.cli import main
 from nmt.decoding.attention_file import load_attention
+from nmt.pipe import shards
 from nmt.pipe.pipe import Pipe
 from nmt.pipe.processes import Processes
 from nmt.pipe.shards import Parts
@@ -148,6 +150,33 @@ def test_another_job_does_not_go_on_with_the_shards(
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize("job", ["[]", "3", "{", None])
+def test_a_damaged_folder_is_named(
+    translate: Callable, tmp_path: Path, capsys: pytest.CaptureFixture, job: str | None
+) -> None:
+    folder = tmp_path / "out.txt.parts"
+    folder.mkdir()
+    (folder / "00000000.lines").touch()
+    if job is not None:
+        (folder / "job.json").write_text(job)
+    assert translate("--resume") == 2
+    error = capsys.readouterr().err
+    assert f"--resume: {folder / 'job.json'} is damaged (" in error
+    assert f"delete {folder}, and start without --resume" in error
+    assert error.count("\n") == 1
+
+
+def test_a_full_disk_is_named(
+    translate: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Pipe, "run", full)
+    assert translate() == 2
+    assert f"No space left on device: '{tmp_path / 'out.txt.parts'}'" in capsys.readouterr().err
+
+
 def test_a_killed_file_is_gone_on_with(whole: tuple, model_folder: Path, source: Path, tmp_path: Path) -> None:
     files = ("--input", str(source), "--output", str(tmp_path / "out.txt"), "--attention", str(tmp_path / "out.npz"))
     script = "import sys; from nmt.cli import main; sys.exit(main())"
@@ -183,6 +212,26 @@ def test_processes_share_the_shards_and_any_number_of_them_goes_on(tmp_path: Pat
     parts.join(6)
     assert (tmp_path / "out").read_text(encoding="utf-8") == source.read_text(encoding="utf-8") + "\n"
     assert not parts.folder.exists()
+
+
+def test_what_a_killed_run_left_does_not_stop_the_next(whole: tuple, translate: Callable, tmp_path: Path) -> None:
+    joined = tmp_path / "out.txt.parts.joined"
+    joined.mkdir()
+    (joined / "00000000.lines").touch()
+    assert translate() == 0
+    assert_whole(tmp_path, whole)
+
+
+def test_a_shard_counts_once_it_is_on_the_disk(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = Parts(tmp_path / "out", tmp_path / "out.npz", 100)
+    flushed: list[tuple[set[Path], bool]] = []
+    finished = parts.folder / "00000000.lines"
+    monkeypatch.setattr(shards, "flush", lambda *paths: flushed.append((set(paths), finished.exists())))
+    parts.open({}, resume=False)
+    parts.translate(source, Processes(), lambda lines, write, add, first: add(np.ones((1, 2), np.float32)))
+    raw = {parts.folder / f"00000000.{name}" for name in ("unfinished", "weights", "shapes")}
+    folders = {parts.folder, tmp_path}
+    assert flushed == [({parts.folder / "job.json", *folders}, False), (raw, False), ({parts.folder}, True)]
 
 
 def test_an_empty_file_has_an_empty_output(translate: Callable, source: Path, tmp_path: Path) -> None:

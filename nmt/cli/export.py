@@ -18,8 +18,17 @@ def run(arguments: list[str]) -> int:
     if not options.output and not options.run.is_dir():
         raise ValueError(f"{options.run} lies on the hub: say where the files go by --output FOLDER")
     folder = options.output or options.run / "onnx"
-    if (folder / "model.safetensors").exists():
-        raise ValueError(f"--output {folder} holds a model, which the files would damage: give another folder")
+    lost = _foreign_files(folder)
+    if lost:
+        raise ValueError(f"{lost[0]} is not of an earlier `nmt export`, and would be lost: give another folder")
     export_model(model, folder)
     print(folder)
     return 0
+
+
+def _foreign_files(folder: Path) -> list[Path]:
+    """What the files of an export would replace, or not fit beside, where no export was before."""
+    config = folder / "config.json"
+    if config.is_file() and '"format": "onnx"' in config.read_text(encoding="utf-8", errors="replace"):
+        return []
+    return [path for pattern in ("*.safetensors", "config.json", "tokenizer*.json") for path in folder.glob(pattern)]

@@ -19,15 +19,14 @@ def run(arguments: list[str]) -> int:
     if not options.name and not options.output:
         raise ValueError("say where to: user/name on the hub, or --output FOLDER")
     from nmt.evaluation.card import model_card
-    from nmt.model.hub import CARD, MODEL_FILES, model_folder, upload
+    from nmt.model.hub import CARD, MODEL_FILES, foreign_files, model_folder, upload
 
     model = model_folder(options.run)
     if options.output and options.output.resolve() == model.resolve():
         raise ValueError(f"--output {options.output} is the model itself: give another folder")
-    if options.output and (options.output / CARD).exists() and not (options.output / "config.json").exists():
-        raise ValueError(
-            f"{options.output / CARD} is not the card of a model, and would be overwritten: give another folder"
-        )
+    foreign = foreign_files(options.output) if options.output else []
+    if foreign:
+        raise ValueError(f"{foreign[0]} is not of an earlier `nmt push`, and would be lost: give another folder")
     text = model_card(options.run, options.name or options.run.resolve().name, options.license)
     with TemporaryDirectory() as temporary:
         folder = options.output or Path(temporary)

@@ -1,6 +1,7 @@
 """`nmt translate`: arguments, a file or standard input to translations."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterable
@@ -33,7 +34,11 @@ NOT_THE_JOB = ("run", "ensemble", "text", "input", "output", "resume", "device",
 
 def run(arguments: list[str]) -> int:
     """Translates; the exit code."""
-    options = _parser().parse_intermixed_args(arguments)
+    parser = _parser()
+    options, unknown = parser.parse_known_intermixed_args(arguments)
+    if unknown:
+        dashed = "" if unknown[0].startswith("--") else "; a sentence that begins with - goes behind --"
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{dashed}")
     search = search_options(options, alternatives=options.alternatives if options.format == "jsonl" else 0)
     _check(options)
     import_translator()
@@ -57,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("text", nargs="*", metavar="TEXT", help="sentences; without any, lines are read")
     source = parser.add_argument_group("input")
     source.add_argument(
-        "--input", type=file_path, metavar="FILE", help="plain, .gz, .xz or .zst; default: standard input"
+        "--input", type=_source, metavar="FILE", help="plain, .gz, .xz or .zst; default, and -: standard input"
     )
     forms = ("text", "jsonl")
     told = """jsonl: lines such as {"text": "...", "prefix": "...", "include": ["..."], "exclude": ["..."]}"""
@@ -81,6 +86,11 @@ def _parser() -> argparse.ArgumentParser:
     shards.add_argument("--shard-lines", type=int, default=10_000, metavar="N", help="lines of a shard")
     shards.add_argument("--resume", action="store_true", help="go on with the shards that are missing")
     return parser
+
+
+def _source(text: str) -> Path | None:
+    """The file to read, or None for standard input."""
+    return None if text == "-" else file_path(text)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -116,6 +126,9 @@ def _check_files(options: argparse.Namespace) -> None:
             if path in paths:
                 raise ValueError(f"--{name} and --{paths[path]} are the same file, {path}: give another name")
             paths[path] = name
+            typed = not (options.text or options.input)
+            if typed and name != "input" and path.exists() and os.path.samestat(path.stat(), os.fstat(0)):
+                raise ValueError(f"--{name} {path} is what standard input is read from: give another name")
     if options.input and not options.input.exists():
         raise ValueError(f"--input {options.input}: there is no such file")
     if options.attention and _is_special(options.attention):
@@ -136,12 +149,16 @@ def _is_conversation(options: argparse.Namespace) -> bool:
 
 def _converse(options: argparse.Namespace, search: "SearchOptions") -> None:
     from nmt.decoding.translation import Translation
+    from nmt.pipe.pipe import told_of_cut
     from nmt.pipe.terminal import converse
 
     translator, output, common = load_translator(options, options.device), _output(options), _common(options)
 
     def translate(text: str) -> Translation:
-        return translator.translate(replace(common, text=text), search)
+        translation = translator.translate(replace(common, text=text), search)
+        if not translation.source_complete:
+            print(f"nmt translate: {told_of_cut(translation)}", file=sys.stderr)
+        return translation
 
     converse(translate, lambda translation: output.write(0, translation).decode().removesuffix("\n"))
 
@@ -150,13 +167,16 @@ def _translate_stream(options: argparse.Namespace, search: "SearchOptions") -> N
     """Arguments, a file or standard input, as it comes."""
     from nmt.decoding.attention_file import attention_archive
     from nmt.pipe.lines import arriving_windows, file_lines, windows
+    from nmt.pipe.output import naming
 
     with ExitStack() as stack:
         pipe = _pipe(options, search, options.device, stack, shown=bool(options.output) or not sys.stdout.isatty())
+        stack.enter_context(naming(options.output or "standard output"))
         stream: BinaryIO = stack.enter_context(open(options.output, "wb")) if options.output else sys.stdout.buffer
         add = None
         if options.attention:
             signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # the archive is written first
+            stack.enter_context(naming(options.attention))
             add = stack.enter_context(attention_archive(options.attention))
         first, most = options.batch_sentences, _window_lines(options)
         if options.text:

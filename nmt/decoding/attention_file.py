@@ -17,6 +17,8 @@ import numpy as np
 
 from nmt.data.files import flush
 
+FLOAT_BYTES, SHAPE_BYTES = 4, 16
+
 
 @contextmanager
 def attention_pieces(path: Path) -> Iterator[Callable[[np.ndarray], None]]:
@@ -40,12 +42,31 @@ def attention_archive(path: Path) -> Iterator[Callable[[np.ndarray], None]]:
             with attention_pieces(pieces) as add:
                 yield add
         finally:
+            _cut_to_whole(pieces)
             write_archive(path, [pieces])
 
 
+def _cut_to_whole(piece: Path) -> None:
+    """Leaves the matrices of which all is there; what ended the writing may have come within one."""
+    weights, shapes = _raw_files(piece)
+    ends = FLOAT_BYTES * np.cumsum(_shapes(shapes).prod(axis=1))
+    whole = int(np.searchsorted(ends, weights.stat().st_size, side="right"))
+    os.truncate(weights, ends[whole - 1] if whole else 0)
+    os.truncate(shapes, whole * SHAPE_BYTES)
+
+
 def write_archive(path: Path, pieces: Sequence[Path]) -> None:
-    """Writes the archive of all matrices of `pieces`, paths of `attention_pieces`, in order."""
+    """Writes the archive of all matrices of `pieces`, paths of `attention_pieces`, in order.
+
+    Raises:
+        ValueError: if a piece has not as many weights as its shapes say; an archive that was there stays.
+    """
     raw = [_raw_files(piece) for piece in pieces]
+    for weights, shapes in raw:
+        expected = _shapes(shapes)
+        found = weights.stat().st_size, shapes.stat().st_size
+        if found != (FLOAT_BYTES * expected.prod(axis=1).sum(), expected.nbytes):
+            raise ValueError(f"{weights} is damaged, it does not fit {shapes.name}: delete {weights.parent}")
     unfinished = path.with_name(f"{path.name}.unfinished")
     with zipfile.ZipFile(unfinished, "w") as archive:
         for column, (name, dtype, width) in enumerate((("weights", "<f4", 0), ("shapes", "<i8", 2))):
@@ -59,6 +80,7 @@ def write_archive(path: Path, pieces: Sequence[Path]) -> None:
                         shutil.copyfileobj(values, member, 1 << 20)
     flush(unfinished)
     os.replace(unfinished, path)
+    flush(path.parent)
 
 
 def load_attention(path: Path) -> list[np.ndarray]:
@@ -75,6 +97,11 @@ def load_attention(path: Path) -> list[np.ndarray]:
         weights[end - rows * columns : end].reshape(rows, columns)
         for end, (rows, columns) in zip(ends, shapes, strict=True)
     ]
+
+
+def _shapes(path: Path) -> np.ndarray:
+    """The shapes (N, 2) in a raw file, without one that is cut off."""
+    return np.fromfile(path, "<i8", count=path.stat().st_size // SHAPE_BYTES * 2).reshape(-1, 2)
 
 
 def _raw_files(path: Path) -> tuple[Path, Path]:

@@ -29,9 +29,7 @@ def model_card(run: Path, name: str, licence: str | None = None) -> str:
     """
     config, card = load_config(run / "config.yaml"), read_card(run / "model")
     written = sorted((run / "evaluations").glob("[!.]*"))  # a dot: not written to its end
-    step = f"step {card.training['step']:,}"
-    loaded = [Evaluation.load(folder) for folder in written]
-    evaluations = [each for each in loaded if each.checkpoint == step and "ensemble" not in each.search["decoding"]]
+    evaluations = [each for each in map(_evaluation, written) if _is_of(card, each)]
     sections = {
         "Scores": _scores(evaluations),
         "Training data": _data(config),
@@ -43,6 +41,20 @@ def model_card(run: Path, name: str, licence: str | None = None) -> str:
     what = f"A recurrent encoder-decoder with attention that translates from {card.src} to {card.tgt}, made with `nmt`."
     body = "\n\n".join(f"## {title}\n\n{section}" for title, section in sections.items())
     return f"---\n{fields}\n---\n\n# {name.rpartition('/')[2]}\n\n{what}\n\n{body}\n"
+
+
+def _evaluation(folder: Path) -> Evaluation:
+    """An evaluation that says how it was made."""
+    evaluation = Evaluation.load(folder)
+    missing = [name for name in ("corpus", "decoding", "length_penalty") if name not in evaluation.search]
+    if missing:
+        raise ValueError(f"{folder / 'scores.json'} does not say its {missing[0]}: run `nmt evaluate` again")
+    return evaluation
+
+
+def _is_of(card: ModelCard, evaluation: Evaluation) -> bool:
+    """Whether this model alone was evaluated."""
+    return evaluation.checkpoint == card.checkpoint and "ensemble" not in evaluation.search["decoding"]
 
 
 def _corpus(path: str) -> str:

@@ -70,7 +70,7 @@ def evaluate(
         scores=tuple(scores),
         alignment=alignment,
         search={"decoding": f"{options}, {translator.form}", "corpus": data.path, **asdict(options)},
-        checkpoint=f"step {translator.card.training['step']:,}",
+        checkpoint=translator.card.checkpoint,
         command=command,
         seconds=time.perf_counter() - began,
     )

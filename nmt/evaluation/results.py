@@ -117,12 +117,20 @@ class Evaluation:
 
         Raises:
             FileNotFoundError: if there is none, or a file of it is missing.
-            ValueError: if it has another format version, or its files do not fit together.
+            ValueError: if it has another format version, something is missing in it, or its files do not fit together.
         """
         if not folder.exists() and _sibling(folder, "old").exists():
             folder = _sibling(folder, "old")  # the crash came between the two moves of `save`
         if not folder.is_dir():
             raise FileNotFoundError(f"no evaluation in {folder}: make it with `nmt evaluate`")
+        try:
+            return cls._read(folder)
+        except (KeyError, TypeError, AttributeError) as error:
+            what = f"there is no {error}" if isinstance(error, KeyError) else error
+            raise ValueError(f"{folder} holds no whole evaluation ({what}): run `nmt evaluate` again") from error
+
+    @classmethod
+    def _read(cls, folder: Path) -> "Evaluation":
         scores = parse_json((folder / "scores.json").read_text(encoding="utf-8"), str(folder / "scores.json"))
         if scores.get("version") != FORMAT_VERSION:
             raise ValueError(
@@ -141,7 +149,7 @@ class Evaluation:
             gold=tuple(_links(fields["alignment"]) for fields in references),
             scores=tuple(Score(**score) for score in scores["scores"]),
             alignment=None if alignment is None else AlignmentScore(**alignment),
-            search=scores["search"],
+            search=dict(scores["search"]),
             checkpoint=scores["checkpoint"],
             command=scores["command"],
             seconds=scores["seconds"],

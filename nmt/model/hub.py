@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from nmt.model.saved import read_card
+
 MODEL_FILES = ("config.json", "model.safetensors", "shortlist.safetensors", "tokenizer*.json")
 """Patterns of what belongs to a model; a shortlist is not in every one. Nothing else is read from the hub."""
 
@@ -30,7 +32,10 @@ def model_folder(path: str | Path) -> Path:
         raise FileNotFoundError(
             f"{folder} has no model yet: its training has not ended; go on with `nmt train --resume {folder}`"
         )
-    return folder / "model" if (folder / "model").is_dir() else folder
+    found = folder / "model" if (folder / "model").is_dir() else folder
+    if not (found / "config.json").is_file():
+        raise FileNotFoundError(f"{found} holds no model: there is no config.json in it")
+    return found
 
 
 def _fetched(name: str) -> Path:
@@ -42,6 +47,16 @@ def _fetched(name: str) -> Path:
         raise FileNotFoundError(
             f"{name}: there is no such folder, and it cannot be read from the Hugging Face hub: {_first_line(error)}"
         ) from error
+
+
+def foreign_files(folder: Path) -> list[Path]:
+    """What a model and its card in `folder` would replace, unless it is a model of ours with its card."""
+    there = [path for pattern in (*MODEL_FILES, CARD) for path in folder.glob(pattern)]
+    try:
+        read_card(folder)
+    except (FileNotFoundError, ValueError):
+        return there
+    return [] if (folder / CARD).exists() else there
 
 
 def upload(folder: Path, name: str, private: bool) -> str:

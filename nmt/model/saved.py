@@ -5,17 +5,21 @@ beside it by their own class.
 """
 
 import json
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch.overrides import TorchFunctionMode
 
-from nmt.config import AttentionConfig, ModelConfig
+from nmt.config import AttentionConfig, ModelConfig, check
 from nmt.model.seq2seq import Seq2Seq
+
+Settings = TypeVar("Settings")
 
 FORMAT_VERSION = 2
 """Version of the saved model; a reader refuses any other."""
@@ -41,6 +45,16 @@ class ModelCard:
     network: ModelConfig
     training: dict[str, Any]
 
+    def __post_init__(self) -> None:
+        for name in ("src_vocab_size", "tgt_vocab_size"):
+            check(getattr(self, name) > 0, name, getattr(self, name), "positive")
+
+    @property
+    def checkpoint(self) -> str:
+        """Which weights these are: of which step, as far as that is known."""
+        step = self.training.get("step")
+        return f"step {step:,}" if isinstance(step, int) else "an unknown step"
+
 
 def save_model(folder: Path, model: Seq2Seq, card: ModelCard) -> None:
     """Writes the model into `folder`, in place of what stood there; tied parameters are written once."""
@@ -49,6 +63,7 @@ def save_model(folder: Path, model: Seq2Seq, card: ModelCard) -> None:
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     fields = {"version": FORMAT_VERSION, **asdict(card)}
     (folder / "config.json").write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+    shutil.copymode(folder / "config.json", folder / "model.safetensors")  # which was for its owner only
 
 
 class _Uninitialised(TorchFunctionMode):
@@ -72,14 +87,32 @@ def read_card(folder: Path) -> ModelCard:
         raise FileNotFoundError(f"{folder} holds no model: there is no config.json in it")
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-        version = fields.pop("version")
+        version = fields.pop("version", None)
         if version != FORMAT_VERSION:
             raise ValueError(f"format version {version!r}, this program reads {FORMAT_VERSION}")
         network = fields["network"]
-        attention = AttentionConfig(**network.pop("attention"))
-        return ModelCard(**{**fields, "network": ModelConfig(**network, attention=attention)})
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"{path} does not describe a model: {error}") from error
+        network["attention"] = _typed(AttentionConfig, network["attention"])
+        return _typed(ModelCard, {**fields, "network": _typed(ModelConfig, network)})
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        what = f"there is no {error}" if isinstance(error, KeyError) else error
+        raise ValueError(f"{path} does not describe a model: {what}") from error
+
+
+def _typed(kind: type[Settings], fields: dict[str, Any]) -> Settings:
+    """A dataclass of values that JSON held, each of the type of its field."""
+    for name, hint in get_type_hints(kind).items():
+        if name in fields:
+            choices = " or ".join(map(str, get_args(hint))) if get_origin(hint) is Literal else ""
+            check(_fits(fields[name], hint), name, fields[name], choices or getattr(hint, "__name__", str(hint)))
+    return kind(**fields)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if isinstance(hint, UnionType):
+        return type(value) in get_args(hint)
+    return type(value) in ((int, float) if hint is float else (get_origin(hint) or hint,))
 
 
 def load_model(folder: Path) -> tuple[Seq2Seq, ModelCard]:
@@ -90,8 +123,14 @@ def load_model(folder: Path) -> tuple[Seq2Seq, ModelCard]:
         ValueError: if its files are damaged, do not fit together, or have another format version.
     """
     card = read_card(folder)
-    with torch.device("meta"), _Uninitialised():  # no time is spent on numbers that are replaced
-        model = Seq2Seq(card.network, card.src_vocab_size, card.tgt_vocab_size)
+    if not (folder / "model.safetensors").is_file():
+        raise FileNotFoundError(f"{folder} holds no model: there is no model.safetensors in it")
+    try:
+        with torch.device("meta"), _Uninitialised():  # no time is spent on numbers that are replaced
+            model = Seq2Seq(card.network, card.src_vocab_size, card.tgt_vocab_size)
+    except (TypeError, RuntimeError) as error:
+        what = " ".join(str(error).split())
+        raise ValueError(f"{folder / 'config.json'} describes a model that cannot be built: {what}") from error
     try:
         tensors = load_file(folder / "model.safetensors")
         model.load_state_dict({name: each.float() for name, each in tensors.items()}, strict=False, assign=True)

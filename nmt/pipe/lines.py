@@ -12,6 +12,7 @@ from threading import Thread
 from typing import Protocol
 
 from nmt.data.compression import DAMAGED, open_binary
+from nmt.pipe.output import naming
 
 CHUNK_BYTES = 1 << 16
 WAITING_CHUNKS = 16
@@ -100,7 +101,8 @@ def arriving_windows(stream: Stream, first: int, most: int) -> Iterator[list[byt
             yield [_without_end(whole.popleft()) for _ in range(min(first, len(whole)))]
             first = min(2 * first, most)
     if isinstance(last, OSError):
-        raise last
+        with naming("standard input"):
+            raise last
 
 
 def _read(stream: Stream, chunks: "Queue[bytes | OSError]") -> None:

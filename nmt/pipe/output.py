@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,7 +13,19 @@ from nmt.decoding.translation import Translation
 Format = Literal["text", "tsv", "jsonl"]
 Alignments = Literal["none", "hard", "soft"]
 
+_SEPARATORS_IN_JSON = {ord(each): f"\\u{ord(each):04x}" for each in "\x85\u2028\u2029"}
 _SEPARATOR = re.compile(r"[\t\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+
+
+@contextmanager
+def naming(where: object) -> Iterator[None]:
+    """Within it, an error of the system that names no file, such as that a disk is full, names this."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(where)
+        raise
 
 
 @dataclass(frozen=True)
@@ -44,7 +58,8 @@ class OutputFormat:
             if self.n_best > 1:
                 fields["others"] = [self._json(each) for each in translation.others]
             # UTF-8 cannot hold a lone surrogate; what "backslashreplace" writes for one is its escape in JSON too.
-            return (json.dumps(fields, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
+            line = json.dumps(fields, ensure_ascii=False).translate(_SEPARATORS_IN_JSON)
+            return f"{line}\n".encode("utf-8", "backslashreplace")
         lines = []
         for each in hypotheses:
             columns = [str(number)] if self.n_best > 1 else []

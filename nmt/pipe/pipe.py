@@ -6,10 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from nmt.decoding.options import SearchOptions
+from nmt.decoding.translation import Translation
 from nmt.decoding.translator import Translator
 from nmt.pipe.output import OutputFormat
 from nmt.pipe.progress import Progress
 from nmt.pipe.requests import RequestReader, Warnings
+
+
+def told_of_cut(record: Translation) -> str:
+    """How much of a sentence that is too long is translated, in words."""
+    return f"only the first {len(record.source_tokens) - 1} tokens are translated"
 
 
 @dataclass(frozen=True)
@@ -54,8 +60,7 @@ class Pipe:
             requests = [self.read(number + row, line) for row, line in enumerate(window)]
             for record in self.translator.translate(requests, self.search, self.batch_sentences, first=number):
                 if not record.source_complete:
-                    tokens = len(record.source_tokens) - 1
-                    self.warn(number, "were cut off", f"only the first {tokens} tokens are translated")
+                    self.warn(number, "were cut off", told_of_cut(record))
                 if add_attention:  # first: what has come out has its attention
                     add_attention(record.attention)
                 write(self.output.write(number, record))

@@ -1,6 +1,7 @@
 """Lines of text or JSON -> requests: whatever a line holds, it is one request, and what is wrong with it is said."""
 
 import json
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +11,9 @@ from nmt.decoding.translation import Request
 
 SHOWN = 10
 """Warnings of one kind that are printed; the others are counted."""
+
+FIELDS = ("text", "prefix", "include", "exclude")
+"""Of a line of JSON."""
 
 
 class Warnings:
@@ -21,20 +25,20 @@ class Warnings:
     """
 
     def __init__(self, name: str, say: Callable[[str], object]) -> None:
-        self._name, self._say = name, say
+        self.name, self._say = name, say
         self._counts: Counter[str] = Counter()
 
     def __call__(self, number: int, kind: str, message: str) -> None:
         """Says `message` of line `number`, from 0; `kind` is what such lines are."""
         self._counts[kind] += 1
         if self._counts[kind] <= SHOWN:
-            self._say(f"{self._name}:{number + 1}: {message}")
+            self._say(f"{self.name}:{number + 1}: {message}")
 
     def close(self) -> None:
         """Says how many were only counted."""
         for kind, count in self._counts.items():
             if count > SHOWN:
-                self._say(f"{self._name}: {count - SHOWN:,} more lines {kind}")
+                self._say(f"{self.name}: {count - SHOWN:,} more lines {kind}")
 
 
 class RequestReader:
@@ -53,7 +57,13 @@ class RequestReader:
         self._common, self._warn, self._sampled = common, warn, sampled
 
     def __call__(self, number: int, line: bytes) -> Request:
-        """The request of line `number`, counted from 0."""
+        """The request of line `number`, counted from 0.
+
+        Raises:
+            ValueError: if the lines are UTF-16, as the first one tells.
+        """
+        if number == 0 and line.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+            raise ValueError(f"{self._warn.name} is UTF-16: convert it to UTF-8, as by `iconv -f UTF-16 -t UTF-8`")
         try:
             text = line.decode("utf-8-sig" if number == 0 else "utf-8")
         except UnicodeDecodeError as error:
@@ -75,10 +85,15 @@ class RequestReader:
         if not isinstance(fields, dict) or not isinstance(fields.get("text"), str):
             self._warn(number, "have no text", "neither a JSON string nor an object with a 'text', translated as text")
             return self._text(number, line)
-        wrong = [key for key, value in fields.items() if not _is_right(key, value)]
-        if wrong:
-            told = "a 'prefix' is a string, 'include' and 'exclude' are lists, and there is nothing else beside 'text'"
-            self._warn(number, "have fields that were left out", f"left out {', '.join(map(repr, wrong))}: {told}")
+        unknown = [key for key in fields if key not in FIELDS]
+        if unknown:
+            told = f"left out {', '.join(map(repr, unknown))}: the fields are {', '.join(map(repr, FIELDS))}"
+            self._warn(number, "have unknown fields", told)
+        ill_typed = [key for key in FIELDS if key in fields and not _is_right(key, fields[key])]
+        if ill_typed:
+            told = "a 'prefix' is a string, 'include' and 'exclude' are lists of strings"
+            self._warn(number, "have fields that were left out", f"left out {', '.join(map(repr, ill_typed))}: {told}")
+        wrong = [*unknown, *ill_typed]
         if self._sampled and fields.get("include"):
             wrong.append("include")
             self._warn(
@@ -97,7 +112,7 @@ class RequestReader:
 
 
 def _is_right(key: str, value: Any) -> bool:
-    """Whether a request has this field with such a value."""
+    """Whether such a value is of the field's type."""
     if key in ("include", "exclude"):
         return isinstance(value, list) and all(isinstance(each, str) for each in value)
-    return key in ("text", "prefix") and isinstance(value, str)
+    return isinstance(value, str)

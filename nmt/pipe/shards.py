@@ -21,6 +21,7 @@ import numpy as np
 from nmt.data.files import flush
 from nmt.decoding.attention_file import attention_pieces, write_archive
 from nmt.pipe.lines import file_lines
+from nmt.pipe.output import naming
 from nmt.pipe.processes import Processes
 
 Translate = Callable[[Iterable[bytes], Callable[[bytes], object], Callable[[np.ndarray], None] | None, int], object]
@@ -53,16 +54,19 @@ class Parts:
                     f"{self.folder} holds finished shards of a stopped run: go on with --resume, or delete it"
                 )
             try:
-                made = dict(json.loads(stored.read_text(encoding="utf-8")))
-            except (OSError, ValueError, TypeError) as error:
-                raise ValueError(f"--resume: {stored} is damaged ({error}): delete {self.folder}") from error
+                made = json.loads(stored.read_text(encoding="utf-8"))
+                if not isinstance(made, dict):
+                    raise ValueError("it holds no object")
+            except (OSError, ValueError) as error:
+                told = f"delete {self.folder}, and start without --resume"
+                raise ValueError(f"--resume: {stored} is damaged ({error}): {told}") from error
             for key in sorted({*made, *job}):
                 if made.get(key) != job.get(key):
                     raise ValueError(f"--resume: {self.folder} was made with {_told(key, made.get(key), job.get(key))}")
             return
         self.folder.mkdir(exist_ok=True)
         stored.write_text(json.dumps(job, indent=2) + "\n", encoding="utf-8")
-        flush(stored, self.folder)
+        flush(stored, self.folder, self.folder.parent)
 
     def translate(self, source: Path, processes: Processes, translate: Translate) -> int:
         """Translates the shards of this process that are not there yet; how many shards there are in all."""
@@ -81,14 +85,15 @@ class Parts:
     def join(self, shards: int) -> None:
         """Makes the output of all shards, in order, and removes them."""
         unfinished = self.output.with_name(f"{self.output.name}.unfinished")
-        with open(unfinished, "wb") as whole:
+        with naming(unfinished), open(unfinished, "wb") as whole:
             for shard in range(shards):
                 with open(self._lines(shard), "rb") as part:
                     shutil.copyfileobj(part, whole, 1 << 20)
         flush(unfinished)
         os.replace(unfinished, self.output)
         if self.attention:
-            write_archive(self.attention, [self._attention(shard) for shard in range(shards)])
+            with naming(self.attention):
+                write_archive(self.attention, [self._attention(shard) for shard in range(shards)])
         flush(self.output.parent)
         joined = self.folder.with_name(f"{self.folder.name}.joined")
         shutil.rmtree(joined, ignore_errors=True)  # of a run that was killed just then
@@ -114,7 +119,7 @@ class Parts:
         """What takes the lines and the attention of a shard, which is there once all of it is written."""
         unfinished = self.folder / f"{shard:08}.unfinished"
         pieces = attention_pieces(self._attention(shard)) if self.attention else nullcontext()
-        with open(unfinished, "wb") as stream, pieces as add:
+        with naming(self.folder), open(unfinished, "wb") as stream, pieces as add:
             yield stream, add
         flush(unfinished, *(self.folder.glob(f"{shard:08}.[ws]*") if self.attention else ()))
         os.replace(unfinished, self._lines(shard))
