@@ -14,7 +14,7 @@ def check(holds: bool, key: str, value: object, allowed: str) -> None:
         raise ValueError(f"{key}: {value!r} is not allowed, it must be {allowed}")
 
 
-DROPPED_WORD = "a dropped word is a vector of zeros, and the gradient of normalising it is without bound"
+_DROPPED_WORD = "a dropped word is a vector of zeros, and the gradient of normalising it is without bound"
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ class ModelConfig:
             check(getattr(self, name) >= 0, f"model.{name}", getattr(self, name), "at least 0")
         for name in ("dropout", "recurrent_dropout", "word_dropout"):
             check(0 <= getattr(self, name) < 1, f"model.{name}", getattr(self, name), "at least 0 and below 1")
-        normed = f"0 with model.layer_norm: {DROPPED_WORD}"
+        normed = f"0 with model.layer_norm: {_DROPPED_WORD}"
         check(not (self.layer_norm and self.word_dropout), "model.word_dropout", self.word_dropout, normed)
         even = not self.both_ways or self.hidden_size % 2 == 0
         check(even, "model.hidden_size", self.hidden_size, "even, for each direction has half of it")

@@ -162,3 +162,8 @@ def test_the_command_reads_the_training_pairs_of_a_run_and_translate_uses_it(
     assert main(["translate", str(run), "der Hund", "--shortlist", "--device", "cpu"]) == 0
     assert main(["shortlist", str(run), "--per-token", "0"]) == 2
     assert "--per-token 0 is not allowed, it must be at least 1" in capsys.readouterr().err
+
+
+def test_whoever_may_read_the_model_may_read_its_shortlist(model_folder: Path) -> None:
+    Shortlist(torch.zeros(3, 2, dtype=torch.int64), torch.tensor([EOS_ID]), 9).save(model_folder)
+    assert (model_folder / FILE).stat().st_mode == (model_folder / "config.json").stat().st_mode

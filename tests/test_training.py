@@ -455,3 +455,18 @@ def test_a_run_is_trained_by_one_process_at_a_time(
         assert "runs/kept is being trained by another process" in capsys.readouterr().err
         assert files("runs/kept") == before
     assert train("kept", *again, "--trainer.max_epochs", "2") == 0
+
+
+def test_what_a_process_has_put_aside_that_is_still_there_is_left_alone(
+    train: Callable, capsys: pytest.CaptureFixture
+) -> None:
+    assert train("kept", "--trainer.max_epochs", "1") == 0
+    Path("runs/kept").rename("runs/kept.replaced")
+    Path("runs/kept").mkdir()
+    before = files("runs")
+    with open("runs/kept.replaced/config.yaml", "r+") as config:
+        fcntl.flock(config, fcntl.LOCK_EX)
+        assert train("kept", "--overwrite") == 2
+    assert "runs/kept is being trained by another process" in capsys.readouterr().err
+    assert files("runs") == before
+    assert Path("runs/kept").is_dir()

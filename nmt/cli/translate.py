@@ -126,8 +126,8 @@ def _check_files(options: argparse.Namespace) -> None:
             if path in paths:
                 raise ValueError(f"--{name} and --{paths[path]} are the same file, {path}: give another name")
             paths[path] = name
-            typed = not (options.text or options.input)
-            if typed and name != "input" and path.exists() and os.path.samestat(path.stat(), os.fstat(0)):
+            reads_stdin = not (options.text or options.input)
+            if reads_stdin and name != "input" and path.exists() and os.path.samestat(path.stat(), os.fstat(0)):
                 raise ValueError(f"--{name} {path} is what standard input is read from: give another name")
     if options.input and not options.input.exists():
         raise ValueError(f"--input {options.input}: there is no such file")

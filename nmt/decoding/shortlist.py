@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
@@ -69,7 +69,8 @@ class Shortlist:
     def save(self, folder: Path) -> None:
         """Writes it beside the model."""
         size = torch.tensor(self.vocab_size)
-        save_file({"types": self.types.int(), "common": self.common.int(), "vocab_size": size}, folder / FILE)
+        tensors = {"types": self.types.int(), "common": self.common.int(), "vocab_size": size}
+        (folder / FILE).write_bytes(save(tensors))  # by itself the library lets only the owner read it
 
     def candidates(self, src_ids: Tensor, src_mask: Tensor, extra: Sequence[Iterable[int]] | None = None) -> Candidates:
         """What each sentence may use: what its tokens may need, and what any sentence may need.

@@ -42,8 +42,14 @@ class RunFolder(Callback):
 
     @rank_zero_only
     def recover(self) -> None:
-        """Puts back what a process put aside that was killed before its training began."""
+        """Puts back what a process put aside that was killed before its training began.
+
+        Raises:
+            ValueError: if that process is still there.
+        """
         if self.aside.exists():
+            self._hold(self.folder if self.checkpoint else self.aside)
+            self._let_go()
             _remove(self.replaced)
             self.aside.rename(self.replaced)
 
@@ -57,24 +63,23 @@ class RunFolder(Callback):
         if rank_zero_only.rank:  # type: ignore[attr-defined]
             yield
             return
-        self._hold()
+        self._hold(self.folder)
         if self.replaced.exists():
             self.replaced.rename(self.aside)
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             yield
         finally:
-            for config in self._held:
-                os.close(config)
+            self._let_go()
             if not self.begun:
                 if self.checkpoint is None:
                     shutil.rmtree(self.folder)
                 if self.aside.exists():
                     self.aside.rename(self.replaced)
 
-    def _hold(self) -> None:
-        """Keeps other processes from the run, as long as this one has its config open."""
-        path = self.folder / "config.yaml"
+    def _hold(self, folder: Path) -> None:
+        """Keeps other processes from the run that is in a folder, until `_let_go`."""
+        path = folder / "config.yaml"
         if fcntl is None or not path.is_file():
             return
         self._held.append(os.open(path, os.O_RDWR))
@@ -84,6 +89,10 @@ class RunFolder(Callback):
             os.close(self._held.pop())
             raise ValueError(f"{self.folder} is being trained by another process: wait for it, or stop it") from error
 
+    def _let_go(self) -> None:
+        while self._held:
+            os.close(self._held.pop())
+
     @rank_zero_only
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Saves the config, and deletes what is replaced but for the rows that were logged before the checkpoint."""
@@ -92,7 +101,7 @@ class RunFolder(Callback):
         self.begun = True
         (self.folder / "config.yaml").write_text(self.resolved, encoding="utf-8")
         if self.checkpoint is None:
-            self._hold()
+            self._hold(self.folder)
         if not self.aside.exists():
             return
         if self.checkpoint is None:
