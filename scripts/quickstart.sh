@@ -2,7 +2,7 @@
 # The main job on the embedded corpus: environment, training, translation, evaluation, report. Minutes on two cores.
 # Arguments go to `nmt train`, such as --trainer.max_epochs 2. Can be run again: the run of the same name is replaced.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh" ''
 
 echo "==> training: nmt train --config configs/quickstart.yaml"
 nmt train --config configs/quickstart.yaml --overwrite "$@"
