@@ -5,6 +5,7 @@ The tree is the pipeline; imports only point back along it:
 nmt/
   cli/                  the command `nmt`: parse and dispatch
     parsing.py            errors of one line
+    settings.py           the settings of a run as flags and YAML
     searching.py          the model, the device and the search as flags
     startup.py            what makes a command that translates start sooner
     train.py              nmt train

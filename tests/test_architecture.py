@@ -25,6 +25,7 @@ MAY_IMPORT_LIGHTNING = {
     "nmt.training.callbacks",
     "nmt.training.folder",
     "nmt.training.train",
+    "nmt.cli.settings",
     "nmt.cli.train",
 }
 

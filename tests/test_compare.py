@@ -9,7 +9,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from nmt.cli.train import _parse_train, _train_parser
+from nmt.cli.settings import parse_settings, settings_parser
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +23,9 @@ def compare() -> ModuleType:
 
 
 def test_every_model_is_a_valid_run_and_differs_from_the_others(compare: ModuleType) -> None:
-    parser, networks = _train_parser(), set()
+    parser, networks = settings_parser(), set()
     for settings in compare.MODELS.values():
-        made = parser.instantiate(_parse_train(parser, ["--config", str(compare.CONFIG), *settings]))
+        made = parser.instantiate(parse_settings(parser, ["--config", str(compare.CONFIG), *settings]))
         networks.add((made.model, made.training))
     assert len(networks) == len(compare.MODELS)
     assert len({compare.run_of(name, 1) for name in compare.MODELS}) == len(compare.MODELS)

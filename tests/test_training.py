@@ -4,6 +4,7 @@ import csv
 import fcntl
 import os
 import re
+import shutil
 import signal
 import stat
 from collections.abc import Callable
@@ -233,7 +234,20 @@ def test_resuming_what_is_no_run_is_named(train: Callable, capsys: pytest.Captur
     ("arguments", "message"),
     [
         (["--data.pth", "x"], "there is no key 'data.pth', did you mean 'data.path'?"),
-        (["--model.cell", "gruu"], "model.cell"),
+        (["--modle.layers", "2"], "there is no key 'modle.layers', did you mean 'model.layers'?"),
+        (["--model.cell", "gruu"], "model.cell: 'gruu' is not allowed, it must be elman, gru, gru_v1 or lstm"),
+        (["--model.layers", "two"], "model.layers: 'two' is not allowed, it must be a whole number"),
+        (["--model.bridge", "maybe"], "model.bridge: 'maybe' is not allowed, it must be true, false or null"),
+        (["--trainer.precision", "fp16"], "trainer.precision: 'fp16' is not allowed, it must be 64, 32, 16, "),
+        (
+            ["--trainer.max_epochs", "1.5"],
+            "trainer.max_epochs: '1.5' is not allowed, it must be a whole number or null",
+        ),
+        (["--data.tokenizer", "bpe"], "data.tokenizer: 'bpe' is not allowed, it must be a mapping"),
+        (["--trainer.accumulate_grad_batches", "0"], "trainer.accumulate_grad_batches: 0 is not allowed"),
+        (["--trainer.devices", "{}"], "should be an int > 0"),
+        (["--config="], "--config: not a mapping of keys to settings in YAML: it is empty"),
+        (["config.yaml"], "'config.yaml' is not a key; a config is given as `--config FILE`"),
         (["--model.hidden_size", "7"], "model.hidden_size: 7 is not allowed"),
         (["--trainer.max_epoch", "1"], "did you mean 'trainer.max_epochs'?"),
         (["--data.train", "training"], "no split 'training'"),
@@ -351,6 +365,33 @@ def test_null_is_lightnings_default_and_not_ours(train: Callable, monkeypatch: p
         assert train(name, "--trainer.max_epochs", "1", "--trainer.gradient_clip_val", limit) == 0
     torch.testing.assert_close(weights("free"), weights("loose"), rtol=0, atol=0)
     assert any(not torch.equal(value, weights("ours")[key]) for key, value in weights("free").items())
+
+
+def test_a_damaged_checkpoint_is_named_and_stays(train: Callable, capsys: pytest.CaptureFixture) -> None:
+    assert train("cut", "--trainer.max_steps", "4") == 0
+    checkpoint = Path("runs/cut/checkpoints/step-4.ckpt")
+    for damaged in (checkpoint.read_bytes()[:-1000], b"", b"no checkpoint"):
+        checkpoint.write_bytes(damaged)
+        before = files("runs/cut")
+        capsys.readouterr()
+        assert main(["train", "--resume", "runs/cut", "--trainer.max_steps", "5"]) == 2
+        assert one_line(capsys).startswith(f"nmt train: {checkpoint} is damaged (")
+        assert files("runs/cut") == before
+
+
+def test_a_run_that_goes_on_with_other_pairs_says_so(
+    train: Callable, capsys: pytest.CaptureFixture, corpus_folder: Path
+) -> None:
+    assert train("other", "--trainer.max_steps", "4") == 0
+    for language in ("de", "en"):
+        shutil.copy(corpus_folder / f"validation.{language}", f"validation.{language}")
+        lines = (corpus_folder / f"train.{language}").read_text(encoding="utf-8").splitlines(keepends=True)
+        Path(f"train.{language}").write_text("".join(lines[:-20]), encoding="utf-8")
+    for data, told in ((str(corpus_folder), False), (".", True)):
+        capsys.readouterr()
+        steps = "6" if told else "5"
+        assert main(["train", "--resume", "runs/other", "--data.path", data, "--trainer.max_steps", steps]) == 0
+        assert ("not the pairs that the checkpoint was trained on, 120 of them" in capsys.readouterr().out) == told
 
 
 def test_half_a_line_of_the_log_is_left_out(train: Callable) -> None:

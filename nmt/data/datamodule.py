@@ -1,6 +1,7 @@
 """The LightningDataModule: corpus -> tokenizers -> ids -> loaders of batches."""
 
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,18 @@ class TranslationData(pl.LightningDataModule):
         self.validation_references = list(validation["tgt"])
         self.validation = encode(validation, self.tokenizers)
         _say(f"{config.validation}: {len(self.validation):,} pairs{self._unknown()}")
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint holds of the data: which training split it was, as far as the order of batches goes."""
+        return {"pairs": len(self.train), "lengths": sha256(self.train_lengths.tobytes()).hexdigest()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Says so if the training goes on with another split, for then it does not go on exactly."""
+        if state_dict != self.state_dict():
+            _say(
+                f"{self.config.train}: not the pairs that the checkpoint was trained on, {state_dict['pairs']:,} "
+                f"of them; the training goes on with these {len(self.train):,}"
+            )
 
     def train_dataloader(self) -> DataLoader:
         """Batches in an order, and in pieces, given by seed and epoch; each rank has its own."""

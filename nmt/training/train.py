@@ -1,6 +1,7 @@
 """A config -> a trained run: folder, data, trainer, fit, and the exported model."""
 
 import logging
+import pickle
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -14,7 +15,7 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from nmt.config import Config, load_config
+from nmt.config import Config, check, load_config
 from nmt.data.corpus import load_split
 from nmt.data.datamodule import TranslationData, check_alignment
 from nmt.evaluation.results import installed_versions
@@ -40,6 +41,7 @@ TRAINER_DEFAULTS: Mapping[str, Any] = {
 OWN_TRAINER_ARGUMENTS = {
     *("logger", "callbacks", "plugins", "profiler", "default_root_dir", "model_registry", "enable_autolog_hparams"),
     *("use_distributed_sampler", "reload_dataloaders_every_n_epochs", "enable_checkpointing", "enable_model_summary"),
+    "barebones",
 }
 """Arguments of `pl.Trainer` that are not the user's."""
 
@@ -78,17 +80,7 @@ def train(
     guided = config.training.guided_alignment > 0
     data = TranslationData(config.data, config.seed, folder, with_alignment=guided)
     module = TranslationModule(config)
-    trainer = pl.Trainer(
-        **{**TRAINER_DEFAULTS, **trainer_settings},
-        default_root_dir=folder,
-        logger=[
-            CSVLogger(folder, name="", version="", flush_logs_every_n_steps=20),
-            TensorBoardLogger(folder, name="", version="tensorboard"),
-        ],
-        callbacks=[run_folder, *_callbacks(config, folder)],
-        use_distributed_sampler=False,  # the sampler of the data module shares the batches out itself
-        enable_model_summary=False,
-    )
+    trainer = _trainer(trainer_settings, folder, [run_folder, *_callbacks(config, folder)])
     with run_folder.opened():
         trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
     if trainer.fast_dev_run:  # type: ignore[attr-defined]
@@ -113,8 +105,15 @@ def _check(config: Config, folder: Path, resume: bool, overwrite: bool) -> None:
 
 
 def _check_resumable(config: Config, folder: Path) -> None:
-    if latest_checkpoint(folder / "checkpoints") is None:
+    checkpoint = latest_checkpoint(folder / "checkpoints")
+    if checkpoint is None:
         raise ValueError(f"{folder}: there is no checkpoint to resume from; train it without --resume")
+    try:
+        torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(
+            f"{checkpoint} is damaged ({error}): put a copy in its place, or train anew with --overwrite"
+        ) from error
     stored = _fixed(load_config(folder / "config.yaml"))
     for key, value in _fixed(config).items():
         if value != stored[key]:
@@ -136,6 +135,25 @@ def _fixed(config: Config) -> dict[str, Any]:
 
     own = {"name": config.name, "seed": config.seed}
     return own | flat("model", asdict(config.model)) | flat("data.tokenizer", asdict(config.data.tokenizer))
+
+
+def _trainer(settings: Mapping[str, Any], folder: Path, callbacks: list[Callback]) -> pl.Trainer:
+    for name in ("accumulate_grad_batches", "check_val_every_n_epoch", "val_check_interval"):
+        check(settings.get(name) != 0, f"trainer.{name}", 0, "positive")
+    try:
+        return pl.Trainer(
+            **{**TRAINER_DEFAULTS, **settings},
+            default_root_dir=folder,
+            logger=[
+                CSVLogger(folder, name="", version="", flush_logs_every_n_steps=20),
+                TensorBoardLogger(folder, name="", version="tensorboard"),
+            ],
+            callbacks=callbacks,
+            use_distributed_sampler=False,  # the sampler of the data module shares the batches out itself
+            enable_model_summary=False,
+        )
+    except TypeError as error:  # of a setting
+        raise ValueError(str(error)) from error
 
 
 def quiet() -> None:
