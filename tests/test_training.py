@@ -15,6 +15,7 @@ import torch
 from conftest import TINY_RUN
 from safetensors.torch import load_file
 
+import nmt.data.datamodule
 import nmt.training.module
 from nmt.cli import main
 from nmt.decoding.translator import Translator
@@ -334,6 +335,21 @@ def test_without_a_step_there_is_nothing_to_export(train: Callable, capsys: pyte
         "runs/idle: not a step was trained; raise trainer.max_epochs or trainer.limit_train_batches"
         in capsys.readouterr().err
     )
+
+
+def test_an_interrupt_before_the_first_step_ends_it_and_leaves_nothing(
+    train: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(nmt.data.datamodule, "train_tokenizers", interrupt)
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        assert train("none") == 130
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert not Path("runs/none").exists()
 
 
 def test_a_trial_run_leaves_nothing_and_replaces_nothing(train: Callable, capsys: pytest.CaptureFixture) -> None:

@@ -72,6 +72,7 @@ def train(
         FileNotFoundError: if the corpus is not there.
         MisconfigurationException: if Lightning does not accept the trainer's settings.
         nmt.training.callbacks.Stopped: if a signal ended the training.
+        KeyboardInterrupt: if one came before the training.
     """
     checkpoint = latest_checkpoint(folder / "checkpoints") if resume else None
     run_folder = RunFolder(folder, resolved, checkpoint)
@@ -82,7 +83,10 @@ def train(
     module = TranslationModule(config)
     trainer = _trainer(trainer_settings, folder, [run_folder, *_callbacks(config, folder)])
     with run_folder.opened():
-        trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
+        try:
+            trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
+        except SystemExit as exit:
+            raise exit.__context__ or exit from None  # Ctrl-C before the first step, which Lightning made an exit of 1
     if trainer.fast_dev_run:  # type: ignore[attr-defined]
         return None
     if trainer.is_global_zero and not run_folder.begun:
