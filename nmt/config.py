@@ -126,7 +126,7 @@ class ModelConfig:
             before it.
         layers: of the encoder and of the decoder.
         layer_norm: normalise within the cell.
-        residual: add the input of each layer but the lowest to its output.
+        residual: add the input of each layer but the lowest to its output; in the gnmt decoder, but the lowest two.
         encoder: reading direction; reversed reads a special token, then the source from its last word to its first;
             gnmt is bidirectional in the lowest layer only.
         summary: what the decoder may start from: the encoder's last states, or the mean of its top layer's.
@@ -295,8 +295,8 @@ class Config:
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
-        plain = bool(self.name) and not set(self.name) & set("/\\\0") and self.name not in (".", "..")
-        check(plain, "name", self.name, "a folder name without slashes")
+        plain = bool(self.name) and not set(self.name) & set("/\\\0") and not self.name.startswith(".")
+        check(plain, "name", self.name, "a folder name without slashes, and no dot at its beginning")
         check(0 <= self.seed < 1 << 63, "seed", self.seed, "at least 0 and below 2 ** 63")
         tied = self.model.tie_embeddings != "all" or self.data.tokenizer.joint
         check(tied, "model.tie_embeddings", self.model.tie_embeddings, '"none" or "output" with separate vocabularies')

@@ -12,7 +12,7 @@ from pytorch_lightning.utilities import move_data_to_device
 from nmt.config import DataConfig, TokenizerConfig
 from nmt.data.batch import Batch
 from nmt.data.corpus import load_split
-from nmt.data.datamodule import TranslationData, check_alignment
+from nmt.data.datamodule import TranslationData, check_alignment, pair_lengths
 from nmt.data.tokenizer import EOS_ID, PAD_ID
 
 
@@ -173,3 +173,24 @@ def test_dropout_is_for_bpe_and_a_probability() -> None:
     with pytest.raises(ValueError, match=r"data\.tokenizer\.bpe_dropout: 0\.1 .* 0 with data\.tokenizer\.kind unigram"):
         TokenizerConfig(kind="unigram", bpe_dropout=0.1)
     assert TokenizerConfig(kind="char").bpe_dropout == 0
+
+
+def test_each_process_needs_a_pair_of_the_validation_split(aligned_folder: Path, tmp_path: Path) -> None:
+    class Rank:
+        """What a trainer tells of its processes."""
+
+        world_size, global_rank, current_epoch = 13, 11, 0
+
+    data = data_of(aligned_folder, tmp_path)
+    data.trainer = Rank()
+    with pytest.raises(ValueError, match=r"split 'validation' has 12 pairs: too few for 13 processes"):
+        data.val_dataloader()
+    Rank.world_size = 12
+    assert len(list(data.val_dataloader())) == 1
+
+
+def test_lengths_are_those_of_all_chunks() -> None:
+    first = datasets.Dataset.from_dict({"src_ids": [[1, 2], [], [3]], "tgt_ids": [[4], [5, 6, 7], []]})
+    second = datasets.Dataset.from_dict({"src_ids": [[8, 8, 8]], "tgt_ids": [[9]]})
+    chunked = datasets.concatenate_datasets([first, second])
+    assert pair_lengths(chunked).tolist() == [[3, 3], [1, 5], [2, 2], [4, 3]]

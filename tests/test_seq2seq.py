@@ -1,5 +1,7 @@
 """The model in every combination: steps equal teacher forcing, padding and batch change nothing, gradients hold."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from conftest import NETWORKS, PAIR, build, name_of
@@ -108,6 +110,17 @@ def test_padding_changes_neither_loss_nor_gradients() -> None:
     (narrow, gradients), (wide, wide_gradients) = loss_of(0), loss_of(7)
     assert narrow == pytest.approx(wide, rel=1e-6)
     torch.testing.assert_close(gradients, wide_gradients, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("decoder", "plain"), [("bahdanau", 1), ("conditional", 1), ("luong", 1), ("gnmt", 2)])
+def test_residual_layers_are_all_but_the_lowest(decoder: str, plain: int) -> None:
+    for layers in range(2 if decoder == "gnmt" else 1, 4):
+        config = ModelConfig(decoder=decoder, layers=layers, encoder="forward", embedding_size=6, hidden_size=8)
+        memory, state = build(config).encode(SRC, SRC_LENGTHS)
+        one, other = (
+            build(replace(config, residual=residual)).decoder(PREVIOUS, memory, state)[0] for residual in (False, True)
+        )
+        assert torch.equal(one, other) == (layers <= plain)
 
 
 def test_tied_layers_are_one_parameter() -> None:

@@ -7,7 +7,8 @@ import re
 import shutil
 import signal
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,15 @@ def one_line(capsys: pytest.CaptureFixture) -> str:
     return line
 
 
+@contextmanager
+def locked(folder: str) -> Iterator[None]:
+    """Holds a folder as a process does that trains in it."""
+    handle = os.open(folder, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    yield
+    os.close(handle)
+
+
 def fail_at(monkeypatch: pytest.MonkeyPatch, step: int, what: Callable[[], None]) -> None:
     """Does `what` in the training step of that number, counted from 1."""
     real, calls = nmt.training.module.sequence_loss, []
@@ -109,6 +119,7 @@ EXTRAS = [
     [],
     ["--training.schedule", "linear"],
     ["--training.average_decay", "0.9", "--training.schedule", "plateau", "--trainer.val_check_interval", "4"],
+    ["--trainer.check_val_every_n_epoch", "2", "--trainer.val_check_interval", "4"],  # where none follows in epoch 1
     [  # all that is drawn at random
         *("--data.tokenizer.kind", "bpe", "--data.tokenizer.vocab_size", "320", "--data.tokenizer.bpe_dropout", "0.3"),
         *("--model.word_dropout", "0.2"),
@@ -211,10 +222,21 @@ def test_a_rate_that_falls_until_the_end_needs_an_end(
     assert not Path("runs/endless").exists()
 
 
-@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true"])
-def test_half_precision_trains(train: Callable, precision: str) -> None:
-    assert train("half", "--trainer.max_epochs", "1", "--trainer.precision", precision) == 0
-    assert weights("half")
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "64-true"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        ["--model.layers", "1"],
+        ["--model.decoder", "gnmt", "--model.layers", "2"],
+        ["--model.attention.coverage", "neural", "--model.attention.heads", "2"],
+        ["--model.attention.coverage", "linguistic", "--model.decoder", "luong"],
+    ],
+)
+def test_other_precisions_train_and_average(train: Callable, precision: str, model: list[str]) -> None:
+    averaged = ["--training.average_decay", "0.9"]
+    assert train("other", "--trainer.max_epochs", "1", "--trainer.precision", precision, *averaged, *model) == 0
+    kinds = {each.dtype for each in weights("other").values()}
+    assert kinds == {{"bf16-mixed": torch.float32, "bf16-true": torch.bfloat16, "64-true": torch.float64}[precision]}
 
 
 def test_a_run_is_not_overwritten_unless_asked(train: Callable, capsys: pytest.CaptureFixture) -> None:
@@ -403,11 +425,16 @@ def test_a_run_that_goes_on_with_other_pairs_says_so(
         shutil.copy(corpus_folder / f"validation.{language}", f"validation.{language}")
         lines = (corpus_folder / f"train.{language}").read_text(encoding="utf-8").splitlines(keepends=True)
         Path(f"train.{language}").write_text("".join(lines[:-20]), encoding="utf-8")
-    for data, told in ((str(corpus_folder), False), (".", True)):
+    for steps, changed, told in (
+        ("5", [], ""),
+        ("6", ["--data.path", "."], "pairs 120, now 100; digest of their lengths "),
+        ("7", ["--data.batch_sentences", "8"], "data.batch_sentences 16, now 8)"),
+    ):
         capsys.readouterr()
-        steps = "6" if told else "5"
-        assert main(["train", "--resume", "runs/other", "--data.path", data, "--trainer.max_steps", steps]) == 0
-        assert ("not the pairs that the checkpoint was trained on, 120 of them" in capsys.readouterr().out) == told
+        assert main(["train", "--resume", "runs/other", "--trainer.max_steps", steps, *changed]) == 0
+        printed = capsys.readouterr().out
+        assert told in printed
+        assert ("train: not as in the checkpoint (" in printed) == bool(told)
 
 
 def test_half_a_line_of_the_log_is_left_out(train: Callable) -> None:
@@ -483,13 +510,40 @@ def test_a_run_that_was_put_aside_by_a_killed_process_comes_back(
 ) -> None:
     assert train("kept", "--trainer.max_epochs", "1") == 0
     before = files("runs/kept")
-    Path("runs/kept").rename("runs/kept.replaced")
+    Path("runs/kept").rename("runs/.kept.replaced")
     Path("runs/kept").mkdir()
     Path("runs/kept/tokenizer.json").write_text("{}")
     assert train("kept", "--trainer.max_epochs", "1") == 2
     assert "runs/kept exists" in capsys.readouterr().err
     assert files("runs/kept") == before
-    assert not Path("runs/kept.replaced").exists()
+    assert not Path("runs/.kept.replaced").exists()
+
+
+def test_what_was_put_aside_is_not_put_back_over_a_run_that_has_begun(
+    train: Callable, capsys: pytest.CaptureFixture
+) -> None:
+    assert train("kept", "--trainer.max_epochs", "1") == 0
+    before = files("runs/kept")
+    Path("runs/.kept.replaced").mkdir()  # what is left of it: the process was killed while it deleted it
+    Path("runs/.kept.replaced/metrics.csv").write_text("")
+    assert train("kept", "--trainer.max_epochs", "1") == 2
+    assert "runs/kept exists" in capsys.readouterr().err
+    assert files("runs/kept") == before
+    assert [path.name for path in Path("runs").iterdir()] == ["kept"]
+
+
+@pytest.mark.parametrize("name", [".kept.replaced", "..", "a/b", ""])
+def test_a_name_is_that_of_a_visible_folder(train: Callable, capsys: pytest.CaptureFixture, name: str) -> None:
+    assert train(name) == 2
+    assert "it must be a folder name without slashes, and no dot at its beginning" in one_line(capsys)
+
+
+def test_a_run_that_another_process_prepares_is_left_to_it(train: Callable, capsys: pytest.CaptureFixture) -> None:
+    Path("runs/new").mkdir(parents=True)
+    with locked("runs/new"):
+        assert train("new") == 2
+    assert "runs/new is being trained by another process" in one_line(capsys)
+    assert train("new", "--trainer.max_steps", "1") == 0
 
 
 def test_a_model_is_not_exported_anew_if_nothing_was_trained(train: Callable, capsys: pytest.CaptureFixture) -> None:
@@ -506,8 +560,7 @@ def test_a_run_is_trained_by_one_process_at_a_time(
 ) -> None:
     assert train("kept", "--trainer.max_epochs", "1") == 0
     before = files("runs/kept")
-    with open("runs/kept/config.yaml", "r+") as config:
-        fcntl.flock(config, fcntl.LOCK_EX)  # as another process would
+    with locked("runs/kept"):
         assert train("kept", *again, "--trainer.max_epochs", "2") == 2
         assert "runs/kept is being trained by another process" in capsys.readouterr().err
         assert files("runs/kept") == before
@@ -518,11 +571,10 @@ def test_what_a_process_has_put_aside_that_is_still_there_is_left_alone(
     train: Callable, capsys: pytest.CaptureFixture
 ) -> None:
     assert train("kept", "--trainer.max_epochs", "1") == 0
-    Path("runs/kept").rename("runs/kept.replaced")
+    Path("runs/kept").rename("runs/.kept.replaced")
     Path("runs/kept").mkdir()
     before = files("runs")
-    with open("runs/kept.replaced/config.yaml", "r+") as config:
-        fcntl.flock(config, fcntl.LOCK_EX)
+    with locked("runs/.kept.replaced"):
         assert train("kept", "--overwrite") == 2
     assert "runs/kept is being trained by another process" in capsys.readouterr().err
     assert files("runs") == before

@@ -94,16 +94,21 @@ class TranslationData(pl.LightningDataModule):
         _say(f"{config.validation}: {len(self.validation):,} pairs{self._unknown()}")
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint holds of the data: which training split it was, as far as the order of batches goes."""
-        return {"pairs": len(self.train), "lengths": sha256(self.train_lengths.tobytes()).hexdigest()}
+        """What a checkpoint holds of the data: that by which the training split is cut into batches."""
+        return {
+            "pairs": len(self.train),
+            "digest of their lengths": sha256(self.train_lengths.tobytes()).hexdigest()[:8],
+            "data.batch_tokens": self.config.batch_tokens,
+            "data.batch_sentences": self.config.batch_sentences,
+            "processes": self.trainer.world_size if self.trainer else 1,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Says so if the training goes on with another split, for then it does not go on exactly."""
-        if state_dict != self.state_dict():
-            _say(
-                f"{self.config.train}: not the pairs that the checkpoint was trained on, {state_dict['pairs']:,} "
-                f"of them; the training goes on with these {len(self.train):,}"
-            )
+        """Says so if the batches are others now: in the epoch that was stopped, pairs may come twice or not at all."""
+        now = self.state_dict()
+        changes = "; ".join(f"{name} {old}, now {now[name]}" for name, old in state_dict.items() if old != now[name])
+        if changes:
+            _say(f"{self.config.train}: not as in the checkpoint ({changes}): the epoch does not go on exactly")
 
     def train_dataloader(self) -> DataLoader:
         """Batches in an order, and in pieces, given by seed and epoch; each rank has its own."""
@@ -115,9 +120,15 @@ class TranslationData(pl.LightningDataModule):
         return EpochLoader(dropped, sampler, self._position)
 
     def val_dataloader(self) -> DataLoader:
-        """Every pair of the validation split once, whatever the number of ranks."""
-        ranks = self.trainer.world_size if self.trainer else 1
-        each = max(1, len(self.validation) // ranks)  # a rank without a batch would not join the others at the end
+        """Every pair of the validation split once, whatever the number of ranks.
+
+        Raises:
+            ValueError: if there are fewer pairs than ranks.
+        """
+        ranks, pairs = self.trainer.world_size if self.trainer else 1, len(self.validation)
+        if pairs < ranks:
+            raise ValueError(f"split {self.config.validation!r} has {pairs} pairs: too few for {ranks} processes")
+        each = pairs // ranks  # a rank without a batch would not join the others at the end
         sampler = self._sampler(pair_lengths(self.validation), False, min(each, self.config.batch_sentences))
         return DataLoader(self.validation, batch_sampler=sampler, collate_fn=collate)
 
@@ -177,8 +188,9 @@ def _words(tokenizer: Tokenizer, text: str) -> list[int | None]:
 
 def pair_lengths(encoded: datasets.Dataset) -> np.ndarray:
     """(N, 2) lengths of source and target as the model reads them, with BOS, and BOS and EOS."""
-    lengths = [encoded.data.column(side).combine_chunks().value_lengths() for side in ("src_ids", "tgt_ids")]
-    return np.stack([np.asarray(side) for side in lengths], axis=1) + SPECIAL_TOKENS
+    sides = [encoded.data.column(side).chunks for side in ("src_ids", "tgt_ids")]
+    lengths = [np.concatenate([chunk.value_lengths() for chunk in chunks]) for chunks in sides]
+    return np.stack(lengths, axis=1) + SPECIAL_TOKENS
 
 
 def check_alignment(corpus: datasets.Dataset, config: DataConfig) -> None:

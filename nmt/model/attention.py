@@ -80,7 +80,7 @@ class Attention(nn.Module):
         """The state before the first step, one row a sentence."""
         size = 0 if self.coverage is None else self.coverage.size
         step = torch.zeros(memory.mask.shape[0], dtype=torch.int64, device=memory.mask.device)
-        return AttentionState(step, memory.keys.new_zeros(*memory.mask.shape, size))
+        return AttentionState(step, memory.coverage.new_zeros(*memory.mask.shape, size))
 
     def steps(self, memory: Memory, hypotheses: int = 1) -> "AttentionSteps":
         """The attention along one sequence, step by step, for K hypotheses a sentence."""
@@ -126,7 +126,7 @@ class AttentionSteps:
         """One step: queries (N, Q), the hypotheses of a sentence side by side -> weights (B, K, M * S), next state."""
         coverage = state.coverage
         if self._coverage is not None:
-            keys = self._attention.score.shifted(self._memory.keys, self._coverage.key(coverage))
+            keys = self._attention.score.shifted(self._memory.keys, self._coverage.of_keys(coverage))
             self._match = self._matcher(keys)
         weights = self.weights(queries.view(*self._rows, -1), state.step.view(self._rows))
         if self._coverage is not None:

@@ -30,6 +30,10 @@ class Coverage(nn.Module, ABC):
         self.size = size
         self.key = nn.Linear(size, key_size, bias=False)
 
+    def of_keys(self, coverage: Tensor) -> Tensor:
+        """What the keys become more by it: (N, S, C) -> (N, S, A)."""
+        return self.key(coverage.to(self.key.weight.dtype))
+
     @abstractmethod
     def prepare(self, states: Tensor) -> Tensor:
         """What does not depend on the step, once a sentence: (B, S, H) -> (B, S, P)."""
@@ -85,7 +89,7 @@ class NeuralCoverage(Coverage):
         steps, product, weight = LayerSteps(self.rnn), repeated(of_query.t()), of_weight[:, 0]
 
         def update(coverage: Tensor, weights: Tensor, queries: Tensor) -> Tensor:
-            projected = prepared + product(queries).unsqueeze(1) + weights.unsqueeze(2) * weight
+            projected = prepared + product(queries).unsqueeze(1) + weights.unsqueeze(2).to(weight.dtype) * weight
             (after,) = steps(projected.flatten(0, 1), (coverage.flatten(0, 1),))
             return after.view_as(coverage)
 

@@ -99,9 +99,10 @@ class ConditionalDecoder(Decoder):
         super().__init__(config, table, fed_size=0, lowest_layers=1)
         size = config.state_size
         self.transition = recurrent_layer(config, config.hidden_size, size)
-        self.between = SequenceDropout(config.dropout, config.variational)
         above = [recurrent_layer(config, size, size) for _ in range(config.layers - 1)]
-        self.upper = RecurrentStack(above, self.between, config.residual)
+        self.upper = RecurrentStack(
+            above, SequenceDropout(config.dropout, config.variational), config.residual, plain=0
+        )
 
     def _gates(self, values: Tensor) -> Tensor:
         return linear(values, self.transition.weight_input)
@@ -110,7 +111,7 @@ class ConditionalDecoder(Decoder):
         attend = self.attention.steps(memory.attended, hypotheses)
         see, read = self._sight(memory), self._reader(memory.gates, self.transition.weight_input)
         recur, conclude, climb = self.rnn.steps(), LayerSteps(self.transition), self.upper.steps()
-        bias, drop = self.transition.bias, self.between.steps() if len(self.upper.layers) else nn.Identity()
+        bias = self.transition.bias
 
         def advance(projected: Tensor, deep: Tensor, state: DecoderState) -> Stepped:
             query, (half,) = recur(projected, state.layers[:1])
@@ -118,7 +119,7 @@ class ConditionalDecoder(Decoder):
             seen = see(weights)
             context = read(seen).flatten(0, 1)
             lowest = conclude(context if bias is None else context + bias, half)
-            output, above = climb.read(drop(lowest[0]), state.layers[1:])
+            output, above = climb.read(lowest[0], state.layers[1:])
             return Stepped(output, DecoderState([lowest, *above], attention, state.feed), weights, seen)
 
         return advance
@@ -185,13 +186,13 @@ class GNMTDecoder(Decoder):
 
     def _steps(self, memory: DecoderMemory, hypotheses: int) -> Advance:
         attend, mix = self.attention.steps(memory.attended, hypotheses), repeated(memory.attended.values)
-        recur, climb, drop = self.rnn.steps(), self.upper.steps(), self.between.steps()
+        recur, climb = self.rnn.steps(), self.upper.steps()
 
         def advance(projected: Tensor, deep: Tensor, state: DecoderState) -> Stepped:
             query, lowest = recur(projected, state.layers[:1])
             weights, attention = attend(query, state.attention)
             contexts = mix(weights)
-            output, above = climb.read(drop(query), state.layers[1:], contexts.flatten(0, 1))
+            output, above = climb.read(query, state.layers[1:], contexts.flatten(0, 1))
             return Stepped(output, DecoderState([*lowest, *above], attention, state.feed), weights, contexts)
 
         return advance
@@ -199,7 +200,7 @@ class GNMTDecoder(Decoder):
     def _unroll(self, embedded: Tensor, deep: Tensor, memory: DecoderMemory, state: DecoderState) -> Unrolled:
         queries, _ = self.rnn(embedded, initial=state.layers[:1])
         weights = self.attention(queries, memory.attended)
-        contexts = weights @ memory.attended.values
+        contexts = repeated(memory.attended.values)(weights)
         outputs, _ = self.upper(self.between(queries), initial=state.layers[1:], contexts=contexts)
         return Unrolled(outputs, weights, contexts, state.feed)
 

@@ -50,7 +50,7 @@ class Score(nn.Module, ABC):
 
 
 AT_ONCE = 1 << 19
-"""Numbers that the logistic function gives at a time: memory for many more is fetched anew at each step."""
+"""Numbers that the logistic function gives at a time on a CPU: memory for many more is fetched anew at each step."""
 
 
 FARTHEST = 40.0
@@ -75,7 +75,7 @@ class _AdditiveScores(Function):
     def forward(ctx: Any, queries: Tensor, keys: Tensor, energy: Tensor, of_keys: list[Tensor]) -> Tensor:
         decayed, one = decay(queries), keys.new_ones(())
         scores = keys.new_empty(*queries.shape[:3], keys.shape[2])
-        sentences = max(1, AT_ONCE // keys.shape[1:].numel())
+        sentences = max(1, AT_ONCE // keys.shape[1:].numel()) if keys.device.type == "cpu" else len(keys)
         for some in (slice(start, start + sentences) for start in range(0, len(keys), sentences)):
             logistic = torch.empty_like(keys[some])  # (b, M, S, a)
             for step in range(queries.shape[2]):

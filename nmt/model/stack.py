@@ -60,16 +60,17 @@ class RecurrentStack(nn.Module):
     Args:
         layers: the lowest first; each reads the output of the one below, and the context if there is one.
         dropout: between layers.
-        residual: from the second layer on, a layer's output is added to its input (Wu et al. 2016, eq. 6).
+        residual: a layer's output is added to its input (Wu et al. 2016, eq. 6).
+        plain: how many of the lowest layers do without.
     """
 
     def __init__(
-        self, layers: Sequence[RecurrentLayer | Bidirectional], dropout: SequenceDropout, residual: bool
+        self, layers: Sequence[RecurrentLayer | Bidirectional], dropout: SequenceDropout, residual: bool, plain: int = 1
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
         self.dropout = dropout
-        self.residual = residual
+        self.residual, self.plain = residual, plain
 
     def forward(
         self,
@@ -100,7 +101,7 @@ class RecurrentStack(nn.Module):
 
     def adds(self, depth: int) -> bool:
         """Whether the layer's output is added to its input."""
-        return self.residual and depth > 0
+        return self.residual and depth >= self.plain
 
     def steps(self) -> "StackSteps":
         """The same layers, one position at a time, for one sequence."""
@@ -131,21 +132,23 @@ class StackSteps:
         Returns:
             The output (N, H) and the next states.
         """
-        after = [self._layers[0](projected, states[0])]
-        output = after[0][0]
-        for depth in range(1, len(self._layers)):
-            below = self._dropouts[depth](output)
-            after.append(self._layers[depth](self._project(depth, below, context), states[depth]))
-            output = output + after[-1][0] if self._adds(depth) else after[-1][0]
-        return output, after
+        lowest = self._layers[0](projected, states[0])
+        return self._climb(lowest[0], [lowest], states, context)
 
     def read(
         self, inputs: Tensor, states: Sequence[State], context: Tensor | None = None
     ) -> tuple[Tensor, list[State]]:
-        """One step from the lowest layer's input (N, E), beside which it reads the context too."""
-        if not self._layers:
-            return inputs, []
-        return self(self._project(0, inputs, context), states, context)
+        """One step on top of another layer, from its output (N, E); every layer reads the context beside it."""
+        return self._climb(inputs, [], states, context)
+
+    def _climb(
+        self, output: Tensor, after: list[State], states: Sequence[State], context: Tensor | None
+    ) -> tuple[Tensor, list[State]]:
+        for depth in range(len(after), len(self._layers)):
+            below = self._dropouts[depth](output)
+            after.append(self._layers[depth](self._project(depth, below, context), states[depth]))
+            output = output + after[-1][0] if self._adds(depth) else after[-1][0]
+        return output, after
 
     def _project(self, depth: int, inputs: Tensor, context: Tensor | None) -> Tensor:
         read = inputs if context is None else torch.cat([inputs, context], dim=-1)

@@ -29,9 +29,19 @@ class MovingAverage(WeightAveraging):
     def __init__(self, decay: float) -> None:
         def average(averaged: list[Tensor], current: list[Tensor], updates: Tensor | int) -> None:
             count = float(updates)
-            torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + count) / (10 + count)))
+            exact = [each.to(kept.dtype) for each, kept in zip(current, averaged, strict=True)]
+            torch._foreach_lerp_(averaged, exact, 1 - min(decay, (1 + count) / (10 + count)))
 
         super().__init__(use_buffers=False, multi_avg_fn=torch.no_grad()(average))
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Makes the average where the model will be, in single precision at least."""
+        self._device = trainer.strategy.root_device
+        with trainer.strategy.tensor_init_context():
+            super().setup(trainer, pl_module, stage)
+        if self._average_model is not None:
+            kind = next(self._average_model.parameters()).dtype
+            self._average_model.to(torch.promote_types(kind, torch.float32))
 
 
 class Reporter(Callback):
@@ -90,8 +100,9 @@ class Resumable(Checkpoint):
 
     A checkpoint is written every so many steps, at the end of each epoch, and on a signal at the end of the step, once
     all the gradients it accumulates are in it; then `Stopped` is raised, unless that was the last step of all. A
-    validation that belongs to the step comes first, so that it is neither lost nor done twice. The file is on the disk
-    before it takes the place of the last one. A second signal ends the process at once.
+    validation that belongs to the step comes first, so that it is neither lost nor done twice; only one that goes by
+    the clock may be lost. The file is on the disk before it takes the place of the last one. A second signal ends the
+    process at once.
 
     Args:
         folder: of the checkpoints.
@@ -139,9 +150,10 @@ class Resumable(Checkpoint):
 
     @staticmethod
     def _validation_follows(trainer: pl.Trainer, batch_idx: int) -> bool:
-        every = trainer.val_check_batch
-        done = batch_idx if trainer.check_val_every_n_epoch is not None else trainer.fit_loop.total_batch_idx
-        return isinstance(every, int) and (done + 1) % every == 0
+        every, epochs = trainer.val_check_batch, trainer.check_val_every_n_epoch
+        done = batch_idx if epochs is not None else trainer.fit_loop.total_batch_idx
+        due = isinstance(every, int) and (done + 1) % every == 0
+        return due and trainer.enable_validation and (epochs is None or (trainer.current_epoch + 1) % epochs == 0)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Does what the step before left to be done; at the end of an epoch, that is left to the epoch's end."""

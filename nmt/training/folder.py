@@ -25,7 +25,8 @@ except ImportError:  # not a Unix
 class RunFolder(Callback):
     """Changes a run's folder only once training has begun: what fails before that leaves the folder as it was.
 
-    What is to be replaced, all of it in a new run and the log in a resumed one, is put aside until then.
+    What is to be replaced, all of it in a new run and the log in a resumed one, is put aside until then, under a name
+    that no run has. The folder is locked as long as a process trains in it.
 
     Args:
         folder: of the run.
@@ -36,20 +37,24 @@ class RunFolder(Callback):
     def __init__(self, folder: Path, resolved: str, checkpoint: Path | None) -> None:
         self.folder, self.resolved, self.checkpoint = folder, resolved, checkpoint
         self.replaced = folder / "metrics.csv" if checkpoint else folder
-        self.aside = self.replaced.with_name(f"{self.replaced.name}.replaced")
+        self.aside = self.replaced.with_name(f".{self.replaced.name}.replaced")
         self.begun = False
         self._held: list[int] = []
 
     @rank_zero_only
     def recover(self) -> None:
-        """Puts back what a process put aside that was killed before its training began.
+        """Puts back what a process put aside that was killed before its training began; after that, deletes it.
 
         Raises:
             ValueError: if that process is still there.
         """
-        if self.aside.exists():
-            self._hold(self.folder if self.checkpoint else self.aside)
-            self._let_go()
+        if not self.aside.exists():
+            return
+        self._hold(self.folder if self.checkpoint else self.aside)
+        self._let_go()
+        if self.checkpoint is None and (self.folder / "config.yaml").exists():
+            shutil.rmtree(self.aside)
+        else:
             _remove(self.replaced)
             self.aside.rename(self.replaced)
 
@@ -66,28 +71,31 @@ class RunFolder(Callback):
         self._hold(self.folder)
         if self.replaced.exists():
             self.replaced.rename(self.aside)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.checkpoint is None:
+            self.folder.mkdir(parents=True)
+            self._hold(self.folder)
         try:
             yield
         finally:
-            self._let_go()
             if not self.begun:
                 if self.checkpoint is None:
                     shutil.rmtree(self.folder)
                 if self.aside.exists():
                     self.aside.rename(self.replaced)
+            self._let_go()
 
     def _hold(self, folder: Path) -> None:
-        """Keeps other processes from the run that is in a folder, until `_let_go`."""
-        path = folder / "config.yaml"
-        if fcntl is None or not path.is_file():
+        """Keeps other processes from a folder until `_let_go`, where there are locks for folders."""
+        if fcntl is None or not folder.is_dir():
             return
-        self._held.append(os.open(path, os.O_RDWR))
+        self._held.append(os.open(folder, os.O_RDONLY))
         try:
             fcntl.flock(self._held[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            os.close(self._held.pop())
+            self._let_go()
             raise ValueError(f"{self.folder} is being trained by another process: wait for it, or stop it") from error
+        except OSError:  # a file system without
+            pass
 
     def _let_go(self) -> None:
         while self._held:
@@ -100,8 +108,6 @@ class RunFolder(Callback):
             return
         self.begun = True
         (self.folder / "config.yaml").write_text(self.resolved, encoding="utf-8")
-        if self.checkpoint is None:
-            self._hold(self.folder)
         if not self.aside.exists():
             return
         if self.checkpoint is None:

@@ -85,6 +85,9 @@ class TranslationModule(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The objective, in nats a target token of all ranks together.
 
+        Where gradients are accumulated, their step is the mean of the batches' means, as usual: a token of a batch with
+        few of them weighs a little more.
+
         Raises:
             ValueError: if it is not finite.
         """

@@ -181,17 +181,13 @@ def quiet() -> None:
 
 def _callbacks(config: Config, folder: Path) -> list[Callback]:
     settings = config.training
-    callbacks: list[Callback] = [
-        Reporter(settings.sample_sentences),
-        best_checkpoint(folder / "checkpoints", settings),
-        Resumable(folder / "checkpoints", settings.checkpoint_steps),  # last, to save what the others know
-    ]
-    if settings.average_decay:
-        callbacks.insert(0, MovingAverage(settings.average_decay))
+    callbacks: list[Callback] = [MovingAverage(settings.average_decay)] if settings.average_decay else []
+    callbacks.append(Reporter(settings.sample_sentences))
     if settings.early_stopping:
         mode = "max" if settings.monitor == "val_bleu" else "min"
         callbacks.append(EarlyStopping(settings.monitor, patience=settings.early_stopping, mode=mode))
-    return callbacks
+    checkpoints = folder / "checkpoints"
+    return [*callbacks, best_checkpoint(checkpoints, settings), Resumable(checkpoints, settings.checkpoint_steps)]
 
 
 @rank_zero_only
