@@ -29,7 +29,7 @@ nmt/
       patterns.py           sentence patterns
     words.py              the word: unit of gold alignments and of AER
     links.py              links of words, links of tokens: the targets of guided alignment
-    files.py              files that outlast a power cut
+    files.py              files that outlast a power cut, and errors that name them
     compression.py        files that may be compressed
     readers.py            files -> rows, with file and line where something is wrong
     corpus.py             phrasebook, files or hub -> datasets.Dataset of src, tgt, alignment; filters

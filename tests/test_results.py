@@ -1,3 +1,4 @@
+import errno
 import json
 import shutil
 from collections.abc import Callable
@@ -122,6 +123,17 @@ def test_crash_while_writing_leaves_the_old(tmp_path: Path, monkeypatch: pytest.
     assert Evaluation.load(tmp_path / "test").references == ("eins!",)
     evaluation("drei").save(tmp_path / "test")
     assert [path.name for path in tmp_path.iterdir()] == ["test"]
+
+
+def test_a_full_disk_is_named_and_leaves_the_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    evaluation("old").save(tmp_path / "flickr")
+    monkeypatch.setattr(results, "save_translations", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*flickr"):
+        evaluation("new").save(tmp_path / "flickr")
+    assert Evaluation.load(tmp_path / "flickr").translations[0].text == "old"
 
 
 @pytest.mark.parametrize("moves", [0, 1])

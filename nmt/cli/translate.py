@@ -165,9 +165,9 @@ def _converse(options: argparse.Namespace, search: "SearchOptions") -> None:
 
 def _translate_stream(options: argparse.Namespace, search: "SearchOptions") -> None:
     """Arguments, a file or standard input, as it comes."""
+    from nmt.data.files import naming
     from nmt.decoding.attention_file import attention_archive
     from nmt.pipe.lines import arriving_windows, file_lines, windows
-    from nmt.pipe.output import naming
 
     with ExitStack() as stack:
         pipe = _pipe(options, search, options.device, stack, shown=bool(options.output) or not sys.stdout.isatty())

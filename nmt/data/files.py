@@ -1,6 +1,8 @@
-"""Files that outlast a power cut."""
+"""Files that outlast a power cut, and errors that name them."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -12,3 +14,14 @@ def flush(*paths: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+@contextmanager
+def naming(where: object) -> Iterator[None]:
+    """Within it, an error of the system that names no file, such as that a disk is full, names this."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(where)
+        raise

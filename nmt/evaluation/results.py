@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from nmt.data.files import naming
 from nmt.decoding.translation import Translation, load_translations, parse_json, save_translations
 from nmt.evaluation.alignment import AlignmentScore, Link
 from nmt.evaluation.metrics import Score
@@ -83,7 +84,8 @@ class Evaluation:
         All is written beside `folder` first and then moved, so that a crash leaves the old evaluation or the new one.
         """
         fresh, old = _sibling(folder, "new"), _sibling(folder, "old")
-        self._write(fresh)
+        with naming(fresh):
+            self._write(fresh)
         if folder.exists():
             shutil.rmtree(old, ignore_errors=True)
             folder.rename(old)

@@ -12,7 +12,7 @@ from threading import Thread
 from typing import Protocol
 
 from nmt.data.compression import DAMAGED, open_binary
-from nmt.pipe.output import naming
+from nmt.data.files import naming
 
 CHUNK_BYTES = 1 << 16
 WAITING_CHUNKS = 16

@@ -2,8 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,17 +13,6 @@ Alignments = Literal["none", "hard", "soft"]
 
 _SEPARATORS_IN_JSON = {ord(each): f"\\u{ord(each):04x}" for each in "\x85\u2028\u2029"}
 _SEPARATOR = re.compile(r"[\t\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
-
-
-@contextmanager
-def naming(where: object) -> Iterator[None]:
-    """Within it, an error of the system that names no file, such as that a disk is full, names this."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno is not None and error.filename is None:
-            error.filename = str(where)
-        raise
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from nmt.data.files import flush
+from nmt.data.files import flush, naming, naming
 from nmt.decoding.attention_file import attention_pieces, write_archive
 from nmt.pipe.lines import file_lines
-from nmt.pipe.output import naming
 from nmt.pipe.processes import Processes
 
 Translate = Callable[[Iterable[bytes], Callable[[bytes], object], Callable[[np.ndarray], None] | None, int], object]
