@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from nmt.data.files import flush, naming, naming
+from nmt.data.files import flush, naming
 from nmt.decoding.attention_file import attention_pieces, write_archive
 from nmt.pipe.lines import file_lines
 from nmt.pipe.processes import Processes
