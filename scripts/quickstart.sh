@@ -5,7 +5,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh" ''
 
 echo "==> training: nmt train --config configs/quickstart.yaml"
-nmt train --config configs/quickstart.yaml --overwrite "$@"
+nmt train --config configs/quickstart.yaml --overwrite "$@" --name quickstart
 
 echo "==> translating: nmt translate runs/quickstart"
 nmt translate runs/quickstart "Der Hund schläft." "Maria liest das Buch, das Anna gekauft hat." "Wann wirst du den Brief lesen?"

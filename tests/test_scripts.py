@@ -28,7 +28,8 @@ def calls(tmp_path, monkeypatch):
     def run(script, *arguments):
         noted.unlink(missing_ok=True)
         subprocess.run([project / "scripts" / script, *arguments], check=True, cwd=tmp_path, capture_output=True)
-        return noted.read_text(encoding="utf-8").splitlines()
+        noted_calls = noted.read_text(encoding="utf-8").splitlines()
+        return [call for call in noted_calls if call != "python -m pip --version"]
 
     return run
 
@@ -37,10 +38,10 @@ def test_quickstart_installs_once_and_passes_its_arguments_to_training(calls):
     install, train, translate, evaluate, report = calls("quickstart.sh", "--trainer.max_epochs", "2")
     assert install.startswith("python -m pip install")
     assert install.endswith("--editable .")
-    assert train == "nmt train --config configs/quickstart.yaml --overwrite --trainer.max_epochs 2"
+    assert train == "nmt train --config configs/quickstart.yaml --overwrite --trainer.max_epochs 2 --name quickstart"
     assert translate.startswith("nmt translate runs/quickstart Der Hund schläft.")
     assert (evaluate, report) == ("nmt evaluate runs/quickstart --split test", "nmt report runs/quickstart")
-    assert calls("quickstart.sh")[0] == "nmt train --config configs/quickstart.yaml --overwrite"
+    assert calls("quickstart.sh")[0] == "nmt train --config configs/quickstart.yaml --overwrite --name quickstart"
 
 
 def test_the_tests_are_the_fast_ones_unless_others_are_asked_for(calls):
@@ -48,3 +49,43 @@ def test_the_tests_are_the_fast_ones_unless_others_are_asked_for(calls):
     assert install.endswith("--editable .[dev]")
     assert tests == "python -m pytest -q -m not slow -k search"
     assert calls("test.sh", "-m", "slow") == ["python -m pytest -q -m slow"]
+
+
+def test_nothing_goes_on_after_a_failed_installation(calls, tmp_path):
+    python = tmp_path / "a project" / ".venv" / "bin" / "python"
+    python.write_text(NOTE + '[[ "$*" != *install* ]]\n', encoding="utf-8")
+    with pytest.raises(subprocess.CalledProcessError):
+        calls("quickstart.sh")
+    assert "nmt" not in (tmp_path / "calls").read_text(encoding="utf-8").replace("nmt[", "")
+    assert not list((tmp_path / "a project" / ".venv").glob("installed-*"))
+
+
+def test_an_environment_that_was_half_made_is_made_anew(calls, tmp_path, monkeypatch):
+    python = tmp_path / "a project" / ".venv" / "bin" / "python"
+    python.write_text("#!/usr/bin/env bash\nexit 1\n", encoding="utf-8")  # as one without pip
+    making = tmp_path / "python"
+    making.write_text(NOTE, encoding="utf-8")
+    making.chmod(0o755)
+    monkeypatch.setenv("PYTHON", "./python")
+    with pytest.raises(subprocess.CalledProcessError):  # for it makes nothing
+        calls("quickstart.sh")
+    assert (tmp_path / "calls").read_text(encoding="utf-8").splitlines()[-1] == "python -m venv --clear .venv"
+    monkeypatch.setenv("PYTHON", "nope")
+    with pytest.raises(subprocess.CalledProcessError) as error:
+        calls("quickstart.sh")
+    assert error.value.returncode == 2
+    assert b"nmt needs Python 3.11 or newer; nope is not" in error.value.stderr
+
+
+def test_other_versions_are_installed_anew(calls, tmp_path):
+    constraints = tmp_path / "a project" / "constraints.txt"
+    tested = constraints.read_text(encoding="utf-8")
+    for versions, extra, installs in (
+        (tested, "test.sh", True),
+        (tested, "quickstart.sh", True),
+        (tested, "test.sh", False),
+        ("torch", "test.sh", True),
+        (tested, "quickstart.sh", True),
+    ):
+        constraints.write_text(versions, encoding="utf-8")
+        assert calls(extra)[0].startswith("python -m pip install") == installs

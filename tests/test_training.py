@@ -269,7 +269,8 @@ def test_resuming_what_is_no_run_is_named(train: Callable, capsys: pytest.Captur
         (["--data.tokenizer", "bpe"], "data.tokenizer: 'bpe' is not allowed, it must be a mapping"),
         (["--trainer.accumulate_grad_batches", "0"], "trainer.accumulate_grad_batches: 0 is not allowed"),
         (["--trainer.devices", "{}"], "should be an int > 0"),
-        (["--config="], "--config: not a mapping of keys to settings in YAML: it is empty"),
+        (["--config="], "argument --config: expected one argument"),
+        (["--trainer.accumulate_grad_batches", "-1"], "trainer.accumulate_grad_batches: -1 is not allowed"),
         (["config.yaml"], "'config.yaml' is not a key; a config is given as `--config FILE`"),
         (["--model.hidden_size", "7"], "model.hidden_size: 7 is not allowed"),
         (["--trainer.max_epoch", "1"], "did you mean 'trainer.max_epochs'?"),
@@ -354,7 +355,7 @@ def test_without_a_validation_the_latest_checkpoint_is_exported(
 def test_without_a_step_there_is_nothing_to_export(train: Callable, capsys: pytest.CaptureFixture) -> None:
     assert train("idle", "--trainer.limit_train_batches", "0") == 2
     assert (
-        "runs/idle: not a step was trained; raise trainer.max_epochs or trainer.limit_train_batches"
+        "runs/idle: not a step was trained; raise trainer.max_epochs, max_steps or limit_train_batches"
         in capsys.readouterr().err
     )
 
@@ -503,6 +504,64 @@ def test_an_unknown_key_of_a_file_is_named(train: Callable, capsys: pytest.Captu
     (tmp_path / "wrong.yaml").write_text("model:\n  hiden_size: 5\n")
     assert train("wrong", "--config", "wrong.yaml") == 2
     assert "there is no key 'model.hiden_size', did you mean 'model.hidden_size'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("- model", "--config wrong.yaml: a config is a mapping of keys to settings, not ['model']"),
+        ("data: [{path: x}]", "--config wrong.yaml: data is a section, not [{'path': 'x'}]"),
+        ("model: {attention: dot}", "--config wrong.yaml: model.attention is a section, not 'dot'"),
+        (
+            "model: [1",
+            """--config wrong.yaml is not YAML in UTF-8: while parsing a flow sequence in "wrong.yaml", line 1""",
+        ),
+        (
+            "model: {encoder: null}",
+            "model.encoder: null is not allowed, it must be forward, reversed, bidirectional or",
+        ),
+        ("seed: null", "seed: null is not allowed, it must be a whole number"),
+        ("trainer: {accumulate_grad_batches: null}", "trainer.accumulate_grad_batches: null is not allowed"),
+    ],
+)
+def test_a_config_that_is_none_is_named(
+    train: Callable, capsys: pytest.CaptureFixture, written: str, message: str
+) -> None:
+    Path("wrong.yaml").write_text(written + "\n")
+    assert train("wrong", "--data.path", "phrasebook", "--config", "wrong.yaml") == 2
+    assert message in one_line(capsys)
+
+
+def test_a_section_may_be_commented_out(train: Callable) -> None:
+    Path("all.yaml").write_text("# name: x\n")
+    Path("some.yaml").write_text("training:\n  # patience: 3\nmodel:\n  attention:\n")
+    assert train("defaults", "--config", "all.yaml", "--config=some.yaml", "--trainer.max_steps", "1") == 0
+
+
+def test_a_run_with_null_goes_on_with_null(train: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("null.yaml").write_text("trainer: {max_epochs: null, max_steps: 12, gradient_clip_val: null}\n")
+    extra = ["--config", "null.yaml", "--training.learning_rate", "0.05"]  # which clipping would change
+    assert train("whole", *extra) == 0
+    with monkeypatch.context() as patch:
+        fail_at(patch, 3, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        assert train("stopped", *extra) == 128 + signal.SIGTERM
+    assert main(["train", "--resume", "runs/stopped"]) == 0
+    torch.testing.assert_close(weights("stopped"), weights("whole"), rtol=0, atol=0)
+
+
+def test_the_model_of_a_run_that_is_done_or_stopped_is_exported_by_resuming_it(train: Callable) -> None:
+    assert train("done", "--trainer.max_epochs", "1") == 0
+    before = weights("done")
+    shutil.rmtree("runs/done/model")  # as if the process had been killed before
+    assert main(["train", "--resume", "runs/done"]) == 0
+    torch.testing.assert_close(weights("done"), before, rtol=0, atol=0)
+
+
+def test_one_goes_on_with_a_run_or_replaces_it(train: Callable, capsys: pytest.CaptureFixture) -> None:
+    assert train("kept", "--trainer.max_steps", "1") == 0
+    capsys.readouterr()
+    assert main(["train", "--resume", "runs/kept", "--overwrite"]) == 2
+    assert "--resume goes on with a run, --overwrite replaces it: give one of them" in one_line(capsys)
 
 
 def test_a_run_that_was_put_aside_by_a_killed_process_comes_back(

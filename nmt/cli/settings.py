@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
@@ -38,25 +39,73 @@ def parse_settings(parser: "ArgumentParser", arguments: list[str]) -> Any:
     """The settings.
 
     Raises:
-        ValueError: of one line, if a key is unknown (with the nearest one that is not) or a value is not allowed.
+        OSError: if a config cannot be read.
+        ValueError: of one line, if it is not one, a key is unknown (with the nearest one that is not) or a value is not
+            allowed.
     """
+    kinds = {action.dest: getattr(action, "_typehint", None) for action in parser._actions}
+    kinds = {key: kind for key, kind in kinds.items() if key.rpartition(".")[2] != "help"}
+    sections = {key.rpartition(".")[0] for key in kinds} - {""}
     try:
-        return parser.parse_args(arguments)
+        settings = parser.parse_args(list(_without_empty(arguments, sections)))
     except argparse.ArgumentError as error:
-        raise ValueError(_mistake(parser, " ".join(str(error).split()))) from error
+        raise ValueError(_mistake(kinds, " ".join(str(error).split()))) from error
+    for section in sorted(sections):  # where all is commented out
+        if settings[section] is None:
+            settings[section] = parser.get_defaults()[section]
+    for key, kind in kinds.items():
+        if kind is not None and settings[key] is None and "null" not in _choices(kind):
+            raise ValueError(f"{key}: null is not allowed, it must be {_allowed(kind)}")
+    return settings
+
+
+def _without_empty(arguments: Iterable[str], sections: set[str]) -> Iterator[str]:
+    """The arguments, without the configs that set nothing; the others are checked to be mappings."""
+    left = iter(arguments)
+    for argument in left:
+        flag, given, path = argument.partition("=")
+        if flag != "--config":
+            yield argument
+        elif not (path := path if given else next(left, "")):
+            yield flag  # the parser tells that something is missing
+        elif _read(path, sections):
+            yield f"{flag}={path}"
+
+
+def _read(path: str, sections: set[str]) -> Any:
+    """What a config holds."""
+    import yaml
+
+    try:
+        with open(path, encoding="utf-8") as file:
+            values = yaml.safe_load(file)
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"--config {path} is not YAML in UTF-8: {error}") from error
+    _check_mapping(path, "", values, sections)
+    return values
+
+
+def _check_mapping(path: str, key: str, values: Any, sections: set[str]) -> None:
+    """Makes sure that a section, and those within it, hold keys."""
+    if not isinstance(values, dict | NoneType):
+        what = f"{key} is a section" if key else "a config is a mapping of keys to settings"
+        raise ValueError(f"--config {path}: {what}, not {values!r}")
+    for name, value in (values or {}).items():
+        inner = f"{key}.{name}" if key else str(name)
+        if inner in sections:
+            _check_mapping(path, inner, value, sections)
 
 
 def dump_settings(parser: "ArgumentParser", settings: Any) -> str:
-    """The settings of the run itself, without those of this call, as YAML."""
+    """The settings of the run itself, without those of this call, as YAML; null is not the default, and stays."""
     kept = settings.clone()
     for switch in ("config", "resume", "overwrite"):
         del kept[switch]
-    return parser.dump(kept)
+    return parser.dump(kept, skip_unset=False)
 
 
-def _mistake(parser: "ArgumentParser", message: str) -> str:
-    """What the parser says of a mistake, in the words of this project."""
-    kinds = {action.dest: getattr(action, "_typehint", None) for action in parser._actions}
+def _mistake(kinds: Mapping[str, Any], message: str) -> str:
+    """What the parser says of a mistake, in the words of this project; with the type of each key."""
     group = re.search(r"Group '([\w.]+)' does not accept option '([\w.]+)'", message)
     option = re.search(r"(?:unrecognized arguments: --|Key '|Option ')([\w.]+)", message, re.IGNORECASE)
     if group or option:
@@ -68,8 +117,6 @@ def _mistake(parser: "ArgumentParser", message: str) -> str:
         return f"{value[1]}: {value[2]!r} is not allowed, it must be {_allowed(kinds[value[1]])}"
     if value := re.match(r"""Parser key "([\w.]+)": Unable to load config '(.*?)' - """, message):
         return f"{value[1]}: {value[2]!r} is not allowed, it must be a mapping; a single setting is --{value[1]}.KEY"
-    if file := re.match("(?:Unexpected config|Problems parsing config):(.*)", message):
-        return f"--config: not a mapping of keys to settings in YAML:{file[1] or ' it is empty'}"
     return message
 
 

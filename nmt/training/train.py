@@ -41,7 +41,6 @@ TRAINER_DEFAULTS: Mapping[str, Any] = {
 OWN_TRAINER_ARGUMENTS = {
     *("logger", "callbacks", "plugins", "profiler", "default_root_dir", "model_registry", "enable_autolog_hparams"),
     *("use_distributed_sampler", "reload_dataloaders_every_n_epochs", "enable_checkpointing", "enable_model_summary"),
-    "barebones",
 }
 """Arguments of `pl.Trainer` that are not the user's."""
 
@@ -89,8 +88,10 @@ def train(
             raise exit.__context__ or exit from None  # Ctrl-C before the first step, which Lightning made an exit of 1
     if trainer.fast_dev_run:  # type: ignore[attr-defined]
         return None
-    if trainer.is_global_zero and not run_folder.begun:
-        raise ValueError(f"{folder}: not a step was trained; raise trainer.max_epochs or trainer.limit_train_batches")
+    if trainer.is_global_zero and not run_folder.begun and checkpoint is None:
+        raise ValueError(
+            f"{folder}: not a step was trained; raise trainer.max_epochs, max_steps or limit_train_batches"
+        )
     export(config, data, module, folder)
     return folder / "model"
 
@@ -143,7 +144,8 @@ def _fixed(config: Config) -> dict[str, Any]:
 
 def _trainer(settings: Mapping[str, Any], folder: Path, callbacks: list[Callback]) -> pl.Trainer:
     for name in ("accumulate_grad_batches", "check_val_every_n_epoch", "val_check_interval"):
-        check(settings.get(name) != 0, f"trainer.{name}", 0, "positive")
+        value = settings.get(name)
+        check(not isinstance(value, int | float) or value > 0, f"trainer.{name}", value, "positive")
     try:
         return pl.Trainer(
             **{**TRAINER_DEFAULTS, **settings},
