@@ -3,6 +3,7 @@
 The tree is the pipeline; imports only point back along it:
 
 nmt/
+  __main__.py           python -m nmt
   cli/                  the command `nmt`: parse and dispatch
     parsing.py            errors of one line
     settings.py           the settings of a run as flags and YAML

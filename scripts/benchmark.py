@@ -58,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     option("--batch-sentences", type=positive, nargs="+", help="default 80, on cuda 80 and 512")
     option("--precision", choices=("32", "bf16"), nargs="+", help="default 32, on cuda both")
     option("--variants", choices=training.VARIANTS, nargs="+", default=list(training.VARIANTS))
-    option("--seed", type=int, default=1)
+    option("--seed", type=positive, default=1)
     option("--out", type=Path, metavar="FILE", help="default reports/benchmarks/train-DEVICE.json")
 
     option = translate.add_argument

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What each attention and each decoder is worth: trains them all for the same number of updates and prints a table.
 
-python scripts/compare.py [--seeds 3] [--jobs 2] [--only additive dot ...]
+python scripts/compare.py [--seeds 3] [--jobs 2] [--only dot conditional ...]
 
 Each model is `configs/compare.yaml` (embedded corpus, a small network) with the settings of `MODELS`, trained by
 `nmt train` with one thread and scored by `nmt evaluate` on the test split: BLEU of beam 5, AER of the attention under
@@ -51,6 +51,7 @@ MODELS: dict[str, list[str]] = {
 """Name in the table -> how it differs from the first."""
 
 CONFIG = Path(__file__).parents[1] / "configs" / "compare.yaml"
+OUT = Path("reports/benchmarks/compare.json")
 FIGURES = ("BLEU", "AER", "entropy")
 
 
@@ -63,7 +64,7 @@ def run_of(name: str, seed: int) -> Path:
 def make(name: str, seed: int) -> None:
     """Trains and scores one model, unless that was done before."""
     run = run_of(name, seed)
-    if (run / "evaluations" / "test").is_dir():
+    if (run / "evaluations" / "test" / "scores.json").is_file():
         return
     again = ["--overwrite"] if run.exists() else []
     trainer = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
@@ -72,7 +73,7 @@ def make(name: str, seed: int) -> None:
         call = [sys.executable, "-c", "import sys; from nmt.cli import main; sys.exit(main())", *command]
         done = subprocess.run(call, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
         if done.returncode:
-            raise SystemExit(f"{run}: nmt {command[0]} failed: {done.stderr.strip().splitlines()[-1:]}")
+            raise SystemExit(f"{run}: nmt {command[0]} failed: {done.stderr.strip().splitlines()[-1]}")
     print(f"{name}, seed {seed}: " + ", ".join(f"{k} {v:.3f}" for k, v in figures(run).items()), file=sys.stderr)
 
 
@@ -110,24 +111,37 @@ def table(results: dict[str, list[dict[str, float]]]) -> str:
     return "\n".join(f"| {line} |" for line in lines)
 
 
+def positive(text: str) -> int:
+    """A number of things to do."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return int(text)
+
+
 def main() -> None:
     """Trains what is missing, prints the table, and writes all figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each model")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time, one thread each")
+    parser.add_argument("--seeds", type=positive, default=3, help="runs of each model (default: 3)")
+    parser.add_argument("--jobs", type=positive, default=os.cpu_count(), help="runs at a time, one thread each")
     parser.add_argument("--only", nargs="+", choices=MODELS, default=list(MODELS), metavar="MODEL", help="some of them")
-    parser.add_argument("--out", type=Path, default=Path("reports/benchmarks/compare.json"))
+    parser.add_argument("--out", type=Path, metavar="FILE", help=f"JSON; of all models, {OUT} by default")
     arguments = parser.parse_args()
-    seeds = range(1, arguments.seeds + 1)
+    names, seeds = list(dict.fromkeys(arguments.only)), range(1, arguments.seeds + 1)
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        list(pool.map(lambda each: make(*each), [(name, seed) for seed in seeds for name in arguments.only]))
-    results = {name: [figures(run_of(name, seed)) for seed in seeds] for name in arguments.only}
+        list(pool.map(lambda each: make(*each), [(name, seed) for seed in seeds for name in names]))
+    results = {name: [figures(run_of(name, seed)) for seed in seeds] for name in names}
     print(table(results))
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    out = arguments.out or (OUT if len(names) == len(MODELS) else None)
+    if out is None:
+        return
+    out.parent.mkdir(parents=True, exist_ok=True)
     config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     found = {"config": config, "models": MODELS, "versions": installed_versions(), "results": results}
-    arguments.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

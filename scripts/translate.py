@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The Python interface in twenty lines: translate, and see what each word attended to.
+"""The Python interface in a few lines: translate, and see what each word attended to.
 
 python scripts/translate.py runs/quickstart "Der Hund schläft."
 """
@@ -8,6 +8,8 @@ import sys
 
 from nmt import Translator
 
+if len(sys.argv) < 3:
+    sys.exit(__doc__)
 translator = Translator.load(sys.argv[1])
 for sentence in translator.translate(sys.argv[2:]):
     print(f"{sentence.source}  ->  {sentence.text}   (log-probability {sentence.log_prob:.2f})")

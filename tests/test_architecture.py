@@ -54,6 +54,8 @@ def imports(source: str, module: str, is_package: bool = False) -> Iterator[str]
 def stage_of(name: str) -> str:
     """The stage of a dotted name in the package: "" for the package itself and for its public names."""
     parts = name.split(".")
+    if name == "nmt.__main__":  # which is the command line
+        return "cli"
     return parts[1] if len(parts) > 1 and parts[1] in STAGES else ""
 
 

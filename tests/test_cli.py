@@ -52,6 +52,15 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
         assert f"nmt {command}" in shown
 
 
+def test_the_package_is_the_command() -> None:
+    called = [
+        subprocess.run([*call, "--version"], capture_output=True, text=True, check=True).stdout
+        for call in ([sys.executable, "-m", "nmt"], [sys.executable, "-c", "from nmt.cli import main; main()"])
+    ]
+    assert called[0] == called[1]
+    assert called[0].startswith("nmt ")
+
+
 def test_an_unknown_command_is_named(capsys: pytest.CaptureFixture) -> None:
     assert main(["tranlsate"]) == 2
     assert "there is no command 'tranlsate', did you mean 'translate'?" in capsys.readouterr().err
@@ -165,7 +174,7 @@ def test_demands_of_a_line_of_json_are_met(translate: Callable) -> None:
 def test_every_search_option_has_a_flag() -> None:
     flags = [name for group in SEARCH_FLAGS.values() for name in group]
     assert sorted([*flags, "alternatives"]) == sorted(field.name for field in fields(SearchOptions))
-    options = translating_parser("translate", "").parse_args(["run"])
+    options = translating_parser("translate", "", "").parse_args(["run"])
     assert search_options(options) == SearchOptions()
 
 

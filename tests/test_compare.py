@@ -36,6 +36,29 @@ def test_entropy_is_the_mean_over_target_tokens(compare: ModuleType) -> None:
     assert compare.entropy([certain, even]) == pytest.approx(math.log(4) / 3)
 
 
+def test_a_comparison_of_some_models_does_not_replace_that_of_all(
+    compare: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    made: list[tuple[str, int]] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(compare, "make", lambda *each: made.append(each))
+    monkeypatch.setattr(compare, "figures", lambda run: {"BLEU": 1.0, "AER": 0.5, "entropy": 2.0})
+    for arguments, written in (
+        (["--only", "dot", "dot"], []),
+        (["--only", "dot", "--out", "some.json"], ["some.json"]),
+        ([], ["compare.json", "some.json"]),
+    ):
+        monkeypatch.setattr(sys, "argv", ["compare.py", "--seeds", "1", *arguments])
+        compare.main()
+        assert sorted(path.name for path in Path().rglob("*.json")) == written
+    assert made[:2] == [("dot", 1), ("dot", 1)]
+    assert len(made) == 2 + len(compare.MODELS)
+    monkeypatch.setattr(sys, "argv", ["compare.py", "--jobs", "0"])
+    with pytest.raises(SystemExit):
+        compare.main()
+    assert "'0' is not a positive number" in capsys.readouterr().err
+
+
 def test_the_table_gives_mean_and_deviation_over_the_seeds(compare: ModuleType) -> None:
     runs = [{"BLEU": 90.0, "AER": 0.1, "entropy": 1.0}, {"BLEU": 92.0, "AER": 0.2, "entropy": 2.0}]
     one, other = "dot | 91.0 ± 1.4 | 0.150 ± 0.071 | 1.50 ± 0.71", "concat | 90.0 | 0.100 | 1.00"

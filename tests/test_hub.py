@@ -180,3 +180,18 @@ def test_a_push_that_cannot_be_is_one_line(
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_a_push_without_a_network_is_one_line(
+    run: Path, hub: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    class Transport(Exception):
+        """What the library's transport raises, which is its own."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise Transport("Name or service not known\n\nfor more, see")
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", fail)
+    assert main(["push", str(run), "me/small"]) == 2
+    told = "me/small cannot be written on the Hugging Face hub: Name or service not known\n"
+    assert capsys.readouterr().err == f"nmt push: {told}"

@@ -341,7 +341,7 @@ def test_a_beam_gives_as_many_as_are_wanted_the_cut_off_last(seed: int, n_best: 
     ],
 )
 def test_flags_that_change_nothing_are_named(flags: list[str], told: str, capsys: pytest.CaptureFixture) -> None:
-    search_options(translating_parser("translate", "").parse_args(["run", *flags]))
+    search_options(translating_parser("translate", "", "").parse_args(["run", *flags]))
     assert capsys.readouterr().err == (f"nmt: {told}\n" if told else "")
 
 

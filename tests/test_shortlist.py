@@ -164,6 +164,19 @@ def test_the_command_reads_the_training_pairs_of_a_run_and_translate_uses_it(
     assert "--per-token 0 is not allowed, it must be at least 1" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", [["shortlist"], ["evaluate", "--split", "validation"]])
+def test_the_corpus_may_have_another_place(
+    model_folder: Path, corpus_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture, command: list[str]
+) -> None:
+    run = model_folder.parent
+    config = Config("run", data=DataConfig(path="moved", src="de", tgt="en"))
+    (run / "config.yaml").write_text(json.dumps(asdict(config)))
+    assert main([*command, str(run)]) == 2
+    told = f"the corpus of {run}, moved, is not there: say where with --path CORPUS\n"
+    assert capsys.readouterr().err == f"nmt {command[0]}: {told}"
+    assert main([*command, str(run), "--path", str(corpus_folder)]) == 0
+
+
 def test_whoever_may_read_the_model_may_read_its_shortlist(model_folder: Path) -> None:
     Shortlist(torch.zeros(3, 2, dtype=torch.int64), torch.tensor([EOS_ID]), 9).save(model_folder)
     assert (model_folder / FILE).stat().st_mode == (model_folder / "config.json").stat().st_mode

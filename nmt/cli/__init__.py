@@ -21,7 +21,7 @@ commands:
   nmt export RUN                              the model as ONNX files, to be run without torch
   nmt push RUN user/name                      the model and its card to the Hugging Face hub
 
-`nmt COMMAND --help` tells more."""
+`nmt COMMAND --help` tells more, `nmt --version` which version this is."""
 
 COMMANDS = (
     "train",
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115 - for as long as the process lives
     command, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    if command in ("-h", "--help"):
+    if command in ("-h", "--help", "help"):
         print(DESCRIPTION)
         return 0
     if command == "--version":

@@ -3,25 +3,22 @@
 import shlex
 from pathlib import Path
 
+from nmt.cli.parsing import config_of
 from nmt.cli.searching import load_translator, search_options, translating_parser
 
 
 def run(arguments: list[str]) -> int:
     """Evaluates; the exit code."""
-    parser = translating_parser("evaluate", "Translate and score a split of the run's corpus.", without=["n_best"])
+    told = "Translate and score a split of the run's corpus."
+    parser = translating_parser("evaluate", told, "folder of the run", without=["n_best"])
     parser.add_argument("--split", default="test", metavar="NAME", help="name of the split")
     parser.add_argument("--path", metavar="CORPUS", help="take the split from this corpus, not from the run's")
     options = parser.parse_args(arguments)
     search = search_options(options)
-    from dataclasses import replace
-
-    from nmt.config import load_config
     from nmt.evaluation.evaluate import evaluate as run_evaluation
 
     folder = Path(options.run)
-    config = load_config(folder / "config.yaml")
-    if options.path:
-        config = replace(config, data=replace(config.data, path=options.path))
+    config = config_of(folder, options.path)
     translator = load_translator(options, options.device)
     command = shlex.join(["nmt", "evaluate", *arguments])
     result = run_evaluation(folder, config, options.split, search, translator, command, options.batch_sentences)

@@ -4,7 +4,10 @@ import argparse
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from nmt.config import Config
 
 
 def file_path(text: str) -> Path:
@@ -12,6 +15,26 @@ def file_path(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("the name is empty")
     return Path(text)
+
+
+def config_of(run: Path, corpus: str | None) -> "Config":
+    """The config of a run, with another corpus if one is given.
+
+    Raises:
+        FileNotFoundError: if there is no run, or its own corpus is not where it was.
+        ValueError: if it is not a config, or a value is not allowed.
+    """
+    from dataclasses import replace
+
+    from nmt.config import load_config
+
+    config = load_config(run / "config.yaml")
+    if corpus:
+        return replace(config, data=replace(config.data, path=corpus))
+    path = config.data.path
+    if path != "phrasebook" and not path.startswith("hub:") and not Path(path).exists():
+        raise FileNotFoundError(f"the corpus of {run}, {path}, is not there: say where with --path CORPUS")
+    return config
 
 
 class Parser(argparse.ArgumentParser):

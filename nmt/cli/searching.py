@@ -47,10 +47,19 @@ SEARCH_FLAGS: dict[str, dict[str, tuple[str | None, str]]] = {
 COMBINATIONS = ("log_linear", "linear")
 
 
-def translating_parser(command: str, description: str, without: Collection[str] = ()) -> argparse.ArgumentParser:
-    """What the commands that translate have in common; search options in `without` have no flag."""
+def translating_parser(
+    command: str, description: str, run: str, without: Collection[str] = ()
+) -> argparse.ArgumentParser:
+    """What the commands that translate have in common.
+
+    Args:
+        command: its name.
+        description: what it does.
+        run: what its first argument is.
+        without: search options that have no flag.
+    """
     parser = Parser(f"nmt {command}", description)
-    parser.add_argument("run", metavar="RUN", help="folder of the run, or of a model")
+    parser.add_argument("run", metavar="RUN", help=run)
     model = parser.add_argument_group("model and machine")
     model.add_argument(
         "--ensemble", action="append", default=[], metavar="RUN", help="decode with this model too (repeatable)"

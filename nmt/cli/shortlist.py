@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nmt.cli.parsing import Parser
+from nmt.cli.parsing import Parser, config_of
 
 if TYPE_CHECKING:
     from nmt.config import Config, DataConfig
@@ -16,6 +16,7 @@ def run(arguments: list[str]) -> int:
     """Reads training pairs and writes the shortlist beside the model; the exit code."""
     parser = Parser("nmt shortlist", "The target types that a source is likely to need, for `--shortlist`.")
     parser.add_argument("run", type=Path, help="folder of the run")
+    parser.add_argument("--path", metavar="CORPUS", help="read this corpus, not the run's")
     parser.add_argument("--per-token", type=int, default=100, metavar="N", help="most target types of a source type")
     parser.add_argument("--frequent", type=int, default=200, metavar="N", help="target types of every sentence")
     parser.add_argument("--sentences", type=int, default=100_000, metavar="N", help="training pairs read, at most")
@@ -24,13 +25,12 @@ def run(arguments: list[str]) -> int:
         if getattr(options, name) < least:
             flag = f"--{name.replace('_', '-')} {getattr(options, name)}"
             raise ValueError(f"{flag} is not allowed, it must be at least {least}")
-    from nmt.config import load_config
     from nmt.data.tokenizer import TokenizerPair
     from nmt.decoding.lexicon import build_shortlist
     from nmt.decoding.shortlist import FILE
     from nmt.model.saved import load_model
 
-    config, folder = load_config(options.run / "config.yaml"), options.run / "model"
+    config, folder = config_of(options.run, options.path), options.run / "model"
     model, _ = load_model(folder)
     tokenizers = TokenizerPair.load(folder)
     batches = _watched(*_batches(config, tokenizers, options.sentences))

@@ -19,6 +19,7 @@ def run(arguments: list[str]) -> int:
         settings = parse_settings(parser, ["--config", str(stored), *arguments])
     made = parser.instantiate(settings)
     from pytorch_lightning.utilities.exceptions import MisconfigurationException
+    from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
     from nmt.config import Config
     from nmt.training.callbacks import Stopped
@@ -38,5 +39,6 @@ def run(arguments: list[str]) -> int:
     except Stopped as stopped:
         print(f"{stopped}; go on with: nmt train --resume {folder}", file=sys.stderr)
         return 128 + stopped.signal_number
-    print(f"model: {model}" if model else "nothing is kept of a run with trainer.fast_dev_run, and no model exported")
+    kept = f"model: {model}" if model else "nothing is kept of a run with trainer.fast_dev_run, and no model exported"
+    rank_zero_only(print)(kept)
     return 0

@@ -57,7 +57,10 @@ def run(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = translating_parser("translate", "Translate arguments, or lines: a line of output for each line of input.")
+    told = "Translate arguments, or lines: a line of output for each line of input."
+    parser = translating_parser(
+        "translate", told, "folder of a run or of a model, or user/name on the Hugging Face hub"
+    )
     parser.epilog = EPILOG
     parser.add_argument("text", nargs="*", metavar="TEXT", help="sentences; without any, lines are read")
     source = parser.add_argument_group("input")

@@ -71,7 +71,7 @@ def upload(folder: Path, name: str, private: bool) -> str:
         Its address.
 
     Raises:
-        ValueError: if the name is none, or the hub refuses.
+        ValueError: if the name is none, or the hub refuses or is not reached.
     """
     import huggingface_hub
 
@@ -87,10 +87,9 @@ def upload(folder: Path, name: str, private: bool) -> str:
             delete_patterns=list(MODEL_FILES),  # of an older model
             commit_message="nmt push",
         )
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"{name} cannot be written on the Hugging Face hub: {_first_line(error)}; log in with `hf auth login`"
-        ) from error
+    except Exception as error:  # of the hub, or of what carries the library's requests, whichever that is
+        hint = "; log in with `hf auth login`" if isinstance(error, OSError | ValueError) else ""
+        raise ValueError(f"{name} cannot be written on the Hugging Face hub: {_first_line(error)}{hint}") from error
     return str(address)
 
 
