@@ -30,7 +30,8 @@ def model_folder(path: str | Path) -> Path:
         raise FileNotFoundError(f"{folder}: no such folder; give a run (runs/<name>) or a model folder, or user/name")
     if (folder / "checkpoints").is_dir() and not (folder / "model").is_dir():
         raise FileNotFoundError(
-            f"{folder} has no model yet: its training has not ended; go on with `nmt train --resume {folder}`"
+            f"{folder} has no model yet: its training has not ended; go on with `nmt train --resume {folder}`, "
+            "which with `--trainer.max_steps 1` exports what there is"
         )
     found = folder / "model" if (folder / "model").is_dir() else folder
     if not (found / "config.json").is_file():
