@@ -113,10 +113,11 @@ def _mistake(kinds: Mapping[str, Any], message: str) -> str:
         return f"there is no key {key!r}{nearest(key, kinds)}; see `nmt train --help`"
     if stray := re.match("unrecognized arguments: (.*)", message, re.IGNORECASE):
         return f"{stray[1]!r} is not a key; a config is given as `--config FILE`, a setting as `--KEY VALUE`"
-    if value := re.match(r'Parser key "([\w.]+)": .*?(?:Got|Given) value: (.*)', message):
-        return f"{value[1]}: {value[2]!r} is not allowed, it must be {_allowed(kinds[value[1]])}"
-    if value := re.match(r"""Parser key "([\w.]+)": Unable to load config '(.*?)' - """, message):
-        return f"{value[1]}: {value[2]!r} is not allowed, it must be a mapping; a single setting is --{value[1]}.KEY"
+    value = re.match(r'Parser key "([\w.]+)": .*?(?:Got|Given) value: (.*)', message)
+    if value and (kind := kinds.get(value[1])):
+        return f"{value[1]}: {value[2]!r} is not allowed, it must be {_allowed(kind)}"
+    if part := re.match(r"""Parser key "([\w.]+)": Unable to load config '(.*?)' - """, message):
+        return f"{part[1]}: {part[2]!r} is not allowed, it must be a mapping; a single setting is --{part[1]}.KEY"
     return message
 
 
