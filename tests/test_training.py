@@ -364,7 +364,7 @@ def test_an_interrupt_before_the_first_step_ends_it_and_leaves_nothing(
     train: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: object) -> None:
-        signal.raise_signal(signal.SIGINT)
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(nmt.data.datamodule, "train_tokenizers", interrupt)
     handler = signal.getsignal(signal.SIGINT)
