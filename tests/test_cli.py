@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
@@ -18,10 +18,12 @@ import nmt.cli.translate
 import nmt.pipe.terminal
 from nmt.cli import main
 from nmt.cli.searching import SEARCH_FLAGS, search_options, translating_parser
+from nmt.config import Config, DataConfig
 from nmt.decoding.attention_file import load_attention
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Request, Translation
 from nmt.decoding.translator import Translator
+from nmt.evaluation.results import Evaluation
 
 SOURCES = [source for source, _ in SENTENCES]
 
@@ -447,3 +449,25 @@ def test_a_stream_that_is_terminated_keeps_the_attention_of_what_came_out(model_
         assert process.wait(60) == 143
     assert len(load_attention(archive)) == 2
     assert list(tmp_path.glob("all.npz*")) == [archive]
+
+
+def test_only_a_file_is_gone_on_with(model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "out").write_text("old")
+    files = ["--input", str(tmp_path / "pipe"), "--output", str(tmp_path / "out"), "--resume"]
+    assert main(["translate", str(model_folder), *files]) == 2
+    assert "neither --input nor --output can be a pipe or a device" in capsys.readouterr().err
+    assert (tmp_path / "out").read_text() == "old"
+    assert main(["translate", str(model_folder), "--device", "cpu:", "der Hund"]) == 2
+    assert "device 'cpu:': there is no such device here" in capsys.readouterr().err
+
+
+def test_a_split_whose_gold_alignment_is_empty_is_scored_without(model_folder: Path, tmp_path: Path) -> None:
+    run, corpus = model_folder.parent, tmp_path / "corpus"
+    corpus.mkdir()
+    for name, text in (("gold.de", "der Hund\n"), ("gold.en", "the dog\n"), ("gold.align", "\n")):
+        (corpus / name).write_text(text)
+    config = Config("run", data=DataConfig(path=str(corpus), src="de", tgt="en"))
+    (run / "config.yaml").write_text(json.dumps(asdict(config)))
+    assert main(["evaluate", str(run), "--split", "gold", "--device", "cpu"]) == 0
+    assert Evaluation.load(run / "evaluations" / "gold").alignment is None

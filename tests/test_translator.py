@@ -123,6 +123,18 @@ def test_least_risk_is_the_highest_expected_utility(translator: Translator) -> N
     assert expected[chosen.text] == pytest.approx(chosen.score)
 
 
+def test_by_the_least_risk_too_what_meets_the_demands_and_has_ended_comes_first(translator: Translator) -> None:
+    for options in (SearchOptions(beam_size=6, n_best=6, max_length=3), SearchOptions(beam_size=6, n_best=6)):
+        for include in ((), ("kleine",)):
+            for source in SOURCES:
+                request = Request(source, include=include)
+                plain, risk = (translator.translate(request, replace(options, mbr=each)) for each in ("none", "chrf"))
+                assert all(word in risk.text for word in include if word in plain.text)
+                finished = [each.finished for each in (risk, *risk.others)]
+                if not include:
+                    assert finished == sorted(finished, reverse=True)
+
+
 def test_the_score_and_the_attention_of_a_given_translation(translator: Translator) -> None:
     source, target = SENTENCES[0]
     record = translator.score(source, target)

@@ -60,6 +60,46 @@ def test_a_caller_may_leave_before_the_end(workers):
     assert list(workers.map([20, 40])) == [10, 20]
 
 
+def test_what_was_interrupted_is_not_settled(workers, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nmt.decoding.workers.wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            list(workers.map([2, 4, 6]))
+    assert not workers.settled
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("upset", ["interrupt", "death"])
+def test_after_an_interrupt_or_a_death_other_processes_translate(model_folder, monkeypatch, upset):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "MANY_SENTENCES", 4)
+    sources = [source for source, _ in SENTENCES for _ in range(6)]
+    translator = Translator.load(model_folder, "cpu", processes=True)
+    expected = [each.text for each in translator.translate(sources, batch_sentences=3)]
+    with monkeypatch.context() as patch:
+        if upset == "interrupt":
+            patch.setattr("nmt.decoding.workers.wait", interrupted)
+        else:
+            os.kill(translator.engine._workers._processes[0].pid, signal.SIGKILL)
+        with pytest.raises((KeyboardInterrupt, ChildProcessError)):
+            list(translator.translate(sources[::-1], batch_sentences=3))
+    assert [each.text for each in translator.translate(sources, batch_sentences=3)] == expected
+    translator.close()
+
+
 def test_a_dead_process_is_reported(workers):
     with pytest.raises(ChildProcessError, match="has died"):
         list(workers.map([2, 13, 4, 6]))
@@ -95,14 +135,6 @@ def is_running(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-@pytest.fixture
-def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.usefixtures("two_threads")

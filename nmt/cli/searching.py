@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 SEARCH_FLAGS: dict[str, dict[str, tuple[str | None, str]]] = {
     "search": {
         "method": (None, "beam search, or one sample for each hypothesis"),
-        "beam_size": ("K", "hypotheses kept, or samples drawn; 1 is greedy search"),
-        "n_best": ("N", "hypotheses to give back, best first"),
+        "beam_size": ("K", "hypotheses kept, 1 is greedy search; or samples that --mbr chooses among"),
+        "n_best": ("N", "hypotheses to give back, best first, or samples, as they were drawn"),
         "mbr": (None, "give back what agrees best with the other hypotheses, by this utility"),
         "groups": ("G", "groups of a diverse beam"),
         "diversity": ("D", "what a token costs that an earlier group took"),

@@ -37,7 +37,7 @@ def run(arguments: list[str]) -> int:
     except (MisconfigurationException, ModuleNotFoundError) as error:  # of the trainer's settings
         raise ValueError(str(error)) from error
     except Stopped as stopped:
-        print(f"{stopped}; go on with: nmt train --resume {folder}", file=sys.stderr)
+        rank_zero_only(print)(f"{stopped}; go on with: nmt train --resume {folder}", file=sys.stderr)
         return 128 + stopped.signal_number
     kept = f"model: {model}" if model else "nothing is kept of a run with trainer.fast_dev_run, and no model exported"
     rank_zero_only(print)(kept)

@@ -70,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     forms = ("text", "jsonl")
     told = """jsonl: lines such as {"text": "...", "prefix": "...", "include": ["..."], "exclude": ["..."]}"""
     source.add_argument("--input-format", choices=forms, default="text", help=told)
-    source.add_argument("--prefix", default="", metavar="TEXT", help="every translation begins with it")
+    source.add_argument(
+        "--prefix", default="", metavar="TEXT", help="every translation begins with it, but for an empty line"
+    )
     for name, told in (("include", "contains it"), ("exclude", "does not contain it")):
         told = f"every translation {told} (repeatable)"
         source.add_argument(f"--{name}", action="append", default=[], metavar="TEXT", help=told)
@@ -106,6 +108,8 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError("give sentences or --input, not both")
     if options.resume and not (options.input and options.output):
         raise ValueError("--resume goes on with a file: give --input FILE and --output FILE")
+    if options.resume and ((options.input.exists() and not options.input.is_file()) or _is_special(options.output)):
+        raise ValueError("--resume goes on with a file: neither --input nor --output can be a pipe or a device")
     if options.method == "sample" and options.include:
         raise ValueError("--include: samples cannot be made to contain anything: leave out --method sample")
     if options.shard_lines < 1:

@@ -163,6 +163,8 @@ def _read_tsv(path: Path, src: str, tgt: str, languages: tuple[str, str] | None)
     """Rows of a tab-separated file without quoting; the header may be left out if `languages` names the columns."""
     header: list[str] | None = None
     for number, line in enumerate(_lines(path), start=1):
+        if not line:
+            continue  # an empty line holds no record
         fields = line.split("\t")
         if header is None:
             names = text_columns(fields, src, tgt)
@@ -186,7 +188,7 @@ def _csv_records(path: Path) -> Iterator[tuple[str, Row]]:
     reader = csv.reader((line + "\n" for line in _lines(path)), strict=True)
     header: list[str] | None = None
     try:
-        for fields in reader:
+        for fields in filter(None, reader):  # an empty line holds no record
             if header is None:
                 header = fields
                 twice = [name for name in header if header.count(name) > 1]

@@ -9,6 +9,9 @@ from nmt.data.tokenizer import EOS_ID, Tokenizer
 from nmt.decoding.guides import Exclude, Guide, Include, NoRepeat, Prefix, Together
 from nmt.decoding.translation import Request
 
+MOST_EXCLUDED = 1000
+"""Phrases whose masks over the vocabulary are kept for the next request."""
+
 
 class Demands:
     """Guides for requests, over a tokenizer's vocabulary or a selection of it.
@@ -49,6 +52,8 @@ class Demands:
         return self._tokenizer.encode(text).ids
 
     def _exclude(self, text: str) -> Exclude:
+        if len(self._excludes) > MOST_EXCLUDED:
+            self._excludes.clear()
         if text not in self._excludes:
             self._excludes[text] = Exclude(text.encode("utf-8", "replace"), self._tokenizer.surfaces.utf8)
         return self._excludes[text]

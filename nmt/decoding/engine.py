@@ -4,6 +4,7 @@ Letters: B sentences, S source positions, T target positions, V vocabulary.
 """
 
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -37,6 +38,9 @@ SWITCH_SECONDS = 2e-4
 
 MANY_SENTENCES = 200
 """From so many at once on, it pays to compute for each target type what it adds to a step."""
+
+_IN_TURN = threading.Lock()
+"""Held while processes search: what they answer is for one caller at a time."""
 
 
 class Job(NamedTuple):
@@ -100,7 +104,8 @@ class Engine:
             yield from chain.from_iterable(map(search, batches))
             return
         if self._processes and len(jobs) >= MANY_SENTENCES:
-            yield from chain.from_iterable(self._forked(workers, search, options).map(batches))
+            with _IN_TURN:
+                yield from chain.from_iterable(self._forked(workers, search, options).map(batches))
             return
         pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
         interval = sys.getswitchinterval()
@@ -121,8 +126,8 @@ class Engine:
     def _forked(
         self, count: int, search: Callable[[Sequence[Job]], list[list[Hypothesis]]], options: SearchOptions
     ) -> Workers[Sequence[Job], list[list[Hypothesis]]]:
-        """Processes that search: those that there are, or, where something else is asked for now, others."""
-        if self._workers is None or self._asked != (count, options):
+        """Processes that search: those that there are, or others, if something else is asked for or they are upset."""
+        if self._workers is None or not self._workers.settled or self._asked != (count, options):
             self.close()
             self._workers, self._asked = Workers(count, search), (count, options)
         return self._workers
@@ -185,8 +190,8 @@ def choose_device(name: str) -> torch.device:
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         return torch.device(next((kind for kind in ("cuda", "mps") if there[kind]), "cpu"))
-    kind, _, index = name.partition(":")
-    known = there.get(kind, False) and (not index or index.isdecimal())
+    kind, colon, index = name.partition(":")
+    known = there.get(kind, False) and (index.isdecimal() or not colon)
     if not known or (kind == "cuda" and int(index or 0) >= torch.cuda.device_count()):
         here = ", ".join(kind for kind, is_there in there.items() if is_there)
         raise ValueError(f"device {name!r}: there is no such device here; choose from auto, {here}")

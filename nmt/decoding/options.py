@@ -18,9 +18,9 @@ class SearchOptions:
     """What search is asked for.
 
     Attributes:
-        method: "beam", or "sample": ancestral sampling of `beam_size` hypotheses, each drawn on its own.
+        method: "beam", or "sample": ancestral sampling, each hypothesis drawn on its own.
         beam_size: K, hypotheses kept at each step, in all groups; 1 is greedy search, or one sample.
-        n_best: hypotheses to give back, best first; at most `beam_size`.
+        n_best: hypotheses to give back, best first, or samples, as they were drawn; at most `beam_size`.
         mbr: "none"; or give back first what has the least Bayes risk among the `beam_size` hypotheses, with sentence
             "chrf" or "bleu" as the utility.
         length_norm: what the log-probability of a hypothesis of T tokens (EOS included) is divided by for ranking:
@@ -41,7 +41,8 @@ class SearchOptions:
         temperature: of sampling; below 1 the probable becomes more probable.
         top_k: sample among this many most probable tokens; 0 for all.
         top_p: sample among the fewest tokens that have this probability together (Holtzman et al. 2020).
-        seed: of sampling; with the number of the sentence it fixes what is drawn, in whatever batch.
+        seed: of sampling; with the number of the sentence it fixes what is drawn, in whatever batch; but in int8, of
+            which the last digits depend on the batch, a sample can be another now and then.
         alternatives: the most probable tokens to record at each step.
     """
 

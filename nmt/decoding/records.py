@@ -27,7 +27,10 @@ class Records:
         self._tokenizer, self._tokens = tokenizer, tokenizer.tokens
 
     def best(self, line: str, source: Encoded, found: Sequence[Hypothesis], options: SearchOptions) -> Translation:
-        """The first hypothesis, with as many others as are wanted; by the least risk if that is asked for."""
+        """The first hypothesis, with as many others as are wanted; by the least risk if that is asked for.
+
+        By the least risk, too, what meets the demands comes before what does not, and what has ended before the rest.
+        """
         if not found:
             raise ValueError(DIVERGED)
         records = [self.of(line, source, each) for each in found]
@@ -35,8 +38,9 @@ class Records:
             highest = max(each.log_prob for each in records)
             weights = [1.0 if options.method == "sample" else math.exp(each.log_prob - highest) for each in records]
             utilities = expected_utilities([each.text for each in records], weights, options.mbr)
-            records = [replace(each, score=score) for each, score in zip(records, utilities, strict=True)]
-            records.sort(key=lambda each: -each.score)
+            ranked = [(-each.met, not each.finished, -utility) for each, utility in zip(found, utilities, strict=True)]
+            order = sorted(range(len(found)), key=ranked.__getitem__)
+            records = [replace(records[index], score=utilities[index]) for index in order]
         return replace(records[0], others=tuple(records[1 : options.n_best]))
 
     def of(self, line: str, source: Encoded, found: Hypothesis) -> Translation:

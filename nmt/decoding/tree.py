@@ -23,6 +23,7 @@ class Hypothesis(NamedTuple):
         log_prob: sum of `token_log_probs`.
         score: by which hypotheses were ranked.
         finished: False if it was cut off at its limit.
+        met: tokens of what the translation must include that it has; 0 where nothing is asked for.
     """
 
     ids: list[int]
@@ -32,6 +33,7 @@ class Hypothesis(NamedTuple):
     log_prob: float
     score: float
     finished: bool
+    met: int = 0
 
     def renamed(self, ids: np.ndarray) -> "Hypothesis":
         """The same, with ``ids[token]`` in place of each token; what is not possible is no alternative."""
@@ -116,5 +118,5 @@ def trace(layers: Sequence[Layer], endings: Sequence[tuple[int, Ending]]) -> lis
             best = zip(best_tokens[own].tolist(), best_log_probs[own].tolist(), strict=True)
             alternatives = [list(zip(*step, strict=True)) for step in best]
         along = ids[own].tolist(), log_probs[own].tolist(), attention[own].copy(), alternatives
-        found.append(Hypothesis(*along, ending.log_prob, ending.score, ending.finished))
+        found.append(Hypothesis(*along, ending.log_prob, ending.score, ending.finished, ending.met))
     return found

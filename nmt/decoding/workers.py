@@ -31,6 +31,10 @@ class Workers(Generic[Task, Result]):
     Args:
         count: how many.
         work: what each does with a task; tasks and results go through pipes, what else it needs is there when it forks.
+
+    Attributes:
+        settled: False while tasks are worked off, and after that if they were not to the end: an answer to one of them
+            could still come.
     """
 
     def __init__(self, count: int, work: Callable[[Task], Result]) -> None:
@@ -45,6 +49,7 @@ class Workers(Generic[Task, Result]):
             process.start()
             there.close()
             self._processes.append(process)
+        self.settled = True
 
     def map(self, tasks: Sequence[Task]) -> Iterator[Result]:
         """The results in the order of the tasks, of which each process has one at a time.
@@ -53,6 +58,7 @@ class Workers(Generic[Task, Result]):
             ChildProcessError: if a process has died.
             Exception: what `work` raises.
         """
+        self.settled = False
         waiting, busy = deque(enumerate(tasks)), dict[Connection, int]()
         done: dict[int, Result] = {}
 
@@ -74,10 +80,13 @@ class Workers(Generic[Task, Result]):
                 yield done.pop(number)
         except (EOFError, ConnectionError) as error:
             raise ChildProcessError("a process that translates has died: is there enough memory?") from error
-        finally:
+        except (GeneratorExit, Exception):
             for pipe in busy:  # what the caller does not wait for any more
                 with suppress(Exception):
                     _received(pipe)
+            self.settled = True
+            raise
+        self.settled = True
 
     def close(self) -> None:
         """Ends them; they have nothing to lose."""

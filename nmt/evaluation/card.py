@@ -8,7 +8,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from safetensors import safe_open
 
 from nmt.config import Config, DataConfig, load_config
-from nmt.evaluation.results import Evaluation
+from nmt.evaluation.results import Evaluation, saved_evaluations
 from nmt.model.saved import ModelCard, read_card
 
 _METRICS = {"BLEU": "bleu", "chrF2": "chrf", "TER": "ter"}
@@ -28,8 +28,7 @@ def model_card(run: Path, name: str, licence: str | None = None) -> str:
         ValueError: if a file of it cannot be read.
     """
     config, card = load_config(run / "config.yaml"), read_card(run / "model")
-    written = sorted((run / "evaluations").glob("[!.]*"))  # a dot: not written to its end
-    evaluations = [each for each in map(_evaluation, written) if _is_of(card, each)]
+    evaluations = [each for each in map(_evaluation, saved_evaluations(run)) if _is_of(card, each)]
     sections = {
         "Scores": _scores(evaluations),
         "Training data": _data(config),

@@ -59,7 +59,7 @@ def evaluate(
     alignment = None
     if "alignment" in corpus.column_names:
         gold = [tuple((source, target) for source, target in links) for links in corpus["alignment"]]
-        alignment = _align(translator, sources, references, gold)
+        alignment = _align(translator, sources, references, gold) if any(gold) else None
     evaluation = Evaluation(
         split=split,
         src=data.src,

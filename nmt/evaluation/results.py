@@ -36,6 +36,14 @@ def installed_versions() -> dict[str, str]:
     return versions
 
 
+def saved_evaluations(run: Path) -> list[Path]:
+    """The folders of a run's evaluations, by name, also of one whose replacement did not come to its end."""
+    folders = {path.name: path for path in (run / "evaluations").glob("*") if path.is_dir()}
+    names = {name for name in folders if not name.startswith(".")}
+    names |= {name[1:-4] for name in folders if name.startswith(".") and name.endswith(".old")}
+    return [run / "evaluations" / name for name in sorted(names)]
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """One split, translated and scored; N sentences in corpus order.

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from nmt.evaluation.results import Evaluation
+from nmt.evaluation.results import Evaluation, saved_evaluations
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,7 @@ def read_run(folder: Path) -> Run:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no run folder {folder}: `nmt train` makes one")
-    # a name that begins with a dot belongs to an evaluation that was not written to its end
-    splits = [path for path in (folder / "evaluations").glob("[!.]*") if path.is_dir()]
+    splits = saved_evaluations(folder)
     if not splits:
         raise FileNotFoundError(f"{folder} holds no evaluation to report on: make one with `nmt evaluate {folder}`")
     splits.sort(key=lambda path: (not path.name.startswith("test"), path.name))

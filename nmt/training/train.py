@@ -177,6 +177,7 @@ def quiet() -> None:
         "The dirpath has changed",
         "`ModelCheckpoint.* could not find the monitored key",  # the export says so
         "Checkpoint directory",
+        "It is recommended to use `self.log",  # the figures are those of all ranks already
     ):
         warnings.filterwarnings("ignore", message)
 

@@ -103,7 +103,8 @@ function detailTexts(sentence) {
 /** Calls `ontarget` or `onsource` with the first unit of the word that `node` shows. */
 function focusWord(node, ontarget, onsource) {
   const { side, word } = node.dataset;
-  if (side === "target") ontarget(view.targets.findIndex((unit) => unit.word === Number(word)));
+  const first = view.targets.findIndex((unit) => unit.word === Number(word)); // none for a part of "<unk>"
+  if (side === "target" && first >= 0) ontarget(first);
   if (side === "source") onsource(Number(word));
 }
 
