@@ -182,6 +182,7 @@ GOOD = b"eins\nzwei\n"
         ({"val.de": GOOD, "val.en": GOOD}, r"no split 'train' for de-en in .*: there are val$"),
         ({}, r"no split 'train' for de-en .*there is none for these languages \(expected train\.de and train\.en, or"),
         ({"train.de": GOOD, "train.en": GOOD, "train.en.gz": GOOD}, r"twice: .*train\.en; .*train\.en\.gz; keep one"),
+        ({"train.tsv": b"de\ten\tde\na\tb\tc\n"}, r"train\.tsv:1: two columns are named 'de': rename one"),
         ({"train.tsv": b"de\ten\na\tb\nc\n"}, r"train\.tsv:3: 1 columns, expected 2 \(de, en\)"),
         ({"train.en-de.tsv": b"a\tb\nc\td\te\n"}, r"train\.en-de\.tsv:2: 3 columns, expected 2 \(en, de\)"),
         ({"train.tsv": b"a\tb\n"}, r"train\.tsv:1: no header with 'de' and 'en': add one, .*as in train\.de-en\.tsv"),

@@ -174,12 +174,19 @@ def _read_tsv(path: Path, src: str, tgt: str, languages: tuple[str, str] | None)
                     f"columns in the name of the file, as in train.{src}-{tgt}.tsv"
                 )
             header = fields if names else list(cast(tuple[str, str], languages))
+            _check_distinct(path, header)
             src_column, tgt_column = (header.index(name) for name in names or (src, tgt))
             if names:
                 continue
         if len(fields) != len(header):
             raise ValueError(f"{path}:{number}: {len(fields)} columns, expected {len(header)} ({', '.join(header)})")
         yield {"src": fields[src_column], "tgt": fields[tgt_column]}
+
+
+def _check_distinct(path: Path, header: list[str]) -> None:
+    twice = [name for name in header if header.count(name) > 1]
+    if twice:
+        raise ValueError(f"{path}:1: two columns are named '{twice[0]}': rename one")
 
 
 def _csv_records(path: Path) -> Iterator[tuple[str, Row]]:
@@ -191,9 +198,7 @@ def _csv_records(path: Path) -> Iterator[tuple[str, Row]]:
         for fields in filter(None, reader):  # an empty line holds no record
             if header is None:
                 header = fields
-                twice = [name for name in header if header.count(name) > 1]
-                if twice:
-                    raise ValueError(f"{path}:1: two columns are named '{twice[0]}': rename one")
+                _check_distinct(path, header)
             elif len(fields) != len(header):
                 columns = f"{len(fields)} columns, expected {len(header)} ({', '.join(header)})"
                 raise ValueError(f"{path}:{reader.line_num}: {columns}")

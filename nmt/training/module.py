@@ -145,6 +145,8 @@ class TranslationModule(pl.LightningModule):
         memory, state = self.model.encode(batch.src_ids, batch.src_lengths)
         task = Task(self.search_options.limits(batch.src_lengths))
         found = search(self.model, memory, state, task, self.search_options, BOS_ID, EOS_ID)
+        if not all(found):  # no probability is finite
+            self._check_finite(loss.nll.new_tensor(float("nan")), self.trainer.global_step)
         for index, (best, *_) in zip(batch.indices.tolist(), found, strict=True):
             self._validated.append((index, self.data.tokenizers.tgt.decode(best.ids)))
 
