@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks import start, training, translation
-from benchmarks.harness import Figures
+from benchmarks.harness import Figures, positive
 
 CHILDREN: dict[str, Callable[..., Figures]] = {
     "prepare-training": training.prepare_training,
@@ -32,13 +32,6 @@ CHILDREN: dict[str, Callable[..., Figures]] = {
     "translate-peer": translation.translate_peer,
 }
 """What this script does in processes that it starts itself."""
-
-
-def positive(text: str) -> int:
-    """A number of things to do."""
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return int(text)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -22,6 +22,7 @@ from statistics import mean, stdev
 
 import numpy as np
 import yaml
+from benchmarks.harness import positive
 
 from nmt.evaluation.results import Evaluation, installed_versions
 
@@ -109,13 +110,6 @@ def table(results: dict[str, list[dict[str, float]]]) -> str:
     pairs = itertools.zip_longest(rows[:half], rows[half:], fillvalue=" | " * len(FIGURES))
     lines = [f"{head} | {head}", "|".join(["---"] * 2 * (1 + len(FIGURES))), *map(" | ".join, pairs)]
     return "\n".join(f"| {line} |" for line in lines)
-
-
-def positive(text: str) -> int:
-    """A number of things to do."""
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return int(text)
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 import nmt.data.datamodule
 import nmt.training.module
 from nmt.cli import main
+from nmt.decoding.endings import Task
 from nmt.decoding.translator import Translator
 from nmt.training.callbacks import latest_checkpoint
 from nmt.training.train import TRAINER_DEFAULTS
@@ -458,6 +459,17 @@ def test_a_loss_that_is_not_finite_is_one_line(
     assert re.search(rf"the loss is (nan|inf) at step {step}: lower training.learning_rate, 1e\+38", one_line(capsys))
 
 
+def test_a_validation_without_finite_probabilities_is_one_line(
+    train: Callable, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def nothing(model: object, memory: object, state: object, task: Task, *_: object) -> list[list]:
+        return [[] for _ in task.limits]
+
+    monkeypatch.setattr(nmt.training.module, "search", nothing)
+    assert train("diverged", "--trainer.max_epochs", "1") == 2
+    assert "no probability is finite at step 8: lower training.learning_rate, " in one_line(capsys)
+
+
 def test_nothing_is_logged_between_validations_if_not_asked_for(train: Callable) -> None:
     assert train("silent", "--trainer.max_epochs", "1", "--trainer.log_every_n_steps", "0") == 0
 
@@ -539,14 +551,15 @@ def test_a_section_may_be_commented_out(train: Callable) -> None:
 
 
 def test_a_run_with_null_goes_on_with_null(train: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("null.yaml").write_text("trainer: {max_epochs: null, max_steps: 12, gradient_clip_val: null}\n")
-    extra = ["--config", "null.yaml", "--training.learning_rate", "0.05"]  # which clipping would change
+    Path("null.yaml").write_text("trainer: {max_epochs: null, max_steps: 12, limit_train_batches: 1}\n")
+    extra = ["--config", "null.yaml"]  # by default it would end with the tenth epoch
     assert train("whole", *extra) == 0
     with monkeypatch.context() as patch:
         fail_at(patch, 3, lambda: os.kill(os.getpid(), signal.SIGTERM))
         assert train("stopped", *extra) == 128 + signal.SIGTERM
     assert main(["train", "--resume", "runs/stopped"]) == 0
     torch.testing.assert_close(weights("stopped"), weights("whole"), rtol=0, atol=0)
+    assert latest_checkpoint(Path("runs/stopped/checkpoints")).name == "step-12.ckpt"
 
 
 def test_the_model_of_a_run_that_is_done_or_stopped_is_exported_by_resuming_it(train: Callable) -> None:

@@ -96,19 +96,19 @@ class TranslationModule(pl.LightningModule):
         own = torch.stack([loss.total.detach().float(), loss.nll.float(), loss.total.new_tensor(loss.tokens).float()])
         total, nll, tokens = self._sum_over_ranks(own)
         self._tokens_since += int(tokens)
-        self._check_finite(total, self.trainer.global_step + 1)
+        if not total.isfinite():
+            raise self._diverged(f"the loss is {float(total)}", self.trainer.global_step + 1)
         mean = loss.total / tokens
         self.log("train_loss", total / tokens, prog_bar=True)
         self.log("train_nll", nll / tokens)  # what validation measures, but with dropout
         # DDP averages gradients over the ranks; the mean over all their tokens is the sum of these.
         return mean * self.trainer.world_size
 
-    def _check_finite(self, loss: Tensor, step: int) -> None:
-        if not loss.isfinite():
-            raise ValueError(
-                f"the loss is {float(loss)} at step {step:,}: lower training.learning_rate, "
-                f"{self.config.training.learning_rate}, or raise training.warmup_steps, and train anew with --overwrite"
-            )
+    def _diverged(self, sign: str, step: int) -> ValueError:
+        return ValueError(
+            f"{sign} at step {step:,}: lower training.learning_rate, {self.config.training.learning_rate}, "
+            "or raise training.warmup_steps, and train anew with --overwrite"
+        )
 
     def _objective(self) -> Objective:
         settings = self.config.training
@@ -136,17 +136,18 @@ class TranslationModule(pl.LightningModule):
         """Loss of the references, and greedy translations at most as long as their sources allow.
 
         Raises:
-            ValueError: if the loss is not finite.
+            ValueError: if the loss, or what the search looks at, is not finite.
         """
         assert self.model is not None
         loss = sequence_loss(self.model, batch)
-        self._check_finite(loss.nll, self.trainer.global_step)
+        if not loss.nll.isfinite():
+            raise self._diverged(f"the loss is {float(loss.nll)}", self.trainer.global_step)
         self._validation_sums += torch.tensor([float(loss.nll), loss.tokens], dtype=torch.float64)
         memory, state = self.model.encode(batch.src_ids, batch.src_lengths)
         task = Task(self.search_options.limits(batch.src_lengths))
         found = search(self.model, memory, state, task, self.search_options, BOS_ID, EOS_ID)
-        if not all(found):  # no probability is finite
-            self._check_finite(loss.nll.new_tensor(float("nan")), self.trainer.global_step)
+        if not all(found):
+            raise self._diverged("no probability is finite", self.trainer.global_step)
         for index, (best, *_) in zip(batch.indices.tolist(), found, strict=True):
             self._validated.append((index, self.data.tokenizers.tgt.decode(best.ids)))
 
