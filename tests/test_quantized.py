@@ -1,6 +1,7 @@
 """int8 weights: near the model's own, the same in every batch, a quarter of the size; every network has them."""
 
 import copy
+import math
 from typing import Any
 
 import pytest
@@ -28,17 +29,19 @@ def log_probs(model: Seq2Seq, rows: slice = slice(None)) -> Tensor:
     return model.log_probs(*model(SRC[rows], SRC_LENGTHS[rows], PREVIOUS[rows]))
 
 
+@pytest.mark.parametrize("largest", [0.01, 1.0, 300.0])
 @torch.inference_mode()
-def test_a_matrix_is_rounded_row_by_row_and_a_product_hardly_more() -> None:
+def test_a_matrix_is_rounded_row_by_row_and_a_product_hardly_more(largest: float) -> None:
     matrix = torch.randn(1500, 40) * torch.logspace(-3, 3, 1500).unsqueeze(1)  # rows of all sizes, two pieces
     rounded = Int8Matrix.of(matrix)
     step = matrix.abs().amax(1, keepdim=True) / 127
     assert ((rounded.float() - matrix).abs() <= 0.501 * step).all()
-    inputs, bias = torch.randn(3, 7, 40) * torch.logspace(-3, 3, 7).unsqueeze(1), torch.randn(1500)
+    inputs, bias = (2 * torch.rand(3, 7, 40) - 1) * largest, torch.randn(1500)
     exact = linear(inputs.double(), rounded.float().double())
-    length = inputs.abs().amax(-1, keepdim=True).double() * rounded.float().double().abs().sum(1)
-    assert ((linear(inputs, rounded) - exact).abs() <= length / (2 * 16000)).all()
-    assert ((inputs @ rounded.t() - exact).abs() <= length / (2 * 16000)).all()
+    half = max(1.0, 2.0 ** math.ceil(math.log2(largest))) / (2 * 32000)  # of a unit
+    most = half * rounded.float().double().abs().sum(1)
+    assert ((linear(inputs, rounded) - exact).abs() <= most).all()
+    assert ((inputs @ rounded.t() - exact).abs() <= most).all()
     torch.testing.assert_close(linear(inputs, rounded, bias), linear(inputs, rounded) + bias, atol=1e-3, rtol=1e-5)
 
 
@@ -50,6 +53,12 @@ def test_the_largest_sums_fit_and_zeros_stay_zero() -> None:
     torch.testing.assert_close(product[0, :2], torch.full((2,), 5000.0), atol=150.0, rtol=0.0)
     assert product[0, 2] == 0
     assert not product[1].any()
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_what_is_not_finite_stays_so(value: float) -> None:
+    inputs = torch.tensor([[value, 0.5]])
+    assert linear(inputs, Int8Matrix.of(torch.ones(3, 2))).isnan().all()
 
 
 @torch.inference_mode()

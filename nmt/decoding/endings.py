@@ -43,10 +43,11 @@ class Endings:
     def __init__(self, task: Task, options: SearchOptions) -> None:
         self._options, self._scoring = options, Scoring(options)
         self._wanted = options.n_best if options.mbr == "none" else options.beam_size
-        self._goals = [0 if guide is None else guide.goal for guide in task.guides or [None] * len(task.limits)]
-        self._least = np.full(len(task.limits), -np.inf)  # score of the last that is wanted, once there are enough
+        sentences = len(task.limits)
+        self._goals = [0 if guide is None else guide.goal for guide in task.guides or [None] * sentences]
+        self._least = np.full(sentences, -np.inf)  # score of the last that is wanted, once there are enough
         self._covered = None if task.covered is None else task.covered.cpu().numpy()
-        self.of: list[list[Ending]] = [[] for _ in task.limits]
+        self.of: list[list[Ending]] = [[] for _ in range(sentences)]
 
     def add(
         self,

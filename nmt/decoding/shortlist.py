@@ -5,7 +5,7 @@ section 3.3, take theirs from word alignment). The output layer, most of the wor
 for the types that some sentence of the batch may use, and each sentence chooses, and normalises, among its own.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,7 +72,7 @@ class Shortlist:
         tensors = {"types": self.types.int(), "common": self.common.int(), "vocab_size": size}
         (folder / FILE).write_bytes(save(tensors))  # by itself the library lets only the owner read it
 
-    def candidates(self, src_ids: Tensor, src_mask: Tensor, extra: Sequence[Iterable[int]] | None = None) -> Candidates:
+    def candidates(self, src_ids: Tensor, src_mask: Tensor, extra: Sequence[list[int]] | None = None) -> Candidates:
         """What each sentence may use: what its tokens may need, and what any sentence may need.
 
         Args:
@@ -85,8 +85,9 @@ class Shortlist:
         allowed = torch.zeros(sentences, self.vocab_size, dtype=torch.bool)
         allowed.scatter_(1, needed.flatten(1), True)
         allowed[:, self.common] = True
-        for row, ids in enumerate(extra or ()):
-            allowed[row, list(ids)] = True
+        for row, more in enumerate(extra or ()):
+            if more:
+                allowed[row, more] = True
         used = allowed.any(dim=0)
         used[BOS_ID], allowed[:, BOS_ID] = True, False
         ids = used.nonzero().squeeze(1)

@@ -49,7 +49,7 @@ class Score(nn.Module, ABC):
         return lambda queries: queries
 
 
-AT_ONCE = 1 << 19
+AT_ONCE = 1 << 17
 """Numbers that the logistic function gives at a time on a CPU: memory for many more is fetched anew at each step."""
 
 
