@@ -46,7 +46,7 @@ def test_figures_of_two_ranks_are_those_of_one(corpus_folder: Path, tmp_path: Pa
         loss = sequence_loss(model, collate([rows[index] for index in range(len(rows))]))
     assert float(best["val_loss"]) == pytest.approx(float(loss.nll) / loss.tokens, rel=1e-5)
     found = [record.text for record in translator.translate(list(split["src"]), SearchOptions(beam_size=1))]
-    assert float(best["val_bleu"]) == pytest.approx(bleu(found, list(split["tgt"])), abs=1e-4)
+    assert float(best["val_bleu"]) == pytest.approx(bleu(found, list(split["tgt"]), "en"), abs=1e-4)
 
 
 def test_two_ranks_stop_on_a_signal_and_go_on_bit_for_bit(corpus_folder: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import sacrebleu
 import sacremoses
 from sacrebleu.metrics import BLEU, CHRF, TER
 
-from nmt.evaluation.metrics import DETOKENISED, LITERATURE, Score, bleu, corpus_scores, moses_tokens
+from nmt.evaluation.metrics import DETOKENISED, LITERATURE, Score, bleu, bleu_tokenizer, corpus_scores, moses_tokens
 
 HYPOTHESES = ["The dog bit the man.", "It wasn't surprising.", "The man had just bitten him.", "He left it there."]
 REFERENCES = ["The dog bit the man.", "It was not unexpected.", "The man bit him first.", "He left it here."]
@@ -18,19 +18,21 @@ def scores_of(hypotheses: list[str], references: list[str]) -> dict[str, Score]:
 
 def test_bleu_has_sacrebleus_published_value() -> None:
     # test_bleu.py, test_case_scoring: 9/10, 7/8, 5/6 and 3/4 of the n-grams give 0.8375922397.
-    assert bleu(["a b c d e", "f g h i x"], ["a b c d e", "f g h i j"]) == pytest.approx(83.75922397)
+    assert bleu(["a b c d e", "f g h i x"], ["a b c d e", "f g h i j"], "en") == pytest.approx(83.75922397)
 
 
 def test_bleu_smooths_and_penalises_as_worked_by_hand() -> None:
     # 3/4, 2/3, 1/2 and none of one four-gram, which counts as 1/2 of a match (exponential smoothing).
-    assert bleu(["this is a fest"], ["this is a test"]) == pytest.approx(100 * (3 / 4 * 2 / 3 * 1 / 2 * 1 / 2) ** 0.25)
+    assert bleu(["this is a fest"], ["this is a test"], "en") == pytest.approx(
+        100 * (3 / 4 * 2 / 3 * 1 / 2 * 1 / 2) ** 0.25
+    )
     # All n-grams are right, and the brevity penalty is exp(1 - 5 / 4).
-    assert bleu(["this is a test"], ["this is a test too"]) == pytest.approx(100 * np.exp(-1 / 4))
+    assert bleu(["this is a test"], ["this is a test too"], "en") == pytest.approx(100 * np.exp(-1 / 4))
 
 
 def test_bleu_is_cased_and_splits_punctuation() -> None:
-    assert bleu(["This is a test."], ["This is a test ."]) == pytest.approx(100)
-    assert bleu(["this is a test."], ["This is a test."]) < 90
+    assert bleu(["This is a test."], ["This is a test ."], "en") == pytest.approx(100)
+    assert bleu(["this is a test."], ["This is a test."], "en") < 90
 
 
 @pytest.mark.parametrize(
@@ -72,6 +74,26 @@ def test_scores_carry_sacrebleus_signatures() -> None:
         ("TER", f"nrefs:1|bs:20|seed:12345|case:mixed|tok:tercom|norm:no|punct:yes|asian:no|version:{version}"),
     ]
     assert {score.form for score in scores} == {DETOKENISED}
+
+
+@pytest.mark.parametrize("tgt", ["zh", "zh-Hant", "ja_JP", "th"])
+def test_languages_without_spaces_are_scored_by_smaller_units_than_the_line(tgt: str) -> None:
+    hypothesis, reference = "\u72d7\u5728\u8349\u5730\u4e0a\u8dd1\u3002", "\u72d7\u5728\u8349\u5730\u4e0a\u53eb\u3002"
+    assert bleu([hypothesis], [reference], "en") < 10
+    assert bleu([hypothesis], [reference], tgt) > 40
+    scores = {score.name: score for score in corpus_scores([hypothesis], [reference], tgt, bootstrap=0)}
+    assert scores["BLEU"].score == pytest.approx(bleu([hypothesis], [reference], tgt))
+    assert f"tok:{bleu_tokenizer(tgt)}" in scores["BLEU"].signature
+    assert scores["TER"].score == pytest.approx(100.0 if tgt == "th" else 100 / 7)
+
+
+@pytest.mark.parametrize(("tgt", "expected"), [("de", "13a"), ("ko", "13a"), ("zh_CN", "zh"), ("km", "char")])
+def test_the_tokenizer_is_the_languages(tgt: str, expected: str) -> None:
+    assert bleu_tokenizer(tgt) == expected
+
+
+def test_a_region_does_not_change_the_moses_tokens() -> None:
+    assert moses_tokens(["L'homme d'ici"], "fr_FR") == ["l' homme d' ici"]
 
 
 def test_without_bootstrap_no_interval_is_claimed() -> None:
@@ -129,7 +151,7 @@ def test_literatures_form_is_a_score_of_its_own() -> None:
 
 def test_empty_output_is_scored() -> None:
     hypotheses, references = ["", " "], ["A man.", "A dog."]
-    assert bleu(hypotheses, references) == 0.0
+    assert bleu(hypotheses, references, "en") == 0.0
     scores = corpus_scores(hypotheses, references, "en", literature_form=True, bootstrap=10)
     assert [(score.score, score.low, score.high) for score in scores] == [
         (0, 0, 0),
@@ -140,7 +162,7 @@ def test_empty_output_is_scored() -> None:
 
 
 def test_one_empty_hypothesis_keeps_its_place() -> None:
-    assert 0 < bleu(["this is a test", ""], ["this is a test", "another test"]) < 100
+    assert 0 < bleu(["this is a test", ""], ["this is a test", "another test"], "en") < 100
 
 
 def test_odd_characters_do_not_stop_the_scoring() -> None:
@@ -155,6 +177,6 @@ def test_sentences_without_a_partner_are_refused(hypotheses: list[str], referenc
         f"{len(hypotheses)} hypotheses but {len(references)} references" if hypotheses else "no sentences to score"
     )
     with pytest.raises(ValueError, match=message):
-        bleu(hypotheses, references)
+        bleu(hypotheses, references, "en")
     with pytest.raises(ValueError, match=message):
         corpus_scores(hypotheses, references, "en")

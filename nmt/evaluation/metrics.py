@@ -8,6 +8,7 @@ detokenised one, so it is a score of its own, named in `Score.form` and at the e
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from importlib.util import find_spec
 
 import numpy as np
 from sacrebleu.metrics import BLEU, CHRF, TER
@@ -15,6 +16,9 @@ from sacremoses import MosesPunctNormalizer, MosesTokenizer
 
 DETOKENISED = "cased, detokenised"
 LITERATURE = "lowercased, Moses-normalised and -tokenised"
+
+UNSPACED = {"zh": "zh", "yue": "zh", "ja": "char", "th": "char", "lo": "char", "km": "char", "my": "char"}
+"""sacreBLEU's tokenizer for languages that are written without spaces between words; for the others it is 13a."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +44,14 @@ class Score:
     higher_is_better: bool
 
 
-def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> float:
-    """BLEU (13a, cased), 0 to 100: the first score of `corpus_scores` alone, fast enough for every validation.
+def bleu(hypotheses: Sequence[str], references: Sequence[str], tgt: str) -> float:
+    """BLEU (cased), 0 to 100: the first score of `corpus_scores` alone, fast enough for every validation.
 
     Raises:
         ValueError: if there are no sentences, or not as many hypotheses as references.
     """
     _check_pairs(hypotheses, references)
-    return _score(BLEU(tokenize="13a", force=True), hypotheses, references, bootstrap=0, seed=0).score
+    return _score(BLEU(tokenize=bleu_tokenizer(tgt), force=True), hypotheses, references, bootstrap=0, seed=0).score
 
 
 def corpus_scores(
@@ -63,7 +67,7 @@ def corpus_scores(
     Args:
         hypotheses: detokenised translations; an empty one counts as such.
         references: one reference for each hypothesis, in the same order.
-        tgt: language code of both, such as "de", for the rules of the Moses tokenizer.
+        tgt: language code of both, such as "de" or "de_DE", for the rules of the tokenizers.
         literature_form: add BLEU of lowercased Moses tokens, the form of published Multi30k results.
         bootstrap: resampled test sets for the interval; 0 for no interval.
         seed: of the resampling; sacreBLEU's default gives sacreBLEU's own samples.
@@ -72,7 +76,9 @@ def corpus_scores(
         ValueError: if there are no sentences, or not as many hypotheses as references.
     """
     _check_pairs(hypotheses, references)
-    metrics = (BLEU(tokenize="13a"), CHRF(), TER(case_sensitive=True))
+    asian = _language(tgt) in ("zh", "yue", "ja")
+    ter = TER(case_sensitive=True, normalized=asian, asian_support=asian)
+    metrics = (BLEU(tokenize=bleu_tokenizer(tgt)), CHRF(), ter)
     scores = [_score(metric, hypotheses, references, bootstrap, seed) for metric in metrics]
     if literature_form:
         metric = BLEU(tokenize="none", lowercase=True, force=True)
@@ -85,11 +91,23 @@ def corpus_scores(
 
 def moses_tokens(sentences: Sequence[str], language: str) -> list[str]:
     """The literature's form of sentences: lowercased, Moses-normalised and -tokenised, spaces between the tokens."""
-    normalizer, tokenizer = MosesPunctNormalizer(language), MosesTokenizer(language)
+    normalizer, tokenizer = MosesPunctNormalizer(_language(language)), MosesTokenizer(_language(language))
     return [
         tokenizer.tokenize(normalizer.normalize(sentence.lower()), escape=False, return_str=True)
         for sentence in sentences
     ]
+
+
+def bleu_tokenizer(tgt: str) -> str:
+    """The name of sacreBLEU's tokenizer for a language: Japanese words where MeCab is installed, else characters."""
+    if _language(tgt) == "ja" and find_spec("MeCab") and find_spec("ipadic"):
+        return "ja-mecab"
+    return UNSPACED.get(_language(tgt), "13a")
+
+
+def _language(code: str) -> str:
+    """The language of a code with or without a region or script: "de" of "de_DE", "zh" of "zh-Hant"."""
+    return code.replace("_", "-").split("-")[0].lower()
 
 
 def _check_pairs(hypotheses: Sequence[str], references: Sequence[str]) -> None:

@@ -25,7 +25,7 @@ class TranslationModule(pl.LightningModule):
     """Trains a `Seq2Seq` and validates it by loss and by BLEU of greedy translations.
 
     Logs `train_loss` (the objective, in nats a target token), `learning_rate`, `tokens_per_second` (target tokens, all
-    ranks), `val_loss` (nats a target token) and `val_bleu` (0 to 100, 13a). Attributes `samples` and `figures` hold the
+    ranks), `val_loss` (nats a target token) and `val_bleu` (0 to 100). Attributes `samples` and `figures` hold the
     last validation's translations by row of the split, and its figures, for callbacks.
 
     Every random choice of a step is a function of seed, step and rank, so that a resumed run repeats it without any
@@ -164,7 +164,9 @@ class TranslationModule(pl.LightningModule):
         references = self.data.validation_references
         figures = {
             "val_loss": float(sums[0] / sums[1]),
-            "val_bleu": bleu(list(self.samples.values()), [references[index] for index in self.samples]),
+            "val_bleu": bleu(
+                list(self.samples.values()), [references[index] for index in self.samples], self.config.data.tgt
+            ),
         }
         self.log_dict(figures, prog_bar=True, rank_zero_only=False)
         if not self.trainer.sanity_checking:
