@@ -12,6 +12,7 @@ nmt/
     train.py              nmt train
     translate.py          nmt translate
     evaluate.py           nmt evaluate
+    compare.py            nmt compare
     report.py             nmt report
     shortlist.py          nmt shortlist
     export.py             nmt export
@@ -98,6 +99,7 @@ nmt/
     alignment.py          links between words -> AER, and their files
     results.py            the Evaluation record, and its files
     evaluate.py           a run and a split -> Evaluation
+    comparison.py         two evaluations -> differences, and whether they are chance
     card.py               a run and its evaluations -> the card of its model
   training/             batches -> checkpoint
     cross_entropy.py      output layer and cross entropy, a piece at a time

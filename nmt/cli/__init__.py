@@ -16,6 +16,7 @@ commands:
   nmt train --resume RUN                      go on with a stopped run, exactly where it stopped
   nmt translate RUN [TEXT ...]                translate arguments, or the lines of standard input
   nmt evaluate RUN --split NAME               translate and score a split of the run's corpus
+  nmt compare RUN RUN [RUN ...]               whether their scores differ by more than chance, and where
   nmt report RUN                              one offline HTML file of all that was evaluated
   nmt shortlist RUN                           the words that a source is likely to need, for `--shortlist`
   nmt export RUN                              the model as ONNX files, to be run without torch
@@ -27,6 +28,7 @@ COMMANDS = (
     "train",
     "translate",
     "evaluate",
+    "compare",
     "report",
     "shortlist",
     "export",

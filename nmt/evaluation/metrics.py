@@ -5,10 +5,11 @@ Older results on Multi30k were computed on lowercased Moses tokens instead; such
 detokenised one, so it is a score of its own, named in `Score.form` and at the end of its signature.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
+from typing import Any, NamedTuple
 
 import numpy as np
 from sacrebleu.metrics import BLEU, CHRF, TER
@@ -44,6 +45,46 @@ class Score:
     higher_is_better: bool
 
 
+@dataclass(frozen=True)
+class Difference:
+    """One number for two systems on one test set: by how much they differ, and whether by more than chance.
+
+    Attributes:
+        name: as sacreBLEU prints it: "BLEU", "chrF2" or "TER".
+        baseline: score of the one.
+        score: score of the other.
+        low: lower end of the 95% bootstrap interval of ``score - baseline``.
+        high: upper end of the same interval.
+        p_value: of a difference as large as this one, either way, if there were none (paired bootstrap: Koehn 2004).
+        signature: sacreBLEU's, as in `Score`.
+        form: the form of text that was scored, in words.
+        higher_is_better: False for TER, which counts errors.
+    """
+
+    name: str
+    baseline: float
+    score: float
+    low: float
+    high: float
+    p_value: float
+    signature: str
+    form: str
+    higher_is_better: bool
+
+
+class _Measure(NamedTuple):
+    """A metric, the form of text that it is of, what brings text into that form, and what its signature says of it."""
+
+    metric: BLEU | CHRF | TER
+    form: str = DETOKENISED
+    prepare: Callable[[Sequence[str]], Sequence[str]] = list
+    note: str = ""
+
+    def signature(self) -> str:
+        """Known once something was scored."""
+        return f"{self.metric.get_signature().format()}{self.note}"
+
+
 def bleu(hypotheses: Sequence[str], references: Sequence[str], tgt: str) -> float:
     """BLEU (cased), 0 to 100: the first score of `corpus_scores` alone, fast enough for every validation.
 
@@ -51,7 +92,8 @@ def bleu(hypotheses: Sequence[str], references: Sequence[str], tgt: str) -> floa
         ValueError: if there are no sentences, or not as many hypotheses as references.
     """
     _check_pairs(hypotheses, references)
-    return _score(BLEU(tokenize=bleu_tokenizer(tgt), force=True), hypotheses, references, bootstrap=0, seed=0).score
+    metric = BLEU(tokenize=bleu_tokenizer(tgt), force=True)
+    return float(_result(metric, _statistics(metric, hypotheses, references)).score)
 
 
 def corpus_scores(
@@ -76,17 +118,54 @@ def corpus_scores(
         ValueError: if there are no sentences, or not as many hypotheses as references.
     """
     _check_pairs(hypotheses, references)
-    asian = _language(tgt) in ("zh", "yue", "ja")
-    ter = TER(case_sensitive=True, normalized=asian, asian_support=asian)
-    metrics = (BLEU(tokenize=bleu_tokenizer(tgt)), CHRF(), ter)
-    scores = [_score(metric, hypotheses, references, bootstrap, seed) for metric in metrics]
-    if literature_form:
-        metric = BLEU(tokenize="none", lowercase=True, force=True)
-        tokens = moses_tokens(hypotheses, tgt), moses_tokens(references, tgt)
-        score = _score(metric, *tokens, bootstrap, seed)
-        signature = f"{score.signature}|form:lowercase+moses|sacremoses:{version('sacremoses')}"
-        scores.append(replace(score, form=LITERATURE, signature=signature))
+    scores = []
+    for measure in _measures(tgt, literature_form):
+        metric = measure.metric
+        statistics = _statistics(metric, measure.prepare(hypotheses), measure.prepare(references))
+        low, high = _middle(_resampled(metric, statistics, bootstrap, seed)) if bootstrap else (None, None)
+        result, better = _result(metric, statistics), not isinstance(metric, TER)
+        scores.append(Score(result.name, result.score, low, high, measure.signature(), measure.form, better))
     return scores
+
+
+def score_differences(
+    baseline: Sequence[str],
+    hypotheses: Sequence[str],
+    references: Sequence[str],
+    tgt: str,
+    literature_form: bool = False,
+    bootstrap: int = 1000,
+    seed: int = 12345,
+) -> list[Difference]:
+    """How the scores of `corpus_scores` differ between two systems, over the same resampled test sets.
+
+    Args:
+        baseline: detokenised translations of the one.
+        hypotheses: detokenised translations of the other, in the same order.
+        references: one reference for each.
+        tgt: as in `corpus_scores`, and so are the others.
+        literature_form: add BLEU of lowercased Moses tokens.
+        bootstrap: resampled test sets, at least 1.
+        seed: of the resampling.
+
+    Raises:
+        ValueError: if there are no sentences, or not as many of each.
+    """
+    _check_pairs(baseline, references)
+    _check_pairs(hypotheses, references)
+    found = []
+    for measure in _measures(tgt, literature_form):
+        metric, prepared = measure.metric, measure.prepare(references)
+        both = [_statistics(metric, measure.prepare(each), prepared) for each in (baseline, hypotheses)]
+        one, other = (_result(metric, each).score for each in both)
+        ones, others = (_resampled(metric, each, bootstrap, seed) for each in both)
+        # as in sacreBLEU: how often do resampled differences stand further from their mean than this one from zero
+        away = np.abs(others - ones)
+        chance = float(np.sum(away - away.mean() >= abs(other - one)) + 1) / (bootstrap + 1)
+        (low, high), better = _middle(others - ones), not isinstance(metric, TER)
+        scores = _result(metric, both[0]).name, one, other, low, high, chance
+        found.append(Difference(*scores, measure.signature(), measure.form, better))
+    return found
 
 
 def moses_tokens(sentences: Sequence[str], language: str) -> list[str]:
@@ -117,35 +196,43 @@ def _check_pairs(hypotheses: Sequence[str], references: Sequence[str]) -> None:
         raise ValueError("no sentences to score: the test set is empty")
 
 
-def _score(
-    metric: BLEU | CHRF | TER, hypotheses: Sequence[str], references: Sequence[str], bootstrap: int, seed: int
-) -> Score:
-    # One matrix of sufficient statistics, a row a sentence, gives the score and every resampled score. It is not public
-    # in sacreBLEU, whose public bootstrap tells only the width of its interval and holds all samples in memory at once.
-    statistics = np.array(metric._extract_corpus_statistics(hypotheses, [references]), dtype=np.float64)
-    result = metric._compute_score_from_stats(statistics.sum(axis=0).tolist())
-    low, high = None, None
-    if bootstrap:
-        low, high = _interval(metric, statistics, bootstrap, seed)
-        metric.n_bootstrap, metric.seed = bootstrap, seed
-    return Score(
-        name=result.name,
-        score=float(result.score),
-        low=low,
-        high=high,
-        signature=metric.get_signature().format(),
-        form=DETOKENISED,
-        higher_is_better=not isinstance(metric, TER),
-    )
+def _measures(tgt: str, literature_form: bool) -> list[_Measure]:
+    asian = _language(tgt) in ("zh", "yue", "ja")
+    ter = TER(case_sensitive=True, normalized=asian, asian_support=asian)
+    found = [_Measure(each) for each in (BLEU(tokenize=bleu_tokenizer(tgt)), CHRF(), ter)]
+    if literature_form:
+        metric = BLEU(tokenize="none", lowercase=True, force=True)
+        note = f"|form:lowercase+moses|sacremoses:{version('sacremoses')}"
+        found.append(_Measure(metric, LITERATURE, lambda sentences: moses_tokens(sentences, tgt), note))
+    return found
 
 
-def _interval(metric: BLEU | CHRF | TER, statistics: np.ndarray, bootstrap: int, seed: int) -> tuple[float, float]:
-    """The 2.5% and the 97.5% quantile over resampled test sets (Koehn 2004, "Statistical Significance Tests")."""
-    rng = np.random.default_rng(seed)
-    sentences = len(statistics)
-    scores = sorted(
-        metric._compute_score_from_stats(statistics[rng.choice(sentences, sentences)].sum(axis=0).tolist()).score
-        for _ in range(bootstrap)
-    )
-    outside = bootstrap // 40
-    return float(scores[outside]), float(scores[-1 - outside])
+def _statistics(metric: BLEU | CHRF | TER, hypotheses: Sequence[str], references: Sequence[str]) -> np.ndarray:
+    """A row of sufficient statistics a sentence, which gives the score and every resampled score.
+
+    It is not public in sacreBLEU, whose public bootstrap tells only the width of its interval and holds all samples in
+    memory at once.
+    """
+    return np.array(metric._extract_corpus_statistics(hypotheses, [references]), dtype=np.float64)
+
+
+def _result(metric: BLEU | CHRF | TER, statistics: np.ndarray) -> Any:
+    """The score of all sentences as sacreBLEU has it, with its name."""
+    return metric._compute_score_from_stats(statistics.sum(axis=0).tolist())
+
+
+def _resampled(metric: BLEU | CHRF | TER, statistics: np.ndarray, bootstrap: int, seed: int) -> np.ndarray:
+    """(bootstrap,) scores of resampled test sets (Koehn 2004, "Statistical Significance Tests"); the signature says so.
+
+    They are the same test sets for every system that is scored on as many sentences with the same seed.
+    """
+    metric.n_bootstrap, metric.seed = bootstrap, seed
+    rng, sentences = np.random.default_rng(seed), len(statistics)
+    samples = (statistics[rng.choice(sentences, sentences)] for _ in range(bootstrap))
+    return np.array([_result(metric, sample).score for sample in samples])
+
+
+def _middle(values: np.ndarray) -> tuple[float, float]:
+    """The 2.5% and the 97.5% quantile."""
+    ordered, outside = np.sort(values), len(values) // 40
+    return float(ordered[outside]), float(ordered[-1 - outside])
