@@ -5,9 +5,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+
+import nmt
 
 PACKAGE = Path(__file__).parents[1] / "nmt"
 
@@ -202,3 +205,7 @@ def test_entry_points_import_nothing_heavy(statement: str) -> None:
 def test_the_report_needs_no_torch() -> None:
     names = [name for name in modules(PACKAGE) if name.startswith("nmt.report")]
     assert imported_by("import " + ", ".join(names)) & {"torch", *LIGHTNING} == set()
+
+
+def test_the_package_tells_its_version() -> None:
+    assert nmt.__version__ == version("nmt")

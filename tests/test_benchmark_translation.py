@@ -236,6 +236,7 @@ def test_peer_that_prints_something_else(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("in_this_process")
 def test_mistakes_are_one_line(run: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     here = ["translate", str(run), "--data", str(corpus), "--out", str(tmp_path / "out.json")]
+    assert "--limit: give --out too" in mistake([*here[:-2], "--limit", "2"], capsys)
     for others in (["--limit", "2"], ["--split", "test"]):
         assert "leave out --split and --limit" in mistake([*here, "--peers", __file__, "x", *others], capsys)
     missing = str(tmp_path / "missing")

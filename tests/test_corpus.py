@@ -190,7 +190,7 @@ GOOD = b"eins\nzwei\n"
         ({"train.csv": b'de,en\na,"b\n'}, r"train\.csv:2: unexpected end of data"),
         ({"train.csv": b"a,b\nc,d\n"}, r"train\.csv:2: no 'de' and 'en' \(nor 'src' and 'tgt'\): it has a, b"),
         ({"train.jsonl": b'{"de": "a", "en": "b"}\n{"de"\n'}, r"train\.jsonl:2: not one JSON value a line"),
-        ({"train.jsonl": b"[1, 2]\n"}, r"train\.jsonl:1: no 'de' and 'en' .*it has list"),
+        ({"train.jsonl": b'{"de": "a", "en": "b"}\n[1, 2]\n'}, r"train\.jsonl:2: no 'de' and 'en' .*it has list"),
         ({"train.jsonl": b'{"de": "a", "en": null}\n'}, r"train\.jsonl:1: 'de' and 'en' must both be text"),
         ({"train.jsonl": b'{"de": "a", "en": "b", "alignment": [[0]]}'}, r"train\.jsonl:1: 'alignment' must be a list"),
         ({"train.jsonl": b'{"de":"a","en":"b"}\n{"de":"a","en":"b","alignment":[]}'}, r"jsonl:2: either every row or"),
@@ -328,7 +328,8 @@ def test_filters() -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("train.jsonl", "[" * 100_000, "train.jsonl:1: not one JSON value a line"),
+        ("train.jsonl", '{"src": ' * 100_000, "train.jsonl:1: not one JSON value a line"),
+        ("train.json", '[\n{"src": "a", "tgt": "b"}\n]\n', "train.json: one array; write an object a line instead"),
         ("train.jsonl", '{"src": ' + "9" * 5000 + "}", "train.jsonl:1: not one JSON value a line"),
         ("train.csv", "de,de,en\na,b,c\n", "train.csv:1: two columns are named 'de'"),
     ],

@@ -347,8 +347,13 @@ def test_what_cannot_be_asked_for_is_refused(translator: Translator) -> None:
     for wrong in ({"text": None}, {"text": "ja", "prefix": b"yes"}, {"text": "ja", "exclude": (5,)}):
         with pytest.raises(ValueError, match=f"{list(wrong)[-1]}: .* is not allowed, it must be a .*string"):
             Request(**wrong)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="text: None is not allowed, it must be a sentence or several"):
-        translator.translate(None)  # type: ignore[call-overload]
+    for text in (None, b"ja"):
+        with pytest.raises(ValueError, match=f"text: {text!r} is not allowed, it must be a sentence or several"):
+            translator.translate(text)  # type: ignore[call-overload]
+    with pytest.raises(ValueError, match="source: None is not allowed, it must be a string"):
+        translator.score(None, "yes")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="target: 5 is not allowed, it must be a string"):
+        translator.score("ja", 5)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="samples cannot be made to contain"):
         translator.translate(Request("ja", include=("yes",)), SearchOptions(method="sample"))
     with pytest.raises(ValueError, match="alternatives: -1 is not allowed"):
@@ -360,6 +365,8 @@ def test_what_cannot_be_asked_for_is_refused(translator: Translator) -> None:
 def test_what_cannot_be_made_is_refused(translator: Translator, model_folder: Path) -> None:
     with pytest.raises(ValueError, match=r"path: \[\] is not allowed"):
         Translator.load([])
+    with pytest.raises(ValueError, match="path: 5 is not allowed"):
+        Translator.load(5)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="combine: 'best' is not allowed"):
         Translator.load(model_folder, combine="best")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="precision: 'fp8' is not allowed"):

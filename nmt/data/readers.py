@@ -211,6 +211,8 @@ def _csv_records(path: Path) -> Iterator[tuple[str, Row]]:
 def _json_records(path: Path) -> Iterator[tuple[str, Any]]:
     """Place and record of each line of a file of JSON lines; blank lines hold none."""
     for number, line in enumerate(_lines(path), start=1):
+        if number == 1 and line.lstrip().startswith("["):
+            raise ValueError(f"{path}: one array; write an object a line instead, as `jq -c '.[]'` does")
         if line.strip():
             try:
                 yield f"{path}:{number}", json.loads(line)

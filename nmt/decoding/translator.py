@@ -88,6 +88,7 @@ class Translator:
                 precision is not for the device, or there is no such way to combine models.
         """
         check(combine in get_args(Combine), "combine", combine, "log_linear or linear")
+        check(isinstance(path, str | Path | Sequence), "path", path, "the folder of a model, or several")
         folders = [model_folder(each) for each in ([path] if isinstance(path, str | Path) else path)]
         check(bool(folders), "path", path, "the folder of a model, or several")
         tokenizers = TokenizerPair.load(folders[0])
@@ -145,7 +146,9 @@ class Translator:
             first: the number of the first sentence in a larger input: with the seed it fixes what is sampled.
         """
         options = options or SearchOptions()
-        check(isinstance(text, Request | Iterable), "text", text, "a sentence or several")
+        check(
+            isinstance(text, Request | Iterable) and not isinstance(text, bytes), "text", text, "a sentence or several"
+        )
         check(batch_sentences >= 1, "batch_sentences", batch_sentences, "at least 1")
         if isinstance(text, str | Request):
             return next(self._translate([text], options, batch_sentences, first))
@@ -195,6 +198,9 @@ class Translator:
     ) -> Iterator[Translation]:
         remaining = iter(pairs)
         while batch := list(islice(remaining, batch_sentences)):
+            for source, target in batch:
+                check(isinstance(source, str), "source", source, "a string")
+                check(isinstance(target, str), "target", target, "a string")
             sources = self._encode([source for source, _ in batch])
             targets = self.tokenizers.tgt.encode_batch(target for _, target in batch)
             forced = self.engine.force([source.ids for source in sources], targets, alternatives)

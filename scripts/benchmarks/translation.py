@@ -248,6 +248,8 @@ def translate(settings: argparse.Namespace, command: str) -> None:
     """`benchmark.py translate`: measures, writes the file after each round, prints the tables."""
     from nmt.evaluation.results import installed_versions
 
+    if settings.limit and not settings.out:
+        raise ValueError("--limit: give --out too, so that the figures of all sentences stay where they are")
     out = settings.out or Path(f"reports/benchmarks/translate-{settings.device}.json")
     report: Figures = {"command": command, "hardware": hardware(), "versions": installed_versions()}
     report |= {key: vars(settings)[key] for key in ("device", "threads", "split")}
