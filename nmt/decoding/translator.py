@@ -198,9 +198,8 @@ class Translator:
     ) -> Iterator[Translation]:
         remaining = iter(pairs)
         while batch := list(islice(remaining, batch_sentences)):
-            for source, target in batch:
-                check(isinstance(source, str), "source", source, "a string")
-                check(isinstance(target, str), "target", target, "a string")
+            for name, text in (named for pair in batch for named in zip(("source", "target"), pair, strict=True)):
+                check(isinstance(text, str), name, text, "a string")
             sources = self._encode([source for source, _ in batch])
             targets = self.tokenizers.tgt.encode_batch(target for _, target in batch)
             forced = self.engine.force([source.ids for source in sources], targets, alternatives)
