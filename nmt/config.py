@@ -14,6 +14,12 @@ def check(holds: bool, key: str, value: object, allowed: str) -> None:
         raise ValueError(f"{key}: {value!r} is not allowed, it must be {allowed}")
 
 
+def check_folder_name(key: str, name: str) -> None:
+    """Raises ValueError if a folder within another cannot have that name."""
+    plain = bool(name) and not set(name) & set("/\\\0") and not name.startswith(".")
+    check(plain, key, name, "a folder name without slashes, and no dot at its beginning")
+
+
 _DROPPED_WORD = "a dropped word is a vector of zeros, and the gradient of normalising it is without bound"
 
 
@@ -295,8 +301,7 @@ class Config:
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
-        plain = bool(self.name) and not set(self.name) & set("/\\\0") and not self.name.startswith(".")
-        check(plain, "name", self.name, "a folder name without slashes, and no dot at its beginning")
+        check_folder_name("name", self.name)
         check(0 <= self.seed < 1 << 63, "seed", self.seed, "at least 0 and below 2 ** 63")
         tied = self.model.tie_embeddings != "all" or self.data.tokenizer.joint
         check(tied, "model.tie_embeddings", self.model.tie_embeddings, '"none" or "output" with separate vocabularies')

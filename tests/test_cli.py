@@ -352,6 +352,15 @@ def test_from_training_to_the_report(
     assert main(["evaluate", "runs/small", "--split", "test"]) == 0
     assert main(["evaluate", "runs/small", "--split", "tset"]) == 2
     assert "no split 'tset'" in capsys.readouterr().err
+    assert main(["evaluate", "runs/small", "--split", "test", "--as", "greedy", "--beam-size", "1"]) == 0
+    assert "9 sentences" in capsys.readouterr().out
+    assert main(["compare", "runs/small", "runs/small/evaluations/greedy", "--split", "test"]) == 0
+    assert "runs/small/evaluations/greedy against runs/small: 9 sentences of greedy" in capsys.readouterr().out
+    assert main(["report", "runs/small"]) == 0
+    shown = json.loads(Path("reports/small/report.json").read_text())["evaluations"]
+    assert [each["split"] for each in shown] == ["test", "greedy"]
+    assert main(["evaluate", "runs/small", "--as", "../test"]) == 2
+    assert "--as: '../test' is not allowed" in capsys.readouterr().err
 
 
 def test_unequal_line_counts_are_named_before_anything_is_trained(

@@ -112,7 +112,7 @@ def test_the_command_says_what_changed_and_where(tmp_path: Path, capsys: pytest.
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["old"], "one run is given: name two or more"),
+        (["old"], "one is given: name two or more"),
         (["old", "new"], "new/evaluations/test: make it with `nmt evaluate`"),
         (["old", "old", "--split", "dev"], "old/evaluations/dev: make it"),
         (["old", "old", "--bootstrap", "0"], "--bootstrap 0 is not allowed, it must be at least 1"),

@@ -18,13 +18,14 @@ def run(arguments: list[str]) -> int:
     """Prints the differences; the exit code."""
     told = "By how much the scores of runs differ, whether by more than chance, and in which sentences."
     parser = Parser("nmt compare", told)
-    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="two or more; the first is the baseline")
+    which = "two or more, or folders of evaluations within runs; the first is the baseline"
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help=which)
     parser.add_argument("--split", default="test", metavar="NAME", help="that all of them were evaluated on")
     parser.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="resampled test sets")
     parser.add_argument("--examples", type=int, default=3, metavar="N", help="sentences with the largest gains, losses")
     options = parser.parse_args(arguments)
     if len(options.runs) < 2:
-        raise ValueError("one run is given: name two or more, the baseline first")
+        raise ValueError("one is given: name two or more, the baseline first")
     for name, least in (("bootstrap", 1), ("examples", 0)):
         if getattr(options, name) < least:
             raise ValueError(f"--{name} {getattr(options, name)} is not allowed, it must be at least {least}")
@@ -32,10 +33,13 @@ def run(arguments: list[str]) -> int:
     from nmt.evaluation.results import Evaluation
 
     cast(TextIOWrapper, sys.stdout).reconfigure(errors="replace")
-    baseline, *others = (Evaluation.load(each / "evaluations" / options.split) for each in options.runs)
+    folders = [
+        each if each.parent.name == "evaluations" else each / "evaluations" / options.split for each in options.runs
+    ]
+    baseline, *others = map(Evaluation.load, folders)
     for folder, other in zip(options.runs[1:], others, strict=True):
         found = compare(baseline, other, options.bootstrap)
-        print(f"{folder} against {options.runs[0]}: {len(other.references):,} sentences of {options.split}")
+        print(f"{folder} against {options.runs[0]}: {len(other.references):,} sentences of {other.split}")
         for difference in found.differences:
             print(_line(difference))
         if baseline.alignment and other.alignment:

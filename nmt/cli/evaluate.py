@@ -13,6 +13,9 @@ def run(arguments: list[str]) -> int:
     parser = translating_parser("evaluate", told, "folder of the run", without=["n_best"])
     parser.add_argument("--split", default="test", metavar="NAME", help="name of the split")
     parser.add_argument("--path", metavar="CORPUS", help="take the split from this corpus, not from the run's")
+    parser.add_argument(
+        "--as", dest="name", default="", metavar="NAME", help="keep it under another name than the split's"
+    )
     options = parser.parse_args(arguments)
     search = search_options(options)
     from nmt.evaluation.evaluate import evaluate as run_evaluation
@@ -21,13 +24,14 @@ def run(arguments: list[str]) -> int:
     config = config_of(folder, options.path)
     translator = load_translator(options, options.device)
     command = shlex.join(["nmt", "evaluate", *arguments])
-    result = run_evaluation(folder, config, options.split, search, translator, command, options.batch_sentences)
+    wanted = options.split, search, translator, command, options.batch_sentences, options.name
+    result = run_evaluation(folder, config, *wanted)
     for score in result.scores:
         interval = f" [{score.low:.1f}, {score.high:.1f}]" if score.low is not None and score.high is not None else ""
         print(f"{score.name} {score.score:.2f}{interval}  {score.form}  {score.signature}")
     if result.alignment:
         alignment = result.alignment
         print(f"AER {alignment.aer:.3f}  precision {alignment.precision:.3f}  recall {alignment.recall:.3f}")
-    place = folder / "evaluations" / options.split
+    place = folder / "evaluations" / result.split
     print(f"{len(result.translations):,} sentences in {result.seconds:.1f} s: {place}")
     return 0

@@ -9,7 +9,7 @@ import datasets
 from rich.console import Console
 from rich.progress import track
 
-from nmt.config import Config
+from nmt.config import Config, check_folder_name
 from nmt.data.corpus import load_split
 from nmt.decoding.search import SearchOptions
 from nmt.decoding.translation import Translation
@@ -27,8 +27,9 @@ def evaluate(
     translator: Translator,
     command: str,
     batch_sentences: int = 64,
+    name: str = "",
 ) -> Evaluation:
-    """Translates and scores a split, and saves all of it to `run/evaluations/<split>`.
+    """Translates and scores a split, and saves all of it to `run/evaluations/<name>`.
 
     Where the corpus has gold word alignments, the attention is scored too: under forced decoding of the reference,
     whose words the gold is about.
@@ -41,10 +42,13 @@ def evaluate(
         translator: with the run's model.
         command: what the user called, kept with the scores.
         batch_sentences: sentences that are searched together.
+        name: of the evaluation; by default that of the split.
 
     Raises:
-        ValueError: if there is no such split, or it is empty.
+        ValueError: if there is no such split, it is empty, or no folder can have the name.
     """
+    if name:
+        check_folder_name("--as", name)
     datasets.disable_progress_bars()  # of reading files, which takes a second
     data = config.data
     corpus = load_split(data.path, data.src, data.tgt, split)
@@ -61,7 +65,7 @@ def evaluate(
         gold = [tuple((source, target) for source, target in links) for links in corpus["alignment"]]
         alignment = _align(translator, sources, references, gold) if any(gold) else None
     evaluation = Evaluation(
-        split=split,
+        split=name or split,
         src=data.src,
         tgt=data.tgt,
         translations=tuple(translations),
@@ -74,7 +78,7 @@ def evaluate(
         command=command,
         seconds=time.perf_counter() - began,
     )
-    evaluation.save(run / "evaluations" / split)
+    evaluation.save(run / "evaluations" / evaluation.split)
     return evaluation
 
 

@@ -1,6 +1,6 @@
 """Evaluation <-> folder: all that is known of one evaluated split, for the report and for later comparisons.
 
-``runs/<name>/evaluations/<split>/`` holds ``translations.jsonl`` and ``attention.npz`` (see
+``runs/<run>/evaluations/<split>/`` holds ``translations.jsonl`` and ``attention.npz`` (see
 `nmt.decoding.translation`), ``references.jsonl`` (a line a sentence: the reference and its gold alignment or null) and
 ``scores.json`` (the scores, and with which search, checkpoint, command and versions they were made).
 """
@@ -49,7 +49,7 @@ class Evaluation:
     """One split, translated and scored; N sentences in corpus order.
 
     Attributes:
-        split: name of the split, such as "test_2016_flickr".
+        split: name of the split, such as "test_2016_flickr", or the name that it was given to be kept beside others.
         src: language code of the source.
         tgt: language code of the target.
         translations: N records.
