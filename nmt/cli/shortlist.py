@@ -18,7 +18,7 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("run", type=Path, help="folder of the run")
     parser.add_argument("--path", metavar="CORPUS", help="read this corpus, not the run's")
     parser.add_argument("--per-token", type=int, default=100, metavar="N", help="most target types of a source type")
-    parser.add_argument("--frequent", type=int, default=200, metavar="N", help="target types of every sentence")
+    parser.add_argument("--frequent", type=int, default=1000, metavar="N", help="target types of every sentence")
     parser.add_argument("--sentences", type=int, default=100_000, metavar="N", help="training pairs read, at most")
     options = parser.parse_args(arguments)
     for name, least in (("per_token", 1), ("frequent", 0), ("sentences", 1)):

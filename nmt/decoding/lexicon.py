@@ -61,7 +61,7 @@ class Links:
 
 
 def build_shortlist(
-    model: Seq2Seq, tokenizers: TokenizerPair, batches: Iterable[Batch], per_token: int = 100, frequent: int = 200
+    model: Seq2Seq, tokenizers: TokenizerPair, batches: Iterable[Batch], per_token: int = 100, frequent: int = 1000
 ) -> Shortlist:
     """The shortlist of a model: for each source type the target types that attend to it most, and the frequent ones.
 
