@@ -139,7 +139,9 @@ _PLACES = {
 def __getattr__(name: str) -> Any:
     """The public names, imported when they are asked for: `import nmt` costs nothing."""
     if name == "__version__":
-        return import_module("importlib.metadata").version("nmt")
+        from importlib.metadata import version
+
+        return version("nmt")
     if name not in _PLACES:
         raise AttributeError(f"module 'nmt' has no attribute {name!r}")
     return getattr(import_module(_PLACES[name]), name)

@@ -24,8 +24,9 @@ def run(arguments: list[str]) -> int:
     config = config_of(folder, options.path)
     translator = load_translator(options, options.device)
     command = shlex.join(["nmt", "evaluate", *arguments])
-    wanted = options.split, search, translator, command, options.batch_sentences, options.name
-    result = run_evaluation(folder, config, *wanted)
+    result = run_evaluation(
+        folder, config, options.split, search, translator, command, options.batch_sentences, options.name
+    )
     for score in result.scores:
         interval = f" [{score.low:.1f}, {score.high:.1f}]" if score.low is not None and score.high is not None else ""
         print(f"{score.name} {score.score:.2f}{interval}  {score.form}  {score.signature}")

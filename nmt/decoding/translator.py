@@ -198,8 +198,9 @@ class Translator:
     ) -> Iterator[Translation]:
         remaining = iter(pairs)
         while batch := list(islice(remaining, batch_sentences)):
-            for name, text in (named for pair in batch for named in zip(("source", "target"), pair, strict=True)):
-                check(isinstance(text, str), name, text, "a string")
+            for pair in batch:
+                for name, text in zip(("source", "target"), pair, strict=True):
+                    check(isinstance(text, str), name, text, "a string")
             sources = self._encode([source for source, _ in batch])
             targets = self.tokenizers.tgt.encode_batch(target for _, target in batch)
             forced = self.engine.force([source.ids for source in sources], targets, alternatives)

@@ -18,6 +18,9 @@ from sacremoses import MosesPunctNormalizer, MosesTokenizer
 DETOKENISED = "cased, detokenised"
 LITERATURE = "lowercased, Moses-normalised and -tokenised"
 
+SEED = 12345
+"""sacreBLEU's, of resampled test sets."""
+
 UNSPACED = {"zh": "zh", "yue": "zh", "ja": "char", "th": "char", "lo": "char", "km": "char", "my": "char"}
 """sacreBLEU's tokenizer for languages that are written without spaces between words; for the others it is 13a."""
 
@@ -58,7 +61,6 @@ class Difference:
         p_value: of a difference as large as this one, either way, if there were none (paired bootstrap: Koehn 2004).
         signature: sacreBLEU's, as in `Score`.
         form: the form of text that was scored, in words.
-        higher_is_better: False for TER, which counts errors.
     """
 
     name: str
@@ -69,7 +71,6 @@ class Difference:
     p_value: float
     signature: str
     form: str
-    higher_is_better: bool
 
 
 class _Measure(NamedTuple):
@@ -102,7 +103,7 @@ def corpus_scores(
     tgt: str,
     literature_form: bool = False,
     bootstrap: int = 1000,
-    seed: int = 12345,
+    seed: int = SEED,
 ) -> list[Score]:
     """BLEU, chrF2 and TER of detokenised text, then BLEU in the literature's form if asked for.
 
@@ -135,7 +136,6 @@ def score_differences(
     tgt: str,
     literature_form: bool = False,
     bootstrap: int = 1000,
-    seed: int = 12345,
 ) -> list[Difference]:
     """How the scores of `corpus_scores` differ between two systems, over the same resampled test sets.
 
@@ -146,7 +146,6 @@ def score_differences(
         tgt: as in `corpus_scores`, and so are the others.
         literature_form: add BLEU of lowercased Moses tokens.
         bootstrap: resampled test sets, at least 1.
-        seed: of the resampling.
 
     Raises:
         ValueError: if there are no sentences, or not as many of each.
@@ -158,13 +157,12 @@ def score_differences(
         metric, prepared = measure.metric, measure.prepare(references)
         both = [_statistics(metric, measure.prepare(each), prepared) for each in (baseline, hypotheses)]
         one, other = (_result(metric, each).score for each in both)
-        ones, others = (_resampled(metric, each, bootstrap, seed) for each in both)
-        # as in sacreBLEU: how often do resampled differences stand further from their mean than this one from zero
+        ones, others = (_resampled(metric, each, bootstrap, SEED) for each in both)
+        # as in sacreBLEU, but for ties: how often resampled differences exceed their mean by as much as this one
         away = np.abs(others - ones)
         chance = float(np.sum(away - away.mean() >= abs(other - one)) + 1) / (bootstrap + 1)
-        (low, high), better = _middle(others - ones), not isinstance(metric, TER)
-        scores = _result(metric, both[0]).name, one, other, low, high, chance
-        found.append(Difference(*scores, measure.signature(), measure.form, better))
+        scores = _result(metric, both[0]).name, one, other, *_middle(others - ones), chance
+        found.append(Difference(*scores, measure.signature(), measure.form))
     return found
 
 
