@@ -1,6 +1,7 @@
 """`nmt shortlist`: which target types a source type is likely to need, from the attention of the training data."""
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     from nmt.config import Config, DataConfig
     from nmt.data.batch import Batch
     from nmt.data.tokenizer import TokenizerPair
+
+READ_AGAIN = 64
+"""So many batches are read a second time, at most, for what the other types weigh."""
 
 
 def run(arguments: list[str]) -> int:
@@ -26,15 +30,16 @@ def run(arguments: list[str]) -> int:
             flag = f"--{name.replace('_', '-')} {getattr(options, name)}"
             raise ValueError(f"{flag} is not allowed, it must be at least {least}")
     from nmt.data.tokenizer import TokenizerPair
-    from nmt.decoding.lexicon import build_shortlist
+    from nmt.decoding.lexicon import build_shortlist, fit_rest
     from nmt.decoding.shortlist import FILE
     from nmt.model.saved import load_model
 
     config, folder = config_of(options.run, options.path), options.run / "model"
     model, _ = load_model(folder)
     tokenizers = TokenizerPair.load(folder)
-    batches = _watched(*_batches(config, tokenizers, options.sentences))
-    shortlist = build_shortlist(model, tokenizers, batches, options.per_token, options.frequent)
+    batches, total = _batches(config, tokenizers, options.sentences)
+    shortlist = build_shortlist(model, tokenizers, _watched(batches, total), options.per_token, options.frequent)
+    shortlist.rest = fit_rest(model, shortlist, islice(batches, 0, None, -(-total // READ_AGAIN)))
     shortlist.save(folder)
     print(folder / FILE)
     return 0

@@ -22,7 +22,7 @@ from nmt.decoding.endings import Task
 from nmt.decoding.guides import Guide, OfColumns
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.search import search, tree_map
-from nmt.decoding.shortlist import Candidates, Restricted, Shortlist
+from nmt.decoding.shortlist import Candidates, Rest, Restricted, Shortlist
 from nmt.decoding.translation import Request
 from nmt.decoding.tree import Hypothesis
 from nmt.decoding.workers import Workers
@@ -145,7 +145,7 @@ class Engine:
         bos, eos, ids = BOS_ID, EOS_ID, None
         if self.shortlist is not None:
             candidates = self.shortlist.candidates(src_ids, mask, forced)
-            network, columns = self._restricted(candidates), candidates.ids.cpu().numpy()
+            network, columns = self._restricted(candidates, self.shortlist.rest), candidates.ids.cpu().numpy()
             bos, eos, ids = candidates.column(BOS_ID), candidates.column(EOS_ID), columns
             guides = [None if guide is None else OfColumns(guide, columns) for guide in guides]
         task = Task(limits, [job.number for job in jobs], mask & (positions > 0), guides)
@@ -174,11 +174,11 @@ class Engine:
         src_ids, src_lengths = pad([src_sequence(each) for each in sources])
         return src_ids.to(self.device), src_lengths.to(self.device)
 
-    def _restricted(self, candidates: Candidates) -> Restricted | Ensemble:
-        """The network of one batch, which chooses among the candidates only."""
+    def _restricted(self, candidates: Candidates, rest: Rest | None) -> Restricted | Ensemble:
+        """The network of one batch, which chooses among the candidates only; the rest is of one model alone."""
         if isinstance(self.network, Ensemble):
             return Ensemble([Restricted(each, candidates) for each in self.network.models], self.network.combine)
-        return Restricted(self.network, candidates)
+        return Restricted(self.network, candidates, rest)
 
 
 def choose_device(name: str) -> torch.device:

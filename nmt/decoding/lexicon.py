@@ -1,13 +1,17 @@
-"""Training pairs -> the attention lexicon: what a trained model attends to while it reads them, as a `Shortlist`."""
+"""Training pairs -> the attention lexicon: what a trained model attends to while it reads them, as a `Shortlist`.
+
+A second reading of some of them shows what the types weigh that a sentence may not use.
+"""
 
 from collections.abc import Iterable
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from nmt.data.batch import Batch
 from nmt.data.tokenizer import BOS_ID, EOS_ID, PAD_ID, TokenizerPair
-from nmt.decoding.shortlist import Shortlist
+from nmt.decoding.shortlist import Rest, Shortlist
 from nmt.model.seq2seq import Seq2Seq
 
 LEAST_WEIGHT = 0.05
@@ -18,6 +22,15 @@ LEAST_SHARE = 0.01
 
 MERGED_LINKS = 5_000_000
 """So many links are gathered before equal ones are added up."""
+
+READ_POSITIONS = 1000
+"""Of a batch, as many target positions at most are read for the rest."""
+
+LEAST_REST = 1e-7
+"""Where the other types have a smaller probability, it counts as this, so that its logarithm is finite."""
+
+RIDGE = 5e-3
+"""Weight of the squared length of the rest's row beside the mean squared error."""
 
 
 class Links:
@@ -92,3 +105,49 @@ def build_shortlist(
     types[:, per_token] = [ids.get(token, EOS_ID) for token in tokenizers.src.tokens]
     types[types == PAD_ID] = EOS_ID
     return Shortlist(torch.from_numpy(types), torch.from_numpy(np.append(common, EOS_ID)), vocab_size)
+
+
+def fit_rest(model: Seq2Seq, shortlist: Shortlist, batches: Iterable[Batch]) -> Rest:
+    """What the types that a sentence may not use weigh, as a row of the output layer.
+
+    With the row's logit beside those of a sentence's own types, the normaliser comes as near as possible to that of the
+    whole vocabulary: by least squares of its logarithm, over positions of training pairs.
+
+    Args:
+        model: in evaluation mode.
+        shortlist: what sentences may use.
+        batches: at least one.
+    """
+    read = [_read(model, shortlist, batch) for batch in batches]
+    readouts, own, whole = (torch.cat(each) for each in zip(*read, strict=True))
+    others = whole + torch.log(-torch.expm1((own - whole).clamp(max=-LEAST_REST)))
+    weight = torch.zeros(readouts.shape[1], requires_grad=True)
+    bias = others.median().requires_grad_()
+    optimizer = torch.optim.LBFGS([weight, bias], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        error = torch.logaddexp(own, readouts @ weight + bias) - whole
+        value = error.square().mean() + RIDGE * weight.square().sum()
+        value.backward()
+        return value
+
+    optimizer.step(loss)
+    return Rest(weight.detach(), bias.detach())
+
+
+@torch.no_grad()
+def _read(model: Seq2Seq, shortlist: Shortlist, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """Readouts (n, R) of a batch, and the logarithms (n,) of their normalisers over a sentence's types and over all."""
+    src_mask = batch.src_ids != PAD_ID
+    candidates = shortlist.candidates(batch.src_ids, src_mask)
+    readouts, _ = model(batch.src_ids, batch.src_lengths, batch.tgt_ids[:, :-1])
+    real = batch.tgt_ids[:, 1:] != PAD_ID
+    if model.latent:  # a readout for each source position
+        real = real.unsqueeze(2) & src_mask.unsqueeze(1)
+    places = real.nonzero()
+    places = places[:: -(-len(places) // READ_POSITIONS)]
+    readouts, allowed = readouts[tuple(places.t())], candidates.allowed[places[:, 0]]
+    logits = model.output(readouts)
+    own = logits[:, candidates.ids].masked_fill(~allowed, -torch.inf).logsumexp(dim=1)
+    return readouts, own, logits.logsumexp(dim=1)

@@ -2,7 +2,9 @@
 
 What the attention of a trained model points to while it reads the training pairs is a dictionary (Jean et al. 2015,
 section 3.3, take theirs from word alignment). The output layer, most of the work of a step on a CPU, is then computed
-for the types that some sentence of the batch may use, and each sentence chooses, and normalises, among its own.
+for the types that some sentence of the batch may use, and each sentence chooses among its own. What all others would
+have weighed is estimated (`Rest`), so that probabilities stay near those of the whole vocabulary: normalised among a
+sentence's own types, they flatter a hypothesis just where the model would have said something else.
 """
 
 from collections.abc import Sequence
@@ -37,6 +39,20 @@ class Candidates(NamedTuple):
         return int(torch.searchsorted(self.ids, token))
 
 
+class Rest(NamedTuple):
+    """One more row of the output layer, in the place of all types that a sentence may not use.
+
+    ``exp(weight' r + bias)`` of a readout r is about the sum of their exponentiated logits.
+
+    Attributes:
+        weight: (R,) float32.
+        bias: () float32.
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+
 class Shortlist:
     """For each source type the target types it may need, and those that any sentence may need.
 
@@ -44,10 +60,11 @@ class Shortlist:
         types: (source types, most a type) int64 target ids; a shorter list is filled with EOS.
         common: (C,) int64, of any sentence, EOS among them.
         vocab_size: of the target, V.
+        rest: of the model that it was made with; None where the other types are to weigh nothing.
     """
 
-    def __init__(self, types: Tensor, common: Tensor, vocab_size: int) -> None:
-        self.types, self.common, self.vocab_size = types, common, vocab_size
+    def __init__(self, types: Tensor, common: Tensor, vocab_size: int, rest: Rest | None = None) -> None:
+        self.types, self.common, self.vocab_size, self.rest = types, common, vocab_size, rest
 
     @classmethod
     def load(cls, folder: Path) -> "Shortlist":
@@ -62,7 +79,8 @@ class Shortlist:
             raise FileNotFoundError(f"{folder} has no shortlist: make it with `nmt shortlist RUN`")
         try:
             tensors = load_file(path)
-            return cls(tensors["types"].long(), tensors["common"].long(), int(tensors["vocab_size"]))
+            rest = Rest(tensors["rest_weight"], tensors["rest_bias"]) if "rest_weight" in tensors else None
+            return cls(tensors["types"].long(), tensors["common"].long(), int(tensors["vocab_size"]), rest)
         except (SafetensorError, KeyError) as error:
             raise ValueError(f"{path} is damaged: {error}; make it again with `nmt shortlist RUN`") from error
 
@@ -70,6 +88,8 @@ class Shortlist:
         """Writes it beside the model."""
         size = torch.tensor(self.vocab_size)
         tensors = {"types": self.types.int(), "common": self.common.int(), "vocab_size": size}
+        if self.rest is not None:
+            tensors |= {"rest_weight": self.rest.weight, "rest_bias": self.rest.bias}
         (folder / FILE).write_bytes(save(tensors))  # by itself the library lets only the owner read it
 
     def candidates(self, src_ids: Tensor, src_mask: Tensor, extra: Sequence[list[int]] | None = None) -> Candidates:
@@ -104,20 +124,23 @@ class _Memory(NamedTuple):
 class Restricted(nn.Module):
     """A model that chooses among the candidates of one batch only: a token is its column among their ids.
 
-    For search it stands in the model's place. Probabilities sum to one over the types that a sentence may use; those
-    of others are zero, whatever the other sentences of the batch may use.
+    For search it stands in the model's place. The probabilities of the types that a sentence may use, and of the rest
+    together, sum to one, whatever the other sentences of the batch may use.
 
     Args:
         model: whose output layer is restricted; its weights are gathered here, once a batch.
         candidates: of the batch that is going to be encoded.
+        rest: what the other types weigh; None for nothing.
     """
 
-    def __init__(self, model: Seq2Seq, candidates: Candidates) -> None:
+    def __init__(self, model: Seq2Seq, candidates: Candidates, rest: Rest | None = None) -> None:
         super().__init__()
         self.model, self.ids = model, candidates.ids
         self.weight, self.bias = model.output.weight[self.ids], model.output.bias[self.ids]
         blocked = torch.zeros(candidates.allowed.shape, dtype=self.bias.dtype, device=self.ids.device)
         self.blocked = blocked.masked_fill_(~candidates.allowed, -torch.inf)  # (B, U)
+        self.rest = None if rest is None else Rest(*(each.to(self.ids.device) for each in rest))
+        self.bos = candidates.column(BOS_ID)
 
     def encode(self, src_ids: Tensor, src_lengths: Tensor, single: bool = False) -> tuple[_Memory, Any]:
         """Reads the sources (B, S) of the batch, lengths (B,): its memory, and the first state."""
@@ -135,4 +158,10 @@ class Restricted(nn.Module):
         readouts, sentence = outputs
         blocked = self.blocked.index_select(0, sentence)
         logits = linear(readouts, self.weight, self.bias)
-        return self.model.normalized(logits.add_(blocked.unsqueeze(1) if self.model.latent else blocked), attention)
+        logits.add_(blocked.unsqueeze(1) if self.model.latent else blocked)
+        if self.rest is None:
+            return self.model.normalized(logits, attention)
+        logits[..., self.bos] = readouts @ self.rest.weight.to(readouts.dtype) + self.rest.bias  # BOS is never said
+        log_probs = self.model.normalized(logits, attention)
+        log_probs[..., self.bos] = -torch.inf
+        return log_probs
