@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from conftest import NETWORKS, build, name_of
@@ -16,10 +17,10 @@ from nmt.config import Config, DataConfig, ModelConfig
 from nmt.data.batch import Batch, collate
 from nmt.data.tokenizer import BOS_ID, EOS_ID, TokenizerPair
 from nmt.decoding.endings import Task
-from nmt.decoding.lexicon import build_shortlist
+from nmt.decoding.lexicon import READ_POSITIONS, build_shortlist, fit_rest
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.search import search
-from nmt.decoding.shortlist import FILE, Restricted, Shortlist
+from nmt.decoding.shortlist import FILE, Rest, Restricted, Shortlist
 from nmt.model.encoder import length_mask
 from nmt.model.ensemble import Ensemble
 from nmt.model.quantized import quantize
@@ -50,12 +51,12 @@ def test_padding_asks_for_nothing_and_a_prefix_for_its_own() -> None:
     assert candidates.allowed.tolist() == [[False, True, False, True], [False, True, True, True]]
 
 
-def given(model: Any, rows: slice, previous: Tensor) -> tuple[Tensor, Tensor]:
+def given(model: Any, rows: slice, previous: Tensor, shortlist: Shortlist = SHORTLIST) -> tuple[Tensor, Tensor]:
     """The candidates of some sentences, and log-probabilities (B, T, V) of all types after the given tokens."""
     src_ids, lengths = SRC[rows, : int(SRC_LENGTHS[rows].max())], SRC_LENGTHS[rows]
-    candidates = SHORTLIST.candidates(src_ids, length_mask(lengths, src_ids.shape[1]))
+    candidates = shortlist.candidates(src_ids, length_mask(lengths, src_ids.shape[1]))
     models = [Restricted(each, candidates) for each in model.models] if isinstance(model, Ensemble) else []
-    network: Any = Ensemble(models, model.combine) if models else Restricted(model, candidates)
+    network: Any = Ensemble(models, model.combine) if models else Restricted(model, candidates, shortlist.rest)
     memory, state = network.encode(src_ids, lengths)
     steps = []
     for tokens in previous[rows].t().contiguous():
@@ -80,6 +81,56 @@ def test_probabilities_are_those_of_the_model_shared_among_a_sentences_own_types
         torch.testing.assert_close(log_probs[row], expected, atol=1e-5, rtol=1e-5)
         alone = given(model, slice(row, row + 1), previous)[1][0]
         torch.testing.assert_close(alone, log_probs[row], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("network", NETWORKS[3::20], ids=name_of)
+@torch.inference_mode()
+def test_the_rest_is_one_type_more_that_nobody_may_use(network: ModelConfig) -> None:
+    model = build(network)
+    rest = Rest(torch.randn(model.output.in_features), torch.tensor(0.5))
+    shortlist = Shortlist(TYPES, SHORTLIST.common, 12, rest)
+    previous = torch.tensor([[2, 10, 6], [2, 9, 4], [2, 8, 4]])
+    _, log_probs = given(model, slice(0, 3), previous, shortlist)
+    readouts, attention = model(SRC, SRC_LENGTHS, previous)
+    for row, types in enumerate(ALLOWED):
+        closed = torch.tensor([token not in types for token in range(12)])
+        logits = model.output(readouts[row]).masked_fill(closed, -torch.inf)
+        logits = torch.cat([logits, (readouts[row] @ rest.weight + rest.bias).unsqueeze(-1)], dim=-1)
+        expected = model.normalized(logits, attention[row])[..., :12].masked_fill(closed, -torch.inf)
+        torch.testing.assert_close(log_probs[row], expected, atol=1e-5, rtol=1e-5)
+        alone = given(model, slice(row, row + 1), previous, shortlist)[1][0]
+        torch.testing.assert_close(alone, log_probs[row], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("alignment", ["soft", "latent"])
+def test_the_rest_that_is_fitted_brings_probabilities_near_those_of_all_types(alignment: Any) -> None:
+    model = build(ModelConfig(embedding_size=8, hidden_size=8, alignment=alignment))
+    with torch.no_grad():
+        model.output.weight.mul_(20.0)
+        model.output.bias[BOS_ID] = -50.0
+    never = torch.tensor([[token for token in range(12) if token != 7]]).expand(12, -1)  # all may be used but one
+    drawn = torch.randint(4, 12, (2, 200, 4), generator=torch.Generator().manual_seed(0)).tolist()
+    batch = collate([{"src_ids": src, "tgt_ids": tgt, "index": 0} for src, tgt in zip(*drawn, strict=True)])
+    shortlist = Shortlist(never, SHORTLIST.common, 12)
+    shortlist.rest = fit_rest(model, shortlist, [batch])
+    previous = torch.tensor([[2, 10, 6], [2, 9, 4], [2, 8, 4]])
+    with torch.inference_mode():
+        log_probs = given(model, slice(0, 3), previous, shortlist)[1]
+        alone = given(model, slice(0, 3), previous, Shortlist(never, SHORTLIST.common, 12))[1]
+        expected = model.log_probs(*model(SRC, SRC_LENGTHS, previous))
+    errors = [(each - expected)[each.isfinite()].abs().mean() for each in (log_probs, alone)]
+    assert errors[0] < 0.5 * errors[1]
+
+
+def test_the_rest_of_types_that_are_all_there_is_nothing_and_of_many_positions_some_are_read() -> None:
+    model = build(ModelConfig(embedding_size=8, hidden_size=8))
+    with torch.no_grad():
+        model.output.bias[BOS_ID] = -50.0
+    every = Shortlist(torch.arange(12).expand(12, -1).clone(), SHORTLIST.common, 12)
+    rows = [{"src_ids": [5], "tgt_ids": [6] * 20, "index": 0}] * (READ_POSITIONS // 20)
+    rest = fit_rest(model, every, [collate(rows)])
+    assert rest.weight.isfinite().all()
+    assert -np.inf < float(rest.bias) < -5
 
 
 @pytest.mark.parametrize("kind", ["int8", "tied", "log_linear", "linear"])
@@ -120,6 +171,11 @@ def test_it_comes_back_from_its_folder_and_damage_is_named(tmp_path: Path) -> No
     assert torch.equal(loaded.types, TYPES)
     assert loaded.common.tolist() == [4, EOS_ID]
     assert loaded.vocab_size == 12
+    assert loaded.rest is None
+    Shortlist(TYPES, SHORTLIST.common, 12, Rest(torch.arange(3.0), torch.tensor(0.5))).save(tmp_path)
+    weight, bias = Shortlist.load(tmp_path).rest or pytest.fail("the rest is lost")
+    assert weight.tolist() == [0.0, 1.0, 2.0]
+    assert float(bias) == 0.5
     (tmp_path / FILE).write_bytes(b"damaged")
     with pytest.raises(ValueError, match="is damaged: .*; make it again"):
         Shortlist.load(tmp_path)
@@ -159,6 +215,8 @@ def test_the_command_reads_the_training_pairs_of_a_run_and_translate_uses_it(
     shortlist = Shortlist.load(model_folder)
     assert shortlist.types.shape == (shortlist.vocab_size, 8)
     assert len(shortlist.common) == 4
+    assert shortlist.rest is not None
+    assert shortlist.rest.weight.any()
     assert main(["translate", str(run), "der Hund", "--shortlist", "--device", "cpu"]) == 0
     assert main(["shortlist", str(run), "--per-token", "0"]) == 2
     assert "--per-token 0 is not allowed, it must be at least 1" in capsys.readouterr().err
