@@ -1,5 +1,6 @@
 """`nmt train`: a new run, or a stopped one again."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def run(arguments: list[str]) -> int:
     config = Config(made.name, made.seed, made.data, made.model, made.training)
     folder = Path(settings.resume or Path("runs") / config.name)
     resolved = dump_settings(parser, settings)
+    earlier = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # the folder is put back first
     try:
         model = run_training(
             config, vars(made.trainer), folder, resolved, resume=bool(settings.resume), overwrite=settings.overwrite
@@ -39,6 +41,8 @@ def run(arguments: list[str]) -> int:
     except Stopped as stopped:
         rank_zero_only(print)(f"{stopped}; go on with: nmt train --resume {folder}", file=sys.stderr)
         return 128 + stopped.signal_number
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
     kept = f"model: {model}" if model else "nothing is kept of a run with trainer.fast_dev_run, and no model exported"
     rank_zero_only(print)(kept)
     return 0

@@ -136,10 +136,19 @@ def _check_files(options: argparse.Namespace) -> None:
             reads_stdin = not (options.text or options.input)
             if reads_stdin and name != "input" and path.exists() and os.path.samestat(path.stat(), os.fstat(0)):
                 raise ValueError(f"--{name} {path} is what standard input is read from: give another name")
+            if name == "input" and not options.output and path.exists() and _is_standard_output(path):
+                raise ValueError(f"--input {path} is what standard output is written to: give another name")
     if options.input and not options.input.exists():
         raise ValueError(f"--input {options.input}: there is no such file")
     if options.attention and _is_special(options.attention):
         raise ValueError(f"--attention {options.attention} is not a regular file: give the name of one")
+
+
+def _is_standard_output(path: Path) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(sys.stdout.fileno()))
+    except OSError:  # it is no file
+        return False
 
 
 def _is_special(path: Path) -> bool:

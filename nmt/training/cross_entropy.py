@@ -13,7 +13,7 @@ from torch.nn.functional import pad
 
 from nmt.model.products import product
 
-PIECE_TOKENS = 256
+PIECE_TOKENS = 512
 """Tokens whose logits exist at once on a CPU, at most: few enough to be small, enough for fast matrix products."""
 
 ROUNDED_ROWS = 32

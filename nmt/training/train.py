@@ -44,6 +44,12 @@ OWN_TRAINER_ARGUMENTS = {
 }
 """Arguments of `pl.Trainer` that are not the user's."""
 
+IDLE_TRAINER_ARGUMENTS = {
+    "limit_test_batches": "null, for training does not test: see `nmt evaluate`",
+    "limit_predict_batches": "null, for training does not predict: see `nmt translate`",
+    "sync_batchnorm": "false, for nothing here is normalised over a batch",
+}
+"""Arguments that would do nothing, and what they must be."""
 
 _BEFORE_TRAINING = {"config.yaml", "tokenizer.json", "tokenizer.src.json", "tokenizer.tgt.json", "tensorboard"}
 """What a run leaves that failed before its first checkpoint."""
@@ -146,6 +152,8 @@ def _trainer(settings: Mapping[str, Any], folder: Path, callbacks: list[Callback
     for name in ("accumulate_grad_batches", "check_val_every_n_epoch", "val_check_interval"):
         value = settings.get(name)
         check(not isinstance(value, int | float) or value > 0, f"trainer.{name}", value, "positive")
+    for name, allowed in IDLE_TRAINER_ARGUMENTS.items():
+        check(not settings.get(name), f"trainer.{name}", settings.get(name), allowed)
     try:
         return pl.Trainer(
             **{**TRAINER_DEFAULTS, **settings},
