@@ -12,6 +12,7 @@ from nmt.model.products import (
     packed,
     packed_layers,
     product,
+    settled,
     sum_of_product,
 )
 
@@ -31,6 +32,7 @@ RIGHTS = {
 def library(request, monkeypatch):
     """Each test on a processor of either kind."""
     monkeypatch.setattr(products, "_has_mkl_at_home", lambda: request.param == "by MKL")
+    return request.param
 
 
 def plain(matrix):
@@ -43,6 +45,13 @@ def test_a_product_is_that_of_the_transpose(right):
     torch.testing.assert_close(product(LEFT, right), expected)
     torch.testing.assert_close(product(LEFT, right, BIAS), expected + BIAS)
     torch.testing.assert_close(sum_of_product(torch.full((7, 5), 2.0), LEFT, right), expected + 2.0)
+
+
+def test_a_matrix_settles_in_the_order_of_the_library(library):
+    matrix = settled(RIGHT)
+    assert matrix.is_mkldnn if library == "by oneDNN" else matrix.stride() == (1, 5)
+    torch.testing.assert_close(product(LEFT, matrix, BIAS), LEFT @ RIGHT.t() + BIAS)
+    assert settled(RIGHT.double()).stride() == (24, 1)
 
 
 @pytest.mark.parametrize("layers", [1, 2])
