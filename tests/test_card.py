@@ -117,6 +117,16 @@ def test_scores_of_other_weights_of_an_ensemble_or_another_corpus_are_not_taken_
     assert "several" not in text
 
 
+def test_an_evaluation_with_a_name_is_one_of_its_split(run: Path) -> None:
+    named = replace(evaluated_here("eins", decoding="greedy, fp32"), name="fast", scores=SCORES, alignment=None)
+    named.save(run / "evaluations" / "fast")
+    fields, text = read(model_card(run, "me/small"))
+    assert "- test_2016 (fast) of multi30k: greedy, fp32" in text
+    (result,) = fields["model-index"][0]["results"]
+    assert result["dataset"]["split"] == "test_2016"
+    assert {each["args"]["decoding"] for each in result["metrics"]} == {"beam 5", "greedy, fp32"}
+
+
 def test_an_evaluation_that_does_not_say_its_corpus_is_named(run: Path) -> None:
     older = replace(evaluated_here("eins"), search={"decoding": "beam 5", "length_penalty": 1.0})
     older.save(run / "evaluations" / "older")

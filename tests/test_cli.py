@@ -358,7 +358,7 @@ def test_from_training_to_the_report(
     assert "runs/small/evaluations/greedy against runs/small: 9 sentences of greedy" in capsys.readouterr().out
     assert main(["report", "runs/small"]) == 0
     shown = json.loads(Path("reports/small/report.json").read_text())["evaluations"]
-    assert [each["split"] for each in shown] == ["test", "greedy"]
+    assert [(each["split"], each["label"]) for each in shown] == [("test", "test"), ("test", "greedy")]
     assert main(["evaluate", "runs/small", "--as", "../test"]) == 2
     assert "--as: '../test' is not allowed" in capsys.readouterr().err
 
@@ -440,6 +440,18 @@ def test_what_standard_input_is_read_from_is_not_overwritten(model_folder: Path,
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "is what standard input is read from" in done.stderr
+
+
+def test_a_file_is_not_read_and_written_on_at_once(model_folder: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in.txt"
+    source.write_text("der Hund\n")
+    script = "import sys; from nmt.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", script, "translate", str(model_folder), "--input", str(source)]
+    with open(source, "a") as stream:
+        done = subprocess.run(command, stdout=stream, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert "in.txt is what standard output is written to: give another name" in done.stderr
+    assert source.read_text() == "der Hund\n"
     assert source.read_text() == "der Hund\n"
 
 

@@ -83,6 +83,7 @@ def test_files_have_the_layout_that_the_report_reads(tmp_path: Path) -> None:
     assert scores == {
         "version": 2,
         "split": "test_2016",
+        "name": "",
         "src": "de",
         "tgt": "en",
         "sentences": 2,

@@ -272,6 +272,8 @@ def test_resuming_what_is_no_run_is_named(train: Callable, capsys: pytest.Captur
         (["--trainer.devices", "{}"], "should be an int > 0"),
         (["--config="], "argument --config: expected one argument"),
         (["--trainer.accumulate_grad_batches", "-1"], "trainer.accumulate_grad_batches: -1 is not allowed"),
+        (["--trainer.limit_test_batches", "2"], "trainer.limit_test_batches: 2 is not allowed, it must be null, for"),
+        (["--trainer.sync_batchnorm", "true"], "trainer.sync_batchnorm: True is not allowed, it must be false, for"),
         (["config.yaml"], "'config.yaml' is not a key; a config is given as `--config FILE`"),
         (["--model.hidden_size", "7"], "model.hidden_size: 7 is not allowed"),
         (["--trainer.max_epoch", "1"], "did you mean 'trainer.max_epochs'?"),
@@ -386,6 +388,18 @@ def test_a_trial_run_leaves_nothing_and_replaces_nothing(train: Callable, capsys
     assert "nothing is kept of a run with trainer.fast_dev_run" in capsys.readouterr().out.splitlines()[-1]
     assert main(["train", "--resume", "runs/kept", *trial]) == 0
     assert files("runs") == before
+
+
+def test_a_signal_before_the_first_step_leaves_nothing(train: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        nmt.data.datamodule.TranslationData, "prepare_data", lambda self: os.kill(os.getpid(), signal.SIGTERM)
+    )
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as stopped:
+        train("stopped")
+    assert stopped.value.code == 128 + signal.SIGTERM
+    assert not list(Path("runs").iterdir())
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_a_signal_waits_for_the_gradient_that_is_accumulated(train: Callable, monkeypatch: pytest.MonkeyPatch) -> None:

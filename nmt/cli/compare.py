@@ -39,7 +39,7 @@ def run(arguments: list[str]) -> int:
     baseline, *others = map(Evaluation.load, folders)
     for folder, other in zip(options.runs[1:], others, strict=True):
         found = compare(baseline, other, options.bootstrap)
-        print(f"{folder} against {options.runs[0]}: {len(other.references):,} sentences of {other.split}")
+        print(f"{folder} against {options.runs[0]}: {len(other.references):,} sentences of {other.label}")
         for difference in found.differences:
             print(_line(difference))
         if baseline.alignment and other.alignment:

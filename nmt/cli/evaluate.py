@@ -33,6 +33,6 @@ def run(arguments: list[str]) -> int:
     if result.alignment:
         alignment = result.alignment
         print(f"AER {alignment.aer:.3f}  precision {alignment.precision:.3f}  recall {alignment.recall:.3f}")
-    place = folder / "evaluations" / result.split
+    place = folder / "evaluations" / result.label
     print(f"{len(result.translations):,} sentences in {result.seconds:.1f} s: {place}")
     return 0

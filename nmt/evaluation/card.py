@@ -107,17 +107,24 @@ def _scores(evaluations: Sequence[Evaluation]) -> str:
             known = score.low is not None and score.high is not None
             interval = f"[{score.low:.1f}, {score.high:.1f}]" if known else ""
             signature = score.signature.replace("|", "\\|")  # or it would end the cell
-            cells = (each.split, f"{len(each.references):,}", score.name, f"{score.score:.2f}", interval, score.form)
+            cells = (_split(each), f"{len(each.references):,}", score.name, f"{score.score:.2f}", interval, score.form)
             rows.append(f"| {' | '.join(cells)} | `{signature}` |")
         if each.alignment is not None:
             gold = f"{each.alignment.links:,} gold links"
-            rows.append(f"| {each.split} | {len(each.references):,} | AER | {each.alignment.aer:.3f} |  | {gold} |  |")
+            rows.append(
+                f"| {_split(each)} | {len(each.references):,} | AER | {each.alignment.aer:.3f} |  | {gold} |  |"
+            )
     how = [
-        f"- {each.split} of {_corpus(each.search['corpus'])}: {each.search['decoding']}, length penalty "
+        f"- {_split(each)} of {_corpus(each.search['corpus'])}: {each.search['decoding']}, length penalty "
         f"{each.search['length_penalty']}; weights of {each.checkpoint}"
         for each in evaluations
     ]
     return "\n".join([*rows, "", "Decoding:", "", *how])
+
+
+def _split(evaluation: Evaluation) -> str:
+    """The split, and the name of an evaluation that has one of its own."""
+    return f"{evaluation.split} ({evaluation.name})" if evaluation.name else evaluation.split
 
 
 def _data(config: Config) -> str:

@@ -36,7 +36,7 @@ def compare(baseline: Evaluation, other: Evaluation, bootstrap: int = 1000) -> C
     sources = [[record.source for record in each.translations] for each in (baseline, other)]
     if sources[0] != sources[1] or baseline.references != other.references:
         raise ValueError(
-            f"the two evaluations of '{other.split}' are not of the same sentences and references: "
+            f"the two evaluations of '{other.label}' are not of the same sentences and references: "
             "evaluate one of them again, with the other's corpus (--path)"
         )
     one, two = ([record.text for record in each.translations] for each in (baseline, other))

@@ -65,7 +65,7 @@ def evaluate(
         gold = [tuple((source, target) for source, target in links) for links in corpus["alignment"]]
         alignment = _align(translator, sources, references, gold) if any(gold) else None
     evaluation = Evaluation(
-        split=name or split,
+        split=split,
         src=data.src,
         tgt=data.tgt,
         translations=tuple(translations),
@@ -77,8 +77,9 @@ def evaluate(
         checkpoint=translator.card.checkpoint,
         command=command,
         seconds=time.perf_counter() - began,
+        name=name,
     )
-    evaluation.save(run / "evaluations" / evaluation.split)
+    evaluation.save(run / "evaluations" / evaluation.label)
     return evaluation
 
 

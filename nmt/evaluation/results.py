@@ -1,6 +1,6 @@
 """Evaluation <-> folder: all that is known of one evaluated split, for the report and for later comparisons.
 
-``runs/<run>/evaluations/<split>/`` holds ``translations.jsonl`` and ``attention.npz`` (see
+``runs/<run>/evaluations/<split or name>/`` holds ``translations.jsonl`` and ``attention.npz`` (see
 `nmt.decoding.translation`), ``references.jsonl`` (a line a sentence: the reference and its gold alignment or null) and
 ``scores.json`` (the scores, and with which search, checkpoint, command and versions they were made).
 """
@@ -49,7 +49,7 @@ class Evaluation:
     """One split, translated and scored; N sentences in corpus order.
 
     Attributes:
-        split: name of the split, such as "test_2016_flickr", or the name that it was given to be kept beside others.
+        split: name of the split, such as "test_2016_flickr".
         src: language code of the source.
         tgt: language code of the target.
         translations: N records.
@@ -62,6 +62,7 @@ class Evaluation:
         command: the command that made this evaluation.
         seconds: time for decoding and scoring.
         versions: of Python and packages, by name.
+        name: that it was given to be kept beside others of its split; empty for that of the split.
     """
 
     split: str
@@ -77,12 +78,18 @@ class Evaluation:
     command: str
     seconds: float
     versions: Mapping[str, str] = field(default_factory=installed_versions)
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """What it is called among others: its name, or its split."""
+        return self.name or self.split
 
     def __post_init__(self) -> None:
         sizes = len(self.translations), len(self.references), len(self.gold)
         if len(set(sizes)) != 1:
             raise ValueError(
-                f"evaluation of {self.split}: {sizes[0]} translations, {sizes[1]} references and {sizes[2]} gold "
+                f"evaluation of {self.label}: {sizes[0]} translations, {sizes[1]} references and {sizes[2]} gold "
                 "alignments, but each sentence needs one of each"
             )
 
@@ -108,6 +115,7 @@ class Evaluation:
         scores = {
             "version": FORMAT_VERSION,
             "split": self.split,
+            "name": self.name,
             "src": self.src,
             "tgt": self.tgt,
             "sentences": len(self.references),
@@ -164,6 +172,7 @@ class Evaluation:
             command=scores["command"],
             seconds=scores["seconds"],
             versions=scores["versions"],
+            name=scores.get("name", ""),
         )
 
 

@@ -81,6 +81,7 @@ def _evaluation(evaluation: Evaluation) -> dict[str, Any]:
     alignment = evaluation.alignment
     return {
         "split": evaluation.split,
+        "label": evaluation.label,
         "src": evaluation.src,
         "tgt": evaluation.tgt,
         "search": dict(evaluation.search),
@@ -105,7 +106,7 @@ def _sentences_csv(report: dict[str, Any]) -> str:
         for number, row in enumerate(evaluation["sentences"], start=1):
             texts = [row[side]["text"] for side in ("source", "reference", "hypothesis")]
             numbers = [row[name] for name in _CSV_COLUMNS]
-            writer.writerow([evaluation["split"], number, *texts, *numbers, " ".join(row["flags"])])
+            writer.writerow([evaluation["label"], number, *texts, *numbers, " ".join(row["flags"])])
     return table.getvalue()
 
 

@@ -115,7 +115,7 @@ function selectRows() {
 
 /** The address of a section, of a sentence (an index from 0), of a filter, with search and order as they are; the
  *  split stands in it where there is more than one. */
-function address(tab, { sentence = null, flag = null, chrf = null, query = state.query, sort = state.sort, split = state.evaluation.split } = {}) {
+function address(tab, { sentence = null, flag = null, chrf = null, query = state.query, sort = state.sort, split = state.evaluation.label } = {}) {
   const asked = new URLSearchParams();
   if (flag) asked.set("flag", flag);
   if (chrf) asked.set("chrf", chrf.join("-"));

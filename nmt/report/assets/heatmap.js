@@ -93,7 +93,7 @@ async function saveHeatmap(view, format) {
   const plotly = await loadPlotly();
   const figure = heatmapFigure(view, 900, "light");
   const { width, height } = figure.layout;
-  const filename = `${REPORT.run.name}-${state.evaluation.split}-${view.index + 1}-attention`;
+  const filename = `${REPORT.run.name}-${state.evaluation.label}-${view.index + 1}-attention`;
   await plotly.downloadImage(figure, { format, filename, width, height, scale: format === "png" ? 3 : 1 });
 }
 

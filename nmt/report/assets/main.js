@@ -8,8 +8,8 @@ function route() {
   const [name, number] = path.split("/");
   const tab = Object.hasOwn(TABS, name) ? name : "overview";
   const parameters = new URLSearchParams(query);
-  const split = parameters.get("split") ?? REPORT.evaluations[0].split;
-  const evaluation = REPORT.evaluations.find((each) => each.split === split) ?? REPORT.evaluations[0];
+  const split = parameters.get("split") ?? REPORT.evaluations[0].label;
+  const evaluation = REPORT.evaluations.find((each) => each.label === split) ?? REPORT.evaluations[0];
   if (evaluation !== state.evaluation) Object.assign(state, { evaluation, chosen: null });
   if (tab === "sentences") {
     Object.assign(state, readAddress(parameters));
@@ -18,7 +18,7 @@ function route() {
   renderMasthead();
   for (const key of Object.keys(TABS)) byId(key).hidden = key !== tab;
   document.body.dataset.tab = tab;
-  const missing = evaluation.split === split ? null : `There is no split “${split}” in this report; this is “${evaluation.split}”.`;
+  const missing = evaluation.label === split ? null : `There is no split “${split}” in this report; this is “${evaluation.label}”.`;
   fill(byId("missing"), missing);
   byId("missing").hidden = !missing;
   ({ overview: renderOverview, sentences: () => showSentences(number), training: renderTraining, about: renderAbout })[tab]();
@@ -26,7 +26,7 @@ function route() {
   fill(byId("tabs"), Object.entries(TABS).map(([key, label]) =>
     el("a", { href: place(key), "data-focus": key, "aria-current": key === tab ? "page" : null }, label)));
   const shown = tab === "sentences" && state.chosen !== null ? `Sentence ${state.chosen + 1}` : TABS[tab];
-  document.title = `${shown} · ${REPORT.run.name}, ${evaluation.split}`;
+  document.title = `${shown} · ${REPORT.run.name}, ${evaluation.label}`;
 }
 
 const oneColumn = matchMedia("(max-width: 960px)");
@@ -39,7 +39,7 @@ function showSentences(number) {
   state.chosen = known ? asked : number === undefined ? (state.rows[0] ?? null) : null;
   revealChosen();
   renderRows();
-  renderDetail(number !== undefined && !known ? `There is no sentence ${number} in ${state.evaluation.split}.` : undefined);
+  renderDetail(number !== undefined && !known ? `There is no sentence ${number} in ${state.evaluation.label}.` : undefined);
   if (held) byId("table").querySelector("[aria-current] a")?.focus({ preventScroll: true });
   if (known && oneColumn.matches) byId("detail").scrollIntoView();
 }

@@ -1,15 +1,15 @@
 /* Masthead, training curves and the data of About. */
 
 function renderMasthead() {
-  const { src, tgt, split, search, checkpoint, scores, sentences } = state.evaluation;
+  const { src, tgt, split, label, search, checkpoint, scores, sentences } = state.evaluation;
   byId("run-name").textContent = REPORT.run.name;
-  const facts = [`${src} → ${tgt}`, split, `${sentences.length.toLocaleString("en")} sentences`];
+  const facts = [`${src} → ${tgt}`, label === split ? split : `${label} (${split})`, `${sentences.length.toLocaleString("en")} sentences`];
   byId("run-facts").textContent = [...facts, search.decoding, checkpoint].join(" · ");
   const bleu = scores.find((score) => score.name === "BLEU");
   fill(byId("headline"), bleu ? headline(bleu) : []);
   const choice = byId("split");
   byId("split-choice").hidden = REPORT.evaluations.length < 2;
-  fill(choice, REPORT.evaluations.map(({ split: name }) => el("option", { value: name, selected: name === split }, name)));
+  fill(choice, REPORT.evaluations.map(({ label: name }) => el("option", { value: name, selected: name === label }, name)));
 }
 
 function headline(score) {
