@@ -10,6 +10,7 @@ The unit is one for all vectors, as states, contexts and readouts lie between -1
 under residual connections, it is the next power of two, so that other vectors of a batch hardly ever move it.
 """
 
+import math
 from typing import Any
 
 import torch
@@ -21,6 +22,9 @@ from nmt.model.seq2seq import Seq2Seq
 
 STEPS = 127 * 256
 """A vector whose elements lie between -1 and 1 is rounded to multiples of one over this."""
+
+WHOLE = torch.tensor(1.5 * 2**23)
+"""Added to a float32, it leaves no room for a fraction: the last 16 bits of the sum are the nearest whole number."""
 
 PIECE_ROWS = 2048
 """Rows of weights that are multiplied at once, so that what comes out stays in the processor's cache."""
@@ -83,16 +87,23 @@ class Int8Matrix(PreparedMatrix):
         return outputs.view(*inputs.shape[:-1], -1)
 
 
-def _rounded(vectors: Tensor) -> tuple[Tensor, Tensor]:
+def _rounded(vectors: Tensor) -> tuple[Tensor, float]:
     """Vectors (N, K) as high bytes above low ones (2 * N, K), and the unit in which ``256 h + l`` counts."""
     least, most = vectors.aminmax()
-    unit = torch.maximum(-least, most).log2_().ceil_().clamp_(min=0.0).exp2_() / STEPS
-    whole = (vectors * unit.reciprocal()).round_().to(torch.int16)
+    unit = _power_of_two(float(torch.maximum(-least, most))) / STEPS
+    whole = torch.add(WHOLE, vectors, alpha=1 / unit).view(torch.int32).to(torch.int16)
     both = whole.new_empty(2 * len(vectors), vectors.shape[1], dtype=torch.int8)
     high, low = both.chunk(2)
     low.copy_(whole)  # its last eight bits, from -128 to 127
     high.copy_(whole.add_(128).bitwise_right_shift_(8))  # what is left over them
     return both, unit
+
+
+def _power_of_two(largest: float) -> float:
+    """The next one, from 1 on; what is not finite stays so."""
+    if largest <= 1:
+        return 1.0
+    return 2.0 ** math.ceil(math.log2(largest)) if math.isfinite(largest) else largest
 
 
 def can_multiply_bytes() -> bool:
