@@ -5,6 +5,7 @@ import pickle
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import replace
 from itertools import product
@@ -21,7 +22,7 @@ from sacrebleu.metrics import CHRF
 from nmt.data.tokenizer import EOS_ID, Tokenizer, TokenizerPair
 from nmt.decoding.engine import MANY_SENTENCES
 from nmt.decoding.options import SearchOptions
-from nmt.decoding.shortlist import Shortlist
+from nmt.decoding.shortlist import Rest, Shortlist
 from nmt.decoding.translation import Request, Translation
 from nmt.decoding.translator import MAX_SOURCE_TOKENS, Translator
 from nmt.model.saved import ModelCard, save_model
@@ -434,6 +435,12 @@ def test_a_tokenizer_or_a_shortlist_of_another_model_is_refused(
     Shortlist(torch.zeros(3, 2, dtype=torch.int64), torch.tensor([EOS_ID]), 9).save(model_folder)
     with pytest.raises(ValueError, match="shortlist is of another model"):
         Translator.load(model_folder, shortlist=True)
+    types = torch.zeros(card.src_vocab_size, 2, dtype=torch.int64)
+    for more, fits in ((0, True), (1, False)):
+        rest = Rest(torch.zeros(card.network.readout_features + more), torch.tensor(0.0))
+        Shortlist(types, torch.tensor([EOS_ID]), card.tgt_vocab_size, rest).save(model_folder)
+        with nullcontext() if fits else pytest.raises(ValueError, match="shortlist is of another model"):
+            Translator.load(model_folder, shortlist=True)
     second, size = model_folder.parent / "second", card.src_vocab_size + 1
     save_model(second, build(card.network, size), replace(card, src_vocab_size=size, tgt_vocab_size=size))
     tokenizers.save(second)

@@ -84,6 +84,11 @@ class Shortlist:
         except (SafetensorError, KeyError) as error:
             raise ValueError(f"{path} is damaged: {error}; make it again with `nmt shortlist RUN`") from error
 
+    def fits(self, src_size: int, tgt_size: int, readout_size: int) -> bool:
+        """Whether it can be of a model with vocabularies and readouts of these sizes."""
+        same = (len(self.types), self.vocab_size) == (src_size, tgt_size)
+        return same and (self.rest is None or len(self.rest.weight) == readout_size)
+
     def save(self, folder: Path) -> None:
         """Writes it beside the model."""
         size = torch.tensor(self.vocab_size)

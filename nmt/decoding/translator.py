@@ -105,7 +105,7 @@ class Translator:
         models = [prepared(model, precision, choose_device(device)) for model, _ in loaded]
         network = models[0] if len(models) == 1 else Ensemble(models, combine)
         chosen = Shortlist.load(folders[0]) if shortlist else None
-        if chosen is not None and (len(chosen.types), chosen.vocab_size) != (src_size, tgt_size):
+        if chosen is not None and not chosen.fits(src_size, tgt_size, card.network.readout_features):
             raise ValueError(f"{folders[0]}: its shortlist is of another model: make it again with `nmt shortlist RUN`")
         return cls(network, tokenizers, card, device, precision, chosen, processes)
 
