@@ -44,6 +44,7 @@ nmt/
   model/                ids -> log-probabilities and attention
     repeated.py           a matrix that every step multiplies by: its gradient is one product
     products.py           products of float32 on a CPU, as fast as it can
+    linear.py             a layer of all positions of a batch, to be trained on a CPU
     dropout.py            dropout along a sequence, of elements and of words
     rnn.py                Elman, GRU (both forms), LSTM: fused over a sequence, or one step at a time
     gru_sequence.py       the GRU over whole sequences, to be trained on a CPU

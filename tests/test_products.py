@@ -5,13 +5,17 @@ import torch
 
 from nmt.model import products
 from nmt.model.products import (
+    PIECES,
+    add_product,
     dense,
     has_onednn,
     layered_product,
+    long_product,
     matmul,
     packed,
     packed_layers,
     product,
+    product_over_rows,
     settled,
     sum_of_product,
 )
@@ -62,6 +66,38 @@ def test_layers_side_by_side_are_multiplied_each_with_its_own(layers):
     torch.testing.assert_close(layered_product(left, packed_layers(right)), expected)
     torch.testing.assert_close(layered_product(left, packed_layers(right), summand), expected + summand)
     torch.testing.assert_close(layered_product(expected, packed_layers(right.mT)), back)
+
+
+@pytest.mark.parametrize("layers", [(), (1,), (3,)], ids=str)
+@pytest.mark.parametrize("rows", [1, 127, 128, 512, 640 + 128, 2 * 512 + 3 * 128 + 5])
+def test_any_number_of_rows_is_multiplied_in_pieces_of_few_sizes(rows, layers, library, monkeypatch):
+    left, right, bias = torch.randn(*layers, rows, 24), torch.randn(*layers, 5, 24), torch.randn(*layers, 5)
+    expected = left @ right.mT
+    asked = []
+    by_onednn = products.product
+    monkeypatch.setattr(products, "product", lambda *each: (asked.append(len(each[0])), by_onednn(*each))[1])
+    torch.testing.assert_close(long_product(left, right), expected)
+    torch.testing.assert_close(long_product(left, right, bias), expected + bias.unsqueeze(-2))
+    assert set(asked) <= set(PIECES)
+    assert bool(asked) == (library == "by oneDNN" and rows >= min(PIECES))
+
+
+@pytest.mark.parametrize("layers", [(), (1,), (3,)], ids=str)
+@pytest.mark.parametrize("rows", [1, 127, 128, 512, 640 + 128, 2 * 512 + 3 * 128 + 5])
+def test_rows_are_summed_over_in_pieces(rows, layers):
+    left, right = torch.randn(*layers, rows, 24), torch.randn(*layers, rows, 5)
+    close = {"rtol": 1e-4, "atol": 1e-4}  # sums of a thousand
+    torch.testing.assert_close(product_over_rows(left, right), left.mT @ right, **close)
+    wide = torch.cat([left, left], dim=-1)[..., 3:27]
+    torch.testing.assert_close(product_over_rows(wide, right), wide.mT @ right, **close)
+
+
+def test_a_product_is_added_to_a_total_in_its_place():
+    left, right = torch.randn(40, 24), torch.randn(40, 5)
+    first = add_product(None, left, right)
+    torch.testing.assert_close(first, left.t() @ right)
+    assert add_product(first, left, right) is first
+    torch.testing.assert_close(first, 2.0 * left.t() @ right)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])

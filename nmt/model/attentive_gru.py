@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from nmt.model.products import packed, product, sum_of_product
+from nmt.model.products import packed, product, product_over_rows, sum_of_product
 from nmt.model.scores import FARTHEST
 
 
@@ -96,8 +96,8 @@ class _AttentiveGRU(Function):
             carried = sum_of_product(held, of_products[t], state_matrix)
         of_values = torch.bmm(weights.permute(1, 2, 0), of_contexts.transpose(0, 1))
         of_keys.mul_(-energy).div_(keys)
-        by_context = of_projected.flatten(0, 1).t() @ contexts.flatten(0, 1)
-        by_state = of_products.flatten(0, 1).t() @ states[:-1].flatten(0, 1)
+        by_context = product_over_rows(of_projected.flatten(0, 1), contexts.flatten(0, 1))
+        by_state = product_over_rows(of_products.flatten(0, 1), states[:-1].flatten(0, 1))
         of_bias = joined[:, :, size : 2 * size].sum(dim=(0, 1))
         return of_projected, of_values, of_keys, of_energy, None, by_context, by_state, of_bias, carried
 

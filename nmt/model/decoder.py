@@ -20,6 +20,7 @@ from nmt.config import ModelConfig
 from nmt.model.attention import Attention, AttentionState, Memory
 from nmt.model.dropout import Embed, SequenceDropout
 from nmt.model.encoder import EncoderOutput, recurrent_layer
+from nmt.model.linear import Linear
 from nmt.model.repeated import Product, repeated
 from nmt.model.rnn import CELLS, RecurrentLayer, State
 from nmt.model.stack import RecurrentStack
@@ -113,9 +114,9 @@ class Readout(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         size = config.readout_features
-        self.state = nn.Linear(config.state_size, size)
-        self.context = nn.Linear(config.hidden_size, size, bias=False)
-        self.embedding = nn.Linear(config.embedding_size, size, bias=False) if config.reads_embedding else None
+        self.state = Linear(config.state_size, size)
+        self.context = Linear(config.hidden_size, size, bias=False)
+        self.embedding = Linear(config.embedding_size, size, bias=False) if config.reads_embedding else None
         self.dropout = SequenceDropout(config.dropout, config.variational)
 
     def project(self, embedded: Tensor) -> Tensor:

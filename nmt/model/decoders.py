@@ -10,13 +10,13 @@ gnmt                  the lowest layer recurs and attends, the others recur over
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from nmt.config import ModelConfig
 from nmt.model.attentive_gru import attentive_gru
 from nmt.model.decoder import Advance, Decoder, DecoderMemory, DecoderState, Stepped, Unrolled
 from nmt.model.dropout import SequenceDropout
 from nmt.model.encoder import recurrent_layer
+from nmt.model.linear import linear
 from nmt.model.repeated import repeated
 from nmt.model.rnn import GRU, LayerSteps
 from nmt.model.scores import Additive

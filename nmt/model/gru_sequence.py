@@ -14,13 +14,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from nmt.model.products import layered_product, packed_layers
-
-
-def is_trained_on_cpu(inputs: Tensor) -> bool:
-    """Whether a pass that is written out is the one to take: with gradients, on a CPU, in float32 or float64 alone."""
-    precise = inputs.dtype in (torch.float32, torch.float64) and not torch.is_autocast_enabled("cpu")
-    return inputs.device.type == "cpu" and torch.is_grad_enabled() and precise
+from nmt.model.products import layered_product, packed_layers, product_over_rows
 
 
 class _GRUSequence(Function):
@@ -67,7 +61,7 @@ class _GRUSequence(Function):
             torch.mul(of_candidate, reset, out=of_inner)
             of_state = layered_product(of_recurrent[:, t], matrices, held)
         before = states[:-1].transpose(0, 1).flatten(1, 2)
-        of_weight = torch.bmm(of_recurrent.flatten(1, 2).mT, before)
+        of_weight = product_over_rows(of_recurrent.flatten(1, 2), before)
         of_bias = of_recurrent[..., :size].sum(dim=(1, 2)).unsqueeze(1)
         return of_projected, of_weight, of_bias, of_state, None
 

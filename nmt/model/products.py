@@ -3,8 +3,9 @@
 torch leaves these products to MKL. For a step's few rows and for the output layer oneDNN is faster by a tenth to two
 thirds, and twice as fast on a processor with wider vectors than MKL uses there (AMD's Zen 5). It compiles a product for
 each shape and keeps it, and the memory that it lies between: so it serves what is multiplied in few shapes, the steps
-of a recurrence and the output layer, but not a layer of all positions of a batch, whose number is always another. Other
-devices and precisions, autocast and export are torch's.
+of a recurrence and the output layer. A layer of all positions of a batch, whose number is always another, is multiplied
+in pieces of few sizes (`long_product`), and so is what sums over all positions, the gradient of a matrix
+(`product_over_rows`). Other devices and precisions, autocast and export are torch's.
 
 On Intel's own processors MKL is as fast, but for matrices that are packed and for products with a bias, which it adds
 in a pass of its own; and with a transposed matrix, which takes longer to pack than a sequence's steps save, or with
@@ -14,12 +15,16 @@ fifth, for few rows twice, and nothing is compiled. To lay it out takes longer t
 Letters: N rows, K inner size, F outer size, L layers side by side.
 """
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
+
+PIECES = 512, 128
+"""Rows that oneDNN multiplies at a time where their number is always another: as many as possible, MKL what is left."""
 
 
 @cache
@@ -93,8 +98,64 @@ def layered_product(left: Tensor, right: Tensor | list[Tensor], summand: Tensor 
     if isinstance(right, Tensor):
         return left @ right.mT if summand is None else torch.baddbmm(summand, left, right.mT)
     if summand is None:
-        return torch.stack([product(*each) for each in zip(left, right, strict=True)])
-    return torch.stack([sum_of_product(*each) for each in zip(summand, left, right, strict=True)])
+        return _side_by_side([product(*each) for each in zip(left, right, strict=True)])
+    return _side_by_side([sum_of_product(*each) for each in zip(summand, left, right, strict=True)])
+
+
+def _side_by_side(layers: list[Tensor]) -> Tensor:
+    """Layers (N, F) -> (L, N, F); one is not copied."""
+    return layers[0].unsqueeze(0) if len(layers) == 1 else torch.stack(layers)
+
+
+def _pieces(rows: int) -> Iterator[tuple[slice, bool]]:
+    """The pieces of so many rows, and whether each is of one of the sizes."""
+    begin = 0
+    for size in PIECES:
+        while rows - begin >= size:
+            yield slice(begin, begin + size), True
+            begin += size
+    if begin < rows:
+        yield slice(begin, rows), False
+
+
+def long_product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``left right' + bias`` of any number of rows N: (N, K), (F, K), (F,) -> (N, F); or each layer's, (L, N, K) ..."""
+    if not _suits(left) or _has_mkl_at_home():
+        if left.dim() == 2:
+            return linear(left, right, bias)
+        return left @ right.mT if bias is None else torch.baddbmm(bias.unsqueeze(1), left, right.mT)
+    products = left.new_empty(*left.shape[:-1], right.shape[-2])
+    biases = [None] * len(left) if bias is None else bias
+    layers = [(products, left, right, bias)] if left.dim() == 2 else zip(products, left, right, biases, strict=True)
+    for result, inputs, matrix, summand in layers:
+        for rows, whole in _pieces(len(inputs)):
+            result[rows] = (product if whole else linear)(inputs[rows], matrix, summand)
+    return products
+
+
+def add_product(total: Tensor | None, left: Tensor, right: Tensor) -> Tensor:
+    """``left' right`` of N rows, and the total, in its place, if there is one: (F, K), (N, F), (N, K) -> (F, K)."""
+    if not _suits(left) or _has_mkl_at_home():
+        return left.t() @ right if total is None else total.addmm_(left.t(), right)
+    part = matmul(left.t(), right)
+    return part if total is None else total.add_(part)
+
+
+def product_over_rows(left: Tensor, right: Tensor) -> Tensor:
+    """``left' right`` of any number of rows N: (N, F), (N, K) -> (F, K); or each layer's, (L, N, F) ..."""
+    if not _suits(left) or _has_mkl_at_home():
+        return left.mT @ right
+    if left.dim() > 2:
+        return _side_by_side([product_over_rows(*each) for each in zip(left, right, strict=True)])
+    total = None
+    for rows, whole in _pieces(len(left)):
+        one, other = left[rows], right[rows]
+        if whole:
+            total = add_product(total, one, other)
+        else:
+            total = one.t() @ other if total is None else total.addmm_(one.t(), other)
+    assert total is not None
+    return total
 
 
 def matmul(left: Tensor, right: Tensor) -> Tensor:

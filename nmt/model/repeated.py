@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from nmt.model.products import dense, matmul
+from nmt.model.products import dense, matmul, product_over_rows
 
 Product = Callable[[Tensor], Tensor]
 """(..., k) -> (..., f): multiplication from the left with a fixed matrix (k, f), or with one (k, f) a sentence."""
@@ -76,9 +76,9 @@ def repeated(matrix: Tensor) -> Product:
     uses: list[tuple[Tensor, Tensor]] = []  # input and gradient of each step
 
     def collect() -> Tensor:
-        inputs, gradients = zip(*uses, strict=True)
+        inputs, gradients = (torch.cat(each, dim=-2) for each in zip(*uses, strict=True))
         uses.clear()
-        return torch.cat(inputs, dim=-2).mT @ torch.cat(gradients, dim=-2)
+        return product_over_rows(inputs, gradients) if inputs.dim() == 2 else inputs.mT @ gradients
 
     matrix = shared(dense(matrix) if matrix.dim() == 2 else matrix, collect)
     if matrix.dim() > 2:

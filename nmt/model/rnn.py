@@ -13,11 +13,11 @@ from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from nmt.model.dropout import dropout
-from nmt.model.gru_sequence import gru_sequence, is_trained_on_cpu
+from nmt.model.gru_sequence import gru_sequence
+from nmt.model.linear import is_trained_on_cpu, linear, linear_layers
 from nmt.model.repeated import Product, repeated
 
 CellKind = Literal["elman", "gru", "gru_v1", "lstm"]
@@ -213,9 +213,9 @@ def gru_sequences(
 ) -> list[tuple[Tensor, State]]:
     """What `RecurrentLayer.forward` returns, of GRUs of one size side by side, each with its own inputs (B, S, E)."""
     rows = torch.stack([each.transpose(0, 1) for each in inputs])  # (L, S, B, E)
-    biases = torch.stack([cast(Tensor, layer.bias) for layer in layers]).unsqueeze(1)
-    matrices = torch.stack([layer.weight_input for layer in layers]).mT
-    projected = torch.baddbmm(biases, rows.flatten(1, 2), matrices).unflatten(1, rows.shape[1:3])
+    matrices = torch.stack([layer.weight_input for layer in layers])
+    biases = torch.stack([cast(Tensor, layer.bias) for layer in layers])
+    projected = linear_layers(rows.flatten(1, 2), matrices, biases).unflatten(1, rows.shape[1:3])
     padding = None if lengths is None else (torch.arange(rows.shape[1]).unsqueeze(1) >= lengths).unsqueeze(2)
     size = layers[0].hidden_size
     parts = [layer.weight_hidden.split([2 * size, size]) for layer in layers]

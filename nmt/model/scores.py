@@ -17,6 +17,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from nmt.config import AttentionConfig
+from nmt.model.linear import Linear
 from nmt.model.repeated import Product, repeated, shared
 
 Match = Callable[[Tensor], Tensor]
@@ -124,7 +125,7 @@ class Additive(Score):
         super().__init__()
         self.key_size = key_size
         self.query = nn.Linear(query_size, key_size, bias=False)
-        self.key = nn.Linear(state_size, key_size, bias)
+        self.key = Linear(state_size, key_size, bias)
         self.energy = nn.Parameter(torch.empty(heads, key_size // heads))
 
     def keys(self, states: Tensor) -> Tensor:
@@ -193,7 +194,7 @@ class General(Dot):
 
     def __init__(self, query_size: int, state_size: int) -> None:
         super().__init__(query_size)
-        self.key = nn.Linear(state_size, query_size, bias=False)
+        self.key = Linear(state_size, query_size, bias=False)
 
     def keys(self, states: Tensor) -> Tensor:
         """(B, S, H) -> (B, S, Q): the product with W is done once a sentence."""

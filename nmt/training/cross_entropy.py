@@ -11,7 +11,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
-from nmt.model.products import product
+from nmt.model.products import add_product, product
 
 PIECE_TOKENS = 512
 """Tokens whose logits exist at once on a CPU, at most: few enough to be small, enough for fast matrix products."""
@@ -44,7 +44,7 @@ class _LinearCrossEntropy(Function):
         low = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
         weight_low, bias_low, readouts_low = weight.to(low), bias.to(low), readouts.to(low)
         of_readouts = torch.empty_like(readouts_low)
-        of_weight = torch.zeros_like(weight if train else weight[:0], dtype=full)
+        of_weight: Tensor | None = None
         of_bias = torch.zeros_like(bias, dtype=full)
         step = piece_rows(len(targets), size, kind)
         total, nll = weight.new_zeros(2, dtype=full).unbind()
@@ -71,9 +71,10 @@ class _LinearCrossEntropy(Function):
                 errors = rows.to(low)
                 of_readouts[piece] = product(errors, weight_low.t())[: len(target)]
                 if low == full:
-                    of_weight.addmm_(errors.t(), read)  # without memory for the summand
+                    of_weight = add_product(of_weight, errors, read)
                 else:
-                    of_weight.add_(errors.t() @ read)
+                    part = (errors.t() @ read).to(full)
+                    of_weight = part if of_weight is None else of_weight.add_(part)
         ctx.gradients = (of_readouts, of_weight, of_bias)
         ctx.mark_non_differentiable(nll)
         return total, nll

@@ -78,7 +78,7 @@ def seconds_per_row(work: Work, precision: str, device: str) -> float:
     def best_seconds(left: "Tensor", right: "Tensor") -> float:
         out, ready = left.new_empty(len(left), right.shape[1]), packed(right.t())
         names = {"mm": torch.mm, "product": product, "left": left, "right": right, "ready": ready, "out": out}
-        ways = ["mm(left, right, out=out)", "product(left, ready)"]
+        ways = ["mm(left, right, out=out)", "product(left, ready)", "product(left, right.t())"]
         timers = [Timer(way, globals=names, num_threads=torch.get_num_threads()) for way in ways]
         return min(time for timer in timers for time in timer.blocked_autorange(min_run_time=0.02).times)
 

@@ -1,0 +1,58 @@
+"""A linear layer of all positions of a batch, to be trained on a CPU with the products that are the fastest there.
+
+Letters: N rows, K input size, F output size, L layers side by side.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+from nmt.model.products import long_product, product_over_rows
+
+
+def is_trained_on_cpu(inputs: Tensor) -> bool:
+    """Whether a pass that is written out is the one to take: with gradients, on a CPU, in float32 or float64 alone."""
+    precise = inputs.dtype in (torch.float32, torch.float64) and not torch.is_autocast_enabled("cpu")
+    return inputs.device.type == "cpu" and torch.is_grad_enabled() and precise
+
+
+class _Linear(Function):
+    """``x W' + b``."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(inputs, weight)
+        return long_product(inputs, weight, bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,), (inputs, weight), needed = gradients, ctx.saved_tensors, ctx.needs_input_grad
+        return (
+            long_product(gradient, weight.mT) if needed[0] else None,
+            product_over_rows(gradient, inputs) if needed[1] else None,
+            gradient.sum(dim=-2) if needed[2] else None,
+        )
+
+
+def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``x W' + b``: (..., K), (F, K), (F,) -> (..., F)."""
+    if not is_trained_on_cpu(inputs):
+        return nn.functional.linear(inputs, weight, bias)
+    return _Linear.apply(inputs.reshape(-1, inputs.shape[-1]), weight, bias).unflatten(0, inputs.shape[:-1])
+
+
+def linear_layers(inputs: Tensor, weights: Tensor, biases: Tensor) -> Tensor:
+    """Each layer's ``x W' + b``: (L, N, K), (L, F, K), (L, F) -> (L, N, F); with gradients, on a CPU."""
+    return _Linear.apply(inputs, weights, biases)
+
+
+class Linear(nn.Linear):
+    """The same, with parameters of its own."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(..., K) -> (..., F)."""
+        return linear(input, self.weight, self.bias)
