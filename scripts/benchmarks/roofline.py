@@ -8,8 +8,8 @@ to the gates of both directions, and the key. Not counted are elementwise work, 
 scores and mixtures of attention (below half a percent).
 
 The roofline is the rate of these very products at the same number of threads and precision, each as `torch.mm` or
-`nmt.model.products` computes it (oneDNN, if on a CPU in float32), whichever is faster, the best of several times: all
-operations over the sum of the times, the harmonic mean weighted by operations.
+`nmt.model.products` computes it (oneDNN, if on a CPU in float32), packed before or not, whichever is fastest, the best
+of several times: all operations over the sum of the times, the harmonic mean weighted by operations.
 """
 
 from collections.abc import Sequence
