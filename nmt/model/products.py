@@ -136,9 +136,13 @@ def long_product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Ten
 def add_product(total: Tensor | None, left: Tensor, right: Tensor) -> Tensor:
     """``left' right`` of N rows, and the total, in its place, if there is one: (F, K), (N, F), (N, K) -> (F, K)."""
     if not _suits(left) or _has_mkl_at_home():
-        return left.t() @ right if total is None else total.addmm_(left.t(), right)
+        return _add_by_torch(total, left, right)
     part = matmul(left.t(), right)
     return part if total is None else total.add_(part)
+
+
+def _add_by_torch(total: Tensor | None, left: Tensor, right: Tensor) -> Tensor:
+    return left.t() @ right if total is None else total.addmm_(left.t(), right)
 
 
 def product_over_rows(left: Tensor, right: Tensor) -> Tensor:
@@ -149,11 +153,7 @@ def product_over_rows(left: Tensor, right: Tensor) -> Tensor:
         return _side_by_side([product_over_rows(*each) for each in zip(left, right, strict=True)])
     total = None
     for rows, whole in _pieces(len(left)):
-        one, other = left[rows], right[rows]
-        if whole:
-            total = add_product(total, one, other)
-        else:
-            total = one.t() @ other if total is None else total.addmm_(one.t(), other)
+        total = (add_product if whole else _add_by_torch)(total, left[rows], right[rows])
     assert total is not None
     return total
 
