@@ -60,6 +60,11 @@ def _is_for_onednn(left: Tensor, right: Tensor, bias: Tensor | None = None) -> b
     return bias is not None and right.stride(1) == 1
 
 
+def _is_for_pieces(left: Tensor) -> bool:
+    """Whether oneDNN is so much faster that it pays to give it layers and long products piece by piece."""
+    return _suits(left) and not _has_mkl_at_home()
+
+
 def packed(matrix: Tensor) -> Tensor:
     """A matrix (F, K) in an order that `product` multiplies faster with; worth it from two products on."""
     if not _suits(matrix) or (matrix.stride(1) != 1 and _has_mkl_at_home()):  # or a transpose, see above
@@ -90,7 +95,7 @@ def sum_of_product(summand: Tensor, left: Tensor, right: Tensor) -> Tensor:
 
 def packed_layers(matrices: Tensor) -> Tensor | list[Tensor]:
     """Matrices (L, F, K) in the order that `layered_product` multiplies them fastest in."""
-    return [packed(each) for each in matrices] if _suits(matrices) and not _has_mkl_at_home() else matrices
+    return [packed(each) for each in matrices] if _is_for_pieces(matrices) else matrices
 
 
 def layered_product(left: Tensor, right: Tensor | list[Tensor], summand: Tensor | None = None) -> Tensor:
@@ -120,7 +125,7 @@ def _pieces(rows: int) -> Iterator[tuple[slice, bool]]:
 
 def long_product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
     """``left right' + bias`` of any number of rows N: (N, K), (F, K), (F,) -> (N, F); or each layer's, (L, N, K) ..."""
-    if not _suits(left) or _has_mkl_at_home():
+    if not _is_for_pieces(left):
         if left.dim() == 2:
             return linear(left, right, bias)
         return left @ right.mT if bias is None else torch.baddbmm(bias.unsqueeze(1), left, right.mT)
@@ -135,7 +140,7 @@ def long_product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Ten
 
 def add_product(total: Tensor | None, left: Tensor, right: Tensor) -> Tensor:
     """``left' right`` of N rows, and the total, in its place, if there is one: (F, K), (N, F), (N, K) -> (F, K)."""
-    if not _suits(left) or _has_mkl_at_home():
+    if not _is_for_pieces(left):
         return _add_by_torch(total, left, right)
     part = matmul(left.t(), right)
     return part if total is None else total.add_(part)
@@ -147,7 +152,7 @@ def _add_by_torch(total: Tensor | None, left: Tensor, right: Tensor) -> Tensor:
 
 def product_over_rows(left: Tensor, right: Tensor) -> Tensor:
     """``left' right`` of any number of rows N: (N, F), (N, K) -> (F, K); or each layer's, (L, N, F) ..."""
-    if not _suits(left) or _has_mkl_at_home():
+    if not _is_for_pieces(left):
         return left.mT @ right
     if left.dim() > 2:
         return _side_by_side([product_over_rows(*each) for each in zip(left, right, strict=True)])
