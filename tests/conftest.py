@@ -17,6 +17,7 @@ import torch
 from nmt.config import AttentionConfig, ModelConfig
 from nmt.data.batch import Batch
 from nmt.data.tokenizer import EOS_ID, TokenizerPair, train_tokenizers
+from nmt.model import products
 from nmt.model.saved import ModelCard, save_model
 from nmt.model.seq2seq import Seq2Seq
 
@@ -105,6 +106,14 @@ PAIR = Batch(
     torch.arange(2),
 )
 """Two sentence pairs of different lengths."""
+
+
+@pytest.fixture(params=["by MKL", "by oneDNN", "by oneDNN in pieces"])
+def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A test on processors of each kind: how float32 matrices are multiplied there."""
+    monkeypatch.setattr(products, "_has_mkl_at_home", lambda: request.param == "by MKL")
+    monkeypatch.setattr(products, "_outgrows_mkl", lambda: request.param == "by oneDNN in pieces")
+    return request.param
 
 
 @pytest.fixture(params=NETWORKS, ids=name_of)

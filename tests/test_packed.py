@@ -6,21 +6,17 @@ from conftest import NETWORKS, build, name_of
 from torch.nn.functional import linear
 
 from nmt.config import ModelConfig
-from nmt.model import products
 from nmt.model.packed import PackedMatrix, _rounded, pack
 from nmt.model.products import has_onednn
 
-pytestmark = pytest.mark.skipif(not has_onednn(), reason="this torch has no packed products")
+pytestmark = [
+    pytest.mark.skipif(not has_onednn(), reason="this torch has no packed products"),
+    pytest.mark.usefixtures("library"),
+]
 
 SRC = torch.tensor([[2, 5, 6, 7, 8], [2, 9, 4, 0, 0], [2, 0, 0, 0, 0]])
 SRC_LENGTHS = torch.tensor([5, 3, 1])
 PREVIOUS = torch.tensor([[2, 4, 5, 6], [2, 7, 8, 0], [2, 11, 0, 0]])
-
-
-@pytest.fixture(params=["by oneDNN", "by MKL"], autouse=True)
-def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test on a processor of either kind."""
-    monkeypatch.setattr(products, "_has_mkl_at_home", lambda: request.param == "by MKL")
 
 
 @torch.inference_mode()

@@ -20,6 +20,8 @@ from nmt.model.products import (
     sum_of_product,
 )
 
+pytestmark = pytest.mark.usefixtures("library")
+
 LEFT, RIGHT, BIAS = torch.randn(7, 24), torch.randn(5, 24), torch.randn(5)
 WIDE = torch.randn(5, 30)
 
@@ -30,13 +32,6 @@ RIGHTS = {
     "some columns": WIDE[:, 3:27],
     "every other row": torch.randn(10, 24)[::2],
 }
-
-
-@pytest.fixture(params=["by oneDNN", "by MKL"], autouse=True)
-def library(request, monkeypatch):
-    """Each test on a processor of either kind."""
-    monkeypatch.setattr(products, "_has_mkl_at_home", lambda: request.param == "by MKL")
-    return request.param
 
 
 def plain(matrix):
@@ -53,7 +48,7 @@ def test_a_product_is_that_of_the_transpose(right):
 
 def test_a_matrix_settles_in_the_order_of_the_library(library):
     matrix = settled(RIGHT)
-    assert matrix.is_mkldnn if library == "by oneDNN" else matrix.stride() == (1, 5)
+    assert matrix.stride() == (1, 5) if library == "by MKL" else matrix.is_mkldnn
     torch.testing.assert_close(product(LEFT, matrix, BIAS), LEFT @ RIGHT.t() + BIAS)
     assert settled(RIGHT.double()).stride() == (24, 1)
 
@@ -79,7 +74,7 @@ def test_any_number_of_rows_is_multiplied_in_pieces_of_few_sizes(rows, layers, l
     torch.testing.assert_close(long_product(left, right), expected)
     torch.testing.assert_close(long_product(left, right, bias), expected + bias.unsqueeze(-2))
     assert set(asked) <= set(PIECES)
-    assert bool(asked) == (library == "by oneDNN" and rows >= min(PIECES))
+    assert bool(asked) == (library == "by oneDNN in pieces" and rows >= min(PIECES))
 
 
 @pytest.mark.parametrize("layers", [(), (1,), (3,)], ids=str)
@@ -94,7 +89,7 @@ def test_rows_are_summed_over_in_pieces(rows, layers, library, monkeypatch):
     wide = torch.cat([left, left], dim=-1)[..., 3:27]
     torch.testing.assert_close(product_over_rows(wide, right), wide.mT @ right, **close)
     assert set(asked) <= set(PIECES)
-    assert bool(asked) == (library == "by oneDNN" and rows >= min(PIECES))
+    assert bool(asked) == (library == "by oneDNN in pieces" and rows >= min(PIECES))
 
 
 def test_a_product_is_added_to_a_total_in_its_place():
@@ -129,6 +124,24 @@ def test_a_matrix_with_gaps_is_copied_and_another_is_not():
     transposed = RIGHT.t()
     assert dense(transposed) is transposed
     assert dense(WIDE[:, 3:27]).is_contiguous()
+
+
+HAS_MKL_AT_HOME, OUTGROWS_MKL = products._has_mkl_at_home.__wrapped__, products._outgrows_mkl.__wrapped__
+PROCESSORS = {
+    "AMD's Zen 5": {"cpu_name": "AMD EPYC", "avx512_f": True, "avx512_vp2intersect": True, "l1d_cache_size": 48 << 10},
+    "the same, but for what a virtual machine hides": {"cpu_name": "AMD", "avx512_f": True, "l1d_cache_size": 48 << 10},
+    "AMD's Zen 4": {"cpu_name": "AMD EPYC", "avx512_f": True, "avx_vnni": False, "l1d_cache_size": 32 << 10},
+    "AMD's Zen 3": {"cpu_name": "AMD EPYC", "avx512_f": False},
+    "Intel's": {"cpu_name": "Intel(R) Xeon(R)", "avx512_f": True, "avx_vnni": True, "l1d_cache_size": 48 << 10},
+    "unknown": {},
+}
+
+
+@pytest.mark.parametrize("name", PROCESSORS)
+def test_pieces_pay_where_vectors_are_wider_than_those_of_mkl(name, monkeypatch):
+    monkeypatch.setattr(products, "_processor", lambda: PROCESSORS[name])
+    assert OUTGROWS_MKL() == (name in list(PROCESSORS)[:2])
+    assert HAS_MKL_AT_HOME() == (name == "Intel's" and torch.backends.mkl.is_available())
 
 
 @pytest.mark.skipif(not has_onednn(), reason="this torch has no oneDNN")

@@ -1,11 +1,13 @@
 """Matrix products of float32 on a CPU, by oneDNN where it is the faster; without gradients.
 
 torch leaves these products to MKL. For a step's few rows and for the output layer oneDNN is faster by a tenth to two
-thirds, and twice as fast on a processor with wider vectors than MKL uses there (AMD's Zen 5). It compiles a product for
-each shape and keeps it, and the memory that it lies between: so it serves what is multiplied in few shapes, the steps
-of a recurrence and the output layer. A layer of all positions of a batch, whose number is always another, is multiplied
-in pieces of few sizes (`long_product`), and so is what sums over all positions, the gradient of a matrix
-(`product_over_rows`). Other devices and precisions, autocast and export are torch's.
+thirds. It compiles a product for each shape and keeps it, and the memory that it lies between: so it serves what is
+multiplied in few shapes, the steps of a recurrence and the output layer. Other devices and precisions, autocast and
+export are torch's.
+
+On a processor with wider vectors than MKL uses there (AMD's, from Zen 5 on) oneDNN is twice as fast. There a layer of
+all positions of a batch, whose number is always another, is multiplied in pieces of few sizes (`long_product`), and so
+is what sums over all positions, the gradient of a matrix (`product_over_rows`); elsewhere that loses a tenth of a step.
 
 On Intel's own processors MKL is as fast, but for matrices that are packed and for products with a bias, which it adds
 in a pass of its own; and with a transposed matrix, which takes longer to pack than a sequence's steps save, or with
@@ -35,10 +37,23 @@ def has_onednn() -> bool:
 
 
 @cache
+def _processor() -> dict[str, Any]:
+    """What torch knows of it: its name, sizes of caches, and which instructions it has."""
+    return getattr(torch.cpu, "get_capabilities", dict)()
+
+
+@cache
 def _has_mkl_at_home() -> bool:
     """Whether this is a processor that MKL is made for."""
-    about: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return torch.backends.mkl.is_available() and "Intel" in about.get("cpu_name", "")
+    return torch.backends.mkl.is_available() and "Intel" in _processor().get("cpu_name", "")
+
+
+@cache
+def _outgrows_mkl() -> bool:
+    """Whether its vectors are twice as wide as those that MKL uses there: AMD's, from Zen 5 on; told by what is new."""
+    about = _processor()
+    is_new = about.get("avx512_vp2intersect") or about.get("avx_vnni") or about.get("l1d_cache_size", 0) > 32 << 10
+    return "AMD" in about.get("cpu_name", "") and bool(about.get("avx512_f") and is_new)
 
 
 def _suits(matrix: Any) -> bool:
@@ -62,7 +77,7 @@ def _is_for_onednn(left: Tensor, right: Tensor, bias: Tensor | None = None) -> b
 
 def _is_for_pieces(left: Tensor) -> bool:
     """Whether oneDNN is so much faster that it pays to give it layers and long products piece by piece."""
-    return _suits(left) and not _has_mkl_at_home()
+    return _suits(left) and _outgrows_mkl()
 
 
 def packed(matrix: Tensor) -> Tensor:
