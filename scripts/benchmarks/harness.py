@@ -165,9 +165,10 @@ def run_peer(command: Sequence[str], pattern: str, shown: str) -> tuple[re.Match
 
 
 def hardware() -> Figures:
-    """The processor, and which of its vector instructions matrix products can use."""
+    """The processor, and those of its vector instructions that matrix products use or that tell its generation."""
     cpuinfo = Path("/proc/cpuinfo")
     text = cpuinfo.read_text(encoding="utf-8") if cpuinfo.exists() else ""
     model = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    flags = sorted(set(re.findall(r"\b(?:avx2|fma|avx512f|avx512_vnni|avx512_bf16|amx_\w+|asimd|sve)\b", text)))
+    named = r"avx2|avx_vnni|fma|avx512f|avx512_vnni|avx512_bf16|avx512_vp2intersect|amx_\w+|asimd|sve"
+    flags = sorted(set(re.findall(rf"\b(?:{named})\b", text)))
     return {"cpu": model[1] if model else platform.machine(), "cores": os.cpu_count(), "flags": flags}
