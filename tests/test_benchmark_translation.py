@@ -9,7 +9,7 @@ import pytest
 from benchmarks import harness, roofline, start, translation
 from benchmarks.comparison import Contestant, compare
 from benchmarks.harness import Figures, medians_of
-from benchmarks.roofline import compare_with_roofline
+from benchmarks.roofline import Seconds, compare_with_roofline
 from benchmarks.start import START, measure_start
 from benchmarks.training import REFERENCE
 from benchmarks.translation import Decoding, is_covered, measure_translation, quality, translate_peer, works
@@ -111,7 +111,7 @@ def test_operations_of_the_reference(decoding: Decoding, monkeypatch: pytest.Mon
 
     Of 100 sentences 64 are in a batch, with a beam of 5: 320 decoder rows at once; 9 source tokens a sentence.
     """
-    monkeypatch.setattr(roofline, "seconds_per_row", lambda *_: 1e-6)
+    monkeypatch.setattr(roofline, "seconds_per_row", lambda *_: Seconds(1e-6, 2e-6))
     timing = {"sentences": 100, "src_tokens": 900, "tgt_tokens": 1000}
     wanted = replace(decoding, batch_sentences=64, beam_size=5)
     done = works(ModelConfig(**REFERENCE), 7870, timing, wanted)

@@ -86,8 +86,8 @@ def medians_of(rounds: Sequence[dict[str, Figures]], rate: str) -> dict[str, Fig
         if rate in medians:
             rates = [each[name][rate] for each in rounds]
             medians["spread"] = (max(rates) - min(rates)) / median(rates)
-        if "roofline_gflops" in medians:
-            medians["roofline_share"] = medians["gflops"] / medians["roofline_gflops"]
+        for kind in ("roofline", "usual") if "gflops" in medians else ():
+            medians[f"{kind}_share"] = medians["gflops"] / medians[f"{kind}_gflops"]
         summary[name] = medians
     return summary
 

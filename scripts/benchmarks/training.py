@@ -66,6 +66,8 @@ COLUMNS = {
     "gflops": ("GFLOP/s", "{:,.1f}"),
     "roofline_gflops": ("roofline", "{:,.1f}"),
     "roofline_share": ("share", "{:.0%}"),
+    "usual_gflops": ("usual rate", "{:,.1f}"),
+    "usual_share": ("share of it", "{:.0%}"),
     "loading_share": ("loading", "{:.1%}"),
     "peak_mib": ("peak MiB", "{:,.0f}"),
     "before_model_mib": ("before the model", "{:,.0f}"),

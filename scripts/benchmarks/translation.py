@@ -78,6 +78,8 @@ COLUMNS = {
     "gflops": ("GFLOP/s", "{:,.1f}"),
     "roofline_gflops": ("roofline", "{:,.1f}"),
     "roofline_share": ("share", "{:.0%}"),
+    "usual_gflops": ("usual rate", "{:,.1f}"),
+    "usual_share": ("share of it", "{:.0%}"),
     "peak_mib": ("peak MiB", "{:,.0f}"),
     "before_translation_mib": ("before", "{:,.0f}"),
     "peak_gpu_mib": ("GPU MiB", "{:,.0f}"),
