@@ -2,6 +2,10 @@
 # The main job on the embedded corpus: environment, training, translation, evaluation, report. Minutes on two cores.
 # Arguments go to `nmt train`, such as --trainer.max_epochs 2. Can be run again: the run of the same name is replaced.
 set -euo pipefail
+if [[ ${1:-} == -h || ${1:-} == --help ]]; then
+  sed -n '2,3s/^# //p' "${BASH_SOURCE[0]}"
+  exit
+fi
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh" ''
 
 echo "==> training: nmt train --config configs/quickstart.yaml"

@@ -44,6 +44,14 @@ def test_quickstart_installs_once_and_passes_its_arguments_to_training(calls):
     assert calls("quickstart.sh")[0] == "nmt train --config configs/quickstart.yaml --overwrite --name quickstart"
 
 
+def test_help_says_what_quickstart_does_and_does_nothing():
+    asked = [ROOT / "scripts" / "quickstart.sh", "--help"]
+    done = subprocess.run(asked, check=True, capture_output=True, text=True)
+    assert done.stdout.startswith("The main job on the embedded corpus")
+    assert "Arguments go to `nmt train`" in done.stdout
+    assert "==>" not in done.stdout
+
+
 def test_the_tests_are_the_fast_ones_unless_others_are_asked_for(calls):
     install, tests = calls("test.sh", "-k", "search")
     assert install.endswith("--editable .[dev]")
