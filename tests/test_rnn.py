@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import layer_norm
 
+from nmt.model import rnn
 from nmt.model.dropout import SequenceDropout, dropout
 from nmt.model.rnn import CELLS, LayerSteps, RecurrentLayer, State
 from nmt.model.stack import Bidirectional, RecurrentStack, reorder, reverse
@@ -285,3 +286,19 @@ def test_dropout_zeroes_with_its_probability_and_keeps_the_expectation(p: float)
     rows, columns = (dropped == 0).float().mean(1), (dropped == 0).float().mean(0)
     assert rows.std().item() == pytest.approx((p * (1 - p) / 333) ** 0.5, rel=0.1)  # no pattern along either side
     assert columns.std().item() == pytest.approx((p * (1 - p) / 1000) ** 0.5, rel=0.2)
+
+
+@pytest.mark.parametrize("lengths", [None, torch.tensor([4, 2])], ids=["full", "padded"])
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16], ids=str)
+def test_an_lstm_under_autocast_is_exact_where_the_processor_has_no_kernel(
+    precision: torch.dtype, lengths: Tensor | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rnn, "_has_low_precision_kernel", lambda: False)
+    layer, inputs = CELLS["lstm"](3, 5), torch.randn(2, 4, 3)
+    expected, state = layer(inputs, lengths)
+    with torch.autocast("cpu", precision):
+        outputs, found = layer(inputs, lengths)
+        layer(inputs.to(precision), lengths)
+    torch.testing.assert_close((outputs, *found), (expected, *state), rtol=0, atol=0)
+    outputs.sum().backward()
+    assert layer.weight_hidden.grad is not None

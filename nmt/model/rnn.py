@@ -261,6 +261,13 @@ class GRUv1(RecurrentLayer):
         return (_between(candidate, state[0], update),)
 
 
+def _has_low_precision_kernel() -> bool:
+    """Whether oneDNN has kernels for this processor in the precision of autocast."""
+    ops = torch.ops.mkldnn
+    is_bfloat = torch.get_autocast_dtype("cpu") == torch.bfloat16
+    return bool(ops._is_mkldnn_bf16_supported() if is_bfloat else ops._is_mkldnn_fp16_supported())
+
+
 class LSTM(RecurrentLayer):
     """Long short-term memory (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000).
 
@@ -271,6 +278,12 @@ class LSTM(RecurrentLayer):
     gates = 4
     kernel_type = nn.LSTM
     parts = 2
+
+    def _fused(self, inputs: Tensor, lengths: Tensor | None, initial: State) -> tuple[Tensor, State]:
+        if inputs.device.type != "cpu" or not torch.is_autocast_enabled("cpu") or _has_low_precision_kernel():
+            return super()._fused(inputs, lengths, initial)
+        with torch.autocast("cpu", enabled=False):  # torch would ask oneDNN all the same, which has no such kernel
+            return super()._fused(inputs.float(), lengths, tuple(each.float() for each in initial))
 
     def norm_sizes(self) -> list[int]:
         """Of the input's product, of the recurrent product, and of the memory."""
