@@ -302,3 +302,9 @@ def test_an_lstm_under_autocast_is_exact_where_the_processor_has_no_kernel(
     torch.testing.assert_close((outputs, *found), (expected, *state), rtol=0, atol=0)
     outputs.sum().backward()
     assert layer.weight_hidden.grad is not None
+
+
+def test_an_lstm_of_a_torch_without_onednn_is_torchs_own_under_autocast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    monkeypatch.setattr(torch.ops, "mkldnn", None)  # there are no such operators then
+    assert rnn._has_low_precision_kernel()

@@ -262,9 +262,10 @@ class GRUv1(RecurrentLayer):
 
 
 def _has_low_precision_kernel() -> bool:
-    """Whether oneDNN has kernels for this processor in the precision of autocast."""
-    ops = torch.ops.mkldnn
-    is_bfloat = torch.get_autocast_dtype("cpu") == torch.bfloat16
+    """Whether torch has an LSTM for this processor in autocast's precision: its own is for all, oneDNN's for some."""
+    if not torch.backends.mkldnn.is_available():
+        return True
+    is_bfloat, ops = torch.get_autocast_dtype("cpu") == torch.bfloat16, torch.ops.mkldnn
     return bool(ops._is_mkldnn_bf16_supported() if is_bfloat else ops._is_mkldnn_fp16_supported())
 
 

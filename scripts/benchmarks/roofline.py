@@ -13,7 +13,7 @@ of several times: all operations over the sum of the times, the harmonic mean we
 
 On a machine with neighbours the best of these times is a moment that no longer work has throughout. So beside it stands
 the usual rate, by the medians of the same times: the share of the roofline has lost what the program and the neighbours
-take, that of the usual rate only what the program takes.
+take, that of the usual rate mostly what the program takes.
 """
 
 from collections.abc import Sequence
