@@ -341,6 +341,9 @@ def test_from_training_to_the_report(
     shown = capsys.readouterr().out
     assert "BLEU" in shown
     assert "tok:13a" in shown
+    found = Evaluation.load(Path("runs/small/evaluations/test"))
+    assert [each.text for each in found.forced] == list(found.references)
+    assert f"search errors {len(found.search_errors() or ())} (" in shown
     scores = json.loads(Path("runs/small/evaluations/test/scores.json").read_text())
     assert scores["sentences"] == 9
     assert scores["command"] == "nmt evaluate runs/small --split test --beam-size 2"

@@ -6,6 +6,7 @@ import math
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from nmt.evaluation.metrics import Score
 from nmt.evaluation.results import Evaluation
 from nmt.report.build import build_report
 from nmt.report.figures import distribution_figure, training_figures
-from nmt.report.sentences import pack_attention, sentence_flags
+from nmt.report.sentences import pack_attention, sentence_flags, sentence_row
 
 HOSTILE = "</script><script>alert(1)</script> <b>x</b> &amp; \"q\" '%{x}' \u2028 \0 שלום <!-- =1+1"
 
@@ -58,6 +59,12 @@ def make_translation(source: str, text: str, finished: bool = True) -> Translati
     )
 
 
+def make_forced(source: str, text: str, reference: str, finished: bool) -> Translation:
+    """A record of the reference; where the search was cut off, it ranks above what that found."""
+    record = make_translation(source, reference)
+    return record if finished else replace(record, score=make_translation(source, text, finished).score + 0.5)
+
+
 SENTENCES = [
     ("Ein Hund läuft schnell.", "A dog runs fast.", "A dog runs fast.", True),
     ("Zwei Kinder spielen im Garten.", "Two kids kids kids playing.", "Two children play in the garden.", False),
@@ -67,7 +74,9 @@ SENTENCES = [
 """Source, hypothesis, reference, finished."""
 
 
-def make_evaluation(run: Path, split: str = "test", sentences: list[tuple[str, str, str, bool]] = SENTENCES) -> None:
+def make_evaluation(
+    run: Path, split: str = "test", sentences: list[tuple[str, str, str, bool]] = SENTENCES, forced: bool = True
+) -> None:
     signature = "nrefs:1|case:mixed|tok:13a"
     Evaluation(
         split=split,
@@ -75,13 +84,14 @@ def make_evaluation(run: Path, split: str = "test", sentences: list[tuple[str, s
         tgt="en",
         translations=tuple(make_translation(source, text, finished) for source, text, _, finished in sentences),
         references=tuple(reference for _, _, reference, _ in sentences),
+        forced=tuple(make_forced(*each) for each in sentences) if forced else (),
         gold=(((0, 0), (1, 1)), ((0, 0),), *[None] * (len(sentences) - 2)),
         scores=(
             Score("BLEU", 31.24, 30.1, 32.3, signature, "cased, detokenised", True),
             Score("TER", 52.0, None, None, "nrefs:1|case:mixed|tok:tercom", "cased, detokenised", False),
         ),
         alignment=AlignmentScore(0.25, 0.8, 0.7, 2, "forced decoding"),
-        search={"decoding": "beam 5, fp32", "beam_size": 5, "length_penalty": 1.0},
+        search={"decoding": "beam 5, fp32", "method": "beam", "mbr": "none", "beam_size": 5, "length_penalty": 1.0},
         checkpoint="best.ckpt",
         command="nmt evaluate runs/toy --split test",
         seconds=2.5,
@@ -138,10 +148,34 @@ def test_rows_hold_words_scores_flags_and_alternatives(run: Path, tmp_path: Path
     assert first["chrf"] == 100
     assert second["chrf"] == pytest.approx(sentence_chrf(SENTENCES[1][1], [SENTENCES[1][2]]).score, abs=0.005)
     assert second["length_ratio"] == pytest.approx(6 / 7, abs=5e-4)
-    assert first["confidence"] == pytest.approx(math.prod(first["probabilities"]) ** (1 / 6), abs=1e-3)
-    assert first["alternatives"][0] == [["A", 0.9], ["other", 0.05]]
-    assert [row["flags"] for row in rows] == [["exact"], ["cut_off", "repetition"], [], ["empty"]]
+    assert first["confidence"] == pytest.approx(math.prod(first["hypothesis"]["probabilities"]) ** (1 / 6), abs=1e-3)
+    assert first["hypothesis"]["alternatives"][0] == [["A", 0.9], ["other", 0.05]]
+    assert [row["flags"] for row in rows] == [["exact"], ["cut_off", "repetition", "search_error"], [], ["empty"]]
     assert empty["hypothesis"]["tokens"] == ["</s>"]
+
+
+def test_rows_hold_the_reference_as_it_is_decoded_by_force(run: Path, tmp_path: Path) -> None:
+    rows = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]["sentences"]
+    for row, (source, _, reference, _) in zip(rows, SENTENCES, strict=True):
+        forced, shown = make_translation(source, reference), row["reference"]
+        assert (shown["text"], shown["tokens"]) == (reference, list(forced.tokens))
+        assert shown["attention"] == pack_attention(forced.attention)
+        assert shown["log_prob"] == pytest.approx(forced.log_prob, abs=1e-4)
+    assert rows[1]["reference"]["word_of_token"] == [0, 1, 1, 2, 3, 4, 5, 5, 6, None]
+
+
+def test_tokens_of_a_reference_that_the_model_cannot_write_belong_to_no_word() -> None:
+    written = sentence_row(make_translation("Ja", "Yes"), "Yes 😀", make_translation("Ja", "Yes <unk>"), None)
+    assert written["reference"]["words"] == ["Yes", "😀"]
+    assert written["reference"]["word_of_token"] == [None] * len(written["reference"]["tokens"])
+
+
+def test_an_evaluation_without_forced_references_is_shown_without_them(tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "toy"
+    make_evaluation(run, forced=False)
+    evaluation = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]
+    assert [row["reference"]["tokens"] for row in evaluation["sentences"]] == [None] * 4
+    assert not any("search" in finding["text"] for finding in evaluation["findings"])
 
 
 def test_weights_come_back_within_the_stated_error(run: Path, tmp_path: Path) -> None:
@@ -150,7 +184,7 @@ def test_weights_come_back_within_the_stated_error(run: Path, tmp_path: Path) ->
         weights = make_translation(source, text, finished).attention
         shape = len(row["hypothesis"]["tokens"]), len(row["source"]["tokens"])
         assert shape == weights.shape
-        levels = np.frombuffer(base64.b64decode(row["attention"]), np.uint8).reshape(shape)
+        levels = np.frombuffer(base64.b64decode(row["hypothesis"]["attention"]), np.uint8).reshape(shape)
         np.testing.assert_allclose((levels / 255.0) ** 2, weights, atol=0.004)
 
 
@@ -194,6 +228,8 @@ def test_findings_count_what_the_flags_select(run: Path, tmp_path: Path) -> None
     texts = {finding["flag"]: finding["text"] for finding in found if finding["flag"]}
     assert texts["exact"].startswith("1 of 4 translations (25.0%)")
     assert texts["empty"].startswith("1 flagged")
+    assert texts["search_error"].startswith("In 1 of 4 sentences (25.0%) the reference ranks above")
+    assert texts["search_error"].endswith("in the other 2 that differ the model prefers its own.")
     assert any("sums to one within" in finding["text"] for finding in found)
 
 
@@ -206,7 +242,8 @@ def test_csv_and_pharaoh_have_a_line_for_each_sentence_of_all_splits(run: Path, 
         ("test", "1"), ("test", "2"), ("test", "3"), ("test", "4"), ("a_split", "1"), ("a_split", "2"),
     ]  # fmt: skip
     assert rows[2]["source"] == HOSTILE
-    assert rows[1]["flags"] == "cut_off repetition"
+    assert rows[1]["flags"] == "cut_off repetition search_error"
+    assert float(rows[1]["reference_score"]) > float(rows[1]["score"])
     assert len((page.parent / "alignments.pharaoh").read_text().splitlines()) == 6
 
 

@@ -132,6 +132,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     run = make_run(folder / "runs" / "toy")
     many = [SENTENCES[1], *[(f"Satz {n}.", f"Sentence {n}.", f"Sentence {n}.", True) for n in range(2, 1001)]]
     make_evaluation(run, split="many", sentences=many)
+    make_evaluation(run, split="unforced", sentences=SENTENCES[:2], forced=False)
     page = build_report(run, folder / "reports" / "toy")
     browser = Browser(folder / "profile")
     try:
@@ -270,12 +271,45 @@ def test_labels_that_look_like_markup_are_shown_as_text(browser: Browser) -> Non
     assert browser.evaluate(AXIS_LABELS % "y")[-1] == "</s>"
 
 
-def test_gold_links_are_outlined_only_where_the_hypothesis_is_the_reference(browser: Browser) -> None:
+def test_the_reference_is_shown_as_the_decoder_was_forced_to_it(browser: Browser) -> None:
+    reference = SENTENCES[1][2]
+    go(browser, "#/sentences/2")
+    browser.wait_for(f"{AXIS_LABELS % 'y'}.includes('kids')")
+    browser.evaluate("document.querySelector('[data-focus=Reference]').click()")
+    browser.wait_for(f"{AXIS_LABELS % 'y'}.includes('garden')")
+    assert browser.evaluate(AXIS_LABELS % "y") == [*reference.removesuffix(".").split(), ".", "</s>"]
+    weights = merged_attention(make_translation(SENTENCES[1][0], reference))
+    np.testing.assert_allclose(browser.evaluate("plot.data[0].z"), weights, atol=0.008)
+    browser.evaluate("document.querySelector('#detail del[data-word=\"1\"]').click()")  # "children"
+    assert "Word 2 of 8" in browser.evaluate("document.querySelector('.step').innerText")
+    shown = "[...document.querySelectorAll('#detail .alternatives .written bdi')].map(node => node.textContent)"
+    assert browser.evaluate(shown) == ["chil", "dren"]
+    facts = browser.evaluate("document.querySelector('.facts-line').innerText")
+    assert f"of the reference {make_translation(SENTENCES[1][0], reference).log_prob:.2f}" in facts
+    assert "search error" in facts
+    browser.evaluate("document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'r', bubbles: true}))")
+    browser.wait_for(f"{AXIS_LABELS % 'y'}.includes('kids')")
+
+
+def test_without_forced_decoding_the_hypothesis_is_all_there_is(browser: Browser) -> None:
+    go(browser, "#/sentences/1?split=unforced")
+    browser.evaluate("setShown('reference')")
+    assert browser.evaluate("[view.shown, document.querySelector('[data-focus=Reference]').disabled]") == [
+        "hypothesis", True,
+    ]  # fmt: skip
+    browser.evaluate("setShown('hypothesis')")
+
+
+def test_gold_links_are_outlined_where_the_words_of_the_reference_are_shown(browser: Browser) -> None:
     outlines = "document.querySelectorAll('.frame .shapelayer path').length"
     go(browser, "#/sentences/1")
     assert browser.wait_for(f"{outlines} === 2")
     go(browser, "#/sentences/2")
     assert browser.wait_for(f"{outlines} === 0")
+    assert "The gold alignment links words of the reference" in browser.evaluate("byId('detail').innerText")
+    browser.evaluate("setShown('reference')")
+    assert browser.wait_for(f"{outlines} === 1")
+    browser.evaluate("setShown('hypothesis')")
 
 
 def test_hostile_text_is_shown_as_it_is(browser: Browser) -> None:

@@ -54,8 +54,11 @@ def evaluation(*texts: str) -> Evaluation:
 
 def content(saved: Evaluation) -> dict[str, object]:
     """All fields, in a form that == can compare."""
-    records = [(record.to_json(), record.attention.tolist()) for record in saved.translations]
-    return {**vars(saved), "translations": records}
+
+    def records(of: tuple[Translation, ...]) -> list[tuple]:
+        return [(record.to_json(), record.attention.tolist()) for record in of]
+
+    return {**vars(saved), "translations": records(saved.translations), "forced": records(saved.forced)}
 
 
 @pytest.mark.parametrize("alignment", [None, AlignmentScore(0.2, 0.9, 0.75, 12, "forced decoding")])
@@ -63,6 +66,30 @@ def test_an_evaluation_comes_back(tmp_path: Path, alignment: AlignmentScore | No
     saved = replace(evaluation("eins", "", "lone \ud800\n\u2028\x85\x00", "שלום 💩"), alignment=alignment)
     saved.save(tmp_path / "evaluations" / "test_2016")
     assert content(Evaluation.load(tmp_path / "evaluations" / "test_2016")) == content(saved)
+
+
+def test_references_under_forced_decoding_come_back(tmp_path: Path) -> None:
+    plain = evaluation("eins", "zwei")
+    saved = replace(plain, forced=tuple(map(translation, plain.references)))
+    saved.save(tmp_path / "test_2016")
+    assert content(Evaluation.load(tmp_path / "test_2016")) == content(saved)
+    assert (tmp_path / "test_2016" / "forced" / "translations.jsonl").is_file()
+    with pytest.raises(ValueError, match="evaluation of test_2016: 2 references, but 1 of them under forced decoding"):
+        replace(plain, forced=saved.forced[:1])
+
+
+def test_search_errors_are_references_that_rank_above_what_was_found() -> None:
+    plain = evaluation("eins", "zwei", "drei", "vier")
+    scores = -0.4, -0.6, -0.5, -0.4  # what was found has -0.5
+    forced = tuple(
+        replace(translation(text), score=score) for text, score in zip(plain.references, scores, strict=True)
+    )
+    forced = *forced[:3], replace(forced[3], text="vier")  # the same, in other tokens
+    beam = {**plain.search, "method": "beam", "mbr": "none"}
+    assert replace(plain, forced=forced, search=beam).search_errors() == [0]
+    assert replace(plain, search=beam).search_errors() is None
+    for search in ({**beam, "mbr": "chrf"}, {**beam, "method": "sample"}):
+        assert replace(plain, forced=forced, search=search).search_errors() is None
 
 
 def test_files_have_the_layout_that_the_report_reads(tmp_path: Path) -> None:

@@ -276,13 +276,21 @@ def test_attention_is_a_distribution_over_the_source_of_every_token(translator: 
         assert record.source_tokens[0] == "<s>"
 
 
-def test_forced_decoding_of_what_search_found_gives_its_attention_and_scores(translator: Translator) -> None:
-    records, encode = list(translator.translate(SOURCES)), translator.tokenizers.src.encode
+@pytest.mark.parametrize(
+    "options",
+    [SearchOptions(), SearchOptions(length_norm="gnmt", length_penalty=0.6, coverage_penalty=0.2, word_reward=0.3)],
+    ids=["plain", "ranked otherwise"],
+)
+def test_forced_decoding_of_what_search_found_gives_its_attention_and_scores(
+    translator: Translator, options: SearchOptions
+) -> None:
+    records, encode = list(translator.translate(SOURCES, options)), translator.tokenizers.src.encode
     types = translator.tokenizers.tgt.tokens.index
     targets = [[types(token) for token in record.tokens[:-1]] for record in records]  # its text may have other tokens
-    every = translator.engine.force([encode(source).ids for source in SOURCES], targets, alternatives=5)
+    every = translator.engine.force([encode(source).ids for source in SOURCES], targets, 5, options)
     for record, forced in zip(records, every, strict=True):
         assert record.finished
+        assert forced.score == pytest.approx(record.score, abs=1e-4)
         attention = forced.attention[:, : len(record.source_tokens)]
         np.testing.assert_allclose(attention, record.attention, atol=1e-5)
         assert forced.token_log_probs == pytest.approx(record.token_log_probs, abs=1e-4)

@@ -33,6 +33,10 @@ def run(arguments: list[str]) -> int:
     if result.alignment:
         alignment = result.alignment
         print(f"AER {alignment.aer:.3f}  precision {alignment.precision:.3f}  recall {alignment.recall:.3f}")
+    errors = result.search_errors()
+    if errors is not None:
+        share = len(errors) / len(result.translations)
+        print(f"search errors {len(errors):,} ({share:.1%}): the reference ranks above what the search found")
     place = folder / "evaluations" / result.label
     print(f"{len(result.translations):,} sentences in {result.seconds:.1f} s: {place}")
     return 0

@@ -21,6 +21,7 @@ from nmt.decoding.demands import Demands
 from nmt.decoding.endings import Task
 from nmt.decoding.guides import Guide, OfColumns
 from nmt.decoding.options import SearchOptions
+from nmt.decoding.scoring import Scoring
 from nmt.decoding.search import search, tree_map
 from nmt.decoding.shortlist import Candidates, Rest, Restricted, Shortlist
 from nmt.decoding.translation import Request
@@ -155,18 +156,22 @@ class Engine:
         return found if ids is None else [[each.renamed(ids) for each in hypotheses] for hypotheses in found]
 
     @torch.inference_mode()
-    def force(self, sources: Sequence[list[int]], targets: Sequence[list[int]], alternatives: int) -> list[Hypothesis]:
-        """Each given target as a hypothesis (forced decoding), scored by the average log-probability of its tokens."""
+    def force(
+        self, sources: Sequence[list[int]], targets: Sequence[list[int]], alternatives: int, ranking: SearchOptions
+    ) -> list[Hypothesis]:
+        """Each given target as a hypothesis (forced decoding), scored as a search with options `ranking` would be."""
         src_ids, src_lengths = self._pad(sources)
         tgt_ids = pad([tgt_sequence(each) for each in targets])[0].to(self.device)
-        forced = []
+        forced, scoring = [], Scoring(ranking)
         with self._autocast():
             outputs, attention = self.network(src_ids, src_lengths, tgt_ids[:, :-1])
             for row, target in enumerate(targets):
                 size = len(target) + 1
                 corner = partial(_corner, row, size)
                 log_probs = self.network.log_probs(tree_map(corner, outputs), corner(attention))
-                forced.append(_given([*target, EOS_ID], log_probs, corner(attention), alternatives))
+                given = _given([*target, EOS_ID], log_probs, corner(attention), alternatives)
+                coverage = scoring.coverage(given.attention[:, 1 : len(sources[row]) + 1].sum(axis=0))
+                forced.append(given._replace(score=scoring.score(given.log_prob, size, coverage)))
         return forced
 
     def _pad(self, sources: Sequence[list[int]]) -> tuple[Tensor, Tensor]:

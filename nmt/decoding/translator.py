@@ -182,19 +182,24 @@ class Translator:
         return self.score(source, target).attention
 
     def force(
-        self, pairs: Iterable[tuple[str, str]], alternatives: int = 5, batch_sentences: int = 64
+        self,
+        pairs: Iterable[tuple[str, str]],
+        alternatives: int = 5,
+        batch_sentences: int = 64,
+        ranking: SearchOptions | None = None,
     ) -> Iterator[Translation]:
         """Forced decoding: the record of each given (source, target), as if search had found that target.
 
         Its `log_prob` is the model's score of the target, its attention what each target token attends to, its
-        `score` the average log-probability of a token.
+        `score` what a search with the options `ranking` would rank it by: the average log-probability of a token, if
+        they say nothing else.
         """
         check(alternatives >= 0, "alternatives", alternatives, "at least 0")
         check(batch_sentences >= 1, "batch_sentences", batch_sentences, "at least 1")
-        return self._force(pairs, alternatives, batch_sentences)
+        return self._force(pairs, alternatives, batch_sentences, ranking or SearchOptions())
 
     def _force(
-        self, pairs: Iterable[tuple[str, str]], alternatives: int, batch_sentences: int
+        self, pairs: Iterable[tuple[str, str]], alternatives: int, batch_sentences: int, ranking: SearchOptions
     ) -> Iterator[Translation]:
         remaining = iter(pairs)
         while batch := list(islice(remaining, batch_sentences)):
@@ -203,7 +208,7 @@ class Translator:
                     check(isinstance(text, str), name, text, "a string")
             sources = self._encode([source for source, _ in batch])
             targets = self.tokenizers.tgt.encode_batch(target for _, target in batch)
-            forced = self.engine.force([source.ids for source in sources], targets, alternatives)
+            forced = self.engine.force([source.ids for source in sources], targets, alternatives, ranking)
             for (line, _), source, hypothesis in zip(batch, sources, forced, strict=True):
                 yield self._records.of(line, source, hypothesis)
 

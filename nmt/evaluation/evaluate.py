@@ -14,7 +14,7 @@ from nmt.data.corpus import load_split
 from nmt.decoding.search import SearchOptions
 from nmt.decoding.translation import Translation
 from nmt.decoding.translator import Translator
-from nmt.evaluation.alignment import AlignmentScore, Link, attention_error_rate
+from nmt.evaluation.alignment import Link, attention_error_rate
 from nmt.evaluation.metrics import corpus_scores
 from nmt.evaluation.results import Evaluation
 
@@ -31,8 +31,9 @@ def evaluate(
 ) -> Evaluation:
     """Translates and scores a split, and saves all of it to `run/evaluations/<name>`.
 
-    Where the corpus has gold word alignments, the attention is scored too: under forced decoding of the reference,
-    whose words the gold is about.
+    The references are scored as well, by forced decoding: what the model makes of them tells its errors from those of
+    the search. Where the corpus has gold word alignments, that attention is scored too, for it is their words that the
+    gold is about.
 
     Args:
         run: the run's folder.
@@ -59,20 +60,22 @@ def evaluate(
     records = translator.translate(sources, options, batch_sentences)
     translations = list(_watched(records, len(sources), f"translating {split}"))
     scores = corpus_scores([each.text for each in translations], references, data.tgt, data.literature_form)
+    pairs = zip(sources, references, strict=True)
+    records = translator.force(pairs, options.alternatives, batch_sentences, options)
+    forced = list(_watched(records, len(sources), "scoring references"))
     gold: list[tuple[Link, ...] | None] = [None] * len(sources)
-    alignment = None
     if "alignment" in corpus.column_names:
         gold = [tuple((source, target) for source, target in links) for links in corpus["alignment"]]
-        alignment = _align(translator, sources, references, gold) if any(gold) else None
     evaluation = Evaluation(
         split=split,
         src=data.src,
         tgt=data.tgt,
         translations=tuple(translations),
         references=tuple(references),
+        forced=tuple(forced),
         gold=tuple(gold),
         scores=tuple(scores),
-        alignment=alignment,
+        alignment=attention_error_rate(forced, gold) if any(gold) else None,
         search={"decoding": f"{options}, {translator.form}", "corpus": data.path, **asdict(options)},
         checkpoint=translator.card.checkpoint,
         command=command,
@@ -81,14 +84,6 @@ def evaluate(
     )
     evaluation.save(run / "evaluations" / evaluation.label)
     return evaluation
-
-
-def _align(
-    translator: Translator, sources: list[str], references: list[str], gold: list[tuple[Link, ...] | None]
-) -> AlignmentScore:
-    pairs = zip(sources, references, strict=True)
-    forced = list(_watched(translator.force(pairs), len(sources), "aligning references"))
-    return attention_error_rate(forced, gold)
 
 
 def _watched(records: Iterable[Translation], total: int, what: str) -> Iterator[Translation]:

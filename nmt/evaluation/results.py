@@ -1,8 +1,9 @@
 """Evaluation <-> folder: all that is known of one evaluated split, for the report and for later comparisons.
 
 ``runs/<run>/evaluations/<split or name>/`` holds ``translations.jsonl`` and ``attention.npz`` (see
-`nmt.decoding.translation`), ``references.jsonl`` (a line a sentence: the reference and its gold alignment or null) and
-``scores.json`` (the scores, and with which search, checkpoint, command and versions they were made).
+`nmt.decoding.translation`), ``references.jsonl`` (a line a sentence: the reference and its gold alignment or null),
+``forced/`` (what the model makes of the references, as the translations) and ``scores.json`` (the scores, and with
+which search, checkpoint, command and versions they were made).
 """
 
 import json
@@ -21,6 +22,9 @@ from nmt.evaluation.metrics import Score
 
 FORMAT_VERSION = 2
 """Version of `scores.json`; a reader refuses any other."""
+
+SAME_SCORE = 1e-4
+"""Scores that are no further apart are equal: search and forced decoding add up in different orders."""
 
 _PACKAGES = ("nmt", "torch", "pytorch-lightning", "tokenizers", "sacrebleu", "sacremoses", "numpy")
 
@@ -54,6 +58,8 @@ class Evaluation:
         tgt: language code of the target.
         translations: N records.
         references: N reference translations.
+        forced: N records of the references under forced decoding, their `score` that of the search; none in an
+            evaluation that was made before they were kept.
         gold: N gold alignments, links between words of source and reference; None where there is no gold.
         scores: the corpus scores.
         alignment: score of the attention against gold; None without gold.
@@ -79,6 +85,7 @@ class Evaluation:
     seconds: float
     versions: Mapping[str, str] = field(default_factory=installed_versions)
     name: str = ""
+    forced: tuple[Translation, ...] = ()
 
     @property
     def label(self) -> str:
@@ -92,6 +99,31 @@ class Evaluation:
                 f"evaluation of {self.label}: {sizes[0]} translations, {sizes[1]} references and {sizes[2]} gold "
                 "alignments, but each sentence needs one of each"
             )
+        if self.forced and len(self.forced) != len(self.references):
+            raise ValueError(
+                f"evaluation of {self.label}: {len(self.references)} references, but {len(self.forced)} of them under "
+                "forced decoding"
+            )
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether the translations are what a search ranked highest: not samples, nor those of the least risk."""
+        return self.search.get("method") == "beam" and self.search.get("mbr") == "none"
+
+    def search_errors(self) -> list[int] | None:
+        """The sentences, from 0, whose reference ranks above what the search found; None where it is not known.
+
+        There it is not the model that is at fault, but the search, or a limit, a demand or a shortlist that kept it
+        from what it was after. In all other sentences the model prefers its own, or the search missed something else.
+        """
+        if not (self.forced and self.is_searched):
+            return None
+        pairs = zip(self.translations, self.forced, strict=True)
+        return [
+            number
+            for number, (found, forced) in enumerate(pairs)
+            if forced.text != found.text and forced.score > found.score + SAME_SCORE
+        ]
 
     def save(self, folder: Path) -> None:
         """Writes the evaluation to `folder`, in place of one that is there.
@@ -109,6 +141,8 @@ class Evaluation:
 
     def _write(self, folder: Path) -> None:
         save_translations(folder, self.translations)
+        if self.forced:
+            save_translations(folder / "forced", self.forced)
         with open(folder / "references.jsonl", "w", encoding="utf-8", errors="backslashreplace") as lines:
             for reference, links in zip(self.references, self.gold, strict=True):
                 lines.write(json.dumps({"reference": reference, "alignment": links}, ensure_ascii=False) + "\n")
@@ -173,6 +207,7 @@ class Evaluation:
             seconds=scores["seconds"],
             versions=scores["versions"],
             name=scores.get("name", ""),
+            forced=tuple(load_translations(folder / "forced")) if (folder / "forced").is_dir() else (),
         )
 
 

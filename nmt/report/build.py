@@ -28,11 +28,12 @@ from nmt.report.findings import findings
 from nmt.report.records import Run, read_run
 from nmt.report.sentences import FLAGS, chrf_signature, sentence_row
 
-REPORT_VERSION = 1
+REPORT_VERSION = 2
 """Version of the layout of `report.json`."""
 
 _SCRIPTS = ("dom", "data", "charts", "overview", "table", "heatmap", "sentence", "pages", "main")
-_CSV_COLUMNS = ("chrf", "length_ratio", "confidence", "log_prob", "score")
+_CSV_COLUMNS = ("chrf", "length_ratio", "confidence")
+_CSV_SCORES = ("log_prob", "score")
 
 
 def build_report(run_folder: Path, output: Path) -> Path:
@@ -76,8 +77,11 @@ def _report(run: Run) -> dict[str, Any]:
 
 
 def _evaluation(evaluation: Evaluation) -> dict[str, Any]:
-    pairs = zip(evaluation.translations, evaluation.references, evaluation.gold, strict=True)
-    rows = [sentence_row(translation, reference, gold) for translation, reference, gold in pairs]
+    missed = evaluation.search_errors()
+    errors = set(missed or ())
+    forced = evaluation.forced or [None] * len(evaluation.references)
+    sides = zip(evaluation.translations, evaluation.references, forced, evaluation.gold, strict=True)
+    rows = [sentence_row(*each, number in errors) for number, each in enumerate(sides)]
     alignment = evaluation.alignment
     return {
         "split": evaluation.split,
@@ -91,7 +95,7 @@ def _evaluation(evaluation: Evaluation) -> dict[str, Any]:
         "versions": dict(evaluation.versions),
         "scores": [asdict(score) for score in evaluation.scores],
         "alignment": None if alignment is None else asdict(alignment),
-        "findings": findings(rows, evaluation.translations),
+        "findings": findings(rows, evaluation.translations, missed is not None),
         "distribution": distribution_figure([row["chrf"] for row in rows]),
         "sentences": rows,
     }
@@ -101,12 +105,14 @@ def _sentences_csv(report: dict[str, Any]) -> str:
     """One row a sentence, all splits one behind the other; `id` counts from 1 in each split."""
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["split", "id", "source", "reference", "hypothesis", *_CSV_COLUMNS, "flags"])
+    of_reference = [f"reference_{name}" for name in _CSV_SCORES]
+    texts = "source", "reference", "hypothesis"
+    writer.writerow(["split", "id", *texts, *_CSV_COLUMNS, *_CSV_SCORES, *of_reference, "flags"])
     for evaluation in report["evaluations"]:
         for number, row in enumerate(evaluation["sentences"], start=1):
-            texts = [row[side]["text"] for side in ("source", "reference", "hypothesis")]
-            numbers = [row[name] for name in _CSV_COLUMNS]
-            writer.writerow([evaluation["label"], number, *texts, *numbers, " ".join(row["flags"])])
+            cells = [row[side]["text"] for side in texts] + [row[name] for name in _CSV_COLUMNS]
+            cells += [row[side][name] for side in ("hypothesis", "reference") for name in _CSV_SCORES]
+            writer.writerow([evaluation["label"], number, *cells, " ".join(row["flags"])])
     return table.getvalue()
 
 

@@ -14,11 +14,15 @@ Finding = dict[str, Any]
 _FAULTS = ("cut_off", "repetition", "copied", "empty", "short", "long")
 
 
-def findings(rows: Sequence[Row], translations: Sequence[Translation]) -> list[Finding]:
-    """Statements of fact about an evaluation, as `{"text", "flag"}`; `flag` selects the sentences meant, or is None."""
+def findings(rows: Sequence[Row], translations: Sequence[Translation], is_searched: bool) -> list[Finding]:
+    """Statements of fact about an evaluation, as `{"text", "flag"}`; `flag` selects the sentences meant, or is None.
+
+    `is_searched` tells whether the search errors among the references are known.
+    """
     return [
         *_exact(rows),
         *_faults(rows),
+        *(_search(rows) if is_searched else []),
         *_length(rows),
         *_quality(rows),
         *_quality_by_length(rows),
@@ -46,6 +50,22 @@ def _faults(rows: Sequence[Row]) -> list[Finding]:
         for flag, count in counts.items()
         if count
     ]
+
+
+def _search(rows: Sequence[Row]) -> list[Finding]:
+    """Whether the search or the model is at fault."""
+    count = sum("search_error" in row["flags"] for row in rows)
+    others = sum("search_error" not in row["flags"] and "exact" not in row["flags"] for row in rows)
+    if not count:
+        text = (
+            f"No reference ranks above what the search found: in the {others:,} that differ the model prefers its own."
+        )
+        return [{"text": text, "flag": None}]
+    text = (
+        f"In {count:,} of {len(rows):,} sentences ({count / len(rows):.1%}) the reference ranks above what the search "
+        f"found, which has missed it; in the other {others:,} that differ the model prefers its own."
+    )
+    return [{"text": text, "flag": "search_error"}]
 
 
 def _length(rows: Sequence[Row]) -> list[Finding]:

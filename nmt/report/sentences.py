@@ -19,6 +19,7 @@ FLAGS = {
     "empty": ("empty", "no word at all"),
     "short": ("much shorter", "at least three words fewer than the reference, and less than 60% of it"),
     "long": ("much longer", "at least three words more than the reference, and more than 160% of it"),
+    "search_error": ("search error", "the search ranks the reference above its own: it has missed it"),
     "exact": ("exact", "the same words as the reference"),
 }
 """Name of each flag -> its label and what it means."""
@@ -26,32 +27,35 @@ FLAGS = {
 _CHRF = CHRF()
 
 
-def sentence_row(translation: Translation, reference: str, gold: Sequence[Link] | None) -> dict[str, Any]:
+def sentence_row(
+    translation: Translation,
+    reference: str,
+    forced: Translation | None,
+    gold: Sequence[Link] | None,
+    search_error: bool = False,
+) -> dict[str, Any]:
     """The row of one sentence, as JSON values; `gold` links words of source and reference.
+
+    Hypothesis and reference have, beside text and words, the tokens and what the decoder did at each: of the reference
+    that is under forced decoding, and None where that was not kept.
 
     `chrf` is 0 to 100, `length_ratio` hypothesis words by reference words, `confidence` the geometric mean of the
     token probabilities; a value that is not defined for the sentence is None.
     """
     source = _side(translation.source, translation.source_tokens, translation.source_spans)
-    hypothesis = _side(translation.text, translation.tokens, translation.spans)
+    hypothesis = _decoded(translation)
     reference_words = word_texts(reference)
     log_probs = translation.token_log_probs
+    flags = sentence_flags(source["words"], hypothesis["words"], reference_words, translation.finished, search_error)
     return {
         "source": source,
         "hypothesis": hypothesis,
-        "reference": {"text": reference, "words": reference_words},
-        "probabilities": [_probability(log_prob) for log_prob in log_probs],
-        "alternatives": [
-            [[token, _probability(log_prob)] for token, log_prob in step] for step in translation.alternatives
-        ],
-        "attention": pack_attention(translation.attention),
+        "reference": {**_forced(forced, reference_words), "text": reference, "words": reference_words},
         "gold": gold,
         "chrf": round(_CHRF.sentence_score(translation.text, [reference]).score, 2),
         "length_ratio": round(len(hypothesis["words"]) / len(reference_words), 3) if reference_words else None,
         "confidence": round(math.exp(sum(log_probs) / len(log_probs)), 4) if log_probs else None,
-        "log_prob": round(translation.log_prob, 4),
-        "score": round(translation.score, 4),
-        "flags": sentence_flags(source["words"], hypothesis["words"], reference_words, translation.finished),
+        "flags": flags,
     }
 
 
@@ -75,7 +79,13 @@ def pack_attention(attention: np.ndarray) -> str:
     return base64.b64encode(levels.tobytes()).decode("ascii")
 
 
-def sentence_flags(source: Sequence[str], hypothesis: Sequence[str], reference: Sequence[str], finished: bool) -> list:
+def sentence_flags(
+    source: Sequence[str],
+    hypothesis: Sequence[str],
+    reference: Sequence[str],
+    finished: bool,
+    search_error: bool = False,
+) -> list[str]:
     """The names of the `FLAGS` that hold for a sentence, given its words."""
     holds = {
         "cut_off": not finished,
@@ -84,9 +94,34 @@ def sentence_flags(source: Sequence[str], hypothesis: Sequence[str], reference: 
         "empty": not hypothesis,
         "short": 0 < len(hypothesis) < 0.6 * len(reference) and len(reference) - len(hypothesis) >= 3,
         "long": len(hypothesis) > 1.6 * len(reference) > 0 and len(hypothesis) - len(reference) >= 3,
+        "search_error": search_error and list(hypothesis) != list(reference),
         "exact": bool(hypothesis) and list(hypothesis) == list(reference),
     }
     return [name for name in FLAGS if holds[name]]
+
+
+def _decoded(record: Translation) -> dict[str, Any]:
+    """A text with what the decoder did at each of its tokens."""
+    return {
+        **_side(record.text, record.tokens, record.spans),
+        "probabilities": [_probability(log_prob) for log_prob in record.token_log_probs],
+        "alternatives": [[[token, _probability(log_prob)] for token, log_prob in step] for step in record.alternatives],
+        "attention": pack_attention(record.attention),
+        "log_prob": round(record.log_prob, 4),
+        "score": round(record.score, 4),
+    }
+
+
+def _forced(record: Translation | None, words: Sequence[str]) -> dict[str, Any]:
+    """The same of a reference; its tokens belong to its words unless the model cannot write them, such as an emoji."""
+    if record is None:
+        return dict.fromkeys(
+            ("tokens", "word_of_token", "probabilities", "alternatives", "attention", "log_prob", "score")
+        )
+    decoded = _decoded(record)
+    if decoded["words"] != list(words):
+        decoded["word_of_token"] = [None] * len(record.tokens)
+    return decoded
 
 
 def _side(text: str, tokens: Sequence[str], spans: Sequence[tuple[int, int]]) -> dict[str, Any]:

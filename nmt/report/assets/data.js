@@ -15,13 +15,17 @@ const state = {
   rows: [],
   chosen: null,
   unit: "words",
+  shown: "hypothesis",
   asTable: false,
 };
 
-/** Attention [target][source] of a sentence, or a smaller matrix over `units` of its tokens:
+/** Whose tokens and attention are shown: the reference's where it is chosen, and was kept under forced decoding. */
+const shownOf = (sentence) => (state.shown === "reference" && sentence.reference.tokens ? "reference" : "hypothesis");
+
+/** Attention [target][source] of a sentence's hypothesis or reference, or a smaller matrix over `units` of its tokens:
  *  the sum over the source tokens and the mean over the target tokens of each unit. */
-function attentionOf(sentence, targetUnits, sourceUnits) {
-  const bytes = Uint8Array.from(atob(sentence.attention), (character) => character.charCodeAt(0));
+function attentionOf(sentence, shown, targetUnits, sourceUnits) {
+  const bytes = Uint8Array.from(atob(sentence[shown].attention), (character) => character.charCodeAt(0));
   const columns = sentence.source.tokens.length;
   const weight = (row, column) => (bytes[row * columns + column] / 255) ** 2;
   return targetUnits.map((target) =>

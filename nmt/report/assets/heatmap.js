@@ -5,8 +5,8 @@ const LABEL_CHARACTERS = 18;
 const CHARACTER_WIDTH = 7.2;
 const PAPER_WIDTH = 660;
 
-/** The gold links can be shown only where the hypothesis is the reference, because they are links to its words. */
-const goldShown = (sentence) => sentence.gold !== null && sentence.flags.includes("exact");
+/** The gold links are links to words of the reference: they suit the hypothesis only where it has the same. */
+const goldShown = ({ sentence, shown }) => sentence.gold !== null && (shown === "reference" || sentence.flags.includes("exact"));
 
 /** Outlines about the gold links, as plotly shapes. */
 function goldShapes(sentence, targets, sources, colour) {
@@ -43,7 +43,8 @@ function heatmapSizes(targets, sources, width) {
 }
 
 /** The plotly figure of a view: a sentence with the units and weights that are shown of it. */
-function heatmapFigure({ sentence, targets, sources, weights }, width, theme) {
+function heatmapFigure(view, width, theme) {
+  const { sentence, targets, sources, weights } = view;
   const { margin, withScale, angle, width: wide, height } = heatmapSizes(targets, sources, width);
   const label = (unit) => plotlyText(shorten(visible(unit.label), LABEL_CHARACTERS));
   const name = (unit) => plotlyText(shorten(visible(unit.label), 60));
@@ -69,7 +70,7 @@ function heatmapFigure({ sentence, targets, sources, weights }, width, theme) {
     margin,
     xaxis: { ...axis(sources), ...(isRightToLeft(sentence.source.text) ? { range: [sources.length - 0.5, -0.5] } : {}), tickangle: angle, tickfont: { color: ink } },
     yaxis: { ...axis(targets), range: [targets.length - 0.5, -0.5], autorange: false, tickfont: { color: ink } },
-    shapes: goldShown(sentence) ? goldShapes(sentence, targets, sources, theme === "dark" ? "#ff9d5c" : "#d55e00") : [],
+    shapes: goldShown(view) ? goldShapes(sentence, targets, sources, theme === "dark" ? "#ff9d5c" : "#d55e00") : [],
   };
   const trace = { ...figure.data[0], z: weights, text, colorscale: scale, colorbar, showscale: withScale };
   return themed({ data: [trace], layout: figure.layout }, layout, theme);
@@ -93,7 +94,8 @@ async function saveHeatmap(view, format) {
   const plotly = await loadPlotly();
   const figure = heatmapFigure(view, 900, "light");
   const { width, height } = figure.layout;
-  const filename = `${REPORT.run.name}-${state.evaluation.label}-${view.index + 1}-attention`;
+  const of = view.shown === "reference" ? "reference-attention" : "attention";
+  const filename = `${REPORT.run.name}-${state.evaluation.label}-${view.index + 1}-${of}`;
   await plotly.downloadImage(figure, { format, filename, width, height, scale: format === "png" ? 3 : 1 });
 }
 

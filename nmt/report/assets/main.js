@@ -106,6 +106,7 @@ const SENTENCE_KEYS = {
   ArrowUp: () => moveSentence(-1),
   ArrowRight: () => view && chooseStep(view.step + 1),
   ArrowLeft: () => view && chooseStep(view.step - 1),
+  r: () => setShown(view?.shown === "hypothesis" ? "reference" : "hypothesis"),
   w: () => setUnit(state.unit === "words" ? "subwords" : "words"),
 };
 

@@ -1,6 +1,7 @@
 /* The chosen sentence: its texts, its attention, and what else the decoder considered at each step. */
 
-/** What is shown: the units of target and source, their weights, and the chosen step (a row of the heatmap). */
+/** What is shown of hypothesis or reference: the units of target and source, their weights, and the chosen step (a row
+ *  of the heatmap). */
 let view = null;
 
 const plot = el("div", { class: "plot" });
@@ -19,11 +20,13 @@ function renderDetail(note = "No sentence passes the search and the filters.") {
     return;
   }
   const sentence = state.evaluation.sentences[index];
-  const targets = unitsOf(sentence.hypothesis, state.unit);
+  const shown = shownOf(sentence);
+  const targets = unitsOf(sentence[shown], state.unit);
   const sources = unitsOf(sentence.source, state.unit);
-  const token = view?.sentence === sentence ? view.targets[view.step]?.tokens[0] : undefined;
+  const same = view?.sentence === sentence && view.shown === shown;
+  const token = same ? view.targets[view.step]?.tokens[0] : undefined;
   const step = Math.max(0, targets.findIndex(({ tokens }) => tokens.includes(token)));
-  view = { index, sentence, targets, sources, weights: attentionOf(sentence, targets, sources), step };
+  view = { index, sentence, shown, targets, sources, weights: attentionOf(sentence, shown, targets, sources), step };
   fill(
     byId("detail"),
     detailHead(index, sentence),
@@ -32,14 +35,20 @@ function renderDetail(note = "No sentence passes the search and the filters.") {
       el("span", { class: "extra" }, "not in the reference"),
       el("span", { class: "missing" }, "not in the hypothesis"),
       el("span", { class: "word", style: "--weight:0.5" }, "attended to")) || null,
-    detailTools(targets.length > 0),
+    detailTools(sentence, targets.length > 0),
     targets.length ? [stepPanel, frame] : el("p", { class: "note" }, "There is no target token to show."),
-    goldShown(sentence) && !state.asTable ? el("p", { class: "hint" }, el("i", { class: "gold" }), "outlined: gold alignment") : null,
+    goldNote(view),
   );
   if (targets.length) {
     showAttention();
     focusTarget(null);
   }
+}
+
+/** What the outlines are, or where to find them. */
+function goldNote({ sentence, shown, targets }) {
+  if (goldShown({ sentence, shown })) return state.asTable || !targets.length ? null : el("p", { class: "hint" }, el("i", { class: "gold" }), "outlined: gold alignment");
+  return sentence.gold && sentence.reference.tokens ? el("p", { class: "hint" }, "The gold alignment links words of the reference: r shows it.") : null;
 }
 
 function detailHead(index, sentence) {
@@ -53,7 +62,8 @@ function detailHead(index, sentence) {
       fact("chrF", fixed(sentence.chrf)),
       fact("length ratio", fixed(sentence.length_ratio, 2)),
       fact("confidence", fixed(sentence.confidence, 2)),
-      fact("log-probability", fixed(sentence.hypothesis.tokens.length ? sentence.log_prob : null, 2)),
+      fact("log-probability", fixed(sentence.hypothesis.tokens.length ? sentence.hypothesis.log_prob : null, 2)),
+      sentence.reference.tokens && fact("of the reference", fixed(sentence.reference.log_prob, 2)),
       flagLabels(sentence),
       state.rows.includes(index) ? null : el("span", { class: "muted" }, "not in the list as it is filtered")),
     el("div", { class: "buttons" }, toList(), move("←", "Previous sentence (k)", -1), move("→", "Next sentence (j)", 1)),
@@ -79,8 +89,14 @@ function withWords(text, words, wrap) {
 function detailTexts(sentence) {
   const { source, reference, hypothesis } = sentence;
   const [kept, met] = [commonWords(hypothesis.words, reference.words), commonWords(reference.words, hypothesis.words)];
-  const word = (side, tag = "span") => (text, index) =>
-    el(tag, { class: "word", "data-side": side, "data-word": index, title: tag === "ins" ? "not in the reference" : null }, text);
+  const word = (side, tag = "span", title = null) => (text, index) =>
+    el(tag, { title, ...(side && { class: "word", "data-side": side, "data-word": index }) }, text);
+  /** Words of hypothesis or reference, those that are not in the other marked; where their attention is shown, they
+   *  answer to the pointer. */
+  const compared = (name, common, tag, title) => {
+    const side = view.shown === name ? "target" : null;
+    return (text, index) => (common[index] ? word(side) : word(side, tag, title))(text, index);
+  };
   const row = (name, text, parts) => [
     el("dt", {}, name),
     el("dd", { dir: "auto" }, text ? parts : el("span", { class: "muted" }, "(empty)")),
@@ -89,10 +105,8 @@ function detailTexts(sentence) {
     "dl",
     { class: "texts" },
     row("Source", source.text, withWords(source.text, source.words, word("source"))),
-    row("Reference", reference.text, withWords(reference.text, reference.words, (text, index) =>
-      met[index] ? el("span", {}, text) : el("del", { title: "not in the hypothesis" }, text))),
-    row("Hypothesis", hypothesis.text, withWords(hypothesis.text, hypothesis.words, (text, index) =>
-      word("target", kept[index] ? "span" : "ins")(text, index))),
+    row("Reference", reference.text, withWords(reference.text, reference.words, compared("reference", met, "del", "not in the hypothesis"))),
+    row("Hypothesis", hypothesis.text, withWords(hypothesis.text, hypothesis.words, compared("hypothesis", kept, "ins", "not in the reference"))),
   );
   list.addEventListener("mouseover", ({ target }) => focusWord(target, focusTarget, focusSource));
   list.addEventListener("mouseleave", () => focusTarget(null));
@@ -108,14 +122,19 @@ function focusWord(node, ontarget, onsource) {
   if (side === "source") onsource(Number(word));
 }
 
-function detailTools(enabled) {
-  const button = (label, pressed, onclick, title) =>
-    el("button", { type: "button", disabled: !enabled, "aria-pressed": pressed === null ? null : String(pressed), title, "data-focus": label, onclick }, label);
+function detailTools(sentence, enabled) {
+  const button = (label, pressed, onclick, title, there = enabled) =>
+    el("button", { type: "button", disabled: !there, "aria-pressed": pressed === null ? null : String(pressed), title, "data-focus": label, onclick }, label);
   const save = (format) => () => saveHeatmap(view, format);
   return el(
     "div",
     { class: "tools" },
     el("h3", {}, "Attention"),
+    el("div", { class: "segments", role: "group", "aria-label": "Whose" },
+      button("Hypothesis", view.shown === "hypothesis", () => setShown("hypothesis"), "What the search found (r)", true),
+      button("Reference", view.shown === "reference", () => setShown("reference"),
+        sentence.reference.tokens ? "What the model makes of the reference, by forced decoding (r)" : "This evaluation was made without it: run nmt evaluate again",
+        sentence.reference.tokens !== null)),
     el("div", { class: "segments", role: "group", "aria-label": "Unit" },
       button("Words", state.unit === "words", () => setUnit("words"), "Sum over the source pieces, mean over the target pieces (w)"),
       button("Subwords", state.unit === "subwords", () => setUnit("subwords"), "The tokens of the model (w)")),
@@ -127,6 +146,11 @@ function detailTools(enabled) {
 
 function setUnit(unit) {
   state.unit = unit;
+  renderDetail();
+}
+
+function setShown(shown) {
+  state.shown = shown;
   renderDetail();
 }
 
@@ -207,7 +231,7 @@ function shadeWords(side, units, weights) {
 
 /** The chosen target with its strongest sources, and for each of its tokens the alternatives. */
 function stepContent(row) {
-  const { sentence, targets, sources, weights } = view;
+  const { targets, sources, weights } = view;
   const ranked = sources.map((unit, index) => [unit.label, weights[row][index]]).sort((a, b) => b[1] - a[1]);
   const attended = ranked.slice(0, 3).map(([label, weight]) => el("li", {}, el("bdi", {}, visible(label)), ` ${percent(weight)}`));
   return [
@@ -216,18 +240,18 @@ function stepContent(row) {
       el("strong", { dir: "auto" }, visible(targets[row].label)),
       el("span", { class: "muted" }, "attends to"),
       el("ul", { class: "plain attended" }, attended)),
-    el("div", { class: "alternatives" }, targets[row].tokens.map((token) => tokenAlternatives(sentence, token))),
+    el("div", { class: "alternatives" }, targets[row].tokens.map((token) => tokenAlternatives(view.sentence[view.shown], token))),
   ];
 }
 
-function tokenAlternatives(sentence, token) {
-  const written = sentence.hypothesis.tokens[token];
+function tokenAlternatives({ tokens, alternatives, probabilities }, token) {
+  const written = tokens[token];
   const item = ([label, probability]) =>
     el("li", { class: label === written ? "written" : null },
       el("i", { class: "bar", style: `width:${100 * probability}%` }),
       el("bdi", {}, visible(label)),
       el("span", {}, percent(probability)));
-  const considered = sentence.alternatives[token];
-  const own = considered.some(([label]) => label === written) ? [] : [[written, sentence.probabilities[token]]];
+  const considered = alternatives[token];
+  const own = considered.some(([label]) => label === written) ? [] : [[written, probabilities[token]]];
   return el("ol", { class: "plain", "aria-label": `Alternatives to ${written}` }, [...considered, ...own].map(item));
 }
