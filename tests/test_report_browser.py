@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_report import HOSTILE, SENTENCES, make_evaluation, make_run, make_translation
+from test_report import HOSTILE, SENTENCES, make_evaluation, make_forced, make_run, make_translation
 
 from nmt.data.words import words_of_spans
 from nmt.decoding.alignment import merge_attention
@@ -280,12 +280,17 @@ def test_the_reference_is_shown_as_the_decoder_was_forced_to_it(browser: Browser
     assert browser.evaluate(AXIS_LABELS % "y") == [*reference.removesuffix(".").split(), ".", "</s>"]
     weights = merged_attention(make_translation(SENTENCES[1][0], reference))
     np.testing.assert_allclose(browser.evaluate("plot.data[0].z"), weights, atol=0.008)
+    assert "Word 2 of 8" in browser.evaluate("document.querySelector('.step').innerText")  # where the two differ
+    browser.evaluate("document.querySelector('#detail [data-side=target][data-word=\"2\"]').click()")
+    assert "Word 3 of 8" in browser.evaluate("document.querySelector('.step').innerText")
     browser.evaluate("document.querySelector('#detail del[data-word=\"1\"]').click()")  # "children"
     assert "Word 2 of 8" in browser.evaluate("document.querySelector('.step').innerText")
     shown = "[...document.querySelectorAll('#detail .alternatives .written bdi')].map(node => node.textContent)"
     assert browser.evaluate(shown) == ["chil", "dren"]
     facts = browser.evaluate("document.querySelector('.facts-line').innerText")
-    assert f"of the reference {make_translation(SENTENCES[1][0], reference).log_prob:.2f}" in facts
+    found, forced = make_translation(*SENTENCES[1][:2], finished=False), make_forced(*SENTENCES[1])
+    assert f"log-probability {found.log_prob:.2f}, reference {forced.log_prob:.2f}" in facts
+    assert f"score {found.score:.2f}, reference {forced.score:.2f}" in facts
     assert "search error" in facts
     browser.evaluate("document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'r', bubbles: true}))")
     browser.wait_for(f"{AXIS_LABELS % 'y'}.includes('kids')")

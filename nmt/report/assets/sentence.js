@@ -52,7 +52,7 @@ function goldNote({ sentence, shown, targets }) {
 }
 
 function detailHead(index, sentence) {
-  const fact = (name, value) => el("span", {}, el("span", { class: "muted" }, `${name} `), value);
+  const fact = (name, value, title = null) => el("span", { title }, el("span", { class: "muted" }, `${name} `), value);
   const move = (label, title, by) => el("button", { type: "button", title, "aria-label": title, "data-focus": title, onclick: () => moveSentence(by) }, label);
   return el(
     "header",
@@ -62,12 +62,18 @@ function detailHead(index, sentence) {
       fact("chrF", fixed(sentence.chrf)),
       fact("length ratio", fixed(sentence.length_ratio, 2)),
       fact("confidence", fixed(sentence.confidence, 2)),
-      fact("log-probability", fixed(sentence.hypothesis.tokens.length ? sentence.hypothesis.log_prob : null, 2)),
-      sentence.reference.tokens && fact("of the reference", fixed(sentence.reference.log_prob, 2)),
+      fact("log-probability", ofBoth(sentence, "log_prob"), "Sum of the logarithms of the token probabilities"),
+      fact("score", ofBoth(sentence, "score"), "By which the search ranks"),
       flagLabels(sentence),
       state.rows.includes(index) ? null : el("span", { class: "muted" }, "not in the list as it is filtered")),
     el("div", { class: "buttons" }, toList(), move("←", "Previous sentence (k)", -1), move("→", "Next sentence (j)", 1)),
   );
+}
+
+/** A number of the hypothesis, and of the reference where it was kept. */
+function ofBoth({ hypothesis, reference }, name) {
+  const own = fixed(hypothesis.tokens.length ? hypothesis[name] : null, 2);
+  return reference.tokens ? `${own}, reference ${fixed(reference[name], 2)}` : own;
 }
 
 /** Back to the list, where it stands above the sentence. */
@@ -149,9 +155,14 @@ function setUnit(unit) {
   renderDetail();
 }
 
+/** Shows hypothesis or reference, from the first word on where they differ. */
 function setShown(shown) {
   state.shown = shown;
+  if (!view) return;
   renderDetail();
+  const { [view.shown]: own, [view.shown === "reference" ? "hypothesis" : "reference"]: other } = view.sentence;
+  const differs = own.words.findIndex((word, index) => word !== other.words[index]);
+  chooseStep(Math.max(0, view.targets.findIndex(({ word }) => word === differs)));
 }
 
 function toggleTable() {
