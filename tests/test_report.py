@@ -25,13 +25,13 @@ from nmt.report.sentences import pack_attention, sentence_flags, sentence_row
 HOSTILE = "</script><script>alert(1)</script> <b>x</b> &amp; \"q\" '%{x}' \u2028 \0 שלום <!-- =1+1"
 
 
-def make_translation(source: str, text: str, finished: bool = True) -> Translation:
-    """A record with one token a word, but words of more than five characters in two tokens; sharp attention."""
+def make_translation(source: str, text: str, finished: bool = True, longest: int = 5) -> Translation:
+    """A record with one token a word, but words of more characters than `longest` in two tokens; sharp attention."""
 
     def tokens_of(sentence: str) -> tuple[list[str], list[tuple[int, int]]]:
         spans = []
         for start, end in split_words(sentence):
-            spans += [(start, end)] if end - start <= 5 else [(start, start + 4), (start + 4, end)]
+            spans += [(start, end)] if end - start <= longest else [(start, start + 4), (start + 4, end)]
         return [sentence[start:end] for start, end in spans], spans
 
     source_tokens, source_spans = tokens_of(source)
@@ -73,16 +73,25 @@ SENTENCES = [
 ]
 """Source, hypothesis, reference, finished."""
 
+BETTER = [SENTENCES[0], (SENTENCES[1][0], "Two children play.", SENTENCES[1][2], True), *SENTENCES[2:]]
+
 
 def make_evaluation(
-    run: Path, split: str = "test", sentences: list[tuple[str, str, str, bool]] = SENTENCES, forced: bool = True
+    run: Path,
+    split: str = "test",
+    sentences: list[tuple[str, str, str, bool]] = SENTENCES,
+    forced: bool = True,
+    name: str = "",
+    longest: int = 5,
 ) -> None:
     signature = "nrefs:1|case:mixed|tok:13a"
     Evaluation(
         split=split,
         src="de",
         tgt="en",
-        translations=tuple(make_translation(source, text, finished) for source, text, _, finished in sentences),
+        translations=tuple(
+            make_translation(source, text, finished, longest) for source, text, _, finished in sentences
+        ),
         references=tuple(reference for _, _, reference, _ in sentences),
         forced=tuple(make_forced(*each) for each in sentences) if forced else (),
         gold=(((0, 0), (1, 1)), ((0, 0),), *[None] * (len(sentences) - 2)),
@@ -96,7 +105,8 @@ def make_evaluation(
         command="nmt evaluate runs/toy --split test",
         seconds=2.5,
         versions={"torch": "2.13"},
-    ).save(run / "evaluations" / split)
+        name=name,
+    ).save(run / "evaluations" / (name or split))
 
 
 def make_run(run: Path, **evaluation: list[tuple[str, str, str, bool]]) -> Path:
@@ -168,6 +178,46 @@ def test_tokens_of_a_reference_that_the_model_cannot_write_belong_to_no_word() -
     written = sentence_row(make_translation("Ja", "Yes"), "Yes 😀", make_translation("Ja", "Yes <unk>"), None)
     assert written["reference"]["words"] == ["Yes", "😀"]
     assert written["reference"]["word_of_token"] == [None] * len(written["reference"]["tokens"])
+
+
+def test_a_baseline_is_compared_with_and_its_translations_stand_beside_the_others(run: Path, tmp_path: Path) -> None:
+    baseline = tmp_path / "runs" / "before"
+    make_evaluation(baseline, sentences=BETTER)
+    make_evaluation(run, split="without", sentences=SENTENCES[:2])
+    page = build_report(run, tmp_path / "out", baseline)
+    test, other = report_of(page)["evaluations"]
+    assert (test["label"], other["label"], other["baseline"]) == ("test", "without", None)
+    compared = test["baseline"]
+    assert (compared["name"], compared["better"], compared["worse"], compared["aer"]) == ("before", 0, 1, 0.25)
+    bleu = compared["differences"][0]
+    assert (bleu["name"], bleu["score"] < bleu["baseline"]) == ("BLEU", True)
+    row = test["sentences"][1]["baseline"]
+    assert (row["text"], row["source"]) == ("Two children play.", None)  # the same tokens
+    assert row["attention"] == pack_attention(make_translation(*BETTER[1][:2]).attention)
+    assert row["chrf"] > test["sentences"][1]["chrf"]
+    with open(page.parent / "sentences.csv", encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert [each["baseline"] for each in rows] == [*(text for _, text, _, _ in BETTER), "", ""]
+
+
+def test_an_evaluation_is_a_baseline_for_the_others_of_its_split(run: Path, tmp_path: Path) -> None:
+    make_evaluation(run, name="greedy")
+    test, greedy = report_of(build_report(run, tmp_path / "out", run / "evaluations" / "greedy"))["evaluations"]
+    assert (test["baseline"]["name"], greedy["baseline"]) == ("greedy", None)
+
+
+def test_what_cannot_be_compared_is_said(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"--baseline .*toy is the run itself: name another"):
+        build_report(run, tmp_path / "out", run)
+    with pytest.raises(FileNotFoundError, match="there is no folder .*nowhere"):
+        build_report(run, tmp_path / "out", tmp_path / "nowhere")
+    make_evaluation(tmp_path / "runs" / "one", split="dev")
+    with pytest.raises(FileNotFoundError, match="one has nothing to compare with test: evaluate it on the same split"):
+        build_report(run, tmp_path / "out", tmp_path / "runs" / "one")
+    make_evaluation(tmp_path / "runs" / "two", sentences=SENTENCES[:2])
+    with pytest.raises(ValueError, match="not of the same sentences and references"):
+        build_report(run, tmp_path / "out", tmp_path / "runs" / "two")
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_evaluation_without_forced_references_is_shown_without_them(tmp_path: Path) -> None:

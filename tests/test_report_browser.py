@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_report import HOSTILE, SENTENCES, make_evaluation, make_forced, make_run, make_translation
+from test_report import BETTER, HOSTILE, SENTENCES, make_evaluation, make_forced, make_run, make_translation
 
 from nmt.data.words import words_of_spans
 from nmt.decoding.alignment import merge_attention
@@ -133,7 +133,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     many = [SENTENCES[1], *[(f"Satz {n}.", f"Sentence {n}.", f"Sentence {n}.", True) for n in range(2, 1001)]]
     make_evaluation(run, split="many", sentences=many)
     make_evaluation(run, split="unforced", sentences=SENTENCES[:2], forced=False)
-    page = build_report(run, folder / "reports" / "toy")
+    make_evaluation(folder / "runs" / "before", sentences=BETTER, longest=50)
+    page = build_report(run, folder / "reports" / "toy", folder / "runs" / "before")
     browser = Browser(folder / "profile")
     try:
         browser.send("Emulation.setDeviceMetricsOverride", width=1280, height=800, deviceScaleFactor=1, mobile=False)
@@ -290,10 +291,37 @@ def test_the_reference_is_shown_as_the_decoder_was_forced_to_it(browser: Browser
     facts = browser.evaluate("document.querySelector('.facts-line').innerText")
     found, forced = make_translation(*SENTENCES[1][:2], finished=False), make_forced(*SENTENCES[1])
     assert f"log-probability {found.log_prob:.2f}, reference {forced.log_prob:.2f}" in facts
-    assert f"score {found.score:.2f}, reference {forced.score:.2f}" in facts
+    title = browser.evaluate("document.querySelector('.facts-line [title]').title")
+    assert title == f"The search ranks by a score: {found.score:.2f}, reference {forced.score:.2f}"
     assert "search error" in facts
     browser.evaluate("document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'r', bubbles: true}))")
     browser.wait_for(f"{AXIS_LABELS % 'y'}.includes('kids')")
+
+
+def test_a_baseline_is_shown_beside_the_run(browser: Browser) -> None:
+    go(browser, "#/overview?split=test")
+    rows = "[...document.querySelectorAll('.differences tbody tr')]"
+    lines = browser.evaluate(f"{rows}.map(row => [...row.cells].map(cell => cell.textContent))")
+    assert [line[0] for line in lines] == ["BLEU", "chrF2", "TER", "AER"]
+    assert lines[0][3].startswith("−")
+    against = browser.evaluate("byId('against').innerText")
+    assert "Against before" in against
+    assert "0 are better, 1 worse, 3 alike" in against
+    browser.evaluate("[...document.querySelectorAll('#against a')].at(-1).click()")  # the largest losses
+    browser.wait_for("location.hash === '#/sentences?sort=gain&split=test'")
+    browser.wait_for("document.querySelector('#detail h2').textContent === 'Sentence 2'")
+    assert browser.evaluate("document.querySelector('#table .col-gain button').textContent") == "Gain ↑"
+    browser.evaluate("document.querySelector('[data-focus=Baseline]').click()")
+    browser.wait_for(f"{AXIS_LABELS % 'y'}.includes('children')")
+    browser.evaluate("setUnit('subwords')")
+    assert browser.wait_for(f"{AXIS_LABELS % 'x'}.includes('Kinder')")  # its tokens are whole words
+    weights = make_translation(*BETTER[1][:2], longest=50).attention
+    np.testing.assert_allclose(browser.evaluate("plot.data[0].z"), weights, atol=0.004)
+    browser.evaluate("setUnit('words'); setShown('hypothesis')")
+    go(browser, "#/overview?split=many")
+    assert browser.evaluate("byId('against').innerText") == ""
+    go(browser, "#/sentences/1?split=many")
+    assert browser.evaluate("document.querySelector('#table .col-gain')") is None
 
 
 def test_without_forced_decoding_the_hypothesis_is_all_there_is(browser: Browser) -> None:
@@ -321,7 +349,7 @@ def test_hostile_text_is_shown_as_it_is(browser: Browser) -> None:
     go(browser, "#/sentences/3")
     browser.wait_for("document.querySelector('#detail h2').textContent === 'Sentence 3'")
     texts = browser.evaluate("[...document.querySelectorAll('#detail .texts dd')].map(node => node.textContent)")
-    assert texts == [HOSTILE, HOSTILE, HOSTILE[::-1]]
+    assert texts == [HOSTILE, HOSTILE, HOSTILE[::-1], HOSTILE[::-1]]  # the last is the baseline's
     browser.wait_for(f"{AXIS_LABELS % 'x'}.includes('alert')")
     browser.evaluate("setUnit('subwords')")
     labels = browser.wait_for(f"{AXIS_LABELS % 'x'}.includes('scri') && {AXIS_LABELS % 'x'}")
@@ -377,7 +405,7 @@ def test_heatmap_is_saved_as_svg_and_png(browser: Browser, tmp_path: Path) -> No
         browser.evaluate(f"saveHeatmap(view, '{kind}')")
         path = tmp_path / f"toy-test-2-attention.{kind}"
         end = time.monotonic() + 60
-        while not path.exists():
+        while not (path.exists() and path.stat().st_size):
             assert time.monotonic() < end, list(tmp_path.iterdir())
             time.sleep(0.05)
         assert path.read_bytes().startswith(start)

@@ -9,9 +9,12 @@ def run(arguments: list[str]) -> int:
     """Writes the report; the exit code."""
     parser = Parser("nmt report", "One offline HTML file of all that was evaluated.")
     parser.add_argument("run", type=Path, help="folder of the run")
+    of_baseline = "run, or an evaluation within one, to compare it with"
+    parser.add_argument("--baseline", type=Path, metavar="RUN", help=of_baseline)
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="default: reports/<name of the run>")
     options = parser.parse_args(arguments)
     from nmt.report.build import build_report
 
-    print(build_report(options.run, options.output or Path("reports") / options.run.resolve().name))
+    output = options.output or Path("reports") / options.run.resolve().name
+    print(build_report(options.run, output, options.baseline))
     return 0

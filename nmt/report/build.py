@@ -22,10 +22,11 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from nmt.decoding.alignment import attention_alignment, pharaoh
+from nmt.evaluation.comparison import Comparison, compare
 from nmt.evaluation.results import Evaluation
 from nmt.report.figures import HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
 from nmt.report.findings import findings
-from nmt.report.records import Run, read_run
+from nmt.report.records import Baseline, Run, read_run
 from nmt.report.sentences import FLAGS, chrf_signature, sentence_row
 
 REPORT_VERSION = 2
@@ -36,16 +37,19 @@ _CSV_COLUMNS = ("chrf", "length_ratio", "confidence")
 _CSV_SCORES = ("log_prob", "score")
 
 
-def build_report(run_folder: Path, output: Path) -> Path:
+def build_report(run_folder: Path, output: Path, baseline: Path | None = None) -> Path:
     """Writes the report of a run into the folder `output`, and returns the path of its page.
+
+    With a baseline, a run or an evaluation within one, it also shows by how much the two differ, and each translation
+    beside the baseline's.
 
     All files are made before the first is replaced, so that a failure leaves an older report as it was.
 
     Raises:
         FileNotFoundError: if the run folder, an evaluation or a file of an evaluation is missing.
-        ValueError: if a record cannot be read.
+        ValueError: if a record cannot be read, or the baseline is of other sentences.
     """
-    run = read_run(run_folder)
+    run = read_run(run_folder, baseline)
     report = _report(run)
     data = json.dumps(report, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     texts = {
@@ -72,16 +76,22 @@ def _report(run: Run) -> dict[str, Any]:
         "flags": {name: {"label": label, "meaning": meaning} for name, (label, meaning) in FLAGS.items()},
         "heatmap": {"figure": heatmap_figure(), "scales": HEAT_SCALES},
         "training": training_figures(run.metrics),
-        "evaluations": [_evaluation(evaluation) for evaluation in run.evaluations],
+        "evaluations": [_evaluation(evaluation, run.baseline) for evaluation in run.evaluations],
     }
 
 
-def _evaluation(evaluation: Evaluation) -> dict[str, Any]:
+def _evaluation(evaluation: Evaluation, compared: Baseline | None) -> dict[str, Any]:
     missed = evaluation.search_errors()
     errors = set(missed or ())
     forced = evaluation.forced or [None] * len(evaluation.references)
+    baseline = compared.evaluations.get(evaluation.label) if compared else None
+    comparison = compare(baseline, evaluation) if baseline else None
+    others = baseline.translations if baseline else [None] * len(evaluation.references)
     sides = zip(evaluation.translations, evaluation.references, forced, evaluation.gold, strict=True)
-    rows = [sentence_row(*each, number in errors) for number, each in enumerate(sides)]
+    rows = [
+        sentence_row(*each, number in errors, other)
+        for number, (each, other) in enumerate(zip(sides, others, strict=True))
+    ]
     alignment = evaluation.alignment
     return {
         "split": evaluation.split,
@@ -95,9 +105,24 @@ def _evaluation(evaluation: Evaluation) -> dict[str, Any]:
         "versions": dict(evaluation.versions),
         "scores": [asdict(score) for score in evaluation.scores],
         "alignment": None if alignment is None else asdict(alignment),
+        "baseline": _baseline(compared.name, baseline, comparison) if compared and baseline and comparison else None,
         "findings": findings(rows, evaluation.translations, missed is not None),
         "distribution": distribution_figure([row["chrf"] for row in rows]),
         "sentences": rows,
+    }
+
+
+def _baseline(name: str, baseline: Evaluation, comparison: Comparison) -> dict[str, Any]:
+    """What the evaluation is compared with, and what came of it."""
+    gains = comparison.gains
+    return {
+        "name": name,
+        "search": baseline.search["decoding"],
+        "checkpoint": baseline.checkpoint,
+        "differences": [asdict(difference) for difference in comparison.differences],
+        "aer": None if baseline.alignment is None else baseline.alignment.aer,
+        "better": int((gains > 0).sum()),
+        "worse": int((gains < 0).sum()),
     }
 
 
@@ -106,13 +131,16 @@ def _sentences_csv(report: dict[str, Any]) -> str:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     of_reference = [f"reference_{name}" for name in _CSV_SCORES]
+    of_baseline = ["baseline", "baseline_chrf"] if any(each["baseline"] for each in report["evaluations"]) else []
     texts = "source", "reference", "hypothesis"
-    writer.writerow(["split", "id", *texts, *_CSV_COLUMNS, *_CSV_SCORES, *of_reference, "flags"])
+    writer.writerow(["split", "id", *texts, *_CSV_COLUMNS, *_CSV_SCORES, *of_reference, "flags", *of_baseline])
     for evaluation in report["evaluations"]:
         for number, row in enumerate(evaluation["sentences"], start=1):
             cells = [row[side]["text"] for side in texts] + [row[name] for name in _CSV_COLUMNS]
             cells += [row[side][name] for side in ("hypothesis", "reference") for name in _CSV_SCORES]
-            writer.writerow([evaluation["label"], number, *cells, " ".join(row["flags"])])
+            other = row["baseline"] or {}
+            compared = [other.get(name) for name in ("text", "chrf")][: len(of_baseline)]
+            writer.writerow([evaluation["label"], number, *cells, " ".join(row["flags"]), *compared])
     return table.getvalue()
 
 

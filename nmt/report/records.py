@@ -1,4 +1,4 @@
-"""Run folder -> Run: the saved records that a report is built from."""
+"""Run folder, and that of a baseline -> Run: the saved records that a report is built from."""
 
 import csv
 import math
@@ -9,6 +9,14 @@ from nmt.evaluation.results import Evaluation, saved_evaluations
 
 
 @dataclass(frozen=True)
+class Baseline:
+    """What a run is compared with: its name, and its evaluations by the label of those that they are compared with."""
+
+    name: str
+    evaluations: dict[str, Evaluation]
+
+
+@dataclass(frozen=True)
 class Run:
     """What a run folder holds: `config` is the text of its `config.yaml`, `metrics` the rows of its `metrics.csv`."""
 
@@ -16,14 +24,22 @@ class Run:
     config: str | None
     metrics: list[dict[str, float]]
     evaluations: list[Evaluation]
+    baseline: Baseline | None = None
 
 
-def read_run(folder: Path) -> Run:
+def read_run(folder: Path, baseline: Path | None = None) -> Run:
     """The saved records of a run; test splits come first.
 
+    Args:
+        folder: of the run.
+        baseline: folder of the run to compare it with, evaluation by evaluation, or of an evaluation within one, to
+            compare with all those of its split.
+
     Raises:
-        FileNotFoundError: if there is no such folder, no evaluation in it, or an evaluation lacks a file.
-        ValueError: if a file cannot be read, or the files of an evaluation do not fit together.
+        FileNotFoundError: if there is no such folder, no evaluation in it, an evaluation lacks a file, or there is none
+            to compare with.
+        ValueError: if a file cannot be read, the files of an evaluation do not fit together, or the baseline is the
+            run itself.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no run folder {folder}: `nmt train` makes one")
@@ -32,12 +48,36 @@ def read_run(folder: Path) -> Run:
         raise FileNotFoundError(f"{folder} holds no evaluation to report on: make one with `nmt evaluate {folder}`")
     splits.sort(key=lambda path: (not path.name.startswith("test"), path.name))
     config, metrics = folder / "config.yaml", folder / "metrics.csv"
+    evaluations = [_read_evaluation(path, folder) for path in splits]
     return Run(
         name=folder.resolve().name,
         config=config.read_text(encoding="utf-8") if config.exists() else None,
         metrics=_read_metrics(metrics) if metrics.exists() else [],
-        evaluations=[_read_evaluation(path, folder) for path in splits],
+        evaluations=evaluations,
+        baseline=None if baseline is None else _read_baseline(baseline, folder, evaluations),
     )
+
+
+def _read_baseline(path: Path, run_folder: Path, evaluations: list[Evaluation]) -> Baseline:
+    if path.resolve() == run_folder.resolve():
+        raise ValueError(f"--baseline {path} is the run itself: name another, or one of its evaluations")
+    if not path.is_dir():
+        raise FileNotFoundError(f"--baseline: there is no folder {path}")
+    if path.parent.name == "evaluations":
+        one, run = _read_evaluation(path, path.parent.parent), path.resolve().parent.parent
+        own = run == run_folder.resolve()
+        others = [each for each in evaluations if each.split == one.split and not (own and each.label == path.name)]
+        found, name = {each.label: one for each in others}, path.name if own else f"{run.name}, {path.name}"
+    else:
+        there = {each.name: each for each in saved_evaluations(path)}
+        labels = [each.label for each in evaluations if each.label in there]
+        found, name = {label: _read_evaluation(there[label], path) for label in labels}, path.resolve().name
+    if not found:
+        labels = [each.label for each in evaluations]
+        raise FileNotFoundError(
+            f"{path} has nothing to compare with {', '.join(labels)}: evaluate it on the same split"
+        )
+    return Baseline(name, found)
 
 
 def _read_evaluation(folder: Path, run_folder: Path) -> Evaluation:

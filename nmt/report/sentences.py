@@ -33,11 +33,13 @@ def sentence_row(
     forced: Translation | None,
     gold: Sequence[Link] | None,
     search_error: bool = False,
+    baseline: Translation | None = None,
 ) -> dict[str, Any]:
     """The row of one sentence, as JSON values; `gold` links words of source and reference.
 
     Hypothesis and reference have, beside text and words, the tokens and what the decoder did at each: of the reference
-    that is under forced decoding, and None where that was not kept.
+    that is under forced decoding, and None where that was not kept. A baseline has the same, and the source with its
+    own tokens where these are others.
 
     `chrf` is 0 to 100, `length_ratio` hypothesis words by reference words, `confidence` the geometric mean of the
     token probabilities; a value that is not defined for the sentence is None.
@@ -51,8 +53,9 @@ def sentence_row(
         "source": source,
         "hypothesis": hypothesis,
         "reference": {**_forced(forced, reference_words), "text": reference, "words": reference_words},
+        "baseline": None if baseline is None else _baseline(baseline, source, reference),
         "gold": gold,
-        "chrf": round(_CHRF.sentence_score(translation.text, [reference]).score, 2),
+        "chrf": _chrf(translation.text, reference),
         "length_ratio": round(len(hypothesis["words"]) / len(reference_words), 3) if reference_words else None,
         "confidence": round(math.exp(sum(log_probs) / len(log_probs)), 4) if log_probs else None,
         "flags": flags,
@@ -109,6 +112,19 @@ def _decoded(record: Translation) -> dict[str, Any]:
         "attention": pack_attention(record.attention),
         "log_prob": round(record.log_prob, 4),
         "score": round(record.score, 4),
+    }
+
+
+def _chrf(text: str, reference: str) -> float:
+    return round(_CHRF.sentence_score(text, [reference]).score, 2)
+
+
+def _baseline(record: Translation, source: dict[str, Any], reference: str) -> dict[str, Any]:
+    own = _side(record.source, record.source_tokens, record.source_spans)
+    return {
+        **_decoded(record),
+        "source": None if own == source else own,
+        "chrf": _chrf(record.text, reference),
     }
 
 

@@ -19,14 +19,18 @@ const state = {
   asTable: false,
 };
 
-/** Whose tokens and attention are shown: the reference's where it is chosen, and was kept under forced decoding. */
-const shownOf = (sentence) => (state.shown === "reference" && sentence.reference.tokens ? "reference" : "hypothesis");
+/** Whose tokens and attention are shown: those that are chosen, if the sentence has them, else the hypothesis's. The
+ *  reference's were kept under forced decoding; a baseline is what another evaluation made of the sentence. */
+const shownOf = (sentence) => (sentence[state.shown]?.tokens ? state.shown : "hypothesis");
 
-/** Attention [target][source] of a sentence's hypothesis or reference, or a smaller matrix over `units` of its tokens:
- *  the sum over the source tokens and the mean over the target tokens of each unit. */
+/** The source in the tokens of the model whose attention is shown. */
+const sourceOf = (sentence, shown) => sentence[shown].source ?? sentence.source;
+
+/** Attention [target][source] of what is shown of a sentence, or a smaller matrix over `units` of its tokens: the sum
+ *  over the source tokens and the mean over the target tokens of each unit. */
 function attentionOf(sentence, shown, targetUnits, sourceUnits) {
   const bytes = Uint8Array.from(atob(sentence[shown].attention), (character) => character.charCodeAt(0));
-  const columns = sentence.source.tokens.length;
+  const columns = sourceOf(sentence, shown).tokens.length;
   const weight = (row, column) => (bytes[row * columns + column] / 255) ** 2;
   return targetUnits.map((target) =>
     sourceUnits.map((source) => {
@@ -86,15 +90,19 @@ const SORT_KEYS = {
   number: (sentence, index) => index,
   source: (sentence) => sentence.source.words.length,
   chrf: (sentence) => sentence.chrf,
+  gain: (sentence) => gainOf(sentence) ?? 0,
   ratio: (sentence) => sentence.length_ratio ?? -1,
   confidence: (sentence) => sentence.confidence ?? -1,
 };
+
+/** By how much the sentence chrF is above the baseline's; null without one. */
+const gainOf = ({ chrf, baseline }) => (baseline ? chrf - baseline.chrf : null);
 
 const haystacks = new WeakMap();
 
 function haystack(sentence) {
   if (!haystacks.has(sentence)) {
-    const texts = [sentence.source.text, sentence.hypothesis.text, sentence.reference.text];
+    const texts = ["source", "hypothesis", "reference", "baseline"].map((side) => sentence[side]?.text);
     haystacks.set(sentence, folded(texts.join("\n")));
   }
   return haystacks.get(sentence);

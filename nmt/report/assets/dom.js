@@ -24,6 +24,9 @@ function fill(node, ...children) {
 
 const fixed = (number, digits = 1) => (number === null || number === undefined ? "–" : number.toFixed(digits));
 
+/** A difference, with its sign. */
+const signed = (number, digits = 1) => (number === null || number === undefined ? "–" : (number > 0 ? "+" : "") + number.toFixed(digits).replace("-", "−"));
+
 /** A share as a percentage; what is not nothing does not read as nothing. */
 function percent(share) {
   if (share > 0 && share < 0.0005) return "<0.1%";

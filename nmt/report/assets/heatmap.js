@@ -5,8 +5,8 @@ const LABEL_CHARACTERS = 18;
 const CHARACTER_WIDTH = 7.2;
 const PAPER_WIDTH = 660;
 
-/** The gold links are links to words of the reference: they suit the hypothesis only where it has the same. */
-const goldShown = ({ sentence, shown }) => sentence.gold !== null && (shown === "reference" || sentence.flags.includes("exact"));
+/** The gold links are links to words of the reference: they suit only what has the same words. */
+const goldShown = ({ sentence, shown }) => sentence.gold !== null && sentence[shown].words.join(" ") === sentence.reference.words.join(" ");
 
 /** Outlines about the gold links, as plotly shapes. */
 function goldShapes(sentence, targets, sources, colour) {
@@ -94,8 +94,8 @@ async function saveHeatmap(view, format) {
   const plotly = await loadPlotly();
   const figure = heatmapFigure(view, 900, "light");
   const { width, height } = figure.layout;
-  const of = view.shown === "reference" ? "reference-attention" : "attention";
-  const filename = `${REPORT.run.name}-${state.evaluation.label}-${view.index + 1}-${of}`;
+  const of = view.shown === "hypothesis" ? "" : `${view.shown}-`;
+  const filename = `${REPORT.run.name}-${state.evaluation.label}-${view.index + 1}-${of}attention`;
   await plotly.downloadImage(figure, { format, filename, width, height, scale: format === "png" ? 3 : 1 });
 }
 

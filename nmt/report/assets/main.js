@@ -106,7 +106,8 @@ const SENTENCE_KEYS = {
   ArrowUp: () => moveSentence(-1),
   ArrowRight: () => view && chooseStep(view.step + 1),
   ArrowLeft: () => view && chooseStep(view.step - 1),
-  r: () => setShown(view?.shown === "hypothesis" ? "reference" : "hypothesis"),
+  r: () => setShown(view?.shown === "reference" ? "hypothesis" : "reference"),
+  b: () => setShown(view?.shown === "baseline" ? "hypothesis" : "baseline"),
   w: () => setUnit(state.unit === "words" ? "subwords" : "words"),
 };
 

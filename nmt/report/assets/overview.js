@@ -25,6 +25,29 @@ function alignmentCard(alignment) {
   );
 }
 
+/** By how much the evaluation differs from its baseline, and where. */
+function against({ baseline, alignment, sentences }) {
+  const head = ["", "Baseline", "This run", "Difference", "95% interval", "p", "Form and signature"].map((text) => el("th", { scope: "col" }, text));
+  const row = ({ name, baseline: before, score, low, high, p_value: p, form, signature }) => el("tr", {},
+    el("th", { scope: "row" }, name),
+    [fixed(before), fixed(score), signed(score - before), `${signed(low)} to ${signed(high)}`, p < 0.001 ? "<0.001" : fixed(p, 3)].map((text) => el("td", {}, text)),
+    el("td", { class: "signature" }, `${form}, ${signature}`));
+  const aer = alignment === null || baseline.aer === null ? null : el("tr", {},
+    el("th", { scope: "row" }, "AER"),
+    [fixed(baseline.aer, 3), fixed(alignment.aer, 3), signed(alignment.aer - baseline.aer, 3), "–", "–"].map((text) => el("td", {}, text)),
+    el("td", { class: "signature" }, alignment.method));
+  const sorted = (descending) => address("sentences", { ...AFRESH, sort: { key: "gain", descending } });
+  const count = (number) => number.toLocaleString("en");
+  const alike = sentences.length - baseline.better - baseline.worse;
+  return [
+    el("h2", {}, `Against ${baseline.name}`),
+    el("p", { class: "hint" }, `The baseline: ${[baseline.name, baseline.search, baseline.checkpoint].join(" · ")}`),
+    el("div", { class: "wide" }, el("table", { class: "differences" }, el("thead", {}, el("tr", {}, head)), el("tbody", {}, baseline.differences.map(row), aer))),
+    el("p", {}, `By the chrF of each sentence ${count(baseline.better)} are better, ${count(baseline.worse)} worse, ${count(alike)} alike: `,
+      el("a", { href: sorted(true) }, "largest gains"), ", ", el("a", { href: sorted(false) }, "largest losses"), "."),
+  ];
+}
+
 function findingItem({ text, flag }) {
   return el("li", {}, text, flag && " ", flag && el("a", { href: address("sentences", { ...AFRESH, flag }) }, "Show them"));
 }
@@ -52,6 +75,7 @@ function exampleList(title, indices) {
 function renderOverview() {
   const { scores, alignment, command, findings, distribution, sentences } = state.evaluation;
   fill(byId("scores"), scores.map(scoreCard), alignment && alignmentCard(alignment));
+  fill(byId("against"), state.evaluation.baseline ? against(state.evaluation) : []);
   fill(byId("findings"), findings.map(findingItem));
   const ranked = sentences.map((_, index) => index).sort((a, b) => sentences[a].chrf - sentences[b].chrf || a - b);
   const count = Math.min(5, ranked.length);

@@ -1,6 +1,6 @@
 /* The chosen sentence: its texts, its attention, and what else the decoder considered at each step. */
 
-/** What is shown of hypothesis or reference: the units of target and source, their weights, and the chosen step (a row
+/** What is shown of hypothesis, reference or baseline: the units of target and source, their weights, and the chosen step (a row
  *  of the heatmap). */
 let view = null;
 
@@ -22,7 +22,7 @@ function renderDetail(note = "No sentence passes the search and the filters.") {
   const sentence = state.evaluation.sentences[index];
   const shown = shownOf(sentence);
   const targets = unitsOf(sentence[shown], state.unit);
-  const sources = unitsOf(sentence.source, state.unit);
+  const sources = unitsOf(sourceOf(sentence, shown), state.unit);
   const same = view?.sentence === sentence && view.shown === shown;
   const token = same ? view.targets[view.step]?.tokens[0] : undefined;
   const step = Math.max(0, targets.findIndex(({ tokens }) => tokens.includes(token)));
@@ -59,11 +59,10 @@ function detailHead(index, sentence) {
     {},
     el("h2", {}, `Sentence ${index + 1}`),
     el("p", { class: "facts-line" },
-      fact("chrF", fixed(sentence.chrf)),
+      fact("chrF", sentence.baseline ? `${fixed(sentence.chrf)}, baseline ${fixed(sentence.baseline.chrf)}` : fixed(sentence.chrf)),
       fact("length ratio", fixed(sentence.length_ratio, 2)),
       fact("confidence", fixed(sentence.confidence, 2)),
-      fact("log-probability", ofBoth(sentence, "log_prob"), "Sum of the logarithms of the token probabilities"),
-      fact("score", ofBoth(sentence, "score"), "By which the search ranks"),
+      fact("log-probability", ofBoth(sentence, "log_prob"), `The search ranks by a score: ${ofBoth(sentence, "score")}`),
       flagLabels(sentence),
       state.rows.includes(index) ? null : el("span", { class: "muted" }, "not in the list as it is filtered")),
     el("div", { class: "buttons" }, toList(), move("←", "Previous sentence (k)", -1), move("→", "Next sentence (j)", 1)),
@@ -93,15 +92,14 @@ function withWords(text, words, wrap) {
 }
 
 function detailTexts(sentence) {
-  const { source, reference, hypothesis } = sentence;
-  const [kept, met] = [commonWords(hypothesis.words, reference.words), commonWords(reference.words, hypothesis.words)];
+  const { source, reference, hypothesis, baseline } = sentence;
   const word = (side, tag = "span", title = null) => (text, index) =>
     el(tag, { title, ...(side && { class: "word", "data-side": side, "data-word": index }) }, text);
-  /** Words of hypothesis or reference, those that are not in the other marked; where their attention is shown, they
-   *  answer to the pointer. */
-  const compared = (name, common, tag, title) => {
-    const side = view.shown === name ? "target" : null;
-    return (text, index) => (common[index] ? word(side) : word(side, tag, title))(text, index);
+  /** The words of a translation, those marked that are not in another; if it is shown, they answer to the pointer. */
+  const compared = (name, other, tag, title) => {
+    const [{ text, words }, side] = [sentence[name], view.shown === name ? "target" : null];
+    const common = commonWords(words, other.words);
+    return withWords(text, words, (each, index) => (common[index] ? word(side) : word(side, tag, title))(each, index));
   };
   const row = (name, text, parts) => [
     el("dt", {}, name),
@@ -111,8 +109,9 @@ function detailTexts(sentence) {
     "dl",
     { class: "texts" },
     row("Source", source.text, withWords(source.text, source.words, word("source"))),
-    row("Reference", reference.text, withWords(reference.text, reference.words, compared("reference", met, "del", "not in the hypothesis"))),
-    row("Hypothesis", hypothesis.text, withWords(hypothesis.text, hypothesis.words, compared("hypothesis", kept, "ins", "not in the reference"))),
+    row("Reference", reference.text, compared("reference", hypothesis, "del", "not in the hypothesis")),
+    row("Hypothesis", hypothesis.text, compared("hypothesis", reference, "ins", "not in the reference")),
+    baseline && row("Baseline", baseline.text, compared("baseline", reference, "ins", "not in the reference")),
   );
   list.addEventListener("mouseover", ({ target }) => focusWord(target, focusTarget, focusSource));
   list.addEventListener("mouseleave", () => focusTarget(null));
@@ -140,7 +139,8 @@ function detailTools(sentence, enabled) {
       button("Hypothesis", view.shown === "hypothesis", () => setShown("hypothesis"), "What the search found (r)", true),
       button("Reference", view.shown === "reference", () => setShown("reference"),
         sentence.reference.tokens ? "What the model makes of the reference, by forced decoding (r)" : "This evaluation was made without it: run nmt evaluate again",
-        sentence.reference.tokens !== null)),
+        sentence.reference.tokens !== null),
+      sentence.baseline && button("Baseline", view.shown === "baseline", () => setShown("baseline"), `What ${state.evaluation.baseline.name} found (b)`, true)),
     el("div", { class: "segments", role: "group", "aria-label": "Unit" },
       button("Words", state.unit === "words", () => setUnit("words"), "Sum over the source pieces, mean over the target pieces (w)"),
       button("Subwords", state.unit === "subwords", () => setUnit("subwords"), "The tokens of the model (w)")),
@@ -155,7 +155,8 @@ function setUnit(unit) {
   renderDetail();
 }
 
-/** Shows hypothesis or reference, from the first word on where they differ. */
+/** Shows hypothesis, reference or baseline, from the first word on where it differs: from the reference, or that from
+ *  the hypothesis. */
 function setShown(shown) {
   state.shown = shown;
   if (!view) return;

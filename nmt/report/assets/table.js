@@ -7,9 +7,13 @@ const COLUMNS = [
   { key: "number", label: "#", title: "Position in the split" },
   { key: "source", label: "Source and hypothesis", title: "Sorts by the number of source words" },
   { key: "chrf", label: "chrF", title: "Sentence chrF, 0 to 100" },
+  { key: "gain", label: "Gain", title: "Sentence chrF above the baseline's" },
   { key: "ratio", label: "Ratio", title: "Hypothesis words by reference words" },
   { key: "confidence", label: "Conf.", title: "Geometric mean of the token probabilities" },
 ];
+
+/** The columns that the evaluation has. */
+const columns = () => COLUMNS.filter(({ key }) => key !== "gain" || state.evaluation.baseline);
 
 function headCell({ key, label, title }) {
   const { sort } = state;
@@ -53,6 +57,7 @@ function tableRow(position, stop) {
       el("div", { class: "line muted" }, flagLabels(sentence), el("bdi", {}, sentence.hypothesis.text || "(empty)")),
     ),
     el("td", { class: "col-chrf" }, fixed(sentence.chrf), el("i", { class: "bar", style: `width:${sentence.chrf}%` })),
+    state.evaluation.baseline && el("td", { class: "col-gain" }, signed(gainOf(sentence))),
     el("td", { class: "col-ratio" }, fixed(sentence.length_ratio, 2)),
     el("td", { class: "col-confidence" }, fixed(sentence.confidence, 2)),
   );
@@ -76,7 +81,7 @@ function renderRows() {
 function updateRows() {
   state.rows = selectRows();
   const table = byId("table");
-  fill(table.tHead, el("tr", { "aria-rowindex": 1 }, COLUMNS.map(headCell)));
+  fill(table.tHead, el("tr", { "aria-rowindex": 1 }, columns().map(headCell)));
   table.setAttribute("aria-rowcount", state.rows.length + 1);
   const total = state.evaluation.sentences.length.toLocaleString("en");
   const shown = state.rows.length.toLocaleString("en");
