@@ -344,7 +344,10 @@ def test_missing_records_are_named_with_the_command_that_makes_them(tmp_path: Pa
         build_report(tmp_path / "run", tmp_path / "out")
     make_evaluation(tmp_path / "run")
     (tmp_path / "run" / "evaluations" / "test" / "references.jsonl").unlink()
-    with pytest.raises(FileNotFoundError, match=r"lacks references.jsonl: make it with .*run --split test`$"):
+    with pytest.raises(FileNotFoundError, match=r"lacks references.jsonl: .* `nmt evaluate runs/toy --split test`$"):
+        build_report(tmp_path / "run", tmp_path / "out")
+    (tmp_path / "run" / "evaluations" / "test" / "scores.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"lacks scores.json: make it again with .*run --split test`$"):
         build_report(tmp_path / "run", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

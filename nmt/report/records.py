@@ -1,6 +1,7 @@
 """Run folder, and that of a baseline -> Run: the saved records that a report is built from."""
 
 import csv
+import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,7 @@ def _read_baseline(path: Path, run_folder: Path, evaluations: list[Evaluation]) 
 
 
 def _read_evaluation(folder: Path, run_folder: Path) -> Evaluation:
-    again = f"make it with `nmt evaluate {run_folder} --split {folder.name}`"
+    again = f"make it again with `{_command(folder) or f'nmt evaluate {run_folder} --split {folder.name}'}`"
     try:
         evaluation = Evaluation.load(folder)
     except FileNotFoundError as error:
@@ -90,6 +91,14 @@ def _read_evaluation(folder: Path, run_folder: Path) -> Evaluation:
     if not evaluation.translations:
         raise ValueError(f"the evaluation {folder} holds no sentence: {again}")
     return evaluation
+
+
+def _command(folder: Path) -> str | None:
+    """The command that made an evaluation, as far as that can be read."""
+    try:
+        return str(json.loads((folder / "scores.json").read_text(encoding="utf-8"))["command"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _read_metrics(path: Path) -> list[dict[str, float]]:

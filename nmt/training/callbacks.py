@@ -101,8 +101,8 @@ class Resumable(Checkpoint):
     A checkpoint is written every so many steps, at the end of each epoch, and on a signal at the end of the step, once
     all the gradients it accumulates are in it; then `Stopped` is raised, unless that was the last step of all. A
     validation that belongs to the step comes first, so that it is neither lost nor done twice; only one that goes by
-    the clock may be lost. The file is on the disk before it takes the place of the last one. A second signal ends the
-    process at once.
+    the clock may be lost. The file is on the disk before it takes the place of the last one, and so is the best one,
+    which a run that goes on from here does not write again. A second signal ends the process at once.
 
     Args:
         folder: of the checkpoints.
@@ -179,7 +179,7 @@ class Resumable(Checkpoint):
         trainer.save_checkpoint(fresh)
         if trainer.is_global_zero:
             old = set(self.folder.glob("step-*.ckpt")) - {path}
-            flush(fresh)
+            flush(fresh, *self.folder.glob("best.ckpt"))
             fresh.replace(path)
             flush(self.folder)
             for each in old:
