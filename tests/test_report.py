@@ -15,7 +15,7 @@ from sacrebleu import sentence_chrf
 
 from nmt.data.words import split_words
 from nmt.decoding.translation import Translation
-from nmt.evaluation.alignment import AlignmentScore
+from nmt.evaluation.alignment import AlignmentScore, attention_error_rate
 from nmt.evaluation.metrics import Score
 from nmt.evaluation.results import Evaluation
 from nmt.report.build import build_report
@@ -171,6 +171,10 @@ def test_rows_hold_the_reference_as_it_is_decoded_by_force(run: Path, tmp_path: 
         assert (shown["text"], shown["tokens"]) == (reference, list(forced.tokens))
         assert shown["attention"] == pack_attention(forced.attention)
         assert shown["log_prob"] == pytest.approx(forced.log_prob, abs=1e-4)
+    assert [row["aer"] is None for row in rows] == [False, False, True, True]  # as there is gold
+    assert rows[0]["aer"] == round(
+        attention_error_rate([make_translation(*SENTENCES[0][:3:2])], [[(0, 0), (1, 1)]]).aer, 4
+    )
     assert rows[1]["reference"]["word_of_token"] == [0, 1, 1, 2, 3, 4, 5, 5, 6, None]
 
 

@@ -169,6 +169,11 @@ def test_overview_shows_scores_findings_and_distribution(browser: Browser) -> No
     assert "no interval" in cards[1]
     assert "0.250" in cards[2]
     browser.wait_for("document.querySelector('#distribution .bars path') !== null")
+    aligned = browser.evaluate("[...document.querySelectorAll('#examples > div')].at(-1).innerText")
+    assert aligned.startswith("Worst alignment of the reference, by AER")
+    assert (
+        browser.evaluate("document.querySelectorAll('#examples > div:last-child li').length") == 2
+    )  # as there is gold
 
 
 def test_permalink_shows_the_sentence_with_its_heatmap_in_reading_order(browser: Browser) -> None:

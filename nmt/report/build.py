@@ -33,7 +33,7 @@ REPORT_VERSION = 2
 """Version of the layout of `report.json`."""
 
 _SCRIPTS = ("dom", "data", "charts", "overview", "table", "heatmap", "sentence", "pages", "main")
-_CSV_COLUMNS = ("chrf", "length_ratio", "confidence")
+_CSV_COLUMNS = ("chrf", "length_ratio", "confidence", "aer")
 _CSV_SCORES = ("log_prob", "score")
 
 

@@ -10,7 +10,7 @@ from sacrebleu.metrics import CHRF
 
 from nmt.data.words import split_words, words_of_spans
 from nmt.decoding.translation import Translation
-from nmt.evaluation.alignment import Link
+from nmt.evaluation.alignment import Link, attention_error_rate
 
 FLAGS = {
     "cut_off": ("cut off", "stopped by the length limit before the end of the sentence"),
@@ -42,7 +42,8 @@ def sentence_row(
     own tokens where these are others.
 
     `chrf` is 0 to 100, `length_ratio` hypothesis words by reference words, `confidence` the geometric mean of the
-    token probabilities; a value that is not defined for the sentence is None.
+    token probabilities, `aer` the error rate of the reference's attention against gold; a value that is not defined for
+    the sentence is None.
     """
     source = _side(translation.source, translation.source_tokens, translation.source_spans)
     hypothesis = _decoded(translation)
@@ -58,6 +59,7 @@ def sentence_row(
         "chrf": _chrf(translation.text, reference),
         "length_ratio": round(len(hypothesis["words"]) / len(reference_words), 3) if reference_words else None,
         "confidence": round(math.exp(sum(log_probs) / len(log_probs)), 4) if log_probs else None,
+        "aer": round(attention_error_rate([forced], [gold]).aer, 4) if forced and gold else None,
         "flags": flags,
     }
 

@@ -52,20 +52,20 @@ function findingItem({ text, flag }) {
   return el("li", {}, text, flag && " ", flag && el("a", { href: address("sentences", { ...AFRESH, flag }) }, "Show them"));
 }
 
-function exampleList(title, indices) {
+function exampleList(title, indices, figure = ({ chrf }) => fixed(chrf), translation = "hypothesis") {
   const { sentences } = state.evaluation;
   const items = indices.map((index) => {
-    const { source, hypothesis, chrf } = sentences[index];
+    const { source, [translation]: { text } } = sentences[index];
     return el(
       "li",
       {},
       el(
         "a",
         { href: address("sentences", { ...AFRESH, sentence: index }) },
-        el("span", { class: "number" }, fixed(chrf)),
+        el("span", { class: "number" }, figure(sentences[index])),
         el("span", { class: "pair" },
           el("span", { dir: "auto" }, source.text),
-          el("span", { class: "muted", dir: "auto" }, hypothesis.text || "(empty)")),
+          el("span", { class: "muted", dir: "auto" }, text || "(empty)")),
       ),
     );
   });
@@ -78,6 +78,7 @@ function renderOverview() {
   fill(byId("against"), state.evaluation.baseline ? against(state.evaluation) : []);
   fill(byId("findings"), findings.map(findingItem));
   const ranked = sentences.map((_, index) => index).sort((a, b) => sentences[a].chrf - sentences[b].chrf || a - b);
+  const misaligned = ranked.filter((index) => sentences[index].aer !== null).sort((a, b) => sentences[b].aer - sentences[a].aer || a - b);
   const count = Math.min(5, ranked.length);
   const middle = Math.floor((ranked.length - count) / 2);
   fill(
@@ -85,6 +86,7 @@ function renderOverview() {
     exampleList("Worst", ranked.slice(0, count)),
     exampleList("Typical", ranked.slice(middle, middle + count)),
     exampleList("Best", ranked.slice(-count).reverse()),
+    misaligned.length ? exampleList("Worst alignment of the reference, by AER", misaligned.slice(0, count), ({ aer }) => fixed(aer, 2), "reference") : null,
   );
   byId("command").textContent = command;
   const [{ customdata, y }] = distribution.data;

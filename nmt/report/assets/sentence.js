@@ -63,6 +63,7 @@ function detailHead(index, sentence) {
       fact("length ratio", fixed(sentence.length_ratio, 2)),
       fact("confidence", fixed(sentence.confidence, 2)),
       fact("log-probability", ofBoth(sentence, "log_prob"), `The search ranks by a score: ${ofBoth(sentence, "score")}`),
+      sentence.aer === null ? null : fact("AER", fixed(sentence.aer, 2), "Of the attention of the reference against its gold alignment"),
       flagLabels(sentence),
       state.rows.includes(index) ? null : el("span", { class: "muted" }, "not in the list as it is filtered")),
     el("div", { class: "buttons" }, toList(), move("←", "Previous sentence (k)", -1), move("→", "Next sentence (j)", 1)),
