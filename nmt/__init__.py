@@ -112,7 +112,7 @@ nmt/
     train.py              a config -> a run folder with its model
   report/               records + numbers -> one HTML file
     records.py            run folder -> all that a report can show
-    sentences.py          Translation -> a row of the report
+    sentences.py          an evaluation, and a baseline -> a row of the report for each sentence
     findings.py           what stands out, in plain words
     figures.py            plotly figures
     build.py              rows and figures -> report.html, report.json, sentences.csv, alignments.pharaoh

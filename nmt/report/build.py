@@ -22,12 +22,12 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from nmt.decoding.alignment import attention_alignment, pharaoh
-from nmt.evaluation.comparison import Comparison, compare
+from nmt.evaluation.comparison import compare
 from nmt.evaluation.results import Evaluation
 from nmt.report.figures import HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
 from nmt.report.findings import findings
 from nmt.report.records import Baseline, Run, read_run
-from nmt.report.sentences import FLAGS, chrf_signature, sentence_row
+from nmt.report.sentences import FLAGS, chrf_signature, sentence_rows
 
 REPORT_VERSION = 2
 """Version of the layout of `report.json`."""
@@ -81,18 +81,9 @@ def _report(run: Run) -> dict[str, Any]:
 
 
 def _evaluation(evaluation: Evaluation, compared: Baseline | None) -> dict[str, Any]:
-    missed = evaluation.search_errors()
-    errors = set(missed or ())
-    forced = evaluation.forced or [None] * len(evaluation.references)
     baseline = compared.evaluations.get(evaluation.label) if compared else None
-    comparison = compare(baseline, evaluation) if baseline else None
-    others = baseline.translations if baseline else [None] * len(evaluation.references)
-    sides = zip(evaluation.translations, evaluation.references, forced, evaluation.gold, strict=True)
-    rows = [
-        sentence_row(*each, number in errors, other)
-        for number, (each, other) in enumerate(zip(sides, others, strict=True))
-    ]
-    alignment = evaluation.alignment
+    comparison = _comparison(compared.name, baseline, evaluation) if compared and baseline else None
+    rows, alignment = sentence_rows(evaluation, baseline), evaluation.alignment
     return {
         "split": evaluation.split,
         "label": evaluation.label,
@@ -105,21 +96,21 @@ def _evaluation(evaluation: Evaluation, compared: Baseline | None) -> dict[str, 
         "versions": dict(evaluation.versions),
         "scores": [asdict(score) for score in evaluation.scores],
         "alignment": None if alignment is None else asdict(alignment),
-        "baseline": _baseline(compared.name, baseline, comparison) if compared and baseline and comparison else None,
-        "findings": findings(rows, evaluation.translations, missed is not None),
+        "baseline": comparison,
+        "findings": findings(rows, evaluation.translations, evaluation.search_errors() is not None),
         "distribution": distribution_figure([row["chrf"] for row in rows]),
         "sentences": rows,
     }
 
 
-def _baseline(name: str, baseline: Evaluation, comparison: Comparison) -> dict[str, Any]:
+def _comparison(name: str, baseline: Evaluation, evaluation: Evaluation) -> dict[str, Any]:
     """What the evaluation is compared with, and what came of it."""
-    gains = comparison.gains
+    differences, gains = compare(baseline, evaluation)
     return {
         "name": name,
         "search": baseline.search["decoding"],
         "checkpoint": baseline.checkpoint,
-        "differences": [asdict(difference) for difference in comparison.differences],
+        "differences": [asdict(difference) for difference in differences],
         "aer": None if baseline.alignment is None else baseline.alignment.aer,
         "better": int((gains > 0).sum()),
         "worse": int((gains < 0).sum()),

@@ -1,4 +1,4 @@
-"""Translation + reference -> one row of the report: its scores, its flags, and its attention packed into bytes."""
+"""Evaluation -> a row of the report for each sentence: its scores, its flags, and its attention packed into bytes."""
 
 import base64
 import math
@@ -11,6 +11,7 @@ from sacrebleu.metrics import CHRF
 from nmt.data.words import split_words, words_of_spans
 from nmt.decoding.translation import Translation
 from nmt.evaluation.alignment import Link, attention_error_rate
+from nmt.evaluation.results import Evaluation
 
 FLAGS = {
     "cut_off": ("cut off", "stopped by the length limit before the end of the sentence"),
@@ -27,13 +28,21 @@ FLAGS = {
 _CHRF = CHRF()
 
 
+def sentence_rows(evaluation: Evaluation, baseline: Evaluation | None) -> list[dict[str, Any]]:
+    """The rows of all sentences; the baseline is an evaluation of the same."""
+    nothing, errors = [None] * len(evaluation.references), set(evaluation.search_errors() or ())
+    others = baseline.translations if baseline else nothing
+    sides = evaluation.translations, evaluation.references, evaluation.forced or nothing, evaluation.gold, others
+    return [sentence_row(*each, number in errors) for number, each in enumerate(zip(*sides, strict=True))]
+
+
 def sentence_row(
     translation: Translation,
     reference: str,
     forced: Translation | None,
     gold: Sequence[Link] | None,
-    search_error: bool = False,
     baseline: Translation | None = None,
+    search_error: bool = False,
 ) -> dict[str, Any]:
     """The row of one sentence, as JSON values; `gold` links words of source and reference.
 
