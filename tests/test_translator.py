@@ -19,6 +19,7 @@ import torch
 from conftest import SENTENCES, build
 from sacrebleu.metrics import CHRF
 
+import nmt.decoding.translator as translator_module
 from nmt.data.tokenizer import EOS_ID, Tokenizer, TokenizerPair
 from nmt.decoding.engine import MANY_SENTENCES
 from nmt.decoding.options import SearchOptions
@@ -296,8 +297,13 @@ def test_forced_decoding_of_what_search_found_gives_its_attention_and_scores(
         assert forced.token_log_probs == pytest.approx(record.token_log_probs, abs=1e-4)
 
 
-def test_forced_decoding_of_a_reference(translator: Translator) -> None:
+@pytest.mark.parametrize("most", [translator_module.FORCED_TOKENS, 8], ids=["together", "a few tokens at a time"])
+def test_forced_decoding_of_a_reference(translator: Translator, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    forced, sizes = translator.engine.force, []
+    monkeypatch.setattr(translator.engine, "force", lambda *given: sizes.append(len(given[0])) or forced(*given))
+    monkeypatch.setattr(translator_module, "FORCED_TOKENS", most)
     records = list(translator.force(SENTENCES, batch_sentences=2))
+    assert (max(sizes), sum(sizes)) == (2 if most > 8 else 1, len(SENTENCES))
     assert [(each.source, each.text) for each in records] == SENTENCES
     for record in records:
         np.testing.assert_allclose(record.attention.sum(1), 1, atol=1e-5)

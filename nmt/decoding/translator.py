@@ -8,6 +8,7 @@ from typing import NoReturn, get_args, overload
 import numpy as np
 
 from nmt.config import check
+from nmt.data.batch import cut_batches
 from nmt.data.tokenizer import Encoded, TokenizerPair
 from nmt.decoding.demands import Demands
 from nmt.decoding.engine import Engine, Job, Precision, choose_device, prepared
@@ -25,6 +26,9 @@ WINDOW_BATCHES = 20
 
 MAX_SOURCE_TOKENS = 512
 """Tokens of a sentence that are translated at most; the rest is cut off."""
+
+FORCED_TOKENS = 1 << 14
+"""Tokens of a batch under forced decoding, padding included: an endless target does not lengthen all the others."""
 
 
 class Translator:
@@ -208,9 +212,14 @@ class Translator:
                     check(isinstance(text, str), name, text, "a string")
             sources = self._encode([source for source, _ in batch])
             targets = self.tokenizers.tgt.encode_batch(target for _, target in batch)
-            forced = self.engine.force([source.ids for source in sources], targets, alternatives, ranking)
-            for (line, _), source, hypothesis in zip(batch, sources, forced, strict=True):
-                yield self._records.of(line, source, hypothesis)
+            sizes = np.array([(len(source.ids), len(target)) for source, target in zip(sources, targets, strict=True)])
+            begin = 0
+            for end in cut_batches(sizes, FORCED_TOKENS, len(batch)):
+                ids = [source.ids for source in sources[begin:end]]
+                forced = self.engine.force(ids, targets[begin:end], alternatives, ranking)
+                for (line, _), source, hypothesis in zip(batch[begin:end], sources[begin:end], forced, strict=True):
+                    yield self._records.of(line, source, hypothesis)
+                begin = end
 
     def _encode(self, lines: Sequence[str]) -> list[Encoded]:
         encoded, cut = self.tokenizers.src.encode_all(lines), slice(MAX_SOURCE_TOKENS)

@@ -9,7 +9,7 @@ import datasets
 from rich.console import Console
 from rich.progress import track
 
-from nmt.config import Config, check_folder_name
+from nmt.config import Config, DataConfig, check_folder_name
 from nmt.data.corpus import load_split
 from nmt.decoding.search import SearchOptions
 from nmt.decoding.translation import Translation
@@ -50,12 +50,8 @@ def evaluate(
     """
     if name:
         check_folder_name("--as", name)
-    datasets.disable_progress_bars()  # of reading files, which takes a second
     data = config.data
-    corpus = load_split(data.path, data.src, data.tgt, split)
-    if not len(corpus):
-        raise ValueError(f"split '{split}' of {data.path} has no sentences")
-    sources, references = list(corpus["src"]), list(corpus["tgt"])
+    sources, references, gold = _read(data, split)
     began = time.perf_counter()
     records = translator.translate(sources, options, batch_sentences)
     translations = list(_watched(records, len(sources), f"translating {split}"))
@@ -63,9 +59,6 @@ def evaluate(
     pairs = zip(sources, references, strict=True)
     records = translator.force(pairs, options.alternatives, batch_sentences, options)
     forced = list(_watched(records, len(sources), "scoring references"))
-    gold: list[tuple[Link, ...] | None] = [None] * len(sources)
-    if "alignment" in corpus.column_names:
-        gold = [tuple((source, target) for source, target in links) for links in corpus["alignment"]]
     evaluation = Evaluation(
         split=split,
         src=data.src,
@@ -84,6 +77,18 @@ def evaluate(
     )
     evaluation.save(run / "evaluations" / evaluation.label)
     return evaluation
+
+
+def _read(data: DataConfig, split: str) -> tuple[list[str], list[str], list[tuple[Link, ...] | None]]:
+    """Sources, references, and the gold alignment of each pair, None where there is none."""
+    datasets.disable_progress_bars()  # of reading files, which takes a second
+    corpus = load_split(data.path, data.src, data.tgt, split)
+    if not len(corpus):
+        raise ValueError(f"split '{split}' of {data.path} has no sentences")
+    gold: list[tuple[Link, ...] | None] = [None] * len(corpus)
+    if "alignment" in corpus.column_names:
+        gold = [tuple((source, target) for source, target in links) for links in corpus["alignment"]]
+    return list(corpus["src"]), list(corpus["tgt"]), gold
 
 
 def _watched(records: Iterable[Translation], total: int, what: str) -> Iterator[Translation]:
