@@ -14,15 +14,15 @@ Finding = dict[str, Any]
 _FAULTS = ("cut_off", "repetition", "copied", "empty", "short", "long")
 
 
-def findings(rows: Sequence[Row], translations: Sequence[Translation], is_searched: bool) -> list[Finding]:
+def findings(rows: Sequence[Row], translations: Sequence[Translation], with_search_errors: bool) -> list[Finding]:
     """Statements of fact about an evaluation, as `{"text", "flag"}`; `flag` selects the sentences meant, or is None.
 
-    `is_searched` tells whether the search errors among the references are known.
+    `with_search_errors` tells whether these are known.
     """
     return [
         *_exact(rows),
         *_faults(rows),
-        *(_search(rows) if is_searched else []),
+        *(_search(rows) if with_search_errors else []),
         *_length(rows),
         *_quality(rows),
         *_quality_by_length(rows),

@@ -1,7 +1,7 @@
 /* The chosen sentence: its texts, its attention, and what else the decoder considered at each step. */
 
-/** What is shown of hypothesis, reference or baseline: the units of target and source, their weights, and the chosen step (a row
- *  of the heatmap). */
+/** What is shown of hypothesis, reference or baseline: the units of target and source, their weights, and the chosen
+ *  step (a row of the heatmap). */
 let view = null;
 
 const plot = el("div", { class: "plot" });
