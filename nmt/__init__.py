@@ -106,6 +106,7 @@ nmt/
     cross_entropy.py      output layer and cross entropy, a piece at a time
     loss.py               what is minimised: smoothing, guided alignment, R-Drop, scheduled sampling
     schedule.py           the learning rate
+    memory.py             memory that a step frees, kept for the next
     module.py             the LightningModule
     callbacks.py          moving average, samples, exact stop and resume
     folder.py             the run's folder, changed once training has begun

@@ -12,7 +12,7 @@ from nmt.config import AttentionConfig, ModelConfig
 from nmt.model.decoder import Unrolled
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training import loss as losses
-from nmt.training.cross_entropy import PIECE_LOGITS, PIECE_TOKENS, ROUNDED_ROWS, piece_rows
+from nmt.training.cross_entropy import PIECE_LOGITS, PIECE_TOKENS, ROUNDED_ROWS, linear_cross_entropy, piece_rows
 from nmt.training.loss import Objective, sampled_previous, sequence_loss
 
 SOFT = ModelConfig(embedding_size=6, hidden_size=8, dropout=0.0)
@@ -115,6 +115,20 @@ def test_gradients_are_the_same_whatever_the_size_of_a_piece(monkeypatch: pytest
             sequence_loss(model, PAIR, Objective(0.1)).total.backward()
             results.append([parameter.grad.clone() for parameter in model.parameters()])
         torch.testing.assert_close(*results)
+
+
+@pytest.mark.usefixtures("library")
+def test_the_gradient_of_a_wide_output_layer_lies_as_its_weight() -> None:
+    """torch's fused Adam reads both one after the other, in the order of memory."""
+    readouts, weight, bias = torch.randn(150, 6), torch.randn(40, 6), torch.randn(40)
+    targets = torch.randint(40, (150,))
+    leaves = [each.requires_grad_() for each in (readouts, weight, bias)]
+    total, _ = linear_cross_entropy(*leaves, targets, 0.1)
+    found = torch.autograd.grad(2.0 * total, leaves)
+    logits = torch.nn.functional.linear(*leaves)
+    expected = torch.nn.functional.cross_entropy(logits, targets, reduction="sum", label_smoothing=0.1)
+    torch.testing.assert_close(found, torch.autograd.grad(2.0 * expected, leaves), rtol=1e-4, atol=1e-4)
+    assert all(gradient.stride() == leaf.stride() for gradient, leaf in zip(found, leaves, strict=True))
 
 
 def test_pieces_are_of_few_sizes_and_leave_little_to_fill() -> None:

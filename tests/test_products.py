@@ -86,6 +86,7 @@ def test_rows_are_summed_over_in_pieces(rows, layers, library, monkeypatch):
     monkeypatch.setattr(products, "product", lambda *each: (asked.append(each[0].shape[1]), by_onednn(*each))[1])
     close = {"rtol": 1e-4, "atol": 1e-4}  # sums of a thousand
     torch.testing.assert_close(product_over_rows(left, right), left.mT @ right, **close)
+    torch.testing.assert_close(product_over_rows(right, left), right.mT @ left, **close)
     wide = torch.cat([left, left], dim=-1)[..., 3:27]
     torch.testing.assert_close(product_over_rows(wide, right), wide.mT @ right, **close)
     assert set(asked) <= set(PIECES)

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from nmt.model.products import packed, product, product_over_rows, sum_of_product
+from nmt.model.products import gapless, packed, product, product_over_rows, sum_of_product
 from nmt.model.scores import FARTHEST
 
 
@@ -96,6 +96,7 @@ class _AttentiveGRU(Function):
             carried = sum_of_product(held, of_products[t], state_matrix)
         of_values = torch.bmm(weights.permute(1, 2, 0), of_contexts.transpose(0, 1))
         of_keys.mul_(-energy).div_(keys)
+        of_projected = gapless(of_projected)
         by_context = product_over_rows(of_projected.flatten(0, 1), contexts.flatten(0, 1))
         by_state = product_over_rows(of_products.flatten(0, 1), states[:-1].flatten(0, 1))
         of_bias = joined[:, :, size : 2 * size].sum(dim=(0, 1))

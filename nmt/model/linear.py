@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from nmt.model.products import long_product, product_over_rows
+from nmt.model.products import gapless, long_product, product_over_rows
 
 
 def is_trained_on_cpu(inputs: Tensor) -> bool:
@@ -30,7 +30,7 @@ class _Linear(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (gradient,), (inputs, weight), needed = gradients, ctx.saved_tensors, ctx.needs_input_grad
+        gradient, (inputs, weight), needed = gapless(gradients[0]), ctx.saved_tensors, ctx.needs_input_grad
         return (
             long_product(gradient, weight.mT) if needed[0] else None,
             product_over_rows(gradient, inputs) if needed[1] else None,

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-PIECES = 512, 128
+PIECES = 512, 128, 32
 """Rows that oneDNN multiplies at a time where their number is always another: as many as possible, MKL what is left."""
 
 
@@ -148,16 +148,27 @@ def long_product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Ten
     biases = [None] * len(left) if bias is None else bias
     layers = [(products, left, right, bias)] if left.dim() == 2 else zip(products, left, right, biases, strict=True)
     for result, inputs, matrix, summand in layers:
+        inputs, matrix = dense(inputs), dense(matrix)
         for rows, whole in _pieces(len(inputs)):
             result[rows] = (product if whole else linear)(inputs[rows], matrix, summand)
     return products
 
 
+def gapless(rows: Tensor) -> Tensor:
+    """Rows (..., N, F), to be multiplied more than once, without the gaps that each product would close by itself."""
+    return rows.contiguous() if _is_for_pieces(rows) else rows
+
+
 def add_product(total: Tensor | None, left: Tensor, right: Tensor) -> Tensor:
-    """``left' right`` of N rows, and the total, in its place, if there is one: (F, K), (N, F), (N, K) -> (F, K)."""
+    """``left' right`` of N rows, and the total, in its place, if there is one: (F, K), (N, F), (N, K) -> (F, K).
+
+    oneDNN wants its left matrix row by row, and torch transposes on one thread: what is transposed here is the narrower
+    one, and where that is by far the narrower, the sum lies column by column.
+    """
     if not _is_for_pieces(left):
         return _add_by_torch(total, left, right)
-    part = matmul(left.t(), right)
+    is_wide = left.shape[1] >= 2 * right.shape[1]
+    part = product(right.t(), left.t()).t() if is_wide else product(left.t(), right.t())
     return part if total is None else total.add_(part)
 
 
@@ -171,7 +182,7 @@ def product_over_rows(left: Tensor, right: Tensor) -> Tensor:
         return left.mT @ right
     if left.dim() > 2:
         return _side_by_side([product_over_rows(*each) for each in zip(left, right, strict=True)])
-    total = None
+    left, right, total = dense(left), dense(right), None
     for rows, whole in _pieces(len(left)):
         total = (add_product if whole else _add_by_torch)(total, left[rows], right[rows])
     assert total is not None

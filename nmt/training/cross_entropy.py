@@ -82,8 +82,10 @@ class _LinearCrossEntropy(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        computed, ctx.gradients = ctx.gradients, None  # scaled in place: the graph serves once
-        return *(each.mul_(gradients[0]) for each in computed), None, None, None
+        (of_readouts, of_weight, of_bias), ctx.gradients = ctx.gradients, None  # scaled in place: the graph serves once
+        rows = of_weight if of_weight.is_contiguous() else of_weight.new_empty(of_weight.shape)
+        scaled = torch.mul(of_weight, gradients[0], out=rows)  # in the order of the weight, whatever it was summed in
+        return of_readouts.mul_(gradients[0]), scaled, of_bias.mul_(gradients[0]), None, None, None
 
 
 def linear_cross_entropy(

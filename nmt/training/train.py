@@ -28,6 +28,7 @@ from nmt.training.callbacks import (
     latest_checkpoint,
 )
 from nmt.training.folder import RunFolder
+from nmt.training.memory import keep_freed_memory
 from nmt.training.module import TranslationModule
 
 TRAINER_DEFAULTS: Mapping[str, Any] = {
@@ -83,6 +84,7 @@ def train(
     run_folder = RunFolder(folder, resolved, checkpoint)
     run_folder.recover()
     _check(config, folder, resume, overwrite)
+    keep_freed_memory()
     guided = config.training.guided_alignment > 0
     data = TranslationData(config.data, config.seed, folder, with_alignment=guided)
     module = TranslationModule(config)

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from nmt.data.datamodule import TranslationData
     from nmt.model.seq2seq import Seq2Seq
 
-WARMUP_UPDATES = 5
+WARMUP_UPDATES = 20
 REFERENCE: dict[str, Any] = {
     **{"cell": "gru", "encoder": "bidirectional", "decoder": "bahdanau", "layers": 1, "tie_embeddings": "none"},
     **{"embedding_size": 256, "hidden_size": 512, "dropout": 0.2},
@@ -191,8 +191,10 @@ def measure_training(specification: str) -> Figures:
     import torch
 
     from nmt.model.seq2seq import Seq2Seq
+    from nmt.training.memory import keep_freed_memory
 
     training = Training(**json.loads(specification))
+    keep_freed_memory()
     torch.manual_seed(training.seed)
     data = training.corpus()
     data.setup("fit")
