@@ -156,6 +156,11 @@ def test_quotes_are_text_in_tsv_and_quotes_in_csv(tmp_path: Path) -> None:
     assert pairs_of(tmp_path, split="test") == [("Ein, Hund", 'A "dog"')]
 
 
+def test_a_text_that_is_null_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text('{"de": null, "en": "A dog."}\n{"de": "Ein Hund.", "en": "A dog."}\n')
+    assert pairs_of(tmp_path) == [("", "A dog."), ("Ein Hund.", "A dog.")]
+
+
 def test_json_escapes_that_are_no_characters(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text('{"de": "lone \\ud800 half", "en": "pair \\ud83d\\ude00"}')
     assert pairs_of(tmp_path) == [("lone \ufffd half", "pair 😀")]
@@ -188,10 +193,14 @@ GOOD = b"eins\nzwei\n"
         ({"train.tsv": b"a\tb\n"}, r"train\.tsv:1: no header with 'de' and 'en': add one, .*as in train\.de-en\.tsv"),
         ({"train.csv": b"de,en\n\na,b\nc\n"}, r"train\.csv:4: 1 columns, expected 2 \(de, en\)"),
         ({"train.csv": b'de,en\na,"b\n'}, r"train\.csv:2: unexpected end of data"),
-        ({"train.csv": b"a,b\nc,d\n"}, r"train\.csv:2: no 'de' and 'en' \(nor 'src' and 'tgt'\): it has a, b"),
+        ({"train.csv": b"a,b\nc,d\n"}, r"train\.csv:2: no 'de' and 'en' \(nor 'src' and 'tgt'\): it has a, b; rename"),
+        ({"train.csv": b"de;en\nc;d\n"}, r"train\.csv:2: no 'de' and 'en' .*: it has de;en; separate the columns by c"),
         ({"train.jsonl": b'{"de": "a", "en": "b"}\n{"de"\n'}, r"train\.jsonl:2: not one JSON value a line"),
-        ({"train.jsonl": b'{"de": "a", "en": "b"}\n[1, 2]\n'}, r"train\.jsonl:2: no 'de' and 'en' .*it has list"),
-        ({"train.jsonl": b'{"de": "a", "en": null}\n'}, r"train\.jsonl:1: 'de' and 'en' must both be text"),
+        (
+            {"train.jsonl": b'{"de": "a", "en": "b"}\n[1, 2]\n'},
+            r"train\.jsonl:2: no object with 'de' and 'en', but \[1",
+        ),
+        ({"train.jsonl": b'{"de": "a", "en": 1}\n'}, r"train\.jsonl:1: 'de' and 'en' must both be text"),
         ({"train.jsonl": b'{"de": "a", "en": "b", "alignment": [[0]]}'}, r"train\.jsonl:1: 'alignment' must be a list"),
         ({"train.jsonl": b'{"de":"a","en":"b"}\n{"de":"a","en":"b","alignment":[]}'}, r"jsonl:2: either every row or"),
         (
@@ -302,7 +311,7 @@ def test_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     assert calls == [("bentrevett/multi30k", None, "validation"), ("wmt/wmt14", "de-en", "train")]
     with pytest.raises(ValueError, match="no split 'test' in hub:wmt/wmt14: there are train, validation"):
         load_split("hub:wmt/wmt14", "en", "de", "test")
-    with pytest.raises(ValueError, match="hub:x/y: no columns 'fr' and 'en' .*it has en, de, alignment"):
+    with pytest.raises(ValueError, match="hub:x/y: no 'fr' and 'en' .*it has en, de, alignment"):
         load_split("hub:x/y", "fr", "en", "train")
 
     def offline(name: str, configuration: str | None) -> list[str]:

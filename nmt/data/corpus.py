@@ -106,7 +106,7 @@ def from_columns(dataset: datasets.Dataset, src: str, tgt: str, place: str) -> d
     prefix = "translation." if "translation" in columns else ""
     names = readers.text_columns([name.removeprefix(prefix) for name in dataset.column_names], src, tgt)
     if names is None:
-        raise ValueError(f"{place}: no columns '{src}' and '{tgt}' (nor 'src' and 'tgt'): it has {', '.join(columns)}")
+        raise ValueError(f"{place}: {readers.no_text_columns(columns, src, tgt)}")
     sides = {prefix + name: side for name, side in zip(names, ("src", "tgt"), strict=True)}
     kept = [*sides, *(["alignment"] if "alignment" in columns else [])]
     dataset = dataset.select_columns(kept).rename_columns({old: new for old, new in sides.items() if old != new})

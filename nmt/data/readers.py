@@ -159,6 +159,15 @@ def text_columns(names: Sequence[str], src: str, tgt: str) -> tuple[str, str] | 
     return next((pair for pair in ((src, tgt), ("src", "tgt")) if set(pair) <= set(names)), None)
 
 
+def no_text_columns(names: Sequence[str], src: str, tgt: str) -> str:
+    """What is missing among these names, and how to mend it."""
+    if len(names) == 1 and ";" in names[0]:
+        how = "separate the columns by commas"
+    else:
+        how = "rename them, or say by --data.src and --data.tgt what they are called"
+    return f"no '{src}' and '{tgt}' (nor 'src' and 'tgt'): it has {', '.join(names)}; {how}"
+
+
 def _read_tsv(path: Path, src: str, tgt: str, languages: tuple[str, str] | None) -> Iterator[Row]:
     """Rows of a tab-separated file without quoting; the header may be left out if `languages` names the columns."""
     header: list[str] | None = None
@@ -235,12 +244,13 @@ def _parquet_records(path: Path) -> Iterator[tuple[str, Row]]:
 
 def _row(place: str, record: Any, src: str, tgt: str) -> Row:
     """The row of a record with the languages, `src` and `tgt`, or a `translation` that has them, as its keys."""
-    pair = record.get("translation", record) if isinstance(record, Mapping) else None
+    if not isinstance(record, Mapping):
+        raise ValueError(f"{place}: no object with '{src}' and '{tgt}', but {json.dumps(record)[:40]}")
+    pair = record.get("translation", record)
     names = text_columns(list(pair), src, tgt) if isinstance(pair, Mapping) else None
-    if names is None or not isinstance(pair, Mapping):
-        found = ", ".join(map(str, record)) if isinstance(record, Mapping) else type(record).__name__
-        raise ValueError(f"{place}: no '{src}' and '{tgt}' (nor 'src' and 'tgt'): it has {found}")
-    texts = [pair[name] for name in names]
+    if names is None:
+        raise ValueError(f"{place}: {no_text_columns(list(map(str, record)), src, tgt)}")
+    texts = ["" if pair[name] is None else pair[name] for name in names]  # a missing text is an empty one
     if not all(isinstance(text, str) for text in texts):
         raise ValueError(f"{place}: '{names[0]}' and '{names[1]}' must both be text")
     row: Row = {"src": encodable(texts[0]), "tgt": encodable(texts[1])}
