@@ -33,6 +33,15 @@ def test_none_are_an_empty_archive(tmp_path: Path) -> None:
     assert load_attention(tmp_path / "a.npz") == []
 
 
+@pytest.mark.parametrize("keep", [0, 100, -1])
+def test_half_an_archive_is_named(tmp_path: Path, keep: int) -> None:
+    with attention_archive(tmp_path / "a.npz") as add:
+        add(MATRICES[0])
+    (tmp_path / "a.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:keep])
+    with pytest.raises(ValueError, match=r"a\.npz is damaged \(.*\): make it again"):
+        load_attention(tmp_path / "a.npz")
+
+
 def test_what_was_written_before_an_interruption_is_there(tmp_path: Path) -> None:
     def interrupted() -> None:
         with attention_archive(tmp_path / "a.npz") as add:

@@ -1,12 +1,11 @@
-"""Two runs on one test set: the same p-values as sacreBLEU, and what the command prints."""
+"""Two runs on one test set: whether they differ by more than chance, and what the command prints."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sacrebleu.metrics import BLEU, CHRF, TER
-from sacrebleu.significance import PairedTest
 from test_results import evaluation, translation
 
 from nmt.cli import main
@@ -31,16 +30,21 @@ def corpus(sentences: int, noise: float, seed: int) -> list[str]:
 REFERENCES, GOOD, BAD = corpus(60, 0.0, 0), corpus(60, 0.2, 1), corpus(60, 0.25, 2)
 
 
-def test_p_values_are_sacrebleus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SACREBLEU_SEED", "12345")
-    metrics = {"BLEU": BLEU(), "chrF2": CHRF(), "TER": TER(case_sensitive=True)}
-    test = PairedTest([("bad", BAD), ("good", GOOD)], metrics, [REFERENCES], test_type="bs", n_samples=300)
-    _, theirs = test()
-    for found in score_differences(BAD, GOOD, REFERENCES, "en", bootstrap=300):
-        baseline, result = theirs[found.name]
-        assert (found.baseline, found.score) == (pytest.approx(baseline.score), pytest.approx(result.score))
-        assert found.p_value == pytest.approx(result.p_value)
-        assert 0.0 < found.p_value < 1.0
+@pytest.mark.parametrize("seed", range(2, 8))
+def test_p_values_are_of_both_sides_and_agree_with_the_interval(seed: int) -> None:
+    other = corpus(60, 0.25, seed)
+    for found in score_differences(GOOD, other, REFERENCES, "en", bootstrap=2000):
+        difference, deviation = found.score - found.baseline, (found.high - found.low) / 3.92
+        two_sided = math.erfc(abs(difference) / deviation / math.sqrt(2.0))  # of a normal distribution
+        assert found.p_value == pytest.approx(two_sided, abs=0.03)
+        if not 0.03 < two_sided < 0.08:
+            assert (found.p_value < 0.05) == (found.low > 0.0 or found.high < 0.0)
+
+
+def test_one_sentence_tells_nothing_of_chance() -> None:
+    for found in score_differences(BAD[:1], GOOD[1:2], REFERENCES[:1], "en", bootstrap=50):
+        assert found.score != found.baseline
+        assert found.p_value == 1.0
 
 
 def test_differences_have_the_scores_and_their_sign_and_lie_within_their_interval() -> None:

@@ -1,8 +1,9 @@
-"""Two processes on one machine (gloo): they train one model, and validate each sentence once."""
+"""Two processes on one machine, or on what they take for two (gloo): they train one model, each sentence once."""
 
 import csv
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,7 +24,36 @@ from nmt.training.loss import sequence_loss
 
 pytestmark = pytest.mark.slow
 
+ROOT = Path(__file__).parent.parent
+
 TWO = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--trainer.max_epochs", "2"]
+
+
+NODES = ["--trainer.accelerator", "cpu", "--trainer.max_epochs", "2"]
+"""How a run is trained by one process on each of two machines, which `--trainer.num_nodes` tells of."""
+
+SRUN = """#!/usr/bin/env bash
+processes=()
+for rank in 0 1; do
+  SLURM_PROCID=$rank SLURM_NODEID=$rank SLURM_LOCALID=0 "$@" &
+  processes+=($!)
+done
+printf '%s\\n' "${processes[@]}" >> started
+code=0
+for process in "${processes[@]}"; do wait "$process" || code=$?; done
+exit "$code"
+"""
+"""Starts a command as two tasks, each on a machine of its own, as far as it can tell; notes their process numbers."""
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(run / "model" / "model.safetensors")
 
 
 def command(*arguments: str) -> list[str]:
@@ -65,5 +95,50 @@ def test_two_ranks_stop_on_a_signal_and_go_on_bit_for_bit(corpus_folder: Path, t
         command("--resume", "runs/stopped"), cwd=tmp_path, capture_output=True, text=True, timeout=300
     )
     assert resumed.returncode == 0, resumed.stderr
-    whole, stopped = (load_file(tmp_path / "runs" / name / "model/model.safetensors") for name in ("whole", "stopped"))
+    whole, stopped = (weights(tmp_path / "runs" / name) for name in ("whole", "stopped"))
     torch.testing.assert_close(stopped, whole, rtol=0, atol=0)
+
+
+def test_two_machines_that_torchrun_joins_train_what_one_trains(corpus_folder: Path, tmp_path: Path) -> None:
+    data = ["--data.path", str(corpus_folder), *TINY_RUN]
+    subprocess.run(command("--name", "one", *data, *TWO), cwd=tmp_path, check=True, capture_output=True, timeout=300)
+    train = command("--name", "two", *data, *NODES, "--trainer.num_nodes", "2", "--trainer.devices", "1")
+    torchrun = [str(Path(sys.executable).with_name("torchrun")), "--nnodes", "2", "--nproc-per-node", "1"]
+    torchrun += ["--master-addr", "127.0.0.1", "--master-port", str(free_port())]
+    machines = [
+        subprocess.Popen([*torchrun, "--node-rank", rank, "--no-python", *train], cwd=tmp_path, stderr=subprocess.PIPE)
+        for rank in ("0", "1")
+    ]
+    said = [machine.communicate(timeout=300)[1].decode() for machine in machines]
+    assert [machine.returncode for machine in machines] == [0, 0], said
+    torch.testing.assert_close(weights(tmp_path / "runs/two"), weights(tmp_path / "runs/one"), rtol=0, atol=0)
+
+
+def test_a_job_of_slurm_is_queued_again_and_goes_on(
+    corpus_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name, text in {"srun": SRUN, "scontrol": '#!/usr/bin/env bash\necho "$@" >> requeued\n'}.items():
+        (programs / name).write_text(text, encoding="utf-8")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}")
+    job = {"JOB_ID": str(free_port()), "JOB_NAME": "nmt", "NNODES": "2", "NTASKS": "2", "NTASKS_PER_NODE": "1"}
+    for name, value in {**job, "NODELIST": "127.0.0.1"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    flags = ["--data.path", str(corpus_folder), *TINY_RUN, *NODES, "--trainer.max_epochs", "40"]
+
+    def submit(name: str) -> subprocess.Popen:
+        return subprocess.Popen([ROOT / "scripts" / "train_slurm.sbatch", name, *flags], cwd=tmp_path)
+
+    assert submit("whole").wait(timeout=300) == 0
+    stopped = submit("stopped")
+    while stopped.poll() is None and not list((tmp_path / "runs/stopped/checkpoints").glob("step-*.ckpt")):
+        time.sleep(0.02)
+    for process in (tmp_path / "started").read_text().split()[-2:]:
+        os.kill(int(process), signal.SIGTERM)
+    assert stopped.wait(timeout=300) == 128 + signal.SIGTERM
+    assert (tmp_path / "requeued").read_text() == f"requeue {job['JOB_ID']}\n"
+    assert submit("stopped").wait(timeout=300) == 0
+    whole, stopped_weights = (weights(tmp_path / "runs" / name) for name in ("whole", "stopped"))
+    torch.testing.assert_close(stopped_weights, whole, rtol=0, atol=0)

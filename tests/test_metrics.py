@@ -76,7 +76,7 @@ def test_scores_carry_sacrebleus_signatures() -> None:
     assert {score.form for score in scores} == {DETOKENISED}
 
 
-@pytest.mark.parametrize("tgt", ["zh", "zh-Hant", "ja_JP", "th"])
+@pytest.mark.parametrize("tgt", ["zh", "zh-Hant", "zho_Hans", "ja_JP", "th"])
 def test_languages_without_spaces_are_scored_by_smaller_units_than_the_line(tgt: str) -> None:
     hypothesis, reference = "\u72d7\u5728\u8349\u5730\u4e0a\u8dd1\u3002", "\u72d7\u5728\u8349\u5730\u4e0a\u53eb\u3002"
     assert bleu([hypothesis], [reference], "en") < 10
@@ -87,7 +87,18 @@ def test_languages_without_spaces_are_scored_by_smaller_units_than_the_line(tgt:
     assert scores["TER"].score == pytest.approx(100.0 if tgt == "th" else 100 / 7)
 
 
-@pytest.mark.parametrize(("tgt", "expected"), [("de", "13a"), ("ko", "13a"), ("zh_CN", "zh"), ("km", "char")])
+@pytest.mark.parametrize(
+    ("tgt", "expected"),
+    [
+        ("de", "13a"),
+        ("ko", "13a"),
+        ("zh_CN", "zh"),
+        ("km", "char"),
+        ("cmn", "zh"),
+        ("tha_Thai", "char"),
+        ("deu_Latn", "13a"),
+    ],
+)
 def test_the_tokenizer_is_the_languages(tgt: str, expected: str) -> None:
     assert bleu_tokenizer(tgt) == expected
 

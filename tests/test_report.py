@@ -20,6 +20,7 @@ from nmt.evaluation.metrics import Score
 from nmt.evaluation.results import Evaluation
 from nmt.report.build import build_report
 from nmt.report.figures import distribution_figure, training_figures
+from nmt.report.findings import findings
 from nmt.report.sentences import pack_attention, sentence_flags, sentence_row
 
 HOSTILE = "</script><script>alert(1)</script> <b>x</b> &amp; \"q\" '%{x}' \u2028 \0 שלום <!-- =1+1"
@@ -182,6 +183,31 @@ def test_tokens_of_a_reference_that_the_model_cannot_write_belong_to_no_word() -
     written = sentence_row(make_translation("Ja", "Yes"), "Yes 😀", make_translation("Ja", "Yes <unk>"), None)
     assert written["reference"]["words"] == ["Yes", "😀"]
     assert written["reference"]["word_of_token"] == [None] * len(written["reference"]["tokens"])
+
+
+def test_tokens_of_a_reference_that_the_model_writes_otherwise_belong_to_its_words() -> None:
+    written = sentence_row(make_translation("Ja", "yes"), "Yes !", make_translation("Ja", "yes !"), None)
+    assert written["reference"]["words"] == ["Yes", "!"]
+    assert written["reference"]["word_of_token"] == [0, 1, None]
+
+
+def test_scores_of_another_kind_are_not_set_beside_each_other(run: Path, tmp_path: Path) -> None:
+    saved = Evaluation.load(run / "evaluations" / "test")
+    replace(saved, search={**saved.search, "mbr": "chrf"}).save(run / "evaluations" / "test")
+    [evaluation] = report_of(build_report(run, tmp_path / "out"))["evaluations"]
+    assert all(row["reference"]["score"] is None and row["hypothesis"]["score"] for row in evaluation["sentences"])
+    assert "search_error" not in evaluation["flags"]
+    assert not any("search" in finding["text"] for finding in evaluation["findings"])
+
+
+def test_a_first_piece_without_a_letter_is_not_the_special_token() -> None:
+    record = make_translation("Ja", "Yes")
+    spans = (record.source_spans[0], (0, 0), *record.source_spans[2:])
+    attention = np.zeros_like(record.attention)
+    attention[:, 0], attention[:, 1] = 0.25, 0.75
+    record = replace(record, source_spans=spans, attention=attention)
+    [*_, found] = findings([sentence_row(record, "Yes", None, None)], [record], False)
+    assert "25.0% of it lies on the special token" in found["text"]
 
 
 def test_a_baseline_is_compared_with_and_its_translations_stand_beside_the_others(run: Path, tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_search_errors_are_references_that_rank_above_what_was_found() -> None:
     beam = {**plain.search, "method": "beam", "mbr": "none"}
     assert replace(plain, forced=forced, search=beam).search_errors() == [0]
     assert replace(plain, search=beam).search_errors() is None
-    for search in ({**beam, "mbr": "chrf"}, {**beam, "method": "sample"}):
+    for search in ({**beam, "mbr": "chrf"}, {**beam, "method": "sample"}, {**beam, "shortlist": True}):
         assert replace(plain, forced=forced, search=search).search_errors() is None
 
 

@@ -2,11 +2,13 @@
 
 import csv
 import fcntl
+import io
 import os
 import re
 import shutil
 import signal
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,9 +21,10 @@ from safetensors.torch import load_file
 import nmt.data.datamodule
 import nmt.training.module
 from nmt.cli import main
+from nmt.config import TrainingConfig
 from nmt.decoding.endings import Task
 from nmt.decoding.translator import Translator
-from nmt.training.callbacks import latest_checkpoint
+from nmt.training.callbacks import best_checkpoint, latest_checkpoint
 from nmt.training.train import TRAINER_DEFAULTS
 
 UNAVAILABLE = ["--trainer.accelerator", "tpu"]  # nor is torch_xla installed
@@ -203,6 +206,27 @@ def test_a_finished_run_can_be_trained_longer(train: Callable) -> None:
     torch.testing.assert_close(weights("longer"), weights("whole"), rtol=0, atol=0)
 
 
+def test_a_run_that_was_moved_knows_its_best_validation(tmp_path: Path) -> None:
+    here, there = (best_checkpoint(tmp_path / name, TrainingConfig()) for name in ("here", "there"))
+    path = str(tmp_path / "here" / "best.ckpt")
+    here.best_model_path = here.kth_best_model_path = path
+    here.best_k_models, here.best_model_score, here.kth_value = {path: torch.tensor(90.0)}, *torch.full((2,), 90.0)
+    there.load_state_dict(here.state_dict())
+    assert there.best_model_path == there.kth_best_model_path == str(tmp_path / "there" / "best.ckpt")
+    assert not there.check_monitor_top_k(None, torch.tensor(50.0))
+    assert there.check_monitor_top_k(None, torch.tensor(91.0))
+
+
+def test_samples_that_the_terminal_cannot_show_do_not_end_the_training(
+    train: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert train("plain", "--trainer.max_epochs", "1") == 0
+    terminal.flush()
+    assert b"?" in terminal.buffer.getvalue().split(b"source")[1]
+
+
 def test_a_longer_training_falls_to_zero_at_its_own_last_step(train: Callable) -> None:
     assert train("longer", "--trainer.max_epochs", "1", "--training.schedule", "linear") == 0
     assert main(["train", "--resume", "runs/longer", "--trainer.max_epochs", "2"]) == 0
@@ -274,6 +298,14 @@ def test_resuming_what_is_no_run_is_named(train: Callable, capsys: pytest.Captur
         (["--trainer.accumulate_grad_batches", "-1"], "trainer.accumulate_grad_batches: -1 is not allowed"),
         (["--trainer.limit_test_batches", "2"], "trainer.limit_test_batches: 2 is not allowed, it must be null, for"),
         (["--trainer.sync_batchnorm", "true"], "trainer.sync_batchnorm: True is not allowed, it must be false, for"),
+        (
+            ["--trainer.limit_val_batches", "0", "--training.early_stopping", "3"],
+            "training.early_stopping: 3 is not allowed, it must be 0, for trainer.limit_val_batches is 0",
+        ),
+        (
+            ["--trainer.limit_val_batches", "0", "--training.schedule", "plateau"],
+            "training.schedule: 'plateau' is not allowed, it must be another, for trainer.limit_val_batches is 0",
+        ),
         (["config.yaml"], "'config.yaml' is not a key; a config is given as `--config FILE`"),
         (["--model.hidden_size", "7"], "model.hidden_size: 7 is not allowed"),
         (["--trainer.max_epoch", "1"], "did you mean 'trainer.max_epochs'?"),

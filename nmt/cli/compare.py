@@ -2,10 +2,9 @@
 
 import sys
 from io import TextIOWrapper
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from nmt.cli.parsing import Parser
+from nmt.cli.parsing import Parser, file_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +18,7 @@ def run(arguments: list[str]) -> int:
     told = "By how much the scores of runs differ, whether by more than chance, and in which sentences."
     parser = Parser("nmt compare", told)
     which = "two or more, or folders of evaluations within runs; the first is the baseline"
-    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help=which)
+    parser.add_argument("runs", type=file_path, nargs="+", metavar="RUN", help=which)
     parser.add_argument("--split", default="test", metavar="NAME", help="that all of them were evaluated on")
     parser.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="resampled test sets")
     parser.add_argument("--examples", type=int, default=3, metavar="N", help="sentences with the largest gains, losses")
@@ -43,7 +42,7 @@ def run(arguments: list[str]) -> int:
         for difference in found.differences:
             print(_line(difference))
         if baseline.alignment and other.alignment:
-            print(f"  AER    {baseline.alignment.aer:.3f} -> {other.alignment.aer:.3f}")
+            print(f"  AER    {baseline.alignment.aer:.3f} -> {other.alignment.aer:.3f}  lower is better")
         _show_sentences({str(options.runs[0]): baseline, str(folder): other}, found.gains, options.examples)
     return 0
 
@@ -51,7 +50,8 @@ def run(arguments: list[str]) -> int:
 def _line(of: "Difference") -> str:
     interval = f"[{of.low:+.2f}, {of.high:+.2f}]"
     change = f"{of.name:<5}  {of.baseline:.2f} -> {of.score:.2f}  {of.score - of.baseline:+.2f} {interval}"
-    return f"  {change}  p = {of.p_value:.3f}  {of.form}  {of.signature}"
+    form = f"{of.form}, lower is better" if of.name == "TER" else of.form
+    return f"  {change}  p = {of.p_value:.3f}  {form}  {of.signature}"
 
 
 def _show_sentences(runs: dict[str, "Evaluation"], gains: "np.ndarray", examples: int) -> None:

@@ -29,6 +29,8 @@ def config_of(run: Path, corpus: str | None) -> "Config":
     from nmt.config import load_config
 
     config = load_config(run / "config.yaml")
+    if corpus == "":
+        raise ValueError("--path: the name is empty")
     if corpus:
         return replace(config, data=replace(config.data, path=corpus))
     path = config.data.path

@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from nmt.cli.parsing import Parser
+from nmt.cli.parsing import Parser, file_path
 
 
 def run(arguments: list[str]) -> int:
     """Writes the report; the exit code."""
     parser = Parser("nmt report", "One offline HTML file of all that was evaluated.")
-    parser.add_argument("run", type=Path, help="folder of the run")
+    parser.add_argument("run", type=file_path, help="folder of the run")
     of_baseline = "run, or an evaluation within one, to compare it with"
-    parser.add_argument("--baseline", type=Path, metavar="RUN", help=of_baseline)
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="default: reports/<name of the run>")
+    parser.add_argument("--baseline", type=file_path, metavar="RUN", help=of_baseline)
+    parser.add_argument("--output", type=file_path, metavar="FOLDER", help="default: reports/<name of the run>")
     options = parser.parse_args(arguments)
     from nmt.report.build import build_report
 

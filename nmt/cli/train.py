@@ -2,7 +2,9 @@
 
 import signal
 import sys
+from io import TextIOWrapper
 from pathlib import Path
+from typing import cast
 
 from nmt.cli.settings import dump_settings, parse_settings, settings_parser
 
@@ -28,6 +30,7 @@ def run(arguments: list[str]) -> int:
     from nmt.training.train import train as run_training
 
     quiet()
+    cast(TextIOWrapper, sys.stdout).reconfigure(errors="replace")  # samples may hold what the terminal cannot show
     config = Config(made.name, made.seed, made.data, made.model, made.training)
     folder = Path(settings.resume or Path("runs") / config.name)
     resolved = dump_settings(parser, settings)

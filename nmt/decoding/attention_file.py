@@ -8,6 +8,7 @@ that their values wait in two raw files, which also may come from several writer
 import os
 import shutil
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,10 +89,13 @@ def load_attention(path: Path) -> list[np.ndarray]:
 
     Raises:
         FileNotFoundError: if there is none.
-        ValueError: if it holds anything but numbers.
+        ValueError: if it is damaged, or holds anything but numbers.
     """
-    with np.load(path, allow_pickle=False) as arrays:
-        weights, shapes = arrays["weights"], arrays["shapes"]
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            weights, shapes = arrays["weights"], arrays["shapes"]
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError) as error:
+        raise ValueError(f"{path} is damaged ({error}): make it again") from error
     ends = np.cumsum(shapes.prod(axis=1))
     return [
         weights[end - rows * columns : end].reshape(rows, columns)

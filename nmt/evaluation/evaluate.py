@@ -1,5 +1,6 @@
 """A run and a split of its corpus -> an Evaluation: translate, score, align, save."""
 
+import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -47,11 +48,16 @@ def evaluate(
 
     Raises:
         ValueError: if there is no such split, it is empty, or no folder can have the name.
+        OSError: if nothing can be saved there.
     """
     if name:
         check_folder_name("--as", name)
     data = config.data
     sources, references, gold = _read(data, split)
+    folder = run / "evaluations"
+    folder.mkdir(exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"{folder} may not be written to: evaluate a copy of {run}")
     began = time.perf_counter()
     records = translator.translate(sources, options, batch_sentences)
     translations = list(_watched(records, len(sources), f"translating {split}"))
@@ -69,13 +75,16 @@ def evaluate(
         gold=tuple(gold),
         scores=tuple(scores),
         alignment=attention_error_rate(forced, gold) if any(gold) else None,
-        search={"decoding": f"{options}, {translator.form}", "corpus": data.path, **asdict(options)},
+        search={
+            **{"decoding": f"{options}, {translator.form}", "corpus": data.path},
+            **{**asdict(options), "shortlist": translator.engine.shortlist is not None},
+        },
         checkpoint=translator.card.checkpoint,
         command=command,
         seconds=time.perf_counter() - began,
         name=name,
     )
-    evaluation.save(run / "evaluations" / evaluation.label)
+    evaluation.save(folder / evaluation.label)
     return evaluation
 
 

@@ -25,6 +25,13 @@ UNSPACED = {"zh": "zh", "yue": "zh", "ja": "char", "th": "char", "lo": "char", "
 """sacreBLEU's tokenizer for languages that are written without spaces between words; for the others it is 13a."""
 
 
+_UNSPACED_CODES = {
+    **{"cn": "zh", "zho": "zh", "chi": "zh", "cmn": "zh", "lzh": "zh", "jpn": "ja", "tha": "th"},
+    **{"lao": "lo", "khm": "km", "mya": "my", "bur": "my"},
+}
+"""Other codes of these languages (ISO 639-2 and 639-3), as in FLORES and Tatoeba."""
+
+
 @dataclass(frozen=True)
 class Score:
     """One number for one test set, with what is needed to compute it again.
@@ -58,7 +65,9 @@ class Difference:
         score: score of the other.
         low: lower end of the 95% bootstrap interval of ``score - baseline``.
         high: upper end of the same interval.
-        p_value: of a difference as large as this one, either way, if there were none (paired bootstrap: Koehn 2004).
+        p_value: of a difference as large as this one, either way, if there were none (paired bootstrap, samples shifted
+            to a mean of zero: Riezler & Maxwell 2005); it agrees with the interval, where sacreBLEU's, which shifts the
+            amounts of the differences, is about half as large. 1 for a single sentence, which tells nothing of chance.
         signature: sacreBLEU's, as in `Score`.
         form: the form of text that was scored, in words.
     """
@@ -158,10 +167,10 @@ def score_differences(
         both = [_statistics(metric, measure.prepare(each), prepared) for each in (baseline, hypotheses)]
         one, other = (_result(metric, each).score for each in both)
         ones, others = (_resampled(metric, each, bootstrap, SEED) for each in both)
-        # as in sacreBLEU, but for ties: how often resampled differences exceed their mean by as much as this one
-        away = np.abs(others - ones)
-        chance = float(np.sum(away - away.mean() >= abs(other - one)) + 1) / (bootstrap + 1)
-        scores = _result(metric, both[0]).name, one, other, *_middle(others - ones), chance
+        samples = others - ones
+        as_large = np.abs(samples - samples.mean()) >= abs(other - one)  # were there none: around their mean
+        chance = float(as_large.sum() + 1) / (bootstrap + 1) if len(references) > 1 else 1.0
+        scores = _result(metric, both[0]).name, one, other, *_middle(samples), chance
         found.append(Difference(*scores, measure.signature(), measure.form))
     return found
 
@@ -183,8 +192,9 @@ def bleu_tokenizer(tgt: str) -> str:
 
 
 def _language(code: str) -> str:
-    """The language of a code with or without a region or script: "de" of "de_DE", "zh" of "zh-Hant"."""
-    return code.replace("_", "-").split("-")[0].lower()
+    """The language of a code with or without a region or script: "de" of "de_DE", "zh" of "zh-Hant" or "zho_Hant"."""
+    language = code.replace("_", "-").split("-")[0].lower()
+    return _UNSPACED_CODES.get(language, language)
 
 
 def _check_pairs(hypotheses: Sequence[str], references: Sequence[str]) -> None:

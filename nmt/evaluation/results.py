@@ -110,13 +110,18 @@ class Evaluation:
         """Whether the translations are what a search ranked highest: not samples, nor those of the least risk."""
         return self.search.get("method") == "beam" and self.search.get("mbr") == "none"
 
+    @property
+    def is_comparable(self) -> bool:
+        """Whether hypotheses and references have scores of one kind: with a shortlist, others take part in the sums."""
+        return self.is_searched and not self.search.get("shortlist")
+
     def search_errors(self) -> list[int] | None:
         """The sentences, from 0, whose reference ranks above what the search found; None where it is not known.
 
-        There it is not the model that is at fault, but the search, or a limit, a demand or a shortlist that kept it
-        from what it was after. In all other sentences the model prefers its own, or the search missed something else.
+        There it is not the model that is at fault, but the search, or a limit or a demand that kept it from what it was
+        after. In all other sentences the model prefers its own, or the search missed something else.
         """
-        if not (self.forced and self.is_searched):
+        if not (self.forced and self.is_comparable):
             return None
         pairs = zip(self.translations, self.forced, strict=True)
         return [

@@ -84,6 +84,7 @@ def _evaluation(evaluation: Evaluation, compared: Baseline | None) -> dict[str, 
     baseline = compared.evaluations.get(evaluation.label) if compared else None
     comparison = _comparison(compared.name, baseline, evaluation) if compared and baseline else None
     rows, alignment = sentence_rows(evaluation, baseline), evaluation.alignment
+    has_search_errors = evaluation.search_errors() is not None
     return {
         "split": evaluation.split,
         "label": evaluation.label,
@@ -97,7 +98,8 @@ def _evaluation(evaluation: Evaluation, compared: Baseline | None) -> dict[str, 
         "scores": [asdict(score) for score in evaluation.scores],
         "alignment": None if alignment is None else asdict(alignment),
         "baseline": comparison,
-        "findings": findings(rows, evaluation.translations, evaluation.search_errors() is not None),
+        "flags": [name for name in FLAGS if name != "search_error" or has_search_errors],
+        "findings": findings(rows, evaluation.translations, has_search_errors),
         "distribution": distribution_figure([row["chrf"] for row in rows]),
         "sentences": rows,
     }

@@ -55,7 +55,7 @@ def _faults(rows: Sequence[Row]) -> list[Finding]:
 def _search(rows: Sequence[Row]) -> list[Finding]:
     """Whether the search or the model is at fault."""
     count = sum("search_error" in row["flags"] for row in rows)
-    others = sum("search_error" not in row["flags"] and "exact" not in row["flags"] for row in rows)
+    others = sum(not {"search_error", "exact"} & set(row["flags"]) and _differs(row) for row in rows)
     if not count:
         text = (
             f"No reference ranks above what the search found: in the {others:,} that differ the model prefers its own."
@@ -66,6 +66,11 @@ def _search(rows: Sequence[Row]) -> list[Finding]:
         f"found, which has missed it; in the other {others:,} that differ the model prefers its own."
     )
     return [{"text": text, "flag": "search_error"}]
+
+
+def _differs(row: Row) -> bool:
+    """Whether the model writes anything else than the reference, as far as it can write it."""
+    return bool(row["hypothesis"]["tokens"] != row["reference"]["tokens"])
 
 
 def _length(rows: Sequence[Row]) -> list[Finding]:
@@ -103,14 +108,9 @@ def _quality_by_length(rows: Sequence[Row]) -> list[Finding]:
 
 
 def _attention(translations: Sequence[Translation]) -> list[Finding]:
-    """Whether the rows are distributions, and how much of them goes to tokens that belong to no word."""
+    """Whether the rows are distributions, and how much of them goes to BOS."""
     sums = np.concatenate([translation.attention.sum(axis=1) for translation in translations])
-    special = np.concatenate(
-        [
-            translation.attention[:, [start == end for start, end in translation.source_spans]].sum(axis=1)
-            for translation in translations
-        ]
-    )
+    special = np.concatenate([translation.attention[:, 0] for translation in translations])
     if not len(sums):
         return []
     text = (

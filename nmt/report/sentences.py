@@ -33,7 +33,11 @@ def sentence_rows(evaluation: Evaluation, baseline: Evaluation | None) -> list[d
     nothing, errors = [None] * len(evaluation.references), set(evaluation.search_errors() or ())
     others = baseline.translations if baseline else nothing
     sides = evaluation.translations, evaluation.references, evaluation.forced or nothing, evaluation.gold, others
-    return [sentence_row(*each, number in errors) for number, each in enumerate(zip(*sides, strict=True))]
+    rows = [sentence_row(*each, number in errors) for number, each in enumerate(zip(*sides, strict=True))]
+    if not evaluation.is_comparable:
+        for row in rows:
+            row["reference"]["score"] = None
+    return rows
 
 
 def sentence_row(
@@ -52,7 +56,7 @@ def sentence_row(
 
     `chrf` is 0 to 100, `length_ratio` hypothesis words by reference words, `confidence` the geometric mean of the
     token probabilities, `aer` the error rate of the reference's attention against gold; a value that is not defined for
-    the sentence is None.
+    the sentence is None, and so is a reference's score where the hypothesis has one of another kind.
     """
     source = _side(translation.source, translation.source_tokens, translation.source_spans)
     hypothesis = _decoded(translation)
@@ -146,7 +150,7 @@ def _forced(record: Translation | None, words: Sequence[str]) -> dict[str, Any]:
             ("tokens", "word_of_token", "probabilities", "alternatives", "attention", "log_prob", "score")
         )
     decoded = _decoded(record)
-    if decoded["words"] != list(words):
+    if len(decoded["words"]) != len(words):
         decoded["word_of_token"] = [None] * len(record.tokens)
     return decoded
 

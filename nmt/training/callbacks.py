@@ -192,9 +192,23 @@ class Resumable(Checkpoint):
         self._handlers = {}
 
 
+class _Best(ModelCheckpoint):
+    """Lightning's, which goes on in a run that was moved: Lightning forgets how good the best one in it was."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The scores are those that were saved, the files those that are here."""
+
+        def here(path: str) -> str:
+            return str(Path(str(self.dirpath)) / Path(path).name) if path else path
+
+        best = {here(path): score for path, score in state_dict["best_k_models"].items()}
+        paths = {name: here(state_dict[name]) for name in ("best_model_path", "kth_best_model_path", "last_model_path")}
+        super().load_state_dict({**state_dict, **paths, "best_k_models": best, "dirpath": self.dirpath})
+
+
 def best_checkpoint(folder: Path, settings: TrainingConfig) -> ModelCheckpoint:
     """Keeps the checkpoint of the best validation, `best.ckpt`."""
-    return ModelCheckpoint(
+    return _Best(
         dirpath=folder,
         filename="best",
         monitor=settings.monitor,

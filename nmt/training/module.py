@@ -25,8 +25,8 @@ class TranslationModule(pl.LightningModule):
     """Trains a `Seq2Seq` and validates it by loss and by BLEU of greedy translations.
 
     Logs `train_loss` (the objective, in nats a target token), `learning_rate`, `tokens_per_second` (target tokens, all
-    ranks), `val_loss` (nats a target token) and `val_bleu` (0 to 100). Attributes `samples` and `figures` hold the
-    last validation's translations by row of the split, and its figures, for callbacks.
+    ranks), `val_loss` (nats a target token) and `val_bleu` (0 to 100), and `train_nll`, what `val_loss` is of training.
+    Attribute `samples` holds the last validation's translations by row of the split, for callbacks.
 
     Every random choice of a step is a function of seed, step and rank, so that a resumed run repeats it without any
     saved random state.

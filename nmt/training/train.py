@@ -15,7 +15,7 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from nmt.config import Config, check, load_config
+from nmt.config import Config, TrainingConfig, check, load_config
 from nmt.data.corpus import load_split
 from nmt.data.datamodule import TranslationData, check_alignment
 from nmt.evaluation.results import installed_versions
@@ -84,6 +84,8 @@ def train(
     run_folder = RunFolder(folder, resolved, checkpoint)
     run_folder.recover()
     _check(config, folder, resume, overwrite)
+    if trainer_settings.get("limit_val_batches") == 0:
+        _check_unvalidated(config.training)
     keep_freed_memory()
     guided = config.training.guided_alignment > 0
     data = TranslationData(config.data, config.seed, folder, with_alignment=guided)
@@ -115,6 +117,12 @@ def _check(config: Config, folder: Path, resume: bool, overwrite: bool) -> None:
     corpus = load_split(config.data.path, config.data.src, config.data.tgt, config.data.train)
     if config.training.guided_alignment:
         check_alignment(corpus, config.data)
+
+
+def _check_unvalidated(settings: TrainingConfig) -> None:
+    why = "for trainer.limit_val_batches is 0: nothing is validated"
+    check(not settings.early_stopping, "training.early_stopping", settings.early_stopping, f"0, {why}")
+    check(settings.schedule != "plateau", "training.schedule", settings.schedule, f"another, {why}")
 
 
 def _check_resumable(config: Config, folder: Path) -> None:
@@ -184,7 +192,6 @@ def quiet() -> None:
         "You're resuming from a checkpoint that ended before the epoch ended",  # the loader knows where to go on
         ".*does not have many workers",  # batches are made from memory-mapped ids in a millisecond
         ".*treespec, LeafSpec",
-        "The dirpath has changed",
         "`ModelCheckpoint.* could not find the monitored key",  # the export says so
         "Checkpoint directory",
         "It is recommended to use `self.log",  # the figures are those of all ranks already

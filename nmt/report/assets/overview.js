@@ -13,11 +13,13 @@ function scoreCard(score) {
   );
 }
 
+const lowerIsBetter = () => el("small", {}, "lower is better");
+
 function alignmentCard(alignment) {
   return el(
     "article",
     { class: "card" },
-    el("h3", {}, "AER", el("small", {}, "lower is better")),
+    el("h3", {}, "AER", lowerIsBetter()),
     el("p", { class: "big" }, fixed(alignment.aer, 3)),
     el("p", {}, `precision ${fixed(alignment.precision, 3)}, recall ${fixed(alignment.recall, 3)}`),
     el("p", { class: "muted" }, `attention against ${alignment.links.toLocaleString("en")} gold links`),
@@ -27,13 +29,13 @@ function alignmentCard(alignment) {
 
 /** By how much the evaluation differs from its baseline, and where. */
 function against({ baseline, alignment, sentences }) {
-  const head = ["", "Baseline", "This run", "Difference", "95% interval", "p", "Form and signature"].map((text) => el("th", { scope: "col" }, text));
+  const head = ["", "Baseline", "This evaluation", "Difference", "95% interval", "p", "Form and signature"].map((text) => el("th", { scope: "col" }, text));
   const row = ({ name, baseline: before, score, low, high, p_value: p, form, signature }) => el("tr", {},
-    el("th", { scope: "row" }, name),
+    el("th", { scope: "row" }, name, name === "TER" && lowerIsBetter()),
     [fixed(before), fixed(score), signed(score - before), `${signed(low)} to ${signed(high)}`, p < 0.001 ? "<0.001" : fixed(p, 3)].map((text) => el("td", {}, text)),
     el("td", { class: "signature" }, `${form}, ${signature}`));
   const aer = alignment === null || baseline.aer === null ? null : el("tr", {},
-    el("th", { scope: "row" }, "AER"),
+    el("th", { scope: "row" }, "AER", lowerIsBetter()),
     [fixed(baseline.aer, 3), fixed(alignment.aer, 3), signed(alignment.aer - baseline.aer, 3), "–", "–"].map((text) => el("td", {}, text)),
     el("td", { class: "signature" }, alignment.method));
   const sorted = (descending) => address("sentences", { ...AFRESH, sort: { key: "gain", descending } });

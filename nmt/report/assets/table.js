@@ -92,7 +92,8 @@ function updateRows() {
 
 function renderChips() {
   const { flag: chosen, chrf } = state.filter;
-  const flags = Object.entries(REPORT.flags).map(([flag, { label, meaning }]) => {
+  const flags = state.evaluation.flags.map((flag) => {
+    const { label, meaning } = REPORT.flags[flag];
     const count = state.evaluation.sentences.filter((sentence) => sentence.flags.includes(flag)).length;
     const href = address("sentences", { flag: flag === chosen ? null : flag, chrf });
     return chip(flag, `${label} ${count}`, flag === chosen, href, meaning);
