@@ -109,7 +109,10 @@ def test_a_conversation_tells_of_what_is_cut_off(
     assert capsys.readouterr().err == "nmt translate: only the first 512 tokens are translated\n"
 
 
-def test_a_full_disk_is_named(translate: Callable) -> None:
+def test_a_full_disk_is_named(translate: Callable, tmp_path: Path) -> None:
+    code, _, error = translate(b"der Hund\n", "--output", "/dev/full", "--attention", str(tmp_path / "a.npz"))
+    assert code == 2
+    assert error.endswith("No space left on device: '/dev/full'\n")
     code, _, error = translate(b"der Hund\n", "--output", "/dev/full")
     assert code == 2
     assert error == "nmt translate: [Errno 28] No space left on device: '/dev/full'\n"

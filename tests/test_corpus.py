@@ -9,6 +9,7 @@ from typing import Any
 import datasets
 import pyarrow
 import pytest
+from datasets.exceptions import DatasetGenerationError
 
 from nmt.data import corpus, phrasebook, readers
 from nmt.data.corpus import Filters, from_columns, load_split
@@ -287,6 +288,30 @@ TRANSLATION = datasets.Features({"translation": datasets.Translation(languages=[
 )
 def test_layouts_of_the_hub(dataset: datasets.Dataset) -> None:
     assert list(from_columns(dataset, "de", "en", "hub:x/y")) == [{"src": "b", "tgt": "a"}, {"src": "c", "tgt": ""}]
+
+
+def test_texts_of_the_hub_are_texts() -> None:
+    numbers = datasets.Dataset.from_dict({"en": [1, 2], "de": ["b", "c"]})
+    with pytest.raises(ValueError, match="hub:x/y: 'de' and 'en' must both be text"):
+        from_columns(numbers, "de", "en", "hub:x/y")
+    beside = datasets.Dataset.from_dict({"en": ["a"], "de": ["b"], "translation": ["something else"]})
+    assert list(from_columns(beside, "de", "en", "hub:x/y")) == [{"src": "b", "tgt": "a"}]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("scripts are no longer supported\nmore"), DatasetGenerationError("x")])
+def test_a_dataset_of_the_hub_that_cannot_be_read_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(datasets, "get_dataset_split_names", lambda *_: ["train"])
+    monkeypatch.setattr(datasets, "load_dataset", fail)
+    with pytest.raises(ValueError, match=r"^hub:x/y cannot be read: (scripts are no longer supported|x)$"):
+        load_split("hub:x/y", "de", "en", "train")
+    monkeypatch.setattr(datasets, "get_dataset_split_names", fail)
+    with pytest.raises(ValueError, match="^hub:x/y cannot be read: "):
+        load_split("hub:x/y", "de", "en", "train")
 
 
 @pytest.mark.parametrize("links", [[[[0, 1]]], ["0-0"], [None]])

@@ -93,6 +93,7 @@ def test_greedy_search_over_the_files_is_that_of_the_translator(
     tensors, previous, steps = exported.encode(ids, lengths), np.full((len(sources), 1), fields["ids"]["bos"]), []
     for _ in range(2 * ids.shape[1] + 10):
         found, tensors = exported.step(previous, tensors)
+        found["log_probs"][..., [fields["ids"]["pad"], fields["ids"]["bos"]]] = -np.inf
         previous = found["log_probs"].argmax(-1)
         steps.append((previous, found["log_probs"].max(-1), found["attention"]))
     expected = translator.translate(sources, SearchOptions(beam_size=1))

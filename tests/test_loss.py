@@ -57,6 +57,16 @@ def test_a_latent_alignment_is_the_sum_over_source_positions() -> None:
     torch.testing.assert_close(found.exp().sum(-1), torch.ones(2, 3))
 
 
+def test_a_latent_alignment_is_summed_over_in_pieces_in_inference(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build(LATENT, vocab_size=10)
+    with torch.no_grad():
+        readouts, attention = model(PAIR.src_ids, PAIR.src_lengths, PAIR.tgt_ids[:, :-1])
+        at_once = model.log_probs(readouts, attention)
+        monkeypatch.setattr("nmt.model.seq2seq.LATENT_LOGITS", 2 * attention.shape[-1] * 10)
+        torch.testing.assert_close(model.log_probs(readouts, attention), at_once)
+        torch.testing.assert_close(model.log_probs(readouts[:, 0], attention[:, 0]), at_once[:, 0])
+
+
 def test_a_latent_alignment_that_is_certain_is_a_soft_one() -> None:
     attention = AttentionConfig("location", "local_m", reach=1, positions=4)
     latent = build(replace(LATENT, attention=attention), vocab_size=10)

@@ -175,6 +175,13 @@ def test_whatever_a_model_emits_has_text(trained: dict[str, Tokenizer], pieces: 
     assert (decoded.text, decoded.spans) == (text, spans)
 
 
+def test_a_part_of_a_text_is_written_as_it_is_decoded() -> None:
+    tokenizer, lower = (Tokenizer.train(SENTENCES, "bpe", 400, lowercase=each) for each in (False, True))
+    assert tokenizer.written(" Ein\u00a0  Cafe\u0301") == " Ein Café"
+    assert tokenizer.written("s▁") == "s"
+    assert lower.written("Café ") == "café "
+
+
 def test_lowercase() -> None:
     tokenizer = Tokenizer.train(SENTENCES, "bpe", vocab_size=400, lowercase=True)
     assert tokenizer.decode(tokenizer.encode("Der GROSSE Hund, ÄÖÜ J\u030c").ids) == "der grosse hund, äöü \u01f0"

@@ -21,6 +21,7 @@ from sacrebleu.metrics import CHRF
 
 import nmt.decoding.translator as translator_module
 from nmt.data.tokenizer import EOS_ID, Tokenizer, TokenizerPair
+from nmt.data.vocabulary import BOS, BOS_ID, PAD, PAD_ID
 from nmt.decoding.engine import MANY_SENTENCES
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.shortlist import Rest, Shortlist
@@ -107,6 +108,15 @@ def test_demands_that_contradict_each_other_are_named() -> None:
         Request("der Hund", include=(" ",))
 
 
+def test_what_is_excluded_is_read_as_a_text_is(translator: Translator) -> None:
+    free = translator.translate(SOURCES[1]).text
+    words = free.split()
+    assert len(words) > 1
+    given = f" {words[0]}  {words[1]}\u00a0"
+    assert f"{words[0]} {words[1]}" in free
+    assert f"{words[0]} {words[1]}" not in translator.translate(Request(SOURCES[1], exclude=(given.strip(),))).text
+
+
 def test_hypotheses_after_the_best_are_ranked(translator: Translator) -> None:
     best = translator.translate(SOURCES[0], SearchOptions(beam_size=4, n_best=4))
     scores = [best.score, *(each.score for each in best.others)]
@@ -118,10 +128,13 @@ def test_hypotheses_after_the_best_are_ranked(translator: Translator) -> None:
 def test_least_risk_is_the_highest_expected_utility(translator: Translator) -> None:
     options = SearchOptions(method="sample", beam_size=6, n_best=6, temperature=2.0)
     plain = translator.translate(SOURCES[2], options)
-    texts = [each.text for each in (plain, *plain.others)]
+    samples = plain, *plain.others
+    texts = [each.text for each in samples]
     chosen = translator.translate(SOURCES[2], replace(options, mbr="chrf"))
     expected = {text: mean(CHRF().sentence_score(text, [other]).score for other in texts) for text in texts}
-    assert chosen.score == pytest.approx(max(expected.values()))
+    finished = {each.text for each in samples if each.finished}
+    assert 1 < len(finished) < len(samples), "there is a choice, and one that was cut off comes last"
+    assert chosen.score == pytest.approx(max(expected[text] for text in finished))
     assert expected[chosen.text] == pytest.approx(chosen.score)
 
 
@@ -164,7 +177,7 @@ def test_an_ensemble_averages_its_models(
         np.testing.assert_allclose(together.token_log_probs, expected, atol=1e-5)
     else:  # the mean of log-probabilities, made a distribution again, is larger than the mean
         assert np.all(np.array(together.token_log_probs) >= np.mean([one.token_log_probs for one in each], 0) - 1e-6)
-    found = both.translate(source, SearchOptions(beam_size=3, alternatives=card.tgt_vocab_size))
+    found = next(both.force([(source, target)], alternatives=card.tgt_vocab_size))
     assert sum(np.exp(log_prob) for _, log_prob in found.alternatives[0]) == pytest.approx(1, abs=1e-4)
     same = Translator.load([folders[0], folders[0]], combine=combine)
     assert_same(same.translate(source), Translator.load(folders[0]).translate(source))
@@ -228,6 +241,46 @@ def test_many_sentences_at_once_are_translated_as_few(translator: Translator) ->
     many = list(translator.translate(SOURCES * (MANY_SENTENCES // len(SOURCES) + 1), options))
     for row, record in enumerate(many):
         assert_same(record, few[row % len(SOURCES)])
+
+
+def test_in_bfloat16_too_many_sentences_are_translated_as_few(
+    talkative: Seq2Seq, tokenizers: TokenizerPair, card: ModelCard
+) -> None:
+    options = SearchOptions(beam_size=2)
+    translator = Translator(deepcopy(talkative), tokenizers, card, precision="bf16")
+    few = [each.log_prob for each in translator.translate(SOURCES, options)]
+    many = [each.log_prob for each in translator.translate(SOURCES * (MANY_SENTENCES // len(SOURCES) + 1), options)]
+    assert many[: len(few)] == pytest.approx(few, abs=1e-4)
+    assert [each.log_prob for each in translator.translate(SOURCES, options)] == pytest.approx(few, abs=1e-4)
+
+
+@pytest.mark.parametrize("method", ["beam", "sample"])
+def test_what_is_no_text_is_never_said(
+    talkative: Seq2Seq, tokenizers: TokenizerPair, card: ModelCard, method: Any
+) -> None:
+    model = deepcopy(talkative)
+    with torch.no_grad():
+        model.output.bias[[PAD_ID, BOS_ID]] += 5.0
+    options = SearchOptions(method=method, beam_size=3, n_best=3)
+    for best in Translator(model, tokenizers, card).translate(SOURCES, options):
+        for each in (best, *best.others):
+            assert not {PAD, BOS} & set(each.tokens)
+            assert each.tokens
+
+
+def test_threads_take_turns_as_before_once_the_last_of_several_searches_ends(translator: Translator) -> None:
+    usual, options = sys.getswitchinterval(), SearchOptions(beam_size=1)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        searches = [iter(translator.translate(iter(SOURCES * 3), options, 2)) for _ in range(2)]
+        for search in searches:
+            next(search)
+        for search in searches:
+            list(search)
+    finally:
+        torch.set_num_threads(threads)
+    assert sys.getswitchinterval() == usual
 
 
 def test_a_precision_that_is_not_there_is_named(with_shortlist: Path) -> None:

@@ -187,7 +187,8 @@ def _translate_stream(options: argparse.Namespace, search: "SearchOptions") -> N
 
     with ExitStack() as stack:
         pipe = _pipe(options, search, options.device, stack, shown=bool(options.output) or not sys.stdout.isatty())
-        stack.enter_context(naming(options.output or "standard output"))
+        place = options.output or "standard output"
+        stack.enter_context(naming(place))
         stream: BinaryIO = stack.enter_context(open(options.output, "wb")) if options.output else sys.stdout.buffer
         add = None
         if options.attention:
@@ -203,8 +204,9 @@ def _translate_stream(options: argparse.Namespace, search: "SearchOptions") -> N
             lines = arriving_windows(getattr(sys.stdin.buffer, "raw", sys.stdin.buffer), first, most)
 
         def write(output: bytes) -> None:
-            stream.write(output)
-            stream.flush()
+            with naming(place):
+                stream.write(output)
+                stream.flush()
 
         pipe.run(lines, write, add)
 

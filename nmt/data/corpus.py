@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import datasets
-from datasets.exceptions import DatasetGenerationError
+from datasets.exceptions import DatasetGenerationError, DatasetsError
 
 from nmt.data import links, phrasebook, readers
 from nmt.data.links import word_links
@@ -101,15 +101,18 @@ def from_columns(dataset: datasets.Dataset, src: str, tgt: str, place: str) -> d
         ValueError: if it has none of these, or an alignment that is none.
     """
     columns = dataset.column_names
-    if "translation" in columns:
+    is_pair = not isinstance(dataset.features.get("translation", datasets.Value("string")), datasets.Value)
+    prefix = "translation." if is_pair else ""
+    if prefix:
         dataset = dataset.flatten()
-    prefix = "translation." if "translation" in columns else ""
     names = readers.text_columns([name.removeprefix(prefix) for name in dataset.column_names], src, tgt)
     if names is None:
         raise ValueError(f"{place}: {readers.no_text_columns(columns, src, tgt)}")
     sides = {prefix + name: side for name, side in zip(names, ("src", "tgt"), strict=True)}
     kept = [*sides, *(["alignment"] if "alignment" in columns else [])]
     dataset = dataset.select_columns(kept).rename_columns({old: new for old, new in sides.items() if old != new})
+    if not all(getattr(dataset.features[side], "dtype", "") in ("string", "large_string") for side in ("src", "tgt")):
+        raise ValueError(f"{place}: '{names[0]}' and '{names[1]}' must both be text")
     if any(dataset.data.column(side).null_count for side in ("src", "tgt")):  # a missing text is an empty one
         dataset = dataset.map(lambda row: {side: row[side] or "" for side in ("src", "tgt")})
     if "alignment" in kept:
@@ -191,12 +194,21 @@ def _hub_name(path: str) -> tuple[str, str | None]:
     return name, configuration or None
 
 
+_UNREADABLE = OSError, ValueError, RuntimeError, DatasetsError
+"""What `datasets` raises of a dataset that is not there, is broken, or would have to run a program to be read."""
+
+
+def _cannot_be_read(path: str, error: Exception) -> ValueError:
+    why = str(error.__cause__ or error).strip().partition("\n")[0]
+    return ValueError(f"{path} cannot be read: {why}")
+
+
 def _hub_splits(path: str) -> list[str]:
     """The splits of a dataset of the hub."""
     try:
         return list(datasets.get_dataset_split_names(*_hub_name(path)))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
+    except _UNREADABLE as error:
+        raise _cannot_be_read(path, error) from error
 
 
 def _load_hub(path: str, src: str, tgt: str, split: str) -> datasets.Dataset:
@@ -207,6 +219,6 @@ def _load_hub(path: str, src: str, tgt: str, split: str) -> datasets.Dataset:
         raise ValueError(f"no split '{split}' in {path}: there are {', '.join(names)}")
     try:
         dataset = datasets.load_dataset(*_hub_name(path), split=name)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
+    except _UNREADABLE as error:
+        raise _cannot_be_read(path, error) from error
     return from_columns(dataset, src, tgt, path)

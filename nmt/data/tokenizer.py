@@ -158,6 +158,12 @@ class Tokenizer:
             spans[0] = (spans[0][0], spans[0][0])
         return Encoded(encoding.ids, tokens, spans)
 
+    def written(self, text: str) -> str:
+        """How a part of a text reads when it is decoded: composed characters, single spaces, its case as it is kept."""
+        normal = str(self.backend.normalizer.normalize_str(encodable(text))).removeprefix("▁").replace("▁", " ")
+        before, after = (" " if edge.isspace() else "" for edge in (text[:1], text[-1:]))
+        return before + normal + after
+
     def decode(self, ids: Iterable[int]) -> str:
         """The text of `ids`: special tokens leave none, the unknown token reads ``<unk>``."""
         return self.decode_with_spans(ids).text

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain
 from typing import Any, Literal, NamedTuple, get_args
@@ -42,6 +43,49 @@ MANY_SENTENCES = 200
 
 _IN_TURN = threading.Lock()
 """Held while processes search: what they answer is for one caller at a time."""
+
+
+class _Switching:
+    """How often Python's threads take turns: oftener while any search goes on in several of them."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._usual = threading.Lock(), 0, 0.0
+
+    @contextmanager
+    def often(self) -> Iterator[None]:
+        """Within it, a thread does not keep the others from Python for more than `SWITCH_SECONDS`."""
+        with self._lock:
+            if not self._inside:
+                self._usual = sys.getswitchinterval()
+                sys.setswitchinterval(min(self._usual, SWITCH_SECONDS))
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+                if not self._inside:
+                    sys.setswitchinterval(self._usual)
+
+
+_SWITCHING = _Switching()
+
+
+class _Speaking:
+    """A network for `search` that never says some of its types, though their probabilities stay where they are.
+
+    Args:
+        network: what search asks for the next token.
+        unsaid: columns of its log-probabilities.
+    """
+
+    def __init__(self, network: Any, unsaid: Tensor) -> None:
+        self.advance, self._network, self._unsaid = network.advance, network, unsaid
+
+    def log_probs(self, outputs: Any, attention: Tensor) -> Tensor:
+        """The network's, -inf for what is not said."""
+        log_probs: Tensor = self._network.log_probs(outputs, attention)
+        return log_probs.index_fill_(1, self._unsaid, -torch.inf)
 
 
 class Job(NamedTuple):
@@ -82,6 +126,12 @@ class Engine:
         self._workers: Workers[Sequence[Job], list[list[Hypothesis]]] | None = None
         self._asked: tuple[int, SearchOptions] | None = None  # of the workers
 
+    @property
+    def is_latent(self) -> bool:
+        """Whether the alignment of any of its models is latent."""
+        models = self.network.models if isinstance(self.network, Ensemble) else [self.network]
+        return any(model.latent for model in models)
+
     def search_all(
         self, jobs: Sequence[Job], size: int, demands: Demands, options: SearchOptions
     ) -> Iterator[list[Hypothesis]]:
@@ -93,7 +143,7 @@ class Engine:
         """
         search = partial(self.search, demands=demands, options=options)
         if len(jobs) >= MANY_SENTENCES:
-            with torch.inference_mode():
+            with torch.inference_mode(), self._autocast():
                 self.network.tabulate()
         workers = torch.get_num_threads() if self.device.type == "cpu" else 1
         batches = [jobs[start : start + size] for start in range(0, len(jobs), size)]
@@ -109,14 +159,12 @@ class Engine:
                 yield from chain.from_iterable(self._forked(workers, search, options).map(batches))
             return
         pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
-        interval = sys.getswitchinterval()
-        sys.setswitchinterval(min(interval, SWITCH_SECONDS))
-        try:
-            yield from chain.from_iterable(pool.map(search, batches))
-        finally:  # what has not begun is given up, if the caller is
-            pool.shutdown(cancel_futures=True)
-            sys.setswitchinterval(interval)
-            torch.set_num_threads(torch.get_num_threads())  # threads that are still to come get as many as this one
+        with _SWITCHING.often():
+            try:
+                yield from chain.from_iterable(pool.map(search, batches))
+            finally:  # what has not begun is given up, if the caller is
+                pool.shutdown(cancel_futures=True)
+                torch.set_num_threads(torch.get_num_threads())  # threads that are still to come get as many as this one
 
     def close(self) -> None:
         """Ends the processes, if there are any; the next search of many sentences starts others."""
@@ -144,15 +192,17 @@ class Engine:
         guides: list[Guide | None] = [demands.guide(job.request) for job in jobs]
         network: Any = self.network
         bos, eos, ids = BOS_ID, EOS_ID, None
+        unsaid = torch.tensor(demands.unsaid, device=self.device)
         if self.shortlist is not None:
             candidates = self.shortlist.candidates(src_ids, mask, forced)
             network, columns = self._restricted(candidates, self.shortlist.rest), candidates.ids.cpu().numpy()
             bos, eos, ids = candidates.column(BOS_ID), candidates.column(EOS_ID), columns
+            unsaid = torch.isin(candidates.ids, unsaid).nonzero().squeeze(1)
             guides = [None if guide is None else OfColumns(guide, columns) for guide in guides]
         task = Task(limits, [job.number for job in jobs], mask & (positions > 0), guides)
         with self._autocast():
             memory, state = network.encode(src_ids, src_lengths, single=options.width == 1)
-            found = search(network, memory, state, task, options, bos, eos)
+            found = search(_Speaking(network, unsaid), memory, state, task, options, bos, eos)
         return found if ids is None else [[each.renamed(ids) for each in hypotheses] for hypotheses in found]
 
     @torch.inference_mode()

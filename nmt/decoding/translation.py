@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 import numpy as np
 
@@ -94,7 +95,9 @@ class Translation:
     @property
     def source_complete(self) -> bool:
         """Whether all of the source was translated; False if it was cut off at a limit of tokens."""
-        return self.source[self.source_spans[-1][1] :].strip() == "" or len(self.source_spans) == 1
+        rest = self.source[self.source_spans[-1][1] :]
+        is_nothing = (each.isspace() or each == "▁" or category(each).startswith("M") for each in rest)  # M: accents
+        return len(self.source_spans) == 1 or all(is_nothing)
 
     def to_json(self) -> dict[str, Any]:
         """All fields but the attention and the other hypotheses, as JSON values."""

@@ -30,6 +30,9 @@ MAX_SOURCE_TOKENS = 512
 FORCED_TOKENS = 1 << 14
 """Tokens of a batch under forced decoding, padding included: an endless target does not lengthen all the others."""
 
+FORCED_LATENT_TOKENS = 1 << 9
+"""The same of a latent alignment, which has a readout for each pair of target and source position."""
+
 
 class Translator:
     """Translates with one model or several; without processes from several threads at once too, as nothing is kept.
@@ -214,7 +217,7 @@ class Translator:
             targets = self.tokenizers.tgt.encode_batch(target for _, target in batch)
             sizes = np.array([(len(source.ids), len(target)) for source, target in zip(sources, targets, strict=True)])
             begin = 0
-            for end in cut_batches(sizes, FORCED_TOKENS, len(batch)):
+            for end in cut_batches(sizes, FORCED_LATENT_TOKENS if self.engine.is_latent else FORCED_TOKENS, len(batch)):
                 ids = [source.ids for source in sources[begin:end]]
                 forced = self.engine.force(ids, targets[begin:end], alternatives, ranking)
                 for (line, _), source, hypothesis in zip(batch[begin:end], sources[begin:end], forced, strict=True):

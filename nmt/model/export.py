@@ -6,7 +6,7 @@ the memory and the first state, a tensor for each field of `DecoderMemory` and `
 sentence: ``previous (B, K)``, memory and state become ``log_probs (B, K, V)``, ``attention (B, K, S)`` and the next
 state, ``next.layers.0.0`` for ``state.layers.0.0``. The tensors of a state are (B, K, ...); the first has K = 1 and is
 repeated along that axis for more. Ids and lengths are int64; B, S and K are free. ``config.json`` names the tensors in
-order, and the tokenizers lie beside it.
+order, and the ids of PAD and BOS, which no translation holds; the tokenizers lie beside it.
 
 Letters: B sentences, K hypotheses a sentence, S source positions, M heads, V vocabulary, G gates, H hidden size.
 """

@@ -9,6 +9,9 @@ from nmt.model.decoder import DecoderMemory, DecoderState
 from nmt.model.decoders import build_decoder
 from nmt.model.encoder import Encoder
 
+LATENT_LOGITS = 1 << 25
+"""Logits of a latent alignment that exist at once in inference: there are as many for each source position."""
+
 LEAST_WEIGHT = 1e-30
 """An attention weight below it counts as this much where its logarithm is taken."""
 
@@ -84,7 +87,12 @@ class Seq2Seq(nn.Module):
 
         A latent alignment is marginalised exactly, ``log sum_s a_s p(y | s)`` (Deng et al. 2018, section 4).
         """
-        return self.normalized(self.output(readouts), attention)
+        if not self.latent or torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return self.normalized(self.output(readouts), attention)
+        rows = max(1, LATENT_LOGITS // (attention.shape[-1] * self.output.out_features))
+        parts = zip(readouts.flatten(0, -3).split(rows), attention.flatten(0, -2).split(rows), strict=True)
+        found = torch.cat([self.normalized(self.output(read), weights) for read, weights in parts])
+        return found.unflatten(0, attention.shape[:-1])
 
     def normalized(self, logits: Tensor, attention: Tensor) -> Tensor:
         """Log-probabilities of logits (..., V), or (..., S, V) if latent, and attention (..., S), as in `log_probs`.
