@@ -307,7 +307,7 @@ def test_a_baseline_is_shown_beside_the_run(browser: Browser) -> None:
     go(browser, "#/overview?split=test")
     rows = "[...document.querySelectorAll('.differences tbody tr')]"
     lines = browser.evaluate(f"{rows}.map(row => [...row.cells].map(cell => cell.textContent))")
-    assert [line[0] for line in lines] == ["BLEU", "chrF2", "TER", "AER"]
+    assert [line[0] for line in lines] == ["BLEU", "chrF2", "TER lower is better", "AER lower is better"]
     assert lines[0][3].startswith("−")
     against = browser.evaluate("byId('against').innerText")
     assert "Against before" in against

@@ -97,3 +97,11 @@ def test_other_versions_are_installed_anew(calls, tmp_path):
     ):
         constraints.write_text(versions, encoding="utf-8")
         assert calls(extra)[0].startswith("python -m pip install") == installs
+
+
+def test_a_job_without_a_name_is_one_line():
+    for arguments in ([], ["--config", "x.yaml"]):
+        done = subprocess.run([ROOT / "scripts" / "train_slurm.sbatch", *arguments], capture_output=True, text=True)
+        assert done.returncode == 2
+        assert done.stderr.startswith("train_slurm.sbatch: no name of a run; call it as: sbatch ")
+        assert len(done.stderr.splitlines()) == 1

@@ -13,7 +13,7 @@ function scoreCard(score) {
   );
 }
 
-const lowerIsBetter = () => el("small", {}, "lower is better");
+const lowerIsBetter = () => el("small", {}, " lower is better");
 
 function alignmentCard(alignment) {
   return el(
@@ -31,7 +31,7 @@ function alignmentCard(alignment) {
 function against({ baseline, alignment, sentences }) {
   const head = ["", "Baseline", "This evaluation", "Difference", "95% interval", "p", "Form and signature"].map((text) => el("th", { scope: "col" }, text));
   const row = ({ name, baseline: before, score, low, high, p_value: p, form, signature }) => el("tr", {},
-    el("th", { scope: "row" }, name, name === "TER" && lowerIsBetter()),
+    el("th", { scope: "row" }, name, name === "TER" ? lowerIsBetter() : null),
     [fixed(before), fixed(score), signed(score - before), `${signed(low)} to ${signed(high)}`, p < 0.001 ? "<0.001" : fixed(p, 3)].map((text) => el("td", {}, text)),
     el("td", { class: "signature" }, `${form}, ${signature}`));
   const aer = alignment === null || baseline.aer === null ? null : el("tr", {},
