@@ -176,6 +176,16 @@ def test_demands_of_a_line_of_json_are_met(translate: Callable) -> None:
     assert b"e" not in b"".join(output)
 
 
+def test_demands_that_cannot_be_met_are_told(translate: Callable) -> None:
+    lines = [{"text": "ja", "include": ["\u20ac", "rund"]}, {"text": "ja", "prefix": "\u20ac"}, "ja", ""]
+    code, output, error = translate("\n".join(map(json.dumps, lines)).encode(), "--input-format", "jsonl")
+    assert (code, len(output)) == (0, 4)
+    assert error.splitlines() == [
+        "nmt translate: standard input:1: the translation does not contain '\u20ac'",
+        "nmt translate: standard input:2: the translation does not begin with '\u20ac'",
+    ]
+
+
 def test_every_search_option_has_a_flag() -> None:
     flags = [name for group in SEARCH_FLAGS.values() for name in group]
     assert sorted([*flags, "alternatives"]) == sorted(field.name for field in fields(SearchOptions))

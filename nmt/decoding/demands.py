@@ -65,6 +65,16 @@ class Demands:
         return self._excludes[text]
 
 
+def unmet(request: Request, text: str, tokenizer: Tokenizer) -> list[str]:
+    """What of its demands a translation does not meet, in words: such as what no type of the vocabulary can write."""
+    begins = text.startswith(tokenizer.written(request.prefix).strip())
+    return [
+        *([] if begins else [f"does not begin with {request.prefix!r}"]),
+        *(f"does not contain {each!r}" for each in request.include if tokenizer.written(each).strip() not in text),
+        *(f"contains {each!r}" for each in request.exclude if tokenizer.written(each) in f" {text} "),
+    ]
+
+
 def _goes_on(surface: bytes) -> bool:
     """Whether a text, or a part of a character, belongs to the word before it."""
     first = surface.decode("utf-8", "replace")[:1]

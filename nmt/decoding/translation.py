@@ -57,6 +57,11 @@ class Request:
             if any(text in must for must in (self.prefix, *self.include)):
                 raise ValueError(f"exclude: {text!r} is a part of what the translation must contain")
 
+    @property
+    def is_demanding(self) -> bool:
+        """Whether the translation is not free."""
+        return bool(self.prefix or self.include or self.exclude)
+
 
 @dataclass(frozen=True, eq=False)
 class Translation:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nmt.decoding.demands import unmet
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Translation
 from nmt.decoding.translator import Translator
@@ -28,7 +29,7 @@ class Pipe:
         batch_sentences: sentences that are searched together.
         read: turns a line into a request.
         output: turns a translation into lines.
-        warn: is told of sentences that are not translated as a whole.
+        warn: is told of sentences that are not translated as a whole, or not as they were to be.
         progress: is told of every translation.
     """
 
@@ -58,9 +59,14 @@ class Pipe:
         number = first
         for window in windows:
             requests = [self.read(number + row, line) for row, line in enumerate(window)]
-            for record in self.translator.translate(requests, self.search, self.batch_sentences, first=number):
+            records = self.translator.translate(requests, self.search, self.batch_sentences, first=number)
+            for request, record in zip(requests, records, strict=True):
                 if not record.source_complete:
                     self.warn(number, "were cut off", told_of_cut(record))
+                if request.is_demanding and record.tokens:
+                    missing = unmet(request, record.text, self.translator.tokenizers.tgt)
+                    if missing:
+                        self.warn(number, "do not meet their demands", f"the translation {', '.join(missing)}")
                 if add_attention:  # first: what has come out has its attention
                     add_attention(record.attention)
                 write(self.output.write(number, record))
