@@ -134,6 +134,11 @@ class Tokenizer:
         """Whether an unknown character is written as bytes, so that no text holds an unknown token."""
         return BYTE_TOKENS[0] in self._tokens
 
+    @cached_property
+    def unsaid(self) -> tuple[int, ...]:
+        """The ids that are no text: padding and start, and the unknown token where bytes stand for what is unknown."""
+        return (PAD_ID, BOS_ID, UNK_ID) if self.has_byte_fallback else (PAD_ID, BOS_ID)
+
     def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
         """The ids of each text, without start and end."""
         batch = [encodable(text) for text in texts]

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from nmt.data.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID, Tokenizer
+from nmt.data.tokenizer import EOS_ID, Tokenizer
 from nmt.decoding.guides import Exclude, Guide, Include, NoRepeat, Prefix, Together
 from nmt.decoding.translation import Request
 
@@ -29,10 +29,10 @@ class Demands:
         """The tokens that the translation must have, prefix first."""
         return [token for text in (request.prefix, *request.include) if text for token in self._tokens(text)]
 
-    @cached_property
+    @property
     def unsaid(self) -> tuple[int, ...]:
-        """The types that no translation has: what is no text, and UNK where bytes stand for what is unknown."""
-        return (PAD_ID, BOS_ID, UNK_ID) if self._tokenizer.has_byte_fallback else (PAD_ID, BOS_ID)
+        """The types that no translation has."""
+        return self._tokenizer.unsaid
 
     def guide(self, request: Request) -> Guide | None:
         """What makes search obey; None if it is free."""

@@ -71,23 +71,6 @@ class _Switching:
 _SWITCHING = _Switching()
 
 
-class _Speaking:
-    """A network for `search` that never says some of its types, though their probabilities stay where they are.
-
-    Args:
-        network: what search asks for the next token.
-        unsaid: columns of its log-probabilities.
-    """
-
-    def __init__(self, network: Any, unsaid: Tensor) -> None:
-        self.advance, self._network, self._unsaid = network.advance, network, unsaid
-
-    def log_probs(self, outputs: Any, attention: Tensor) -> Tensor:
-        """The network's, -inf for what is not said."""
-        log_probs: Tensor = self._network.log_probs(outputs, attention)
-        return log_probs.index_fill_(1, self._unsaid, -torch.inf)
-
-
 class Job(NamedTuple):
     """A sentence to search for: its number in the input, what is asked for, and its tokens without BOS."""
 
@@ -202,7 +185,7 @@ class Engine:
         task = Task(limits, [job.number for job in jobs], mask & (positions > 0), guides)
         with self._autocast():
             memory, state = network.encode(src_ids, src_lengths, single=options.width == 1)
-            found = search(_Speaking(network, unsaid), memory, state, task, options, bos, eos)
+            found = search(network, memory, state, task, options, bos, eos, unsaid)
         return found if ids is None else [[each.renamed(ids) for each in hypotheses] for hypotheses in found]
 
     @torch.inference_mode()

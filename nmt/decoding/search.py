@@ -47,7 +47,14 @@ def select_rows(tree: Any, rows: Tensor) -> Any:
 
 
 def search(
-    model: StepFunction, memory: Any, state: Any, task: Task, options: SearchOptions, bos: int, eos: int
+    model: StepFunction,
+    memory: Any,
+    state: Any,
+    task: Task,
+    options: SearchOptions,
+    bos: int,
+    eos: int,
+    unsaid: Tensor | None = None,
 ) -> list[list[Hypothesis]]:
     """The hypotheses of each sentence, best first; samples as they were drawn.
 
@@ -61,6 +68,7 @@ def search(
         options: what is asked for.
         bos: id that every hypothesis begins with (not part of the result).
         eos: id that finishes a hypothesis.
+        unsaid: ids that no hypothesis holds; the probabilities of the others stay as they are.
     """
     beams, device = Beams(task, options, eos), task.limits.device
     parents, rows = beams.first, len(task.limits)
@@ -74,7 +82,10 @@ def search(
         if not beams.full:
             opened = torch.from_numpy(beams.opened).to(device)
             outputs, attention = select_rows(outputs, opened), attention.index_select(0, opened)
-        kept, parents, tokens = beams.take(model.log_probs(outputs, attention), weights)
+        log_probs = model.log_probs(outputs, attention)
+        if unsaid is not None:
+            log_probs.index_fill_(1, unsaid, -torch.inf)
+        kept, parents, tokens = beams.take(log_probs, weights)
         if kept is not None:
             memory = select_rows(memory, torch.from_numpy(kept).to(device))
         previous = torch.from_numpy(tokens).to(device)

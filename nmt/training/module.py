@@ -145,7 +145,8 @@ class TranslationModule(pl.LightningModule):
         self._validation_sums += torch.tensor([float(loss.nll), loss.tokens], dtype=torch.float64)
         memory, state = self.model.encode(batch.src_ids, batch.src_lengths)
         task = Task(self.search_options.limits(batch.src_lengths))
-        found = search(self.model, memory, state, task, self.search_options, BOS_ID, EOS_ID)
+        unsaid = torch.tensor(self.data.tokenizers.tgt.unsaid, device=self.device)
+        found = search(self.model, memory, state, task, self.search_options, BOS_ID, EOS_ID, unsaid)
         if not all(found):
             raise self._diverged("no probability is finite", self.trainer.global_step)
         for index, (best, *_) in zip(batch.indices.tolist(), found, strict=True):
