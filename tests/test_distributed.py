@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -99,16 +100,21 @@ def test_two_ranks_stop_on_a_signal_and_go_on_bit_for_bit(corpus_folder: Path, t
     torch.testing.assert_close(stopped, whole, rtol=0, atol=0)
 
 
-def test_two_machines_that_torchrun_joins_train_what_one_trains(corpus_folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("launcher", ["torchrun", "variables"])
+def test_two_machines_that_are_joined_train_what_one_trains(launcher: str, corpus_folder: Path, tmp_path: Path) -> None:
     data = ["--data.path", str(corpus_folder), *TINY_RUN]
     subprocess.run(command("--name", "one", *data, *TWO), cwd=tmp_path, check=True, capture_output=True, timeout=300)
-    train = command("--name", "two", *data, *NODES, "--trainer.num_nodes", "2", "--trainer.devices", "1")
-    torchrun = [str(Path(sys.executable).with_name("torchrun")), "--nnodes", "2", "--nproc-per-node", "1"]
-    torchrun += ["--master-addr", "127.0.0.1", "--master-port", str(free_port())]
-    machines = [
-        subprocess.Popen([*torchrun, "--node-rank", rank, "--no-python", *train], cwd=tmp_path, stderr=subprocess.PIPE)
-        for rank in ("0", "1")
-    ]
+    shutil.copytree(tmp_path / "runs/one", tmp_path / "runs/two")
+    train = command("--name", "two", "--overwrite", *data, *NODES, "--trainer.num_nodes", "2", "--trainer.devices", "1")
+    torchrun, port = [str(Path(sys.executable).with_name("torchrun")), "--nnodes", "2"], str(free_port())
+    torchrun += ["--nproc-per-node", "1", "--master-addr", "127.0.0.1", "--master-port", port, "--no-python"]
+    machines = []
+    for rank in ("0", "1"):
+        run = [*torchrun, "--node-rank", rank, *train] if launcher == "torchrun" else train
+        own = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "NODE_RANK": rank} if launcher == "variables" else {}
+        machines.append(subprocess.Popen(run, cwd=tmp_path, stderr=subprocess.PIPE, env=os.environ | own))
+        while own and machines[0].poll() is None and not (tmp_path / "runs/.two.replaced").exists():
+            time.sleep(0.1)  # the second comes when the first has put the old run aside; torchrun waits for both
     said = [machine.communicate(timeout=300)[1].decode() for machine in machines]
     assert [machine.returncode for machine in machines] == [0, 0], said
     torch.testing.assert_close(weights(tmp_path / "runs/two"), weights(tmp_path / "runs/one"), rtol=0, atol=0)

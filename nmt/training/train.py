@@ -1,6 +1,7 @@
 """A config -> a trained run: folder, data, trainer, fit, and the exported model."""
 
 import logging
+import os
 import pickle
 import warnings
 from collections.abc import Mapping
@@ -80,6 +81,9 @@ def train(
         nmt.training.callbacks.Stopped: if a signal ended the training.
         KeyboardInterrupt: if one came before the training.
     """
+    if not rank_zero_only.rank:  # type: ignore[attr-defined]
+        # until it has a trainer, Lightning takes the first process of every machine for the first of all
+        rank_zero_only.rank = int(os.environ.get("NODE_RANK") or 0)  # type: ignore[attr-defined]
     checkpoint = latest_checkpoint(folder / "checkpoints") if resume else None
     run_folder = RunFolder(folder, resolved, checkpoint)
     run_folder.recover()
