@@ -375,6 +375,12 @@ def test_from_training_to_the_report(
     assert main(["report", "runs/small"]) == 0
     shown = json.loads(Path("reports/small/report.json").read_text())["evaluations"]
     assert [(each["split"], each["label"]) for each in shown] == [("test", "test"), ("test", "greedy")]
+    with monkeypatch.context() as patch:  # root may write anywhere
+        patch.setattr("nmt.evaluation.evaluate.os.access", lambda *_: False)
+        patch.setattr(Translator, "translate", lambda *_, **__: pytest.fail("nothing of it could be saved"))
+        assert main(["evaluate", "runs/small", "--split", "test"]) == 2
+    message = "nmt evaluate: runs/small/evaluations may not be written to: evaluate a copy of runs/small\n"
+    assert capsys.readouterr().err == message
     assert main(["evaluate", "runs/small", "--as", "../test"]) == 2
     assert "--as: '../test' is not allowed" in capsys.readouterr().err
 

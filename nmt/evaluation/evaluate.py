@@ -54,10 +54,7 @@ def evaluate(
         check_folder_name("--as", name)
     data = config.data
     sources, references, gold = _read(data, split)
-    folder = run / "evaluations"
-    folder.mkdir(exist_ok=True)
-    if not os.access(folder, os.W_OK):
-        raise PermissionError(f"{folder} may not be written to: evaluate a copy of {run}")
+    folder = _writable(run / "evaluations")
     began = time.perf_counter()
     records = translator.translate(sources, options, batch_sentences)
     translations = list(_watched(records, len(sources), f"translating {split}"))
@@ -86,6 +83,14 @@ def evaluate(
     )
     evaluation.save(folder / evaluation.label)
     return evaluation
+
+
+def _writable(folder: Path) -> Path:
+    """The folder, which is made if it is not there: what cannot be saved is known before the work."""
+    folder.mkdir(exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"{folder} may not be written to: evaluate a copy of {folder.parent}")
+    return folder
 
 
 def _read(data: DataConfig, split: str) -> tuple[list[str], list[str], list[tuple[Link, ...] | None]]:

@@ -106,14 +106,13 @@ class Evaluation:
             )
 
     @property
-    def is_searched(self) -> bool:
-        """Whether the translations are what a search ranked highest: not samples, nor those of the least risk."""
-        return self.search.get("method") == "beam" and self.search.get("mbr") == "none"
-
-    @property
     def is_comparable(self) -> bool:
-        """Whether hypotheses and references have scores of one kind: with a shortlist, others take part in the sums."""
-        return self.is_searched and not self.search.get("shortlist")
+        """Whether the scores of hypotheses and references are of one kind, those of a search over all types.
+
+        Samples and hypotheses of the least risk are ranked by something else; with a shortlist, fewer types take part.
+        """
+        search = self.search
+        return search.get("method") == "beam" and search.get("mbr") == "none" and not search.get("shortlist")
 
     def search_errors(self) -> list[int] | None:
         """The sentences, from 0, whose reference ranks above what the search found; None where it is not known.
