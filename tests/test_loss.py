@@ -61,7 +61,8 @@ def test_a_latent_alignment_is_summed_over_in_pieces_in_inference(monkeypatch: p
     model = build(LATENT, vocab_size=10)
     with torch.no_grad():
         readouts, attention = model(PAIR.src_ids, PAIR.src_lengths, PAIR.tgt_ids[:, :-1])
-        at_once = model.log_probs(readouts, attention)
+        with torch.enable_grad():  # as in training
+            at_once = model.log_probs(readouts, attention).detach()
         monkeypatch.setattr("nmt.model.seq2seq.LATENT_LOGITS", 2 * attention.shape[-1] * 10)
         torch.testing.assert_close(model.log_probs(readouts, attention), at_once)
         torch.testing.assert_close(model.log_probs(readouts[:, 0], attention[:, 0]), at_once[:, 0])

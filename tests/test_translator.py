@@ -5,7 +5,7 @@ import pickle
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from copy import deepcopy
 from dataclasses import replace
 from itertools import product
@@ -22,7 +22,7 @@ from sacrebleu.metrics import CHRF
 import nmt.decoding.translator as translator_module
 from nmt.data.tokenizer import EOS_ID, Tokenizer, TokenizerPair
 from nmt.data.vocabulary import BOS, BOS_ID, PAD, PAD_ID
-from nmt.decoding.engine import MANY_SENTENCES
+from nmt.decoding.engine import _SWITCHING, MANY_SENTENCES, SWITCH_SECONDS
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.shortlist import Rest, Shortlist
 from nmt.decoding.translation import Request, Translation
@@ -268,18 +268,14 @@ def test_what_is_no_text_is_never_said(
             assert each.tokens
 
 
-def test_threads_take_turns_as_before_once_the_last_of_several_searches_ends(translator: Translator) -> None:
-    usual, options = sys.getswitchinterval(), SearchOptions(beam_size=1)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        searches = [iter(translator.translate(iter(SOURCES * 3), options, 2)) for _ in range(2)]
-        for search in searches:
-            next(search)
-        for search in searches:
-            list(search)
-    finally:
-        torch.set_num_threads(threads)
+def test_threads_take_turns_as_before_once_the_last_of_several_searches_ends() -> None:
+    usual, first, second = sys.getswitchinterval(), ExitStack(), ExitStack()
+    for search in (first, second):
+        search.enter_context(_SWITCHING.often())
+        assert sys.getswitchinterval() == pytest.approx(SWITCH_SECONDS)
+    first.close()
+    assert sys.getswitchinterval() == pytest.approx(SWITCH_SECONDS)
+    second.close()
     assert sys.getswitchinterval() == usual
 
 
