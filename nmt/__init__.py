@@ -29,6 +29,7 @@ nmt/
       author.py             random noun phrases that make sense
       events.py             verb frames, tense, time and place
       patterns.py           sentence patterns
+    scenes.py             the embedded pictures: drawn, with captions and where each word is to be seen
     words.py              the word: unit of gold alignments and of AER
     links.py              links of words, links of tokens: the targets of guided alignment
     files.py              files that outlast a power cut, and errors that name them
@@ -50,6 +51,7 @@ nmt/
     gru_sequence.py       the GRU over whole sequences, to be trained on a CPU
     stack.py              layers in both directions and on top of each other
     encoder.py            source ids -> states in reading order, summary, mask
+    picture.py            a picture -> states of its cells, in the encoder's place: visual attention
     scores.py             queries and states -> scores: additive, dot, general, concat, location
     windows.py            which positions are open to a step: global, local-m, local-p
     coverage.py           what each position has received so far: linguistic, neural
@@ -117,6 +119,7 @@ nmt/
     findings.py           what stands out, in plain words
     figures.py            plotly figures
     build.py              rows and figures -> report.html, report.json, sentences.csv, alignments.pharaoh
+    pictures.py           captioned pictures -> a page that shows where each word looked
     assets/               template, style and scripts of the page
 """
 

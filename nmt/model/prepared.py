@@ -136,7 +136,8 @@ def prepare(model: Seq2Seq, form: Callable[[Tensor], Any], embeddings: bool) -> 
         delattr(module, name)
         setattr(module, name, found[id(parameter)])
 
-    for module in {copied.encoder.embedding.table, copied.output, *copied.decoder.modules()} - spared:
+    tables = (each for each in copied.encoder.modules() if isinstance(each, nn.Embedding))
+    for module in {*tables, copied.output, *copied.decoder.modules()} - spared:
         if isinstance(module, nn.Linear) or (embeddings and isinstance(module, nn.Embedding)):
             replace(module, "weight")
         elif isinstance(module, RecurrentLayer):

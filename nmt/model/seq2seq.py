@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from nmt.config import ModelConfig
+from nmt.config import ModelConfig, check
 from nmt.data.tokenizer import PAD_ID
 from nmt.model.decoder import DecoderMemory, DecoderState
 from nmt.model.decoders import build_decoder
@@ -21,17 +21,25 @@ class Seq2Seq(nn.Module):
 
     Args:
         config: the network's settings.
-        src_vocab_size: number of source types.
+        source: number of source types; or what reads the source in place of `Encoder`: a module that gives an
+            `EncoderOutput` too, such as `nmt.model.picture.PictureEncoder`.
         tgt_vocab_size: number of target types, V.
+
+    Raises:
+        ValueError: if all embeddings are to be tied, and the source has none.
     """
 
-    def __init__(self, config: ModelConfig, src_vocab_size: int, tgt_vocab_size: int) -> None:
+    def __init__(self, config: ModelConfig, source: int | nn.Module, tgt_vocab_size: int) -> None:
         super().__init__()
         tgt_embedding = nn.Embedding(tgt_vocab_size, config.embedding_size, padding_idx=PAD_ID)
-        src_embedding = tgt_embedding
-        if config.tie_embeddings != "all":
-            src_embedding = nn.Embedding(src_vocab_size, config.embedding_size, padding_idx=PAD_ID)
-        self.encoder = Encoder(config, src_embedding)
+        self.encoder: nn.Module
+        if isinstance(source, nn.Module):
+            check(config.tie_embeddings != "all", "model.tie_embeddings", "all", "none or output: the source has none")
+            self.encoder = source
+        elif config.tie_embeddings == "all":
+            self.encoder = Encoder(config, tgt_embedding)
+        else:
+            self.encoder = Encoder(config, nn.Embedding(source, config.embedding_size, padding_idx=PAD_ID))
         self.decoder = build_decoder(config, tgt_embedding)
         self.output = nn.Linear(config.readout_features, tgt_vocab_size)
         self.latent = config.alignment == "latent"
@@ -43,7 +51,7 @@ class Seq2Seq(nn.Module):
         """Makes tied layers share parameters (Press & Wolf 2017); to be done again when parameters were replaced."""
         if self.tie_embeddings != "none":
             self.output.weight = self.decoder.embedding.table.weight
-        if self.tie_embeddings == "all":
+        if isinstance(self.encoder, Encoder) and self.tie_embeddings == "all":
             self.encoder.embedding.table.weight = self.decoder.embedding.table.weight
 
     def _initialise(self) -> None:
