@@ -116,9 +116,10 @@ nmt/
   report/               records + numbers -> one HTML file
     records.py            run folder -> all that a report can show
     sentences.py          an evaluation, and a baseline -> a row of the report for each sentence
+    words.py              an evaluation -> by what each source word was translated
     findings.py           what stands out, in plain words
     figures.py            plotly figures
-    build.py              rows and figures -> report.html, report.json, sentences.csv, alignments.pharaoh
+    build.py              rows and figures -> report.html and the files beside it
     pictures.py           captioned pictures -> a page that shows where each word looked
     assets/               template, style and scripts of the page
 """

@@ -22,6 +22,7 @@ from nmt.report.build import build_report
 from nmt.report.figures import distribution_figure, training_figures
 from nmt.report.findings import findings
 from nmt.report.sentences import pack_attention, sentence_flags, sentence_row
+from nmt.report.words import word_rows
 
 HOSTILE = "</script><script>alert(1)</script> <b>x</b> &amp; \"q\" '%{x}' \u2028 \0 שלום <!-- =1+1"
 
@@ -341,6 +342,38 @@ def test_pharaoh_links_words_by_their_strongest_attention(tmp_path: Path) -> Non
     assert (page.parent / "alignments.pharaoh").read_text() == "3-0 4-2\n"
 
 
+def test_words_have_what_attended_to_them_and_how_often_they_were_passed_over(run: Path, tmp_path: Path) -> None:
+    record = make_translation("ein alter ein", "an aged one")
+    assert record.source_tokens == ("<s>", "ein", "alter", "ein")
+    rows = [
+        # <s>  ein  alter ein
+        [0.00, 0.2, 0.80, 0.0],  # an
+        [0.25, 0.0, 0.75, 0.0],  # aged
+        [0.60, 0.1, 0.00, 0.3],  # one
+        [1.00, 0.0, 0.00, 0.0],  # </s>
+    ]
+    attended = replace(record, attention=np.array(rows, np.float32))
+    first, second = word_rows([attended])
+    assert (first["word"], first["count"], first["received"], first["passed_over"]) == ("ein", 2, 0.3, 2)
+    assert first["targets"] == [["one", pytest.approx(0.667)], ["an", pytest.approx(0.333)]]
+    assert (second["word"], second["count"], second["received"], second["passed_over"]) == ("alter", 1, 1.55, 0)
+    assert second["targets"] == [["an", 0.516], ["aged", 0.484]]
+    silent = word_rows([make_translation("Ja.", "")])
+    assert [(row["word"], row["received"], row["passed_over"], row["targets"]) for row in silent] == [
+        (".", 0, 1, []), ("Ja", 0, 1, []),
+    ]  # fmt: skip
+
+
+def test_the_words_are_a_table_beside_the_page(run: Path, tmp_path: Path) -> None:
+    page = build_report(run, tmp_path / "out")
+    with open(page.parent / "words.csv", encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    (evaluation,) = report_of(page)["evaluations"]
+    expected = [[row["word"], target, str(share)] for row in evaluation["words"] for target, share in row["targets"]]
+    assert [[row["word"], row["target"], row["share"]] for row in rows if row["target"]] == expected
+    assert {row["word"]: row["count"] for row in rows}["Ja"] == "1"  # whose translation is empty
+
+
 def test_page_inlines_the_same_report_and_no_markup_from_data(run: Path, tmp_path: Path) -> None:
     page = build_report(run, tmp_path / "out")
     text = page.read_text(encoding="utf-8")
@@ -391,7 +424,7 @@ def test_a_cell_that_is_no_number_is_named_by_its_line(run: Path, tmp_path: Path
 def test_a_failed_build_leaves_the_old_report(run: Path, tmp_path: Path) -> None:
     page = build_report(run, tmp_path / "out")
     before = {path.name: path.read_bytes() for path in page.parent.iterdir()}
-    assert set(before) == {"report.html", "report.json", "sentences.csv", "alignments.pharaoh"}
+    assert set(before) == {"report.html", "report.json", "sentences.csv", "words.csv", "alignments.pharaoh"}
     (run / "evaluations" / "test" / "scores.json").write_text("{", encoding="utf-8")
     with pytest.raises(ValueError, match="scores.json"):
         build_report(run, tmp_path / "out")

@@ -252,6 +252,33 @@ def test_addresses_keep_search_and_order_and_say_what_is_missing(browser: Browse
     assert browser.evaluate("JSON.stringify(state.filter)") == '{"flag":null,"chrf":null}'
 
 
+def test_words_are_found_sorted_and_lead_to_their_sentences(browser: Browser) -> None:
+    shown = "[...document.querySelectorAll('#word-table tbody tr')].map(row => row.children[0].textContent)"
+    go(browser, "#/words?split=many&q=sATZ")
+    assert browser.evaluate(shown) == ["Satz"]
+    assert browser.evaluate("document.querySelector('#word-table tbody td').textContent") == "999"
+    assert browser.evaluate("document.getElementById('word-count').textContent") == "1 word"
+    browser.evaluate("changeWords({ query: '' })")
+    assert browser.evaluate(f"{shown}.length") == 100
+    browser.evaluate("document.getElementById('more-words').click()")
+    assert browser.evaluate(f"{shown}.length") == 200
+    browser.evaluate("document.querySelector('#word-table th button').click()")  # by the word itself
+    assert browser.evaluate("location.hash") == "#/words?sort=word&split=many"
+    words = browser.evaluate(shown)
+    assert words == sorted(words)
+    assert len(words) == 100
+    order = "document.querySelector('#word-table th').getAttribute('aria-sort')"
+    assert browser.evaluate(order) == "ascending"
+    go(browser, "#/words?sort=-passed_over&split=many")
+    passed_over = browser.evaluate("state.evaluation.words.map(each => each.passed_over)")
+    cell = browser.evaluate("document.querySelector('#word-table tbody tr').children[3].textContent")
+    assert cell.startswith(f"{max(passed_over):,} (")
+    go(browser, "#/words?q=Kinder&split=test")
+    browser.evaluate("document.querySelector('#word-table tbody a').click()")
+    browser.wait_for("document.getElementById('count').textContent === '1 of 4 sentences'")
+    assert shown_sentence(browser) == "Sentence 2"
+
+
 def test_the_skip_link_leads_to_the_sentence_and_leaves_the_page(browser: Browser) -> None:
     go(browser, "#/sentences/2")
     browser.evaluate("document.querySelector('.skip').click()")

@@ -1,4 +1,4 @@
-"""Run folder -> report folder: `report.html` and `report.json`, `sentences.csv`, `alignments.pharaoh` beside it.
+"""Run folder -> report folder: `report.html`, with `report.json`, two tables and the alignments beside it.
 
 The page reads nothing but `report.json`, which is inlined into it, and asks for nothing over the network: styles,
 scripts and plotly.js are inlined as well, and a content security policy forbids everything else.
@@ -28,11 +28,12 @@ from nmt.report.figures import HEAT_SCALES, distribution_figure, heatmap_figure,
 from nmt.report.findings import findings
 from nmt.report.records import Baseline, Run, read_run
 from nmt.report.sentences import FLAGS, chrf_signature, sentence_rows
+from nmt.report.words import word_rows
 
 REPORT_VERSION = 2
 """Version of the layout of `report.json`."""
 
-_SCRIPTS = ("dom", "data", "charts", "overview", "table", "heatmap", "sentence", "pages", "main")
+_SCRIPTS = ("dom", "data", "charts", "overview", "table", "heatmap", "sentence", "words", "pages", "main")
 _CSV_COLUMNS = ("chrf", "length_ratio", "confidence", "aer")
 _CSV_SCORES = ("log_prob", "score")
 
@@ -55,6 +56,7 @@ def build_report(run_folder: Path, output: Path, baseline: Path | None = None) -
     texts = {
         "report.json": data,
         "sentences.csv": _sentences_csv(report),
+        "words.csv": _words_csv(report),
         "alignments.pharaoh": _pharaoh(run),
         "report.html": _page(run.name, data),
     }
@@ -102,6 +104,7 @@ def _evaluation(evaluation: Evaluation, compared: Baseline | None) -> dict[str, 
         "findings": findings(rows, evaluation.translations, has_search_errors),
         "distribution": distribution_figure([row["chrf"] for row in rows]),
         "sentences": rows,
+        "words": word_rows(evaluation.translations),
     }
 
 
@@ -134,6 +137,18 @@ def _sentences_csv(report: dict[str, Any]) -> str:
             other = row["baseline"] or {}
             compared = [other.get(name) for name in ("text", "chrf")][: len(of_baseline)]
             writer.writerow([evaluation["label"], number, *cells, " ".join(row["flags"]), *compared])
+    return table.getvalue()
+
+
+def _words_csv(report: dict[str, Any]) -> str:
+    """One row for each target word of a source word, and one for a source word that has none; all splits in turn."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["split", "word", "count", "received", "passed_over", "target", "share"])
+    for evaluation in report["evaluations"]:
+        for row in evaluation["words"]:
+            own = [row[name] for name in ("word", "count", "received", "passed_over")]
+            writer.writerows([evaluation["label"], *own, *target] for target in row["targets"] or [["", ""]])
     return table.getvalue()
 
 

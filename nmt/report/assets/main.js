@@ -1,6 +1,6 @@
 /* The address in the location bar decides what is shown; keys and buttons change the address. */
 
-const TABS = { overview: "Overview", sentences: "Sentences", training: "Training", about: "About" };
+const TABS = { overview: "Overview", sentences: "Sentences", words: "Words", training: "Training", about: "About" };
 
 /** Shows what the address asks for: `#/sentences/412?flag=cut_off&split=val`. */
 function route() {
@@ -15,14 +15,16 @@ function route() {
     Object.assign(state, readAddress(parameters));
     if (byId("search").value !== state.query) byId("search").value = state.query;
   }
+  if (tab === "words") readWordsAddress(parameters);
   renderMasthead();
   for (const key of Object.keys(TABS)) byId(key).hidden = key !== tab;
   document.body.dataset.tab = tab;
   const missing = evaluation.label === split ? null : `There is no split “${split}” in this report; this is “${evaluation.label}”.`;
   fill(byId("missing"), missing);
   byId("missing").hidden = !missing;
-  ({ overview: renderOverview, sentences: () => showSentences(number), training: renderTraining, about: renderAbout })[tab]();
-  const place = (key) => (key === "sentences" ? address(key, { sentence: state.chosen, ...state.filter }) : address(key));
+  ({ overview: renderOverview, sentences: () => showSentences(number), words: renderWords, training: renderTraining, about: renderAbout })[tab]();
+  const places = { sentences: () => address("sentences", { sentence: state.chosen, ...state.filter }), words: wordsAddress };
+  const place = (key) => (places[key] ?? address)(key);
   fill(byId("tabs"), Object.entries(TABS).map(([key, label]) =>
     el("a", { href: place(key), "data-focus": key, "aria-current": key === tab ? "page" : null }, label)));
   const shown = tab === "sentences" && state.chosen !== null ? `Sentence ${state.chosen + 1}` : TABS[tab];
@@ -115,8 +117,9 @@ const KEYS = {
   t: toggleTheme,
   "?": () => byId("keys").showModal(),
   "/": () => {
-    if (document.body.dataset.tab !== "sentences") location.hash = address("sentences");
-    setTimeout(() => byId("search").focus());
+    const { tab } = document.body.dataset;
+    if (!["sentences", "words"].includes(tab)) location.hash = address("sentences");
+    setTimeout(() => byId(tab === "words" ? "word-search" : "search").focus());
   },
 };
 
@@ -165,6 +168,8 @@ byId("split").addEventListener("change", () => {
   location.hash = address(document.body.dataset.tab, { split: byId("split").value });
 });
 byId("search").addEventListener("input", onSearch);
+byId("word-search").addEventListener("input", () => changeWords({ query: byId("word-search").value }));
+byId("more-words").addEventListener("click", () => ((words.shown += WORDS_AT_ONCE), renderWords()));
 byId("scroller").addEventListener("scroll", renderRows, { passive: true });
 document.addEventListener("keydown", onKey);
 window.addEventListener("hashchange", route);

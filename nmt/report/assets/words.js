@@ -1,0 +1,87 @@
+/* The words of the sources: by what each was translated, as far as attention tells. */
+
+const WORDS_AT_ONCE = 100;
+
+const MOST_FREQUENT = { key: "count", descending: true };
+
+/** What is looked for among the words, their order, and how many of them are shown. */
+const words = { query: "", sort: MOST_FREQUENT, shown: WORDS_AT_ONCE };
+
+const WORD_COLUMNS = [
+  { key: "word", label: "Source word", title: "As it is written" },
+  { key: "count", label: "Count", title: "How often it stands in the sources" },
+  { key: "received", label: "Received", title: "Attention that it got from target words, each time on average; one target word gives 1 in all" },
+  { key: "passed_over", label: "Passed over", title: "How often it was for no target word what that attended to most" },
+  { key: "targets", label: "Attended to by", title: "Target words by their share of what it received; sorts by the largest share" },
+];
+
+const WORD_ORDERS = {
+  word: (a, b) => (a.word < b.word ? -1 : a.word > b.word ? 1 : 0),
+  count: (a, b) => a.count - b.count,
+  received: (a, b) => a.received - b.received,
+  passed_over: (a, b) => a.passed_over - b.passed_over,
+  targets: (a, b) => (a.targets[0]?.[1] ?? 0) - (b.targets[0]?.[1] ?? 0),
+};
+
+/** Takes search and order of the words from the address. */
+function readWordsAddress(asked) {
+  const sort = asked.get("sort") ?? "";
+  const key = sort.replace(/^-/, "");
+  words.query = asked.get("q") ?? "";
+  words.sort = Object.hasOwn(WORD_ORDERS, key) ? { key, descending: sort.startsWith("-") } : MOST_FREQUENT;
+}
+
+function wordsAddress() {
+  const { query, sort: { key, descending } } = words;
+  const asked = new URLSearchParams();
+  if (query) asked.set("q", query);
+  if (key !== MOST_FREQUENT.key || !descending) asked.set("sort", (descending ? "-" : "") + key);
+  if (REPORT.evaluations.length > 1) asked.set("split", state.evaluation.label);
+  return `#/words${asked.size ? `?${asked}` : ""}`;
+}
+
+/** Shows the words anew, from the first on, after a change of search or order. */
+function changeWords(changes) {
+  Object.assign(words, { shown: WORDS_AT_ONCE }, changes);
+  history.replaceState(null, "", wordsAddress());
+  renderWords();
+}
+
+function wordHead({ key, label, title }) {
+  const { sort } = words;
+  const order = sort.key !== key ? "none" : sort.descending ? "descending" : "ascending";
+  const arrow = { none: "", ascending: " ↑", descending: " ↓" }[order];
+  const descending = sort.key === key ? !sort.descending : key !== "word";
+  const toggle = () => changeWords({ sort: { key, descending } });
+  return el("th", { scope: "col", "aria-sort": order },
+    el("button", { type: "button", title, "data-focus": `words-${key}`, onclick: toggle }, label + arrow));
+}
+
+function wordRow({ word, count, received, passed_over: passedOver, targets }) {
+  const target = ([text, share]) => el("li", {}, el("bdi", {}, visible(text)), " ", el("span", { class: "muted" }, percent(share)),
+    el("i", { class: "bar", style: `width:${100 * share}%` }));
+  const title = `Show the sentences with “${word}”`;
+  return el("tr", {},
+    el("th", { scope: "row" }, el("a", { href: address("sentences", { ...AFRESH, query: word }), title, dir: "auto" }, visible(word))),
+    el("td", {}, count.toLocaleString("en")),
+    el("td", {}, fixed(received, 2)),
+    el("td", {}, passedOver ? `${passedOver.toLocaleString("en")} (${percent(passedOver / count)})` : "–"),
+    el("td", {}, el("ul", { class: "plain targets" }, targets.map(target))));
+}
+
+function renderWords() {
+  const query = folded(words.query.trim());
+  const passes = ({ word, targets }) => [word, ...targets.map(([text]) => text)].some((text) => folded(text).includes(query));
+  const compare = WORD_ORDERS[words.sort.key];
+  const sign = words.sort.descending ? -1 : 1;
+  const found = state.evaluation.words.filter(passes).sort((a, b) => sign * compare(a, b)); // ties: the most frequent first
+  if (byId("word-search").value !== words.query) byId("word-search").value = words.query;
+  const table = byId("word-table");
+  fill(table.tHead, el("tr", {}, WORD_COLUMNS.map(wordHead)));
+  fill(table.tBodies[0], found.slice(0, words.shown).map(wordRow));
+  const left = found.length - words.shown;
+  byId("more-words").hidden = left <= 0;
+  byId("more-words").textContent = `Show ${Math.min(left, WORDS_AT_ONCE).toLocaleString("en")} more`;
+  const all = `${found.length.toLocaleString("en")} ${found.length === 1 ? "word" : "words"}`;
+  byId("word-count").textContent = left > 0 ? `${words.shown.toLocaleString("en")} of ${all}` : all;
+}
