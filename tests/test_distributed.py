@@ -76,6 +76,8 @@ def test_figures_of_two_ranks_are_those_of_one(corpus_folder: Path, tmp_path: Pa
     with torch.no_grad():
         loss = sequence_loss(model, collate([rows[index] for index in range(len(rows))]))
     assert float(best["val_loss"]) == pytest.approx(float(loss.nll) / loss.tokens, rel=1e-5)
+    entropy = float(torch.special.entr(loss.attention).sum()) / loss.tokens
+    assert float(best["val_attention_entropy"]) == pytest.approx(entropy, rel=1e-4)
     found = [record.text for record in translator.translate(list(split["src"]), SearchOptions(beam_size=1))]
     assert float(best["val_bleu"]) == pytest.approx(bleu(found, list(split["tgt"]), "en"), abs=1e-4)
 

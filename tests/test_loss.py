@@ -44,6 +44,15 @@ def test_cross_entropy_is_summed_over_real_tokens_and_smoothed_over_the_vocabula
     assert not loss.nll.requires_grad
 
 
+def test_a_loss_knows_what_each_real_token_attended_to() -> None:
+    model = build(SOFT, vocab_size=10)
+    _, attention = predict(model)
+    for objective in (Objective(), Objective(r_drop=1.0)):
+        found = sequence_loss(model, PAIR, objective).attention
+        torch.testing.assert_close(found, torch.stack([attention[b, t] for b, t in REAL]).detach())
+        assert not found.requires_grad
+
+
 def test_a_latent_alignment_is_the_sum_over_source_positions() -> None:
     """Deng et al. 2018: p(y) = sum_s a_s p(y | s), where p(y | s) sees the state of position s for the context."""
     model = build(LATENT, vocab_size=10)

@@ -103,7 +103,7 @@ def test_a_run_leaves_all_that_the_next_commands_need(train: Callable, capsys: p
         "tokenizer.json",
     }
     header, *rows = (folder / "metrics.csv").read_text().splitlines()
-    assert {"train_loss", "val_loss", "val_bleu", "step"} <= set(header.split(","))
+    assert {"train_loss", "val_loss", "val_bleu", "val_attention_entropy", "step"} <= set(header.split(","))
     assert rows
     printed = capsys.readouterr().out
     assert "train: dropped 0 of 120 pairs" in printed

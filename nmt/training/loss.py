@@ -39,12 +39,14 @@ class Loss(NamedTuple):
     Attributes:
         total: what is minimised; the negative log-likelihood where nothing is smoothed or added.
         nll: the negative log-likelihood; no gradient flows here.
-        tokens: how many target tokens.
+        tokens: how many target tokens, N.
+        attention: (N, S) of each token; no gradient flows here.
     """
 
     total: Tensor
     nll: Tensor
     tokens: int
+    attention: Tensor
 
 
 class _Tokens(NamedTuple):
@@ -65,7 +67,7 @@ def sequence_loss(model: Seq2Seq, batch: Batch, objective: Objective | None = No
         return _r_drop(model, batch, previous, objective)
     tokens = _predict(model, batch, previous)
     total, nll = _cross_entropy(model, tokens, objective.label_smoothing)
-    return Loss(total + _guide(batch, tokens.attention, objective), nll, len(tokens.targets))
+    return Loss(total + _guide(batch, tokens.attention, objective), nll, len(tokens.targets), tokens.attention.detach())
 
 
 def _predict(model: Seq2Seq, batch: Batch, previous: Tensor) -> _Tokens:
@@ -127,7 +129,8 @@ def _r_drop(model: Seq2Seq, batch: Batch, previous: Tensor, objective: Objective
     sums = [checkpoint(piece, *one, *other[1:], use_reentrant=False) for one, other in pieces]
     total, nll = torch.stack(sums).sum(0)
     guides = [_guide(batch, each.attention, objective) for each in passes]
-    return Loss(total + (guides[0] + guides[1]) / 2, nll.detach(), len(passes[0].targets))
+    first = passes[0]
+    return Loss(total + (guides[0] + guides[1]) / 2, nll.detach(), len(first.targets), first.attention.detach())
 
 
 @torch.no_grad()

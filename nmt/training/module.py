@@ -25,7 +25,8 @@ class TranslationModule(pl.LightningModule):
     """Trains a `Seq2Seq` and validates it by loss and by BLEU of greedy translations.
 
     Logs `train_loss` (the objective, in nats a target token), `learning_rate`, `tokens_per_second` (target tokens, all
-    ranks), `val_loss` (nats a target token) and `val_bleu` (0 to 100), and `train_nll`, what `val_loss` is of training.
+    ranks), `val_loss` (nats a target token) and `val_bleu` (0 to 100), `train_nll`, what `val_loss` is of training, and
+    `val_attention_entropy`, in nats a target token of the references: 0 where each attends to one position.
     Attribute `samples` holds the last validation's translations by row of the split, for callbacks.
 
     Every random choice of a step is a function of seed, step and rank, so that a resumed run repeats it without any
@@ -39,7 +40,7 @@ class TranslationModule(pl.LightningModule):
         self.search_options = SearchOptions(beam_size=1, alternatives=0)
         self.samples: dict[int, str] = {}
         self._validated: list[tuple[int, str]] = []
-        self._validation_sums = torch.zeros(2, dtype=torch.float64)
+        self._validation_sums = torch.zeros(3, dtype=torch.float64)
         self._clock = 0.0
         self._tokens_since = 0
 
@@ -130,7 +131,7 @@ class TranslationModule(pl.LightningModule):
         """Stops the clock of training."""
         self._paused = time.perf_counter()
         self._validated = []
-        self._validation_sums = torch.zeros(2, dtype=torch.float64)
+        self._validation_sums = torch.zeros(3, dtype=torch.float64)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Loss of the references, and greedy translations at most as long as their sources allow.
@@ -142,7 +143,8 @@ class TranslationModule(pl.LightningModule):
         loss = sequence_loss(self.model, batch)
         if not loss.nll.isfinite():
             raise self._diverged(f"the loss is {float(loss.nll)}", self.trainer.global_step)
-        self._validation_sums += torch.tensor([float(loss.nll), loss.tokens], dtype=torch.float64)
+        entropy = torch.special.entr(loss.attention.double()).sum()
+        self._validation_sums += torch.tensor([float(loss.nll), float(entropy), loss.tokens], dtype=torch.float64)
         memory, state = self.model.encode(batch.src_ids, batch.src_lengths)
         task = Task(self.search_options.limits(batch.src_lengths))
         unsaid = torch.tensor(self.data.tokenizers.tgt.unsaid, device=self.device)
@@ -164,7 +166,8 @@ class TranslationModule(pl.LightningModule):
         self.samples = dict(sorted(pairs))
         references = self.data.validation_references
         figures = {
-            "val_loss": float(sums[0] / sums[1]),
+            "val_loss": float(sums[0] / sums[2]),
+            "val_attention_entropy": float(sums[1] / sums[2]),
             "val_bleu": bleu(
                 list(self.samples.values()), [references[index] for index in self.samples], self.config.data.tgt
             ),

@@ -143,8 +143,8 @@ def time_updates(model: "Seq2Seq", batches: Iterator["Batch"], training: Trainin
     def update(batch: "Batch") -> None:
         batch = move_data_to_device(batch, torch.device(training.device))
         with torch.autocast(training.device, torch.bfloat16, enabled=training.precision == "bf16"):
-            minimised, _, tokens = sequence_loss(model, batch)
-        (minimised / tokens).backward()
+            loss = sequence_loss(model, batch)
+        (loss.total / loss.tokens).backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         optimizer.zero_grad()
