@@ -1,5 +1,6 @@
 """The card of a model: the hub reads its fields, people its text, and it gives nothing away."""
 
+import json
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,16 @@ def test_people_read_scores_with_signature_and_interval(run: Path) -> None:
     assert "encoder: bidirectional, gru, layers: 1, size: 16\n" in text
     assert 'Translator.load("me/small")' in text
     assert "Split `train` of `multi30k`" in text
+    assert "the weights were chosen on `validation`" in text
+
+
+def test_weights_that_no_validation_chose_are_told(run: Path) -> None:
+    fields = json.loads((run / "model" / "config.json").read_text())
+    fields["training"]["validated"] = False
+    (run / "model" / "config.json").write_text(json.dumps(fields))
+    _, text = read(model_card(run, "me/small"))
+    assert "no validation chose the weights" in text
+    assert "were chosen on" not in text
 
 
 def test_the_card_tells_the_parameters_of_the_file(run: Path) -> None:

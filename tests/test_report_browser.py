@@ -322,9 +322,9 @@ def test_the_reference_is_shown_as_the_decoder_was_forced_to_it(browser: Browser
     assert browser.evaluate(shown) == ["chil", "dren"]
     facts = browser.evaluate("document.querySelector('.facts-line').innerText")
     found, forced = make_translation(*SENTENCES[1][:2], finished=False), make_forced(*SENTENCES[1])
-    assert f"log-probability {found.log_prob:.2f}, reference {forced.log_prob:.2f}" in facts
+    assert f"log-probability −{-found.log_prob:.2f}, reference −{-forced.log_prob:.2f}" in facts
     title = browser.evaluate("document.querySelector('.facts-line [title]').title")
-    assert title == f"The search ranks by a score: {found.score:.2f}, reference {forced.score:.2f}"
+    assert title == f"The search ranks by a score: −{-found.score:.2f}, reference −{-forced.score:.2f}"
     assert "search error" in facts
     browser.evaluate("document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'r', bubbles: true}))")
     browser.wait_for(f"{AXIS_LABELS % 'y'}.includes('kids')")

@@ -337,6 +337,10 @@ def test_a_mistake_loses_nothing_of_the_run_that_was_to_be_replaced(train: Calla
         (["--model.hidden_size", "16"], "model.hidden_size: 16 cannot be changed by --resume, runs/kept was trained"),
         (["--data.tokenizer.kind", "bpe"], "data.tokenizer.kind: 'bpe' cannot be changed by --resume"),
         (["--seed", "5"], "seed: 5 cannot be changed by --resume"),
+        (
+            ["--trainer.max_epochs", "1"],
+            "trainer.max_epochs: 1 cannot be reached by --resume, runs/kept is past 2",
+        ),
         (["--trainer.devices", "0"], "devices"),
         (UNAVAILABLE, "torch_xla"),
         (["--trainer.max_epochs", "-1", "--training.schedule", "linear"], "training.schedule: linear"),
@@ -345,7 +349,7 @@ def test_a_mistake_loses_nothing_of_the_run_that_was_to_be_replaced(train: Calla
 def test_a_mistaken_resume_is_one_line_and_changes_nothing(
     train: Callable, capsys: pytest.CaptureFixture, arguments: list[str], message: str
 ) -> None:
-    assert train("kept", "--trainer.max_epochs", "1") == 0
+    assert train("kept", "--trainer.max_epochs", "3") == 0
     before = files("runs")
     capsys.readouterr()
     assert main(["train", "--resume", "runs/kept", *arguments]) == 2

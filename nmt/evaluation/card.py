@@ -31,7 +31,7 @@ def model_card(run: Path, name: str, licence: str | None = None) -> str:
     evaluations = [each for each in map(_evaluation, saved_evaluations(run)) if _is_of(card, each)]
     sections = {
         "Scores": _scores(evaluations),
-        "Training data": _data(config),
+        "Training data": _data(config, card.training.get("validated", True)),
         "Architecture": _architecture(card, run / "model" / "model.safetensors"),
         "Limits": _limits(config.data),
         "Use": _use(name),
@@ -127,13 +127,14 @@ def _split(evaluation: Evaluation) -> str:
     return f"{evaluation.split} ({evaluation.name})" if evaluation.name else evaluation.split
 
 
-def _data(config: Config) -> str:
+def _data(config: Config, validated: bool) -> str:
     data, tokenizer = config.data, config.data.tokenizer
     side = "both languages" if tokenizer.joint else "each language"
     case = ", lower-cased" if tokenizer.lowercase else ""
+    chosen = f"the weights were chosen on `{data.validation}`" if validated else "no validation chose the weights"
     return (
-        f"Split `{data.train}` of `{_corpus(data.path)}`, pairs of at most {data.max_length_tokens} tokens a side; the "
-        f"weights were chosen on `{data.validation}`. Tokens: {tokenizer.kind}, at most {tokenizer.vocab_size:,} types "
+        f"Split `{data.train}` of `{_corpus(data.path)}`, pairs of at most {data.max_length_tokens} tokens a side; "
+        f"{chosen}. Tokens: {tokenizer.kind}, at most {tokenizer.vocab_size:,} types "
         f"for {side}{case}. Seed {config.seed}."
     )
 

@@ -167,12 +167,12 @@ class TranslationModule(pl.LightningModule):
         references = self.data.validation_references
         figures = {
             "val_loss": float(sums[0] / sums[2]),
-            "val_attention_entropy": float(sums[1] / sums[2]),
             "val_bleu": bleu(
                 list(self.samples.values()), [references[index] for index in self.samples], self.config.data.tgt
             ),
         }
         self.log_dict(figures, prog_bar=True, rank_zero_only=False)
+        self.log("val_attention_entropy", float(sums[1] / sums[2]), rank_zero_only=False)
         if not self.trainer.sanity_checking:
             monitor = self.config.training.monitor
             sign = 1 if monitor == "val_bleu" else -1

@@ -87,14 +87,13 @@ def train(
     checkpoint = latest_checkpoint(folder / "checkpoints") if resume else None
     run_folder = RunFolder(folder, resolved, checkpoint)
     run_folder.recover()
-    _check(config, folder, resume, overwrite)
-    if trainer_settings.get("limit_val_batches") == 0:
-        _check_unvalidated(config.training)
+    settings = {**TRAINER_DEFAULTS, **trainer_settings}
+    _check(config, settings, folder, resume, overwrite)
     keep_freed_memory()
     guided = config.training.guided_alignment > 0
     data = TranslationData(config.data, config.seed, folder, with_alignment=guided)
     module = TranslationModule(config)
-    trainer = _trainer(trainer_settings, folder, [run_folder, *_callbacks(config, folder)])
+    trainer = _trainer(settings, folder, [run_folder, *_callbacks(config, folder)])
     with run_folder.opened():
         try:
             trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
@@ -111,16 +110,18 @@ def train(
 
 
 @rank_zero_only
-def _check(config: Config, folder: Path, resume: bool, overwrite: bool) -> None:
-    """Raises what can be known before training."""
+def _check(config: Config, settings: Mapping[str, Any], folder: Path, resume: bool, overwrite: bool) -> None:
+    """Raises what can be known before training; `settings` are those of the trainer."""
     if resume:
-        _check_resumable(config, folder)
+        _check_resumable(config, settings["max_epochs"], folder)
     elif folder.exists() and not overwrite and {path.name for path in folder.iterdir()} - _BEFORE_TRAINING:
         raise ValueError(f"{folder} exists: go on with `--resume {folder}`, or give --overwrite, or a new --name")
     load_split(config.data.path, config.data.src, config.data.tgt, config.data.validation)
     corpus = load_split(config.data.path, config.data.src, config.data.tgt, config.data.train)
     if config.training.guided_alignment:
         check_alignment(corpus, config.data)
+    if settings.get("limit_val_batches") == 0:
+        _check_unvalidated(config.training)
 
 
 def _check_unvalidated(settings: TrainingConfig) -> None:
@@ -129,16 +130,21 @@ def _check_unvalidated(settings: TrainingConfig) -> None:
     check(settings.schedule != "plateau", "training.schedule", settings.schedule, f"another, {why}")
 
 
-def _check_resumable(config: Config, folder: Path) -> None:
+def _check_resumable(config: Config, max_epochs: int | None, folder: Path) -> None:
     checkpoint = latest_checkpoint(folder / "checkpoints")
     if checkpoint is None:
         raise ValueError(f"{folder}: there is no checkpoint to resume from; train it without --resume")
     try:
-        torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+        saved = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
     except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
         raise ValueError(
             f"{checkpoint} is damaged ({error}): put a copy in its place, or train anew with --overwrite"
         ) from error
+    if max_epochs is not None and 0 <= max_epochs < saved["epoch"]:
+        raise ValueError(
+            f"trainer.max_epochs: {max_epochs} cannot be reached by --resume, {folder} is past {saved['epoch']}: "
+            "give no fewer, or -1 for no end"
+        )
     stored = _fixed(load_config(folder / "config.yaml"))
     for key, value in _fixed(config).items():
         if value != stored[key]:
@@ -170,7 +176,7 @@ def _trainer(settings: Mapping[str, Any], folder: Path, callbacks: list[Callback
         check(not settings.get(name), f"trainer.{name}", settings.get(name), allowed)
     try:
         return pl.Trainer(
-            **{**TRAINER_DEFAULTS, **settings},
+            **settings,
             default_root_dir=folder,
             logger=[
                 CSVLogger(folder, name="", version="", flush_logs_every_n_steps=20),
@@ -240,6 +246,7 @@ def export(config: Config, data: TranslationData, module: TranslationModule, fol
             "seed": config.seed,
             "step": saved["global_step"],
             "epoch": saved["epoch"],
+            "validated": best.is_file(),
             "config": asdict(config.training),
             "versions": installed_versions(),
         },

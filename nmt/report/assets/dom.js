@@ -22,10 +22,10 @@ function fill(node, ...children) {
   if (held) node.querySelector(`[data-focus="${held}"]`)?.focus({ preventScroll: true });
 }
 
-const fixed = (number, digits = 1) => (number === null || number === undefined ? "–" : number.toFixed(digits));
+const fixed = (number, digits = 1) => (number === null || number === undefined ? "–" : number.toFixed(digits).replace("-", "−"));
 
 /** A difference, with its sign. */
-const signed = (number, digits = 1) => (number === null || number === undefined ? "–" : (number > 0 ? "+" : "") + number.toFixed(digits).replace("-", "−"));
+const signed = (number, digits = 1) => (number > 0 ? "+" : "") + fixed(number, digits);
 
 /** A share as a percentage; what is not nothing does not read as nothing. */
 function percent(share) {
