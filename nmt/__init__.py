@@ -101,6 +101,7 @@ nmt/
     metrics.py            BLEU, chrF, TER with signature and interval
     alignment.py          links between words -> AER, and their files
     results.py            the Evaluation record, and its files
+    samples.py            the same few sentences at each validation, and their files
     evaluate.py           a run and a split -> Evaluation
     comparison.py         two evaluations -> differences, and whether they are chance
     card.py               a run and its evaluations -> the card of its model
@@ -110,7 +111,7 @@ nmt/
     schedule.py           the learning rate
     memory.py             memory that a step frees, kept for the next
     module.py             the LightningModule
-    callbacks.py          moving average, samples, exact stop and resume
+    callbacks.py          moving average, what validation says, exact stop and resume
     folder.py             the run's folder, changed once training has begun
     train.py              a config -> a run folder with its model
   report/               records + numbers -> one HTML file

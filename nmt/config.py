@@ -250,7 +250,7 @@ class TrainingConfig:
         monitor: what the best checkpoint, early stopping and the plateau go by.
         early_stopping: validations without improvement before training stops; 0 for never.
         checkpoint_steps: optimiser steps between two checkpoints to resume from; each epoch ends with one too.
-        sample_sentences: validation sentences whose translation is printed as it changes.
+        sample_sentences: validation sentences whose translation is printed as it changes, and kept for the report.
     """
 
     learning_rate: float = 1e-3

@@ -18,6 +18,7 @@ from nmt.decoding.translation import Translation
 from nmt.evaluation.alignment import AlignmentScore, attention_error_rate
 from nmt.evaluation.metrics import Score
 from nmt.evaluation.results import Evaluation
+from nmt.evaluation.samples import Samples, load_samples
 from nmt.report.build import build_report
 from nmt.report.figures import distribution_figure, training_figures
 from nmt.report.findings import findings
@@ -114,6 +115,9 @@ def make_evaluation(
 def make_run(run: Path, **evaluation: list[tuple[str, str, str, bool]]) -> Path:
     make_evaluation(run, **evaluation)
     (run / "config.yaml").write_text("name: toy\nseed: 1  # <i>\n", encoding="utf-8")
+    for step, text in ((20, "Dogs dogs dogs"), (100, "Three dogs.")):
+        watched = make_translation("Drei Hunde.", text), make_translation(HOSTILE, HOSTILE)
+        Samples(step, watched, ("Three dogs!", HOSTILE)).save(run / "samples")
     (run / "metrics.csv").write_text(
         "epoch,step,train_loss,train_nll,val_loss,val_bleu,learning_rate\n"
         "0,10,5.5,5.25,,,0.001\n0,20,nan,nan,,,0.001\n0,20,,,4.5,12.5,\n",
@@ -372,6 +376,36 @@ def test_the_words_are_a_table_beside_the_page(run: Path, tmp_path: Path) -> Non
     expected = [[row["word"], target, str(share)] for row in evaluation["words"] for target, share in row["targets"]]
     assert [[row["word"], row["target"], row["share"]] for row in rows if row["target"]] == expected
     assert {row["word"]: row["count"] for row in rows}["Ja"] == "1"  # whose translation is empty
+
+
+def test_samples_have_what_each_validation_made_of_them(run: Path, tmp_path: Path) -> None:
+    first, second = report_of(build_report(run, tmp_path / "out"))["samples"]
+    assert (first["source"]["text"], first["reference"]["text"]) == ("Drei Hunde.", "Three dogs!")
+    assert first["reference"]["words"] == ["Three", "dogs", "!"]
+    texts = [(each["step"], each["hypothesis"]["text"]) for each in first["history"]]
+    assert texts == [(20, "Dogs dogs dogs"), (100, "Three dogs.")]
+    assert first["history"][1]["hypothesis"]["attention"] == pack_attention(
+        make_translation("Drei Hunde.", "Three dogs.").attention
+    )
+    assert second["source"]["text"] == HOSTILE
+    Samples(120, (make_translation("Drei Hunde.", "Three"),), ("Three dogs!",)).save(run / "samples")
+    (one,) = report_of(build_report(run, tmp_path / "out"))["samples"]  # the other was not translated each time
+    assert [each["step"] for each in one["history"]] == [20, 100, 120]
+
+
+def test_samples_that_cannot_be_read_are_named(run: Path, tmp_path: Path) -> None:
+    damaged = run / "samples" / "step-000000020"
+    (damaged / "attention.npz").unlink()
+    with pytest.raises(ValueError, match=f"{re.escape(str(damaged))} cannot be read .*: delete it"):
+        build_report(run, tmp_path / "out")
+
+
+def test_samples_of_a_step_replace_those_of_before(tmp_path: Path) -> None:
+    for text in ("Dogs", "Three dogs."):
+        Samples(7, (make_translation("Drei Hunde.", text),), ("x",)).save(tmp_path)
+    (only,) = load_samples(tmp_path)
+    assert (only.step, only.translations[0].text, only.references) == (7, "Three dogs.", ("x",))
+    assert load_samples(tmp_path / "nothing") == []
 
 
 def test_page_inlines_the_same_report_and_no_markup_from_data(run: Path, tmp_path: Path) -> None:

@@ -279,6 +279,25 @@ def test_words_are_found_sorted_and_lead_to_their_sentences(browser: Browser) ->
     assert shown_sentence(browser) == "Sentence 2"
 
 
+def test_a_slider_goes_through_the_validations_of_a_sample(browser: Browser) -> None:
+    texts = "[...document.querySelectorAll('#sample-texts dd')].map(node => node.textContent)"
+    go(browser, "#/training")
+    assert browser.evaluate(texts) == ["Drei Hunde.", "Three dogs!", "Three dogs."]
+    assert browser.evaluate("document.getElementById('sample-step-name').textContent") == "step 100, validation 2 of 2"
+    browser.evaluate("document.getElementById('sample-step').value = 0")
+    browser.evaluate("document.getElementById('sample-step').dispatchEvent(new Event('input'))")
+    assert browser.evaluate(texts) == ["Drei Hunde.", "Three dogs!", "Dogs dogs dogs"]
+    assert browser.evaluate("[...document.querySelectorAll('#sample-texts ins')].map(node => node.textContent)") == [
+        "Dogs", "dogs",
+    ]  # fmt: skip
+    weights = merged_attention(make_translation("Drei Hunde.", "Dogs dogs dogs"))
+    shown = "[...document.querySelectorAll('#sample-attention td[style]')].map(node => Number(node.textContent))"
+    np.testing.assert_allclose(browser.evaluate(shown), weights.flatten(), atol=0.0101)
+    browser.evaluate("document.querySelectorAll('#sample-choice button')[1].click()")
+    assert browser.evaluate(f"{texts}[0]") == HOSTILE
+    browser.evaluate("watch({ sample: 0, validation: Infinity })")
+
+
 def test_the_skip_link_leads_to_the_sentence_and_leaves_the_page(browser: Browser) -> None:
     go(browser, "#/sentences/2")
     browser.evaluate("document.querySelector('.skip').click()")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import TINY_RUN
@@ -22,8 +23,11 @@ import nmt.data.datamodule
 import nmt.training.module
 from nmt.cli import main
 from nmt.config import TrainingConfig
+from nmt.data.corpus import load_split
 from nmt.decoding.endings import Task
+from nmt.decoding.options import SearchOptions
 from nmt.decoding.translator import Translator
+from nmt.evaluation.samples import load_samples
 from nmt.training.callbacks import best_checkpoint, latest_checkpoint
 from nmt.training.train import TRAINER_DEFAULTS
 
@@ -197,6 +201,27 @@ def test_guided_alignment_needs_an_alignment_and_follows_it(
         unlinked = [position for position, (start, end) in enumerate(record.source_spans) if start == end]
         shares[name] = record.attention[:, unlinked].sum(axis=1).mean()
     assert 4 * shares["guided"] < shares["free"]
+
+
+def test_each_validation_leaves_the_same_sentences_as_it_translated_them(train: Callable, corpus_folder: Path) -> None:
+    assert train("watched", "--trainer.max_epochs", "2", "--training.sample_sentences", "3") == 0
+    first, last = load_samples(Path("runs/watched/samples"))
+    assert (first.step, last.step) == (8, 16)
+    assert [each.source for each in first.translations] == [each.source for each in last.translations]
+    validation = load_split(str(corpus_folder), "de", "en", "validation")
+    pairs = list(zip(validation["src"], validation["tgt"], strict=True))
+    every = len(pairs) // 3
+    found = [(each.source, reference) for each, reference in zip(last.translations, last.references, strict=True)]
+    assert found == [pairs[0], pairs[every], pairs[2 * every]]
+    translator = Translator.load("runs/watched", device="cpu")  # the last validation was the best
+    greedy = translator.translate([source for source, _ in found], SearchOptions(beam_size=1))
+    for expected, sample in zip(greedy, last.translations, strict=True):
+        assert (sample.text, sample.tokens, sample.source_spans) == (
+            expected.text,
+            expected.tokens,
+            expected.source_spans,
+        )
+        np.testing.assert_allclose(sample.attention, expected.attention, atol=1e-4)
 
 
 def test_a_finished_run_can_be_trained_longer(train: Callable) -> None:
@@ -552,7 +577,7 @@ def test_a_checkpoint_is_on_the_disk_before_the_last_one_is_deleted(
 
     monkeypatch.setattr(os, "fsync", flushing)
     monkeypatch.setattr(Path, "unlink", unlinking)
-    assert train("flushed", "--trainer.max_epochs", "2") == 0
+    assert train("flushed", "--trainer.max_epochs", "2", "--training.sample_sentences", "0") == 0
     new_best_and_folder = ["file", "file", "folder"]
     assert done == [*new_best_and_folder, *new_best_and_folder, "step-8.ckpt"]
 

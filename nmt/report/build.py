@@ -27,13 +27,13 @@ from nmt.evaluation.results import Evaluation
 from nmt.report.figures import HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
 from nmt.report.findings import findings
 from nmt.report.records import Baseline, Run, read_run
-from nmt.report.sentences import FLAGS, chrf_signature, sentence_rows
+from nmt.report.sentences import FLAGS, chrf_signature, sample_rows, sentence_rows
 from nmt.report.words import word_rows
 
 REPORT_VERSION = 2
 """Version of the layout of `report.json`."""
 
-_SCRIPTS = ("dom", "data", "charts", "overview", "table", "heatmap", "sentence", "words", "pages", "main")
+_SCRIPTS = ("dom", "data", "charts", "overview", "table", "heatmap", "sentence", "words", "samples", "pages", "main")
 _CSV_COLUMNS = ("chrf", "length_ratio", "confidence", "aer")
 _CSV_SCORES = ("log_prob", "score")
 
@@ -78,6 +78,7 @@ def _report(run: Run) -> dict[str, Any]:
         "flags": {name: {"label": label, "meaning": meaning} for name, (label, meaning) in FLAGS.items()},
         "heatmap": {"figure": heatmap_figure(), "scales": HEAT_SCALES},
         "training": training_figures(run.metrics),
+        "samples": sample_rows(run.samples),
         "evaluations": [_evaluation(evaluation, run.baseline) for evaluation in run.evaluations],
     }
 

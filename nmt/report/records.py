@@ -3,10 +3,11 @@
 import csv
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nmt.evaluation.results import Evaluation, saved_evaluations
+from nmt.evaluation.samples import Samples, load_samples
 
 
 @dataclass(frozen=True)
@@ -19,13 +20,17 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Run:
-    """What a run folder holds: `config` is the text of its `config.yaml`, `metrics` the rows of its `metrics.csv`."""
+    """What a run folder holds: `config` is the text of its `config.yaml`, `metrics` the rows of its `metrics.csv`.
+
+    `samples` is what its validations made of the same few sentences.
+    """
 
     name: str
     config: str | None
     metrics: list[dict[str, float]]
     evaluations: list[Evaluation]
     baseline: Baseline | None = None
+    samples: list[Samples] = field(default_factory=list)
 
 
 def read_run(folder: Path, baseline: Path | None = None) -> Run:
@@ -56,6 +61,7 @@ def read_run(folder: Path, baseline: Path | None = None) -> Run:
         metrics=_read_metrics(metrics) if metrics.exists() else [],
         evaluations=evaluations,
         baseline=None if baseline is None else _read_baseline(baseline, folder, evaluations),
+        samples=load_samples(folder / "samples"),
     )
 
 

@@ -12,6 +12,7 @@ from nmt.data.words import split_words, words_of_spans
 from nmt.decoding.translation import Translation
 from nmt.evaluation.alignment import Link, attention_error_rate
 from nmt.evaluation.results import Evaluation
+from nmt.evaluation.samples import Samples
 
 FLAGS = {
     "cut_off": ("cut off", "stopped by the length limit before the end of the sentence"),
@@ -75,6 +76,28 @@ def sentence_row(
         "aer": round(attention_error_rate([forced], [gold]).aer, 4) if forced and gold else None,
         "flags": flags,
     }
+
+
+def sample_rows(samples: Sequence[Samples]) -> list[dict[str, Any]]:
+    """The rows of sentences that were translated several times: source, reference, and the hypothesis of each step.
+
+    Sentences that were not translated each time are left out.
+    """
+    if not samples:
+        return []
+    by_source = [{each.source: each for each in step.translations} for step in samples]
+    rows = []
+    for first, reference in zip(samples[-1].translations, samples[-1].references, strict=True):
+        if all(first.source in each for each in by_source):
+            history = [
+                {"step": step.step, "hypothesis": _decoded(each[first.source])}
+                for step, each in zip(samples, by_source, strict=True)
+            ]
+            source = _side(first.source, first.source_tokens, first.source_spans)
+            rows.append(
+                {"source": source, "reference": {"text": reference, "words": word_texts(reference)}, "history": history}
+            )
+    return rows
 
 
 def chrf_signature() -> str:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from nmt.config import TrainingConfig
 from nmt.data.files import flush
+from nmt.evaluation.samples import Samples
 from nmt.training.module import TranslationModule
 
 
@@ -45,19 +46,19 @@ class MovingAverage(WeightAveraging):
 
 
 class Reporter(Callback):
-    """Prints a line for each validation, and fixed sentences of the validation split whenever they change.
+    """Prints a line for each validation, and what has become of its samples; keeps all of these for the report.
 
     Args:
-        samples: how many sentences, spread evenly over the split.
+        folder: where the samples of each validation go, into a folder of their own (`nmt.evaluation.samples`).
     """
 
-    def __init__(self, samples: int) -> None:
-        self.samples = samples
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._shown: dict[int, str] = {}
 
     @rank_zero_only
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Prints."""
+        """Prints and saves."""
         assert isinstance(pl_module, TranslationModule)
         if trainer.sanity_checking:
             return
@@ -72,15 +73,14 @@ class Reporter(Callback):
             if name in figures:
                 line += f"  {name} {figures[name]:{form}}"
         print(line, flush=True)
-        data, count = pl_module.data, len(pl_module.samples)
-        for index in sorted(pl_module.samples)[:: max(1, count // max(1, self.samples))][: self.samples]:
-            text = pl_module.samples[index]
-            if self._shown.get(index) != text:
-                reference = data.validation_references[index]
-                print(
-                    f"  source      {data.validation[index]['src']}\n  translation {text}\n  reference   {reference}\n"
-                )
-            self._shown[index] = text
+        references = pl_module.data.validation_references
+        for row, sample in pl_module.samples.items():
+            if self._shown.get(row) != sample.text:
+                print(f"  source      {sample.source}\n  translation {sample.text}\n  reference   {references[row]}\n")
+            self._shown[row] = sample.text
+        if pl_module.samples and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            rows, records = zip(*pl_module.samples.items(), strict=True)
+            Samples(trainer.global_step, records, tuple(references[row] for row in rows)).save(self.folder)
 
 
 class Stopped(Exception):

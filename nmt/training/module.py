@@ -1,7 +1,7 @@
 """The LightningModule: what a training step and a validation are."""
 
 import time
-from typing import Any
+from typing import Any, TypeVar
 
 import pytorch_lightning as pl
 import torch
@@ -14,11 +14,16 @@ from nmt.data.datamodule import TranslationData
 from nmt.data.tokenizer import BOS_ID, EOS_ID
 from nmt.decoding.endings import Task
 from nmt.decoding.options import SearchOptions
+from nmt.decoding.records import Records
 from nmt.decoding.search import search
+from nmt.decoding.translation import Translation
+from nmt.decoding.tree import Hypothesis
 from nmt.evaluation.metrics import bleu
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.loss import Objective, sequence_loss
 from nmt.training.schedule import Schedule
+
+Value = TypeVar("Value")
 
 
 class TranslationModule(pl.LightningModule):
@@ -27,7 +32,8 @@ class TranslationModule(pl.LightningModule):
     Logs `train_loss` (the objective, in nats a target token), `learning_rate`, `tokens_per_second` (target tokens, all
     ranks), `val_loss` (nats a target token) and `val_bleu` (0 to 100), `train_nll`, what `val_loss` is of training, and
     `val_attention_entropy`, in nats a target token of the references: 0 where each attends to one position.
-    Attribute `samples` holds the last validation's translations by row of the split, for callbacks.
+    Attribute `samples` holds, for callbacks, what the last validation made of `training.sample_sentences` sentences
+    spread evenly over the split, by row.
 
     Every random choice of a step is a function of seed, step and rank, so that a resumed run repeats it without any
     saved random state.
@@ -38,8 +44,8 @@ class TranslationModule(pl.LightningModule):
         self.config = config
         self.model: Seq2Seq | None = None
         self.search_options = SearchOptions(beam_size=1, alternatives=0)
-        self.samples: dict[int, str] = {}
-        self._validated: list[tuple[int, str]] = []
+        self.samples: dict[int, Translation] = {}
+        self._validated: dict[int, Hypothesis] = {}
         self._validation_sums = torch.zeros(3, dtype=torch.float64)
         self._clock = 0.0
         self._tokens_since = 0
@@ -130,7 +136,7 @@ class TranslationModule(pl.LightningModule):
     def on_validation_start(self) -> None:
         """Stops the clock of training."""
         self._paused = time.perf_counter()
-        self._validated = []
+        self._validated = {}
         self._validation_sums = torch.zeros(3, dtype=torch.float64)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -151,25 +157,26 @@ class TranslationModule(pl.LightningModule):
         found = search(self.model, memory, state, task, self.search_options, BOS_ID, EOS_ID, unsaid)
         if not all(found):
             raise self._diverged("no probability is finite", self.trainer.global_step)
-        for index, (best, *_) in zip(batch.indices.tolist(), found, strict=True):
-            self._validated.append((index, self.data.tokenizers.tgt.decode(best.ids)))
+        self._validated |= {index: best for index, (best, *_) in zip(batch.indices.tolist(), found, strict=True)}
 
     def on_validation_epoch_end(self) -> None:
         """Figures of the whole split, whatever the ranks' shares of it were."""
-        sums, pairs = self._validation_sums, self._validated
+        sums, tokenizers, references = self._validation_sums, self.data.tokenizers, self.data.validation_references
         if self.trainer.world_size > 1:
             sums = sums.to(self.device)
             dist.all_reduce(sums)
-            shares: list[list[tuple[int, str]]] = [[] for _ in range(self.trainer.world_size)]
-            dist.all_gather_object(shares, pairs)
-            pairs = [pair for share in shares for pair in share]
-        self.samples = dict(sorted(pairs))
-        references = self.data.validation_references
+        texts = self._of_all_ranks({row: tokenizers.tgt.decode(best.ids) for row, best in self._validated.items()})
+        every = max(1, len(texts) // max(1, self.config.training.sample_sentences))
+        rows = list(texts)[::every][: self.config.training.sample_sentences]
+        records, sources = Records(tokenizers.tgt), self.data.validation
+        own = {row: self._validated[row] for row in rows if row in self._validated}
+        self.samples = {
+            row: records.of(sources[row]["src"], tokenizers.src.encode(sources[row]["src"]), best)
+            for row, best in self._of_all_ranks(own).items()
+        }
         figures = {
             "val_loss": float(sums[0] / sums[2]),
-            "val_bleu": bleu(
-                list(self.samples.values()), [references[index] for index in self.samples], self.config.data.tgt
-            ),
+            "val_bleu": bleu(list(texts.values()), [references[row] for row in texts], self.config.data.tgt),
         }
         self.log_dict(figures, prog_bar=True, rank_zero_only=False)
         self.log("val_attention_entropy", float(sums[1] / sums[2]), rank_zero_only=False)
@@ -183,6 +190,14 @@ class TranslationModule(pl.LightningModule):
     def on_validation_end(self) -> None:
         """Lets the clock of training go on."""
         self._clock += time.perf_counter() - self._paused
+
+    def _of_all_ranks(self, own: dict[int, Value]) -> dict[int, Value]:
+        """What all ranks have by row of the split, in the order of the rows."""
+        shares = [own]
+        if self.trainer.world_size > 1:
+            shares = [{} for _ in range(self.trainer.world_size)]
+            dist.all_gather_object(shares, own)
+        return dict(sorted((pair for share in shares for pair in share.items()), key=lambda pair: pair[0]))
 
     def _sum_over_ranks(self, value: Tensor) -> Tensor:
         if self.trainer.world_size > 1:

@@ -212,7 +212,7 @@ def quiet() -> None:
 def _callbacks(config: Config, folder: Path) -> list[Callback]:
     settings = config.training
     callbacks: list[Callback] = [MovingAverage(settings.average_decay)] if settings.average_decay else []
-    callbacks.append(Reporter(settings.sample_sentences))
+    callbacks.append(Reporter(folder / "samples"))
     if settings.early_stopping:
         mode = "max" if settings.monitor == "val_bleu" else "min"
         callbacks.append(EarlyStopping(settings.monitor, patience=settings.early_stopping, mode=mode))

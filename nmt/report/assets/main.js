@@ -169,6 +169,7 @@ byId("split").addEventListener("change", () => {
 });
 byId("search").addEventListener("input", onSearch);
 byId("word-search").addEventListener("input", () => changeWords({ query: byId("word-search").value }));
+byId("sample-step").addEventListener("input", () => watch({ validation: Number(byId("sample-step").value) }));
 byId("more-words").addEventListener("click", () => ((words.shown += WORDS_AT_ONCE), renderWords()));
 byId("scroller").addEventListener("scroll", renderRows, { passive: true });
 document.addEventListener("keydown", onKey);

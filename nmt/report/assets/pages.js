@@ -21,6 +21,7 @@ function headline(score) {
 }
 
 async function renderTraining() {
+  renderSamples();
   const place = byId("curves");
   if (!REPORT.training.length) {
     fill(place, el("p", { class: "note" }, "There are no curves: the run has no metrics.csv, which `nmt train` writes."));

@@ -1,0 +1,37 @@
+/* The same few sentences at each validation: text and attention as the model learns them. */
+
+/** Which of them is shown, and its validation, by their places; the last validation to begin with. */
+const watched = { sample: 0, validation: Infinity };
+
+function watch(changes) {
+  Object.assign(watched, changes);
+  renderSamples();
+}
+
+function renderSamples() {
+  const { samples } = REPORT;
+  byId("samples").hidden = !samples.length;
+  if (!samples.length) return;
+  const { source, reference, history } = samples[watched.sample];
+  const validation = Math.min(watched.validation, history.length - 1);
+  const { step, hypothesis } = history[validation];
+  const choices = samples.map((sample, index) =>
+    el("button", { type: "button", "aria-pressed": String(index === watched.sample), "data-focus": `sample-${index}`, title: sample.source.text, onclick: () => watch({ sample: index }) }, `Sentence ${index + 1}`));
+  fill(byId("sample-choice"), choices);
+  const slider = byId("sample-step");
+  slider.max = history.length - 1;
+  slider.value = validation;
+  slider.setAttribute("aria-valuetext", `step ${step.toLocaleString("en")}`);
+  byId("sample-step-name").textContent = `step ${step.toLocaleString("en")}, validation ${validation + 1} of ${history.length}`;
+  const common = commonWords(hypothesis.words, reference.words);
+  const compared = withWords(hypothesis.text, hypothesis.words, (word, index) => (common[index] ? word : el("ins", {}, word)));
+  const line = (name, parts) => [el("dt", {}, name), el("dd", { dir: "auto" }, parts)];
+  fill(byId("sample-texts"),
+    line("Source", source.text),
+    line("Reference", reference.text),
+    line("Hypothesis", hypothesis.text ? compared : el("span", { class: "muted" }, "(empty)")));
+  const sentence = { source, hypothesis };
+  const [targets, sources] = [unitsOf(hypothesis, "words"), unitsOf(source, "words")];
+  const weights = attentionOf(sentence, "hypothesis", targets, sources);
+  fill(byId("sample-attention"), heatmapTable({ sentence, targets, sources, weights }));
+}
