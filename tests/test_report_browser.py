@@ -345,7 +345,14 @@ def test_the_reference_is_shown_as_the_decoder_was_forced_to_it(browser: Browser
     title = browser.evaluate("document.querySelector('.facts-line [title]').title")
     assert title == f"The search ranks by a score: −{-found.score:.2f}, reference −{-forced.score:.2f}"
     assert "search error" in facts
+    assert "shown=reference" in browser.evaluate("location.hash")
+    browser.evaluate("moveSentence(-1)")
+    browser.wait_for("document.querySelector('#detail h2').textContent === 'Sentence 1'")
+    assert browser.evaluate("[view.shown, location.hash.includes('shown=reference')]") == ["reference", True]
+    browser.evaluate("moveSentence(1)")
+    browser.wait_for("document.querySelector('#detail h2').textContent === 'Sentence 2'")
     browser.evaluate("document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'r', bubbles: true}))")
+    assert "shown" not in browser.evaluate("location.hash")
     browser.wait_for(f"{AXIS_LABELS % 'y'}.includes('kids')")
 
 

@@ -5,7 +5,9 @@ const REPORT = JSON.parse(byId("report-data").textContent);
 const BY_NUMBER = { key: "number", descending: false };
 
 /** What a link asks for that does not go on with a search. */
-const AFRESH = { query: "", sort: BY_NUMBER };
+const AFRESH = { query: "", sort: BY_NUMBER, shown: "hypothesis" };
+
+const SIDES = ["hypothesis", "reference", "baseline"];
 
 const state = {
   evaluation: REPORT.evaluations[0],
@@ -67,6 +69,7 @@ function readAddress(parameters) {
   return {
     filter: { flag: Object.hasOwn(REPORT.flags, flag ?? "") ? flag : null, chrf: range && [Number(range[1]), Number(range[2])] },
     query: parameters.get("q") ?? "",
+    shown: SIDES.find((side) => side === parameters.get("shown")) ?? "hypothesis",
     sort: Object.hasOwn(SORT_KEYS, key) ? { key, descending: sort !== key } : BY_NUMBER,
   };
 }
@@ -125,14 +128,15 @@ function selectRows() {
     .sort((a, b) => sign * (key(sentences[a], a) - key(sentences[b], b)) || a - b);
 }
 
-/** The address of a section, of a sentence (an index from 0), of a filter, with search and order as they are; the
- *  split stands in it where there is more than one. */
-function address(tab, { sentence = null, flag = null, chrf = null, query = state.query, sort = state.sort, split = state.evaluation.label } = {}) {
+/** The address of a section, of a sentence (an index from 0), of a filter, with search, order and whose attention is
+ *  shown as they are; the split stands in it where there is more than one. */
+function address(tab, { sentence = null, flag = null, chrf = null, query = state.query, sort = state.sort, shown = state.shown, split = state.evaluation.label } = {}) {
   const asked = new URLSearchParams();
   if (flag) asked.set("flag", flag);
   if (chrf) asked.set("chrf", chrf.join("-"));
   if (tab === "sentences" && query) asked.set("q", query);
   if (tab === "sentences" && (sort.key !== "number" || sort.descending)) asked.set("sort", (sort.descending ? "-" : "") + sort.key);
+  if (tab === "sentences" && shown !== "hypothesis") asked.set("shown", shown);
   if (REPORT.evaluations.length > 1) asked.set("split", split);
   return `#/${tab}${sentence === null ? "" : `/${sentence + 1}`}${asked.size ? `?${asked}` : ""}`;
 }

@@ -63,7 +63,7 @@ function exampleList(title, indices, figure = ({ chrf }) => fixed(chrf), transla
       {},
       el(
         "a",
-        { href: address("sentences", { ...AFRESH, sentence: index }) },
+        { href: address("sentences", { ...AFRESH, sentence: index, shown: translation }) },
         el("span", { class: "number" }, figure(sentences[index])),
         el("span", { class: "pair" },
           el("span", { dir: "auto" }, source.text),

@@ -161,6 +161,8 @@ function setUnit(unit) {
 function setShown(shown) {
   state.shown = shown;
   if (!view) return;
+  history.replaceState(null, "", address("sentences", { sentence: state.chosen, ...state.filter }));
+  renderRows();
   renderDetail();
   const { [view.shown]: own, [view.shown === "reference" ? "hypothesis" : "reference"]: other } = view.sentence;
   const differs = own.words.findIndex((word, index) => word !== other.words[index]);
