@@ -113,12 +113,23 @@ def test_what_could_steer_the_terminal_is_not_printed() -> None:
     assert printable("a\x1b[2Jb\u202e\x9b\nc") == "a·[2Jb··\nc"
 
 
-def converse(model_folder: Path, *typed: bytes) -> tuple[str, int]:
+def converse(model_folder: Path, *typed: bytes, options: tuple[str, ...] = ()) -> tuple[str, int]:
     """What a terminal shows when lines are typed, each at the prompt, and the exit code."""
     outer, inner = pty.openpty()
     script = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "  # a job may be deaf to it
     script += "from nmt.cli import main; sys.exit(main())"
-    command = [sys.executable, "-c", script, "translate", str(model_folder), "--beam-size", "1", "--min-length", "2"]
+    command = [
+        sys.executable,
+        "-c",
+        script,
+        "translate",
+        str(model_folder),
+        "--beam-size",
+        "1",
+        "--min-length",
+        "2",
+        *options,
+    ]
     environment = {**os.environ, "TERM": "dumb", "COLUMNS": "60", "NO_COLOR": "1"}
     process = subprocess.Popen(
         command,
@@ -169,6 +180,21 @@ def test_sentences_are_answered_with_a_map_until_the_end_of_input(model_folder: 
     assert rows
     assert all(row.split()[0] in translated for row in rows)
     assert "Traceback" not in shown
+
+
+def test_a_translation_goes_on_from_a_beginning(model_folder: Path) -> None:
+    lines = ("=> ja\n", "der Hund läuft\n", "=> ja ja\n", "\n", "=> Hund\n", "=>\n", "ja\n")
+    typed = [line.encode() for line in lines]
+    shown, code = converse(model_folder, *typed, b"\x04", options=("--exclude", "Hund"))
+    assert code == 0
+    hint, nothing, free, forced, empty, refused, free_again, other, _ = re.split("^> ", shown, flags=re.MULTILINE)
+    assert "=>" in hint
+    assert nothing.splitlines() == ["=> ja"]  # there is no sentence yet
+    assert forced.splitlines()[1].startswith("ja ja")
+    assert empty.strip() == ""
+    assert refused.splitlines()[1].startswith("exclude: 'Hund' is a part of what the translation must contain")
+    assert free_again.splitlines()[1:] == free.splitlines()[1:]
+    assert other.splitlines()[0] == "ja"
 
 
 def test_ctrl_c_ends_a_conversation_quietly(model_folder: Path) -> None:

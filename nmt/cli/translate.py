@@ -170,8 +170,9 @@ def _converse(options: argparse.Namespace, search: "SearchOptions") -> None:
 
     translator, output, common = load_translator(options, options.device), _output(options), _common(options)
 
-    def translate(text: str) -> Translation:
-        translation = translator.translate(replace(common, text=text), search)
+    def translate(text: str, beginning: str | None) -> Translation:
+        prefix = common.prefix if beginning is None else beginning
+        translation = translator.translate(replace(common, text=text, prefix=prefix), search)
         if not translation.source_complete:
             print(f"nmt translate: {told_of_cut(translation)}", file=sys.stderr)
         return translation

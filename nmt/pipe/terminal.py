@@ -20,6 +20,8 @@ from nmt.decoding.alignment import merge_attention, word_groups
 from nmt.decoding.translation import Translation
 
 PROMPT = "> "
+BEGINNING = "=>"
+HINT = f"Type a sentence; then {BEGINNING} and some words, to see how a translation that begins with them goes on."
 _STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _JOINERS = "\u200c\u200d"
 _KEPT = f"\n{_JOINERS}"
@@ -30,12 +32,20 @@ FAINT, STRONG = (80, 140, 210), (255, 140, 0)
 """24-bit colours of a weight near zero and of a weight of one, to be seen on black and on white."""
 
 
-def converse(translate: Callable[[str], Translation], show: Callable[[Translation], str]) -> None:
-    """Reads sentences until the end of input, and prints what `show` makes of each translation and its map."""
+def converse(translate: Callable[[str, str | None], Translation], show: Callable[[Translation], str]) -> None:
+    """Reads sentences until the end of input, and prints what `show` makes of each translation and its map.
+
+    Args:
+        translate: a sentence, and what its translation is to begin with or None -> its translation; what it raises a
+            ValueError for is printed.
+        show: a translation -> text.
+    """
     with suppress(ImportError):
         import_module("readline")  # where it is there, lines can be edited and called back
     for stream in (sys.stdin, sys.stdout):
         cast(TextIOWrapper, stream).reconfigure(errors="replace")
+    print(HINT)
+    sentence = ""
     while True:
         try:
             line = input(PROMPT)
@@ -44,8 +54,17 @@ def converse(translate: Callable[[str], Translation], show: Callable[[Translatio
             if isinstance(end, KeyboardInterrupt):
                 raise
             return
-        if line.strip():
-            translation = translate(line)
+        typed, beginning = line.strip(), None
+        if typed.startswith(BEGINNING):
+            beginning = typed.removeprefix(BEGINNING).strip()
+        elif typed:
+            sentence = line
+        if typed and sentence:
+            try:
+                translation = translate(sentence, beginning)
+            except ValueError as error:
+                print(printable(str(error)))
+                continue
             print(printable(show(translation)))
             print(attention_map(translation, shutil.get_terminal_size().columns, "NO_COLOR" not in os.environ), end="")
 
