@@ -101,6 +101,7 @@ nmt/
     metrics.py            BLEU, chrF, TER with signature and interval
     alignment.py          links between words -> AER, and their files
     results.py            the Evaluation record, and its files
+    branches.py           another token at a step that was hardly decided, and how it goes on
     samples.py            the same few sentences at each validation, and their files
     evaluate.py           a run and a split -> Evaluation
     comparison.py         two evaluations -> differences, and whether they are chance

@@ -104,7 +104,7 @@ def test_a_conversation_tells_of_what_is_cut_off(
     model_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     monkeypatch.setattr(nmt.cli.translate, "_is_conversation", lambda _: True)
-    monkeypatch.setattr(nmt.pipe.terminal, "converse", lambda translate, _: translate("a" * 600))
+    monkeypatch.setattr(nmt.pipe.terminal, "converse", lambda translate, _: translate("a" * 600, None))
     assert main(["translate", str(model_folder), "--beam-size", "1", "--max-length", "4"]) == 0
     assert capsys.readouterr().err == "nmt translate: only the first 512 tokens are translated\n"
 
@@ -368,12 +368,18 @@ def test_from_training_to_the_report(
     assert main(["evaluate", "runs/small", "--split", "test"]) == 0
     assert main(["evaluate", "runs/small", "--split", "tset"]) == 2
     assert "no split 'tset'" in capsys.readouterr().err
-    assert main(["evaluate", "runs/small", "--split", "test", "--as", "greedy", "--beam-size", "1"]) == 0
+    greedy = ["evaluate", "runs/small", "--split", "test", "--as", "greedy", "--beam-size", "1"]
+    assert main([*greedy, "--what-if", "-1"]) == 2
+    assert "--what-if: -1 is not allowed, it must be at least 0" in capsys.readouterr().err
+    assert main([*greedy, "--what-if", "2"]) == 0
     assert "9 sentences" in capsys.readouterr().out
     assert main(["compare", "runs/small", "runs/small/evaluations/greedy", "--split", "test"]) == 0
     assert "runs/small/evaluations/greedy against runs/small: 9 sentences of greedy" in capsys.readouterr().out
     assert main(["report", "runs/small"]) == 0
     shown = json.loads(Path("reports/small/report.json").read_text())["evaluations"]
+    plain, branched = (sum(len(row["branches"]) for row in each["sentences"]) for each in shown)
+    assert (plain, branched) == (0, len(Evaluation.load(Path("runs/small/evaluations/greedy")).branches))
+    assert 0 < branched <= 2 * 9
     assert [(each["split"], each["label"]) for each in shown] == [("test", "test"), ("test", "greedy")]
     with monkeypatch.context() as patch:  # root may write anywhere
         patch.setattr("nmt.evaluation.evaluate.os.access", lambda *_: False)

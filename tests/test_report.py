@@ -16,6 +16,7 @@ from sacrebleu import sentence_chrf
 from nmt.data.words import split_words
 from nmt.decoding.translation import Translation
 from nmt.evaluation.alignment import AlignmentScore, attention_error_rate
+from nmt.evaluation.branches import Branch
 from nmt.evaluation.metrics import Score
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import Samples, load_samples
@@ -97,6 +98,7 @@ def make_evaluation(
         ),
         references=tuple(reference for _, _, reference, _ in sentences),
         forced=tuple(make_forced(*each) for each in sentences) if forced else (),
+        branches=(Branch(1, 2, "children", make_translation(sentences[1][0], "Two kids children play.")),),
         gold=(((0, 0), (1, 1)), ((0, 0),), *[None] * (len(sentences) - 2)),
         scores=(
             Score("BLEU", 31.24, 30.1, 32.3, signature, "cased, detokenised", True),
@@ -168,6 +170,14 @@ def test_rows_hold_words_scores_flags_and_alternatives(run: Path, tmp_path: Path
     assert first["hypothesis"]["alternatives"][0] == [["A", 0.9], ["other", 0.05]]
     assert [row["flags"] for row in rows] == [["exact"], ["cut_off", "repetition", "search_error"], [], ["empty"]]
     assert empty["hypothesis"]["tokens"] == ["</s>"]
+
+
+def test_rows_hold_what_else_a_translation_could_have_been(run: Path, tmp_path: Path) -> None:
+    rows = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]["sentences"]
+    assert [len(row["branches"]) for row in rows] == [0, 1, 0, 0]
+    (branch,) = rows[1]["branches"]
+    assert (branch["step"], branch["token"], branch["text"]) == (2, "children", "Two kids children play.")
+    assert branch["words"] == ["Two", "kids", "children", "play", "."]
 
 
 def test_rows_hold_the_reference_as_it_is_decoded_by_force(run: Path, tmp_path: Path) -> None:

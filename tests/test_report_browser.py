@@ -195,6 +195,17 @@ def test_permalink_shows_the_sentence_with_its_heatmap_in_reading_order(browser:
     ]  # fmt: skip
 
 
+def test_another_translation_is_shown_with_the_token_that_leads_to_it(browser: Browser) -> None:
+    go(browser, "#/sentences/2")
+    shown = "[...document.querySelectorAll('#detail .texts dt')].find(node => node.textContent === 'What if')"
+    branch = browser.evaluate(f"{shown}.nextSibling.innerText")
+    found = make_translation(SENTENCES[1][0], "Two kids children play.")
+    said = f"“children” for “kids”, log-probability −{-found.log_prob:.2f}"
+    assert branch.splitlines() == ["Two kids children play.", said]
+    new = f"[...{shown}.nextSibling.querySelectorAll('strong')].map(node => node.textContent)"
+    assert browser.evaluate(new) == ["children", "play"]
+
+
 def test_the_table_view_holds_the_merged_weights(browser: Browser) -> None:
     go(browser, "#/sentences/1")
     browser.evaluate("toggleTable()")

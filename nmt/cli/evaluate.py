@@ -16,6 +16,8 @@ def run(arguments: list[str]) -> int:
     parser.add_argument(
         "--as", dest="name", default="", metavar="NAME", help="keep it under another name than the split's"
     )
+    told = "at the N most narrowly decided steps of each translation, search on from the runner-up too: for the report"
+    parser.add_argument("--what-if", type=int, default=0, metavar="N", help=told)
     options = parser.parse_args(arguments)
     search = search_options(options)
     from nmt.evaluation.evaluate import evaluate as run_evaluation
@@ -25,7 +27,8 @@ def run(arguments: list[str]) -> int:
     translator = load_translator(options, options.device)
     command = shlex.join(["nmt", "evaluate", *arguments])
     result = run_evaluation(
-        folder, config, options.split, search, translator, command, options.batch_sentences, options.name
+        *(folder, config, options.split, search, translator, command, options.batch_sentences, options.name),
+        what_if=options.what_if,
     )
     for score in result.scores:
         interval = f" [{score.low:.1f}, {score.high:.1f}]" if score.low is not None and score.high is not None else ""

@@ -163,6 +163,18 @@ class Tokenizer:
             spans[0] = (spans[0][0], spans[0][0])
         return Encoded(encoding.ids, tokens, spans)
 
+    def ids(self, tokens: Iterable[str]) -> list[int]:
+        """The id of each token.
+
+        Raises:
+            ValueError: if one is not in the vocabulary.
+        """
+        found = [(token, self.backend.token_to_id(token)) for token in tokens]
+        unknown = [token for token, number in found if number is None]
+        if unknown:
+            raise ValueError(f"token {unknown[0]!r} is not in the vocabulary")
+        return [number for _, number in found if number is not None]
+
     def written(self, text: str) -> str:
         """How a part of a text reads when it is decoded: composed characters, single spaces, its case as it is kept."""
         normal = str(self.backend.normalizer.normalize_str(encodable(text))).removeprefix("▁").replace("▁", " ")

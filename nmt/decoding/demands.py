@@ -27,7 +27,7 @@ class Demands:
 
     def forced(self, request: Request) -> list[int]:
         """The tokens that the translation must have, prefix first."""
-        return [token for text in (request.prefix, *request.include) if text for token in self._tokens(text)]
+        return [*self._prefix(request), *(token for text in request.include for token in self._tokens(text))]
 
     @property
     def unsaid(self) -> tuple[int, ...]:
@@ -38,8 +38,8 @@ class Demands:
         """What makes search obey; None if it is free."""
         size = self._tokenizer.vocab_size
         guides: list[Guide] = []
-        if request.prefix:
-            guides.append(Prefix(self._tokens(request.prefix), size))
+        if prefix := self._prefix(request):
+            guides.append(Prefix(prefix, size))
         phrases = [ids for text in request.include if (ids := self._tokens(text))]  # a lone "▁" is white space
         if phrases:
             guides.append(Include(phrases, EOS_ID, size, self._begins))
@@ -52,6 +52,11 @@ class Demands:
     def _begins(self) -> np.ndarray:
         """(V,) bool, False for what goes on with the word before it."""
         return np.array([not _goes_on(surface) for surface in self._tokenizer.surfaces.utf8])
+
+    def _prefix(self, request: Request) -> Sequence[int]:
+        if request.prefix_tokens:
+            return self._tokenizer.ids(request.prefix_tokens)
+        return self._tokens(request.prefix) if request.prefix else []
 
     def _tokens(self, text: str) -> Sequence[int]:
         return self._tokenizer.encode(text).ids

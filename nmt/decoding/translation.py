@@ -30,21 +30,23 @@ class Request:
         prefix: what the translation begins with.
         include: strings that it contains, as whole words.
         exclude: strings that it does not contain, not even within a word.
+        prefix_tokens: in place of a prefix, the tokens that the translation begins with, as its record names them.
 
     Raises:
-        ValueError: if something is no string, one of several is empty, one stands where several belong, or what must
-            be there contains what must not.
+        ValueError: if something is no string, one of several is empty, one stands where several belong, what must be
+            there contains what must not, or there are two beginnings.
     """
 
     text: str
     prefix: str = ""
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    prefix_tokens: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("text", "prefix"):
             check(isinstance(getattr(self, name), str), name, getattr(self, name), "a string")
-        for name in ("include", "exclude"):
+        for name in ("include", "exclude", "prefix_tokens"):
             given = getattr(self, name)
             if isinstance(given, str):
                 raise ValueError(f"{name}: {given!r} is one string, give a tuple of strings")
@@ -53,6 +55,7 @@ class Request:
             check(all(isinstance(each, str) for each in strings), name, strings, "a tuple of strings")
             if not all(each.strip() for each in strings):
                 raise ValueError(f"{name}: an empty string is not allowed")
+        check(not (self.prefix and self.prefix_tokens), "prefix_tokens", self.prefix_tokens, "empty beside a prefix")
         for text in self.exclude:
             if any(text in must for must in (self.prefix, *self.include)):
                 raise ValueError(f"exclude: {text!r} is a part of what the translation must contain")
@@ -60,7 +63,7 @@ class Request:
     @property
     def is_demanding(self) -> bool:
         """Whether the translation is not free."""
-        return bool(self.prefix or self.include or self.exclude)
+        return bool(self.prefix or self.prefix_tokens or self.include or self.exclude)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,12 +10,13 @@ import datasets
 from rich.console import Console
 from rich.progress import track
 
-from nmt.config import Config, DataConfig, check_folder_name
+from nmt.config import Config, DataConfig, check, check_folder_name
 from nmt.data.corpus import load_split
 from nmt.decoding.search import SearchOptions
 from nmt.decoding.translation import Translation
 from nmt.decoding.translator import Translator
 from nmt.evaluation.alignment import Link, attention_error_rate
+from nmt.evaluation.branches import branch
 from nmt.evaluation.metrics import corpus_scores
 from nmt.evaluation.results import Evaluation
 
@@ -29,6 +30,7 @@ def evaluate(
     command: str,
     batch_sentences: int = 64,
     name: str = "",
+    what_if: int = 0,
 ) -> Evaluation:
     """Translates and scores a split, and saves all of it to `run/evaluations/<name>`.
 
@@ -45,6 +47,7 @@ def evaluate(
         command: what the user called, kept with the scores.
         batch_sentences: sentences that are searched together.
         name: of the evaluation; by default that of the split.
+        what_if: steps of each translation at which another token is tried: see `nmt.evaluation.branches`.
 
     Raises:
         ValueError: if there is no such split, it is empty, or no folder can have the name.
@@ -52,6 +55,8 @@ def evaluate(
     """
     if name:
         check_folder_name("--as", name)
+    check(what_if >= 0, "--what-if", what_if, "at least 0")
+    check(not what_if or options.alternatives > 1, "alternatives", options.alternatives, "at least 2 with --what-if")
     data = config.data
     sources, references, gold = _read(data, split)
     folder = _writable(run / "evaluations")
@@ -62,6 +67,7 @@ def evaluate(
     pairs = zip(sources, references, strict=True)
     records = translator.force(pairs, options.alternatives, batch_sentences, options)
     forced = list(_watched(records, len(sources), "scoring references"))
+    branches = branch(translator, translations, what_if, options, batch_sentences) if what_if else ()
     evaluation = Evaluation(
         split=split,
         src=data.src,
@@ -69,6 +75,7 @@ def evaluate(
         translations=tuple(translations),
         references=tuple(references),
         forced=tuple(forced),
+        branches=tuple(branches),
         gold=tuple(gold),
         scores=tuple(scores),
         alignment=attention_error_rate(forced, gold) if any(gold) else None,

@@ -2,7 +2,8 @@
 
 ``runs/<run>/evaluations/<split or name>/`` holds ``translations.jsonl`` and ``attention.npz`` (see
 `nmt.decoding.translation`), ``references.jsonl`` (a line a sentence: the reference and its gold alignment or null),
-``forced/`` (what the model makes of the references, as the translations) and ``scores.json`` (the scores, and with
+``forced/`` (what the model makes of the references, as the translations), ``branches/`` where they were asked for (see
+`nmt.evaluation.branches`), and ``scores.json`` (the scores, and with
 which search, checkpoint, command and versions they were made).
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 from nmt.data.files import naming
 from nmt.decoding.translation import Translation, load_translations, parse_json, save_translations
 from nmt.evaluation.alignment import AlignmentScore, Link
+from nmt.evaluation.branches import Branch, load_branches, save_branches
 from nmt.evaluation.metrics import Score
 
 FORMAT_VERSION = 2
@@ -68,6 +70,7 @@ class Evaluation:
         command: the command that made this evaluation.
         seconds: time for decoding and scoring.
         versions: of Python and packages, by name.
+        branches: what else the translations could have been, where that was asked for.
         name: that it was given to be kept beside others of its split; empty for that of the split.
     """
 
@@ -86,6 +89,7 @@ class Evaluation:
     versions: Mapping[str, str] = field(default_factory=installed_versions)
     name: str = ""
     forced: tuple[Translation, ...] = ()
+    branches: tuple[Branch, ...] = ()
 
     @property
     def label(self) -> str:
@@ -147,6 +151,8 @@ class Evaluation:
         save_translations(folder, self.translations)
         if self.forced:
             save_translations(folder / "forced", self.forced)
+        if self.branches:
+            save_branches(folder / "branches", self.branches)
         with open(folder / "references.jsonl", "w", encoding="utf-8", errors="backslashreplace") as lines:
             for reference, links in zip(self.references, self.gold, strict=True):
                 lines.write(json.dumps({"reference": reference, "alignment": links}, ensure_ascii=False) + "\n")
@@ -212,6 +218,7 @@ class Evaluation:
             versions=scores["versions"],
             name=scores.get("name", ""),
             forced=tuple(load_translations(folder / "forced")) if (folder / "forced").is_dir() else (),
+            branches=tuple(load_branches(folder / "branches")),
         )
 
 

@@ -11,6 +11,7 @@ from sacrebleu.metrics import CHRF
 from nmt.data.words import split_words, words_of_spans
 from nmt.decoding.translation import Translation
 from nmt.evaluation.alignment import Link, attention_error_rate
+from nmt.evaluation.branches import Branch
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import Samples
 
@@ -38,6 +39,8 @@ def sentence_rows(evaluation: Evaluation, baseline: Evaluation | None) -> list[d
     if not evaluation.is_comparable:
         for row in rows:
             row["reference"]["score"] = None
+    for branch in evaluation.branches:
+        rows[branch.sentence]["branches"].append(_branch(branch))
     return rows
 
 
@@ -53,7 +56,7 @@ def sentence_row(
 
     Hypothesis and reference have, beside text and words, the tokens and what the decoder did at each: of the reference
     that is under forced decoding, and None where that was not kept. A baseline has the same, and the source with its
-    own tokens where these are others.
+    own tokens where these are others. `branches` are what `nmt.evaluation.branches` says.
 
     `chrf` is 0 to 100, `length_ratio` hypothesis words by reference words, `confidence` the geometric mean of the
     token probabilities, `aer` the error rate of the reference's attention against gold; a value that is not defined for
@@ -73,6 +76,7 @@ def sentence_row(
         "chrf": _chrf(translation.text, reference),
         "length_ratio": round(len(hypothesis["words"]) / len(reference_words), 3) if reference_words else None,
         "confidence": round(math.exp(sum(log_probs) / len(log_probs)), 4) if log_probs else None,
+        "branches": [],
         "aer": round(attention_error_rate([forced], [gold]).aer, 4) if forced and gold else None,
         "flags": flags,
     }
@@ -151,6 +155,13 @@ def _decoded(record: Translation) -> dict[str, Any]:
         "log_prob": round(record.log_prob, 4),
         "score": round(record.score, 4),
     }
+
+
+def _branch(branch: Branch) -> dict[str, Any]:
+    """Another translation, and at which token it leaves the one that was found."""
+    found = branch.translation
+    own = {"text": found.text, "words": word_texts(found.text), "log_prob": round(found.log_prob, 4)}
+    return {"step": branch.step, "token": branch.token, **own}
 
 
 def _chrf(text: str, reference: str) -> float:

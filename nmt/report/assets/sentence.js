@@ -112,12 +112,20 @@ function detailTexts(sentence) {
     row("Source", source.text, withWords(source.text, source.words, word("source"))),
     row("Reference", reference.text, compared("reference", hypothesis, "del", "not in the hypothesis")),
     row("Hypothesis", hypothesis.text, compared("hypothesis", reference, "ins", "not in the reference")),
+    ...sentence.branches.map((branch) => row("What if", branch.text, branchTexts(sentence, branch))),
     baseline && row("Baseline", baseline.text, compared("baseline", reference, "ins", "not in the reference")),
   );
   list.addEventListener("mouseover", ({ target }) => focusWord(target, focusTarget, focusSource));
   list.addEventListener("mouseleave", () => focusTarget(null));
   list.addEventListener("click", ({ target }) => focusWord(target, chooseStep, () => {}));
   return list;
+}
+
+/** A translation with another token at some step: which instead of which, and how it goes on; what the hypothesis has not is marked. */
+function branchTexts({ hypothesis }, { step, token, text, words, log_prob: logProb }) {
+  const common = commonWords(words, hypothesis.words);
+  const marked = withWords(text, words, (word, index) => (common[index] ? word : el("strong", {}, word)));
+  return [marked, el("small", { class: "muted" }, `“${visible(token)}” for “${visible(hypothesis.tokens[step])}”, log-probability ${fixed(logProb, 2)}`)];
 }
 
 /** Calls `ontarget` or `onsource` with the first unit of the word that `node` shows. */

@@ -1,0 +1,103 @@
+"""What else translations could have been: another token at a step that was hardly decided, and how it goes on.
+
+``branches/`` in the folder of an evaluation has the other translations (`nmt.decoding.translation`), and in
+``places.jsonl`` a line for each: the sentence, the step, and the token that stands there instead.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nmt.data.vocabulary import SPECIAL_TOKENS
+from nmt.decoding.translation import Request, Translation, load_translations, parse_json, save_translations
+
+if TYPE_CHECKING:  # a report reads branches without the program that makes them
+    from nmt.decoding.options import SearchOptions
+    from nmt.decoding.translator import Translator
+
+
+@dataclass(frozen=True)
+class Branch:
+    """Another translation of a sentence.
+
+    Attributes:
+        sentence: which one, from 0.
+        step: at which token of its translation the other leaves it, from 0.
+        token: the piece that it has there.
+        translation: what the search made of such a beginning.
+    """
+
+    sentence: int
+    step: int
+    token: str
+    translation: Translation
+
+
+def branch(
+    translator: "Translator", translations: Sequence[Translation], count: int, options: "SearchOptions", size: int
+) -> list[Branch]:
+    """The branches of translations at the `count` steps of each that were decided most narrowly.
+
+    Args:
+        translator: which made the translations.
+        translations: with at least two alternatives at each step.
+        count: how many steps of each, at most.
+        options: of the search.
+        size: sentences that are searched together.
+    """
+    forks = [
+        (sentence, step, token)
+        for sentence, translation in enumerate(translations)
+        for step, token in narrowest(translation, count)
+    ]
+    requests = []
+    for sentence, step, token in forks:
+        left = translations[sentence]
+        requests.append(Request(left.source, prefix_tokens=(*left.tokens[:step], token)))
+    found = translator.translate(requests, options, size)
+    return [Branch(*fork, each) for fork, each in zip(forks, found, strict=True)]
+
+
+def narrowest(translation: Translation, count: int) -> list[tuple[int, str]]:
+    """The steps whose token was least ahead of the best other, with that other one, in order.
+
+    The end of the sentence is no other one: there is nothing to go on from.
+    """
+    forks = []
+    for step, (token, log_prob) in enumerate(zip(translation.tokens, translation.token_log_probs, strict=True)):
+        others = [each for each in translation.alternatives[step] if each[0] != token]
+        if others and others[0][0] not in SPECIAL_TOKENS and math.isfinite(others[0][1]):
+            other, other_log_prob = others[0]
+            forks.append((log_prob - other_log_prob, step, other))
+    return sorted(fork[1:] for fork in sorted(forks)[:count])
+
+
+def save_branches(folder: Path, branches: Sequence[Branch]) -> None:
+    """Writes them into `folder`, which is made if it is not there."""
+    save_translations(folder, (each.translation for each in branches))
+    with open(folder / "places.jsonl", "w", encoding="utf-8") as lines:
+        for each in branches:
+            lines.write(json.dumps({"sentence": each.sentence, "step": each.step, "token": each.token}) + "\n")
+
+
+def load_branches(folder: Path) -> list[Branch]:
+    """What `save_branches` wrote into `folder`; none where there is no such folder.
+
+    Raises:
+        FileNotFoundError: if a file of it is missing.
+        ValueError: if one cannot be read, or they do not fit together.
+    """
+    if not folder.is_dir():
+        return []
+    with open(folder / "places.jsonl", encoding="utf-8") as lines:
+        places = [parse_json(line, f"{lines.name}:{number}") for number, line in enumerate(lines, start=1)]
+    translations = load_translations(folder)
+    if len(places) != len(translations):
+        raise ValueError(f"{folder}: {len(places)} places but {len(translations)} translations: evaluate again")
+    return [
+        Branch(place["sentence"], place["step"], place["token"], each)
+        for place, each in zip(places, translations, strict=True)
+    ]

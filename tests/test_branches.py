@@ -1,0 +1,91 @@
+"""What else a translation could have been: the narrowest steps, and how the search goes on from another token."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SENTENCES
+from test_results import content, evaluation
+
+from nmt.decoding.options import SearchOptions
+from nmt.decoding.translation import Request, Translation
+from nmt.decoding.translator import Translator
+from nmt.evaluation.branches import Branch, branch, load_branches, narrowest
+from nmt.evaluation.results import Evaluation
+
+SOURCES = [source for source, _ in SENTENCES]
+
+
+def record(*steps: tuple[tuple[str, float], ...]) -> Translation:
+    """A translation whose token at each step is the first that is named, beside its alternatives, best first."""
+    best_first = tuple(tuple(sorted(step, key=lambda each: -each[1])) for step in steps)
+    return Translation(
+        source="x",
+        source_tokens=("<s>", "x"),
+        source_spans=((0, 0), (0, 1)),
+        text="",
+        tokens=tuple(step[0][0] for step in steps),
+        spans=((0, 0),) * len(steps),
+        token_log_probs=tuple(step[0][1] for step in steps),
+        attention=np.full((len(steps), 2), 0.5, np.float32),
+        alternatives=best_first,
+        log_prob=0.0,
+        score=0.0,
+        finished=True,
+    )
+
+
+def test_the_narrowest_steps_are_those_whose_token_was_least_ahead() -> None:
+    found = record(
+        (("a", -0.5), ("b", -1.5), ("c", -3.0)),  # ahead by 1
+        (("d", -2.0), ("e", -1.0), ("f", -4.0)),  # behind by 1: the beam had its reasons
+        (("g", -0.1), ("h", -4.1), ("i", -5.0)),  # ahead by 4
+        (("</s>", -0.7), ("j", -0.9)),  # ahead by 0.2
+    )
+    assert narrowest(found, 2) == [(1, "e"), (3, "j")]
+    assert narrowest(found, 9) == [(0, "b"), (1, "e"), (2, "h"), (3, "j")]
+    assert narrowest(found, 0) == []
+
+
+def test_there_is_nothing_to_go_on_from_behind_an_end() -> None:
+    impossible = (("b", -0.5), ("c", -math.inf))
+    assert narrowest(record((("a", -0.7), ("</s>", -0.8), ("b", -0.9)), impossible, (("d", -0.1),)), 3) == []
+
+
+def test_a_branch_has_the_other_token_and_all_that_was_before_it(model_folder: Path) -> None:
+    translator, options = Translator.load(model_folder, device="cpu"), SearchOptions(beam_size=2)
+    translations = list(translator.translate(SOURCES, options))
+    branches = branch(translator, translations, 2, options, size=3)
+    assert len(branches) > len(SOURCES)
+    for each in branches:
+        left = translations[each.sentence]
+        assert each.token != left.tokens[each.step]
+        assert each.translation.source == left.source
+        assert each.translation.tokens[: each.step + 1] == (*left.tokens[: each.step], each.token)
+        assert each.translation.finished or len(each.translation.tokens) > each.step + 1
+
+
+def test_tokens_to_begin_with_are_taken_as_they_are(model_folder: Path) -> None:
+    translator = Translator.load(model_folder, device="cpu")
+    assert translator.translate(Request(SOURCES[0], prefix_tokens=("e", "▁", "n"))).tokens[:3] == ("e", "▁", "n")
+    with pytest.raises(ValueError, match="token 'never' is not in the vocabulary"):
+        translator.translate(Request(SOURCES[0], prefix_tokens=("never",)))
+    with pytest.raises(ValueError, match="prefix_tokens: .* must be empty beside a prefix"):
+        Request("x", prefix="a", prefix_tokens=("b",))
+
+
+def test_branches_come_back_with_their_evaluation(tmp_path: Path) -> None:
+    plain = evaluation("eins", "zwei")
+    other = evaluation("drei").translations[0]
+    saved = replace(plain, branches=(Branch(1, 0, "▁dr\u2028", other),))
+    saved.save(tmp_path / "test")
+    loaded = Evaluation.load(tmp_path / "test")
+    (found,) = loaded.branches
+    assert (found.sentence, found.step, found.token) == (1, 0, "▁dr\u2028")
+    assert found.translation.to_json() == other.to_json()
+    assert content(replace(loaded, branches=())) == content(plain)
+    (tmp_path / "test" / "branches" / "places.jsonl").write_text("")
+    with pytest.raises(ValueError, match="0 places but 1 translations"):
+        load_branches(tmp_path / "test" / "branches")
