@@ -72,6 +72,7 @@ class Seq2Seq(nn.Module):
     def encode(self, src_ids: Tensor, src_lengths: Tensor, single: bool = False) -> tuple[DecoderMemory, DecoderState]:
         """Reads sources: (B, S) ids, BOS first, lengths (B,) with BOS -> memory (B rows), first state (B rows).
 
+        Another encoder reads its own kind of sources, and lengths of as many positions as it gives states of each.
         With `single`, the memory is for one hypothesis a sentence.
         """
         return self.decoder.start(self.encoder(src_ids, src_lengths), single)
