@@ -10,8 +10,9 @@ The decoders, the attention, the loss and the search are those that translate; i
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -33,6 +34,8 @@ TRAINING_SCENES, TEST_SCENES, BATCH_SCENES = 6000, 1000, 64
 LEARNING_RATE = 1e-3
 MOST_WORDS = 20
 SHOWN_SCENES = 24
+
+Number = TypeVar("Number", int, float)
 
 
 class Captioner:
@@ -111,16 +114,35 @@ class Captioner:
         return float(np.mean(hits)), float(np.mean(shares))
 
 
+def not_negative(kind: type[Number]) -> Callable[[str], Number]:
+    """What reads a number of that kind, at least 0."""
+
+    def read(text: str) -> Number:
+        number = kind(text)
+        if not 0 <= number < float("inf"):
+            raise argparse.ArgumentTypeError(f"{text} is not at least 0")
+        return number
+
+    read.__name__ = kind.__name__  # as argparse calls it where a text is no number at all
+    return read
+
+
 def main() -> None:
     """Trains, describes scenes that were not trained on, and writes the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     decoders = ("bahdanau", "conditional", "luong", "gnmt")
     parser.add_argument("--decoder", choices=decoders, default="conditional", help="default: conditional")
-    parser.add_argument("--guided-alignment", type=float, default=0.0, metavar="W", help="its weight (default: 0)")
+    parser.add_argument(
+        "--guided-alignment", type=not_negative(float), default=0.0, metavar="W", help="its weight (default: 0)"
+    )
     parser.add_argument("--updates", type=positive, default=1200, help="default: 1,200")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=not_negative(int), default=1)
     parser.add_argument("--out", type=Path, default=Path("reports/captions"), metavar="FOLDER")
     given = parser.parse_args()
+    try:
+        given.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--out {given.out}: {error.strerror}")
     torch.manual_seed(given.seed)
     examples, unseen = scenes(TRAINING_SCENES, given.seed), scenes(TEST_SCENES, given.seed + 1)
     config = ModelConfig(
@@ -136,7 +158,6 @@ def main() -> None:
         f"{hits:.1%} of the words that name an object attend most to a place on it (by chance {chance:.1%}).",
     ]
     print(*facts, sep="\n")
-    given.out.mkdir(parents=True, exist_ok=True)
     page = given.out / "report.html"
     page.write_text(pictures_page("Where it looked for each word", facts, captioned[:SHOWN_SCENES]), encoding="utf-8")
     print(f"open {page} in a browser")

@@ -183,6 +183,20 @@ def test_the_page_asks_for_nothing_escapes_words_and_says_what_a_caption_should_
     assert re.findall(r"(?:<script|<link|@import|src=\"(?!data:)|url\((?!data:))", page) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--guided-alignment", "nan"], "argument --guided-alignment: nan is not at least 0"),
+        (["--out", "taken"], "--out taken: File exists"),
+    ],
+)
+def test_a_mistake_is_named_before_anything_is_learned(tmp_path: Path, arguments: list[str], message: str) -> None:
+    (tmp_path / "taken").touch()
+    done = subprocess.run([sys.executable, SCRIPT, *arguments], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == f"caption.py: error: {message}"
+
+
 @pytest.mark.slow
 def test_a_captioner_learns_what_it_sees_and_guided_attention_lies_on_what_is_named(tmp_path: Path) -> None:
     asked = ["--updates", "500", "--guided-alignment", "0.1", "--out", str(tmp_path)]
