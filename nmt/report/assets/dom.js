@@ -22,6 +22,15 @@ function fill(node, ...children) {
   if (held) node.querySelector(`[data-focus="${held}"]`)?.focus({ preventScroll: true });
 }
 
+/** The head of a column by which a table is sorted: `sort` is its order now, `onsort` is called with the one asked for. */
+function sortHead({ key, label, title }, sort, descendsFirst, onsort) {
+  const order = sort.key !== key ? "none" : sort.descending ? "descending" : "ascending";
+  const arrow = { none: "", ascending: " ↑", descending: " ↓" }[order];
+  const toggle = () => onsort({ key, descending: sort.key === key ? !sort.descending : descendsFirst });
+  return el("th", { scope: "col", class: `col-${key}`, "aria-sort": order },
+    el("button", { type: "button", title, "data-focus": key, onclick: toggle }, label + arrow));
+}
+
 const fixed = (number, digits = 1) => (number === null || number === undefined ? "–" : number.toFixed(digits).replace("-", "−"));
 
 /** A difference, with its sign. */

@@ -15,22 +15,14 @@ const COLUMNS = [
 /** The columns that the evaluation has. */
 const columns = () => COLUMNS.filter(({ key }) => key !== "gain" || state.evaluation.baseline);
 
-function headCell({ key, label, title }) {
-  const { sort } = state;
-  const order = sort.key !== key ? "none" : sort.descending ? "descending" : "ascending";
-  const arrow = { none: "", ascending: " ↑", descending: " ↓" }[order];
-  const toggle = () => {
-    state.sort = { key, descending: sort.key === key && !sort.descending };
+function headCell(column) {
+  return sortHead(column, state.sort, false, (sort) => {
+    state.sort = sort;
     updateRows();
     byId("scroller").scrollTop = 0;
     renderRows();
     history.replaceState(null, "", address("sentences", { sentence: state.chosen, ...state.filter }));
-  };
-  return el(
-    "th",
-    { scope: "col", class: `col-${key}`, "aria-sort": order },
-    el("button", { type: "button", title, "data-focus": key, onclick: toggle }, label + arrow),
-  );
+  });
 }
 
 function flagLabels(sentence) {

@@ -47,15 +47,7 @@ function changeWords(changes) {
   renderWords();
 }
 
-function wordHead({ key, label, title }) {
-  const { sort } = words;
-  const order = sort.key !== key ? "none" : sort.descending ? "descending" : "ascending";
-  const arrow = { none: "", ascending: " ↑", descending: " ↓" }[order];
-  const descending = sort.key === key ? !sort.descending : key !== "word";
-  const toggle = () => changeWords({ sort: { key, descending } });
-  return el("th", { scope: "col", "aria-sort": order },
-    el("button", { type: "button", title, "data-focus": `words-${key}`, onclick: toggle }, label + arrow));
-}
+const wordHead = (column) => sortHead(column, words.sort, column.key !== "word", (sort) => changeWords({ sort }));
 
 function wordRow({ word, count, received, passed_over: passedOver, targets }) {
   const target = ([text, share]) => el("li", {}, el("bdi", {}, visible(text)), " ", el("span", { class: "muted" }, percent(share)),
