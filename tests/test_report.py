@@ -398,8 +398,9 @@ def test_samples_have_what_each_validation_made_of_them(run: Path, tmp_path: Pat
         make_translation("Drei Hunde.", "Three dogs.").attention
     )
     assert second["source"]["text"] == HOSTILE
-    Samples(120, (make_translation("Drei Hunde.", "Three"),), ("Three dogs!",)).save(run / "samples")
-    (one,) = report_of(build_report(run, tmp_path / "out"))["samples"]  # the other was not translated each time
+    later = make_translation("Drei Hunde.", "Three"), make_translation("Neu.", "New.")
+    Samples(120, later, ("Three dogs!", "New.")).save(run / "samples")
+    (one,) = report_of(build_report(run, tmp_path / "out"))["samples"]  # the others were not translated each time
     assert [each["step"] for each in one["history"]] == [20, 100, 120]
 
 
