@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import datasets
 from rich.console import Console
@@ -79,10 +80,7 @@ def evaluate(
         gold=tuple(gold),
         scores=tuple(scores),
         alignment=attention_error_rate(forced, gold) if any(gold) else None,
-        search={
-            **{"decoding": f"{options}, {translator.form}", "corpus": data.path},
-            **{**asdict(options), "shortlist": translator.engine.shortlist is not None},
-        },
+        search=_described(options, translator, data.path),
         checkpoint=translator.card.checkpoint,
         command=command,
         seconds=time.perf_counter() - began,
@@ -90,6 +88,12 @@ def evaluate(
     )
     evaluation.save(folder / evaluation.label)
     return evaluation
+
+
+def _described(options: SearchOptions, translator: Translator, corpus: str) -> dict[str, Any]:
+    """How it was translated: in words, and each option by name."""
+    shortlist = translator.engine.shortlist is not None
+    return {"decoding": f"{options}, {translator.form}", "corpus": corpus, **asdict(options), "shortlist": shortlist}
 
 
 def _writable(folder: Path) -> Path:

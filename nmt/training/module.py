@@ -149,7 +149,7 @@ class TranslationModule(pl.LightningModule):
         loss = sequence_loss(self.model, batch)
         if not loss.nll.isfinite():
             raise self._diverged(f"the loss is {float(loss.nll)}", self.trainer.global_step)
-        entropy = torch.special.entr(loss.attention.double()).sum()
+        entropy = torch.special.entr(loss.attention.float()).sum()
         self._validation_sums += torch.tensor([float(loss.nll), float(entropy), loss.tokens], dtype=torch.float64)
         memory, state = self.model.encode(batch.src_ids, batch.src_lengths)
         task = Task(self.search_options.limits(batch.src_lengths))
@@ -174,6 +174,7 @@ class TranslationModule(pl.LightningModule):
             row: records.of(sources[row]["src"], tokenizers.src.encode(sources[row]["src"]), best)
             for row, best in self._of_all_ranks(own).items()
         }
+        self._validated = {}
         figures = {
             "val_loss": float(sums[0] / sums[2]),
             "val_bleu": bleu(list(texts.values()), [references[row] for row in texts], self.config.data.tgt),
