@@ -1,5 +1,6 @@
 """Processes that search side by side: the results of threads, whatever happens to a task, a caller or a process."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -155,3 +156,22 @@ def test_translations_are_those_of_threads(model_folder, monkeypatch, options):
     again = list(threads.translate(sources, SearchOptions(beam_size=3), batch_sentences=3))
     assert [each.text for each in other] == [each.text for each in again]
     processes.close()
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_threads_have_left_the_system_when_they_have_translated(model_folder, monkeypatch):
+    """Else a process that is forked then holds the locks of what they do at their very end, and waits for ever."""
+    usual, began, here = engine._begin_alone, [], ctypes.CDLL(None)
+    key = ctypes.c_uint()
+    here.pthread_key_create(ctypes.byref(key), here.usleep)  # a thread sleeps at its end for as long as it has set
+
+    def begin(threads: list[int]) -> None:
+        usual(threads)
+        here.pthread_setspecific(key, ctypes.c_void_p(200_000))
+        began.extend(threads)
+
+    monkeypatch.setattr(engine, "_begin_alone", begin)
+    sources = [source for source, _ in SENTENCES for _ in range(6)]
+    list(Translator.load(model_folder, "cpu").translate(sources, SearchOptions(), batch_sentences=3))
+    assert began
+    assert not any(Path(f"/proc/self/task/{each}").exists() for each in began)

@@ -27,7 +27,7 @@ from nmt.decoding.search import search, tree_map
 from nmt.decoding.shortlist import Candidates, Rest, Restricted, Shortlist
 from nmt.decoding.translation import Request
 from nmt.decoding.tree import Hypothesis
-from nmt.decoding.workers import Workers
+from nmt.decoding.workers import Workers, await_ends
 from nmt.model.ensemble import Ensemble
 from nmt.model.packed import pack
 from nmt.model.quantized import quantize
@@ -141,12 +141,14 @@ class Engine:
             with _IN_TURN:
                 yield from chain.from_iterable(self._forked(workers, search, options).map(batches))
             return
-        pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
+        threads: list[int] = []
+        pool = ThreadPoolExecutor(workers, initializer=_begin_alone, initargs=(threads,))
         with _SWITCHING.often():
             try:
                 yield from chain.from_iterable(pool.map(search, batches))
             finally:  # what has not begun is given up, if the caller is
                 pool.shutdown(cancel_futures=True)
+                await_ends(threads)
                 torch.set_num_threads(torch.get_num_threads())  # threads that are still to come get as many as this one
 
     def close(self) -> None:
@@ -217,6 +219,12 @@ class Engine:
         if isinstance(self.network, Ensemble):
             return Ensemble([Restricted(each, candidates) for each in self.network.models], self.network.combine)
         return Restricted(self.network, candidates, rest)
+
+
+def _begin_alone(threads: list[int]) -> None:
+    """Begins a thread that shares no product with others, and adds it to those that have begun."""
+    threads.append(threading.get_native_id())
+    torch.set_num_threads(1)
 
 
 def choose_device(name: str) -> torch.device:
