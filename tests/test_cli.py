@@ -144,6 +144,22 @@ def test_json_lines_and_the_archive_hold_all_there_is_of_a_translation(translate
         assert all(len(step) == 5 for step in record.alternatives)
 
 
+def test_the_beam_is_kept_in_json_lines_if_asked_for(translate: Callable) -> None:
+    for flags in ((), ("--precision", "int8"), ("--mbr", "chrf")):
+        _, output, _ = translate(b"der Hund\nja\n", "--format", "jsonl", "--keep-beam", "--beam-size", "3", *flags)
+        for record in map(json.loads, output):
+            assert len(record["beam"][0]) == 3
+            held = [[]]
+            for step in record["beam"]:
+                held = [[*held[parent], token] for parent, token, _ in step]
+                if record["tokens"] in held:
+                    break
+            else:
+                pytest.fail("what was found is not in the beam")
+    _, output, _ = translate(b"der Hund\n", "--format", "jsonl")
+    assert "beam" not in json.loads(output[0])
+
+
 def test_an_n_best_list_is_that_of_the_search(translate: Callable, model_folder: Path) -> None:
     wanted = ("--n-best", "2", "--beam-size", "3", "--alignments", "soft")
     _, output, _ = translate(b"der Hund\nja\n", *wanted)
@@ -188,7 +204,7 @@ def test_demands_that_cannot_be_met_are_told(translate: Callable) -> None:
 
 def test_every_search_option_has_a_flag() -> None:
     flags = [name for group in SEARCH_FLAGS.values() for name in group]
-    assert sorted([*flags, "alternatives"]) == sorted(field.name for field in fields(SearchOptions))
+    assert sorted([*flags, "alternatives", "keep_beam"]) == sorted(field.name for field in fields(SearchOptions))
     options = translating_parser("translate", "", "").parse_args(["run"])
     assert search_options(options) == SearchOptions()
 

@@ -63,6 +63,17 @@ def make_translation(source: str, text: str, finished: bool = True, longest: int
     )
 
 
+def with_beam(record: Translation) -> Translation:
+    """The record, found by a beam of two: "other" led at first; what became of it was dropped at the third step."""
+    own, other = (
+        [(0, token, value) for token, value in zip(record.tokens, record.token_log_probs, strict=True)],
+        "other",
+    )
+    first, second, third, *rest = own
+    held = [((0, other, -0.125), first), ((1, *second[1:]), (0, other, -4.0)), (third,), *[(each,) for each in rest]]
+    return replace(record, beam=tuple(held))
+
+
 def make_forced(source: str, text: str, reference: str, finished: bool) -> Translation:
     """A record of the reference; where the search was cut off, it ranks above what that found."""
     record = make_translation(source, reference)
@@ -94,7 +105,8 @@ def make_evaluation(
         src="de",
         tgt="en",
         translations=tuple(
-            make_translation(source, text, finished, longest) for source, text, _, finished in sentences
+            with_beam(record) if len(record.tokens) > 2 else record
+            for record in (make_translation(source, text, finished, longest) for source, text, _, finished in sentences)
         ),
         references=tuple(reference for _, _, reference, _ in sentences),
         forced=tuple(make_forced(*each) for each in sentences) if forced else (),

@@ -206,6 +206,28 @@ def test_another_translation_is_shown_with_the_token_that_leads_to_it(browser: B
     assert browser.evaluate(new) == ["children", "play"]
 
 
+def test_the_beam_is_a_tree_whose_places_tell_how_they_began(browser: Browser) -> None:
+    go(browser, "#/sentences/1")
+    found = make_translation(*SENTENCES[0][:2])
+    assert browser.evaluate("document.querySelector('.beam svg').getAttribute('aria-label')") == (
+        f"Beam of 2 over {len(found.tokens)} steps; found: {found.text}"
+    )
+    texts = "[...document.querySelectorAll('.place.%s text')].map(node => node.textContent)"
+    assert browser.evaluate(texts % "found") == list(found.tokens)
+    assert [browser.evaluate(texts % kind) for kind in ("open", "dropped", "ended")] == [["other"], ["other"], []]
+    assert browser.evaluate("document.querySelectorAll('.edge').length") == len(found.tokens)
+    told = "document.querySelector('.beam-told').textContent"
+    own = f" found; log-probability −{-found.log_prob:.2f}, of the token −{-found.token_log_probs[-1]:.2f}"
+    assert browser.evaluate(told) == " ".join(found.tokens) + own
+    point = "document.querySelector('.place.dropped').dispatchEvent(new Event('pointerenter'))"
+    browser.evaluate(point)
+    assert browser.evaluate(told).startswith("other other dropped: at the next step others were more probable; ")
+    assert browser.evaluate(told).endswith("log-probability −4.13, of the token −4.00")
+    assert browser.evaluate("document.querySelectorAll('.place.line').length") == 2
+    go(browser, "#/sentences/4")
+    assert browser.evaluate("document.querySelector('.beam')") is None
+
+
 def test_the_table_view_holds_the_merged_weights(browser: Browser) -> None:
     go(browser, "#/sentences/1")
     browser.evaluate("toggleTable()")

@@ -19,7 +19,7 @@ from nmt.decoding.options import SearchOptions
 from nmt.decoding.proposals import largest
 from nmt.decoding.sampling import draw, generator
 from nmt.decoding.search import search, select_rows
-from nmt.decoding.tree import Hypothesis
+from nmt.decoding.tree import Hypothesis, Place
 
 BOS, EOS, VOCAB = 0, 1, 4
 WORDS = [token for token in range(VOCAB) if token != EOS]
@@ -406,6 +406,42 @@ def test_what_belongs_to_a_step_follows_the_back_pointers(seed: int, beam: int, 
                 top = row.topk(2)
                 assert [token for token, _ in best] == top.indices.tolist()
                 assert [score for _, score in best] == pytest.approx(top.values.tolist(), abs=1e-5)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 5), st.sampled_from([0.0, 1.0]))
+def test_the_beam_that_is_kept_is_the_one_that_was_searched(seed: int, size: int, alpha: float) -> None:
+    """Each step holds the best continuations of what was open at the step before, as many as there are places left."""
+    toy = Toy(seed, 3)
+    options = SearchOptions(beam_size=size, length_penalty=alpha, keep_beam=True)
+    for sentence, hypotheses in enumerate(toy.search([6, 4, 8], options)):
+        beam, held, left = hypotheses[0].beam, [[]], size
+        assert all(not each.beam for each in hypotheses[1:])
+        for step in beam:
+            own = [([*held[place.parent], place.token], place.log_prob) for place in step]
+            for ids, log_prob in own:
+                assert log_prob == pytest.approx(toy.of(sentence, ids)[-1], abs=1e-5)
+            opened = [ids for ids in held if EOS not in ids]
+            every = [[*ids, token] for ids in opened for token in range(VOCAB)]
+            best = sorted(every, key=lambda ids: -sum(toy.of(sentence, ids)))[:left]
+            assert sorted(ids for ids, _ in own) == sorted(best)
+            held = [ids for ids, _ in own]
+            left -= sum(EOS in ids for ids in held)
+        assert any(hypotheses[0].ids == ids for ids in _ever_held(beam))
+
+
+def _ever_held(beam: Sequence[Sequence[Place]]) -> list[list[int]]:
+    found, held = [], [[]]
+    for step in beam:
+        held = [[*held[place.parent], place.token] for place in step]
+        found += held
+    return found
+
+
+def test_no_beam_is_kept_unasked_nor_of_samples() -> None:
+    toy = Toy(0, 2)
+    for options in (SearchOptions(), SearchOptions(method="sample", keep_beam=True)):
+        assert all(each.beam == () for found in toy.search([4, 4], options) for each in found)
 
 
 def test_a_sentence_that_never_ends_is_cut_off_at_its_limit() -> None:

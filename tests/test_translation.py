@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,14 @@ def test_records_of_any_text_and_shape_come_back_in_order(tmp_path: Path) -> Non
     assert len(loaded) == len(records)
     for left, right in zip(loaded, records, strict=True):
         assert_equal(left, right)
+
+
+def test_a_beam_comes_back_and_is_not_mentioned_where_none_was_kept(tmp_path: Path) -> None:
+    beam = (((0, "A", -0.5), (0, "The", -1.5)), ((1, "</s>", -0.25),))
+    save_translations(tmp_path, [replace(translation("one"), beam=beam), translation("two")])
+    assert [each.beam for each in load_translations(tmp_path)] == [beam, ()]
+    lines = (tmp_path / "translations.jsonl").read_text(encoding="utf-8").splitlines()
+    assert ["beam" in json.loads(line) for line in lines] == [True, False]
 
 
 def test_records_are_one_line_of_json_each_in_utf8(tmp_path: Path) -> None:

@@ -214,12 +214,15 @@ def test_a_model_is_loaded_in_a_precision_and_with_a_shortlist(
     with_shortlist: Path, precision: Any, shortlist: bool
 ) -> None:
     loaded = Translator.load(with_shortlist, "cpu", precision, shortlist)
-    options = SearchOptions(beam_size=3, n_best=2)
+    options = SearchOptions(beam_size=3, n_best=2, keep_beam=True)
     together = list(loaded.translate(SOURCES, options))
     for source, record in zip(SOURCES, together, strict=True):
         np.testing.assert_allclose(record.attention.sum(1), 1, atol=1e-2)
         if precision == "fp32":
             assert_same(loaded.translate(source, options), record)
+        place = 0
+        for held, token in zip(record.beam, record.tokens, strict=False):  # what was found stands in the beam
+            place = next(row for row, (parent, own, _) in enumerate(held) if (parent, own) == (place, token))
         if shortlist:
             tokens, ids = loaded.tokenizers.tgt.tokens, loaded.tokenizers.src.encode(source).ids
             allowed = {

@@ -108,6 +108,7 @@ def test_a_dead_process_is_reported(workers):
 
 ENDLESS = """
 import os, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background has it ignored
 from nmt.decoding.workers import Workers
 workers = Workers(2, lambda _: (time.sleep(0.1), os.getpid())[1])
 print(*set(workers.map(range(4))), flush=True)

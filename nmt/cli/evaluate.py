@@ -19,7 +19,7 @@ def run(arguments: list[str]) -> int:
     told = "at the N most narrowly decided steps of each translation, search on from the runner-up too: for the report"
     parser.add_argument("--what-if", type=int, default=0, metavar="N", help=told)
     options = parser.parse_args(arguments)
-    search = search_options(options)
+    search = search_options(options, keep_beam=True)
     from nmt.evaluation.evaluate import evaluate as run_evaluation
 
     folder = Path(options.run)

@@ -39,7 +39,8 @@ def run(arguments: list[str]) -> int:
     if unknown:
         dashed = "" if unknown[0].startswith("--") else "; a sentence that begins with - goes behind --"
         parser.error(f"unrecognized arguments: {' '.join(unknown)}{dashed}")
-    search = search_options(options, alternatives=options.alternatives if options.format == "jsonl" else 0)
+    kept = {"alternatives": options.alternatives, "keep_beam": options.keep_beam} if options.format == "jsonl" else {}
+    search = search_options(options, **{"alternatives": 0, **kept})
     _check(options)
     import_translator()
     from nmt.pipe.processes import Processes
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     output.add_argument(
         "--alternatives", type=int, default=5, metavar="N", help="most probable tokens a step, in jsonl"
     )
+    output.add_argument("--keep-beam", action="store_true", help="what the beam held after each step, in jsonl")
     shards = parser.add_argument_group("large files")
     shards.add_argument("--shard-lines", type=int, default=10_000, metavar="N", help="lines of a shard")
     shards.add_argument("--resume", action="store_true", help="go on with the shards that are missing")

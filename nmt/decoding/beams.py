@@ -90,8 +90,8 @@ class Beams:
         proposals = self._propose(log_probs)
         picked = self._pick(proposals)
         best = proposals.best_tokens, proposals.best_log_probs
-        layer = Layer(self._positions(), picked.tokens, picked.log_probs, picked.parents, attention, *best)
-        self._layers.append(layer)
+        of_step = picked.tokens, picked.log_probs, picked.parents, picked.opened | picked.ended
+        self._layers.append(Layer(self._positions(), *of_step, attention, *best))
         self._follow(picked, attention)
         kept = np.flatnonzero(self._goes_on(picked))
         width = int(picked.opened[kept].sum(axis=1).max(initial=0))

@@ -10,7 +10,7 @@ from torch import Tensor
 from nmt.decoding.guides import Guide
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.scoring import Scoring
-from nmt.decoding.tree import Ending, Hypothesis, Layer, trace
+from nmt.decoding.tree import Ending, Hypothesis, Layer, grown, trace
 
 
 class Task(NamedTuple):
@@ -101,7 +101,12 @@ class Endings:
         kept = [found if sampled or several else found[: self._wanted] for found in ranked]
         traced = iter(trace(layers, [(sentence, each) for sentence, found in enumerate(kept) for each in found]))
         hypotheses = [list(islice(traced, len(found))) for found in kept]
-        return hypotheses if sampled else [_different(each)[: self._wanted] for each in hypotheses]
+        if sampled:
+            return hypotheses
+        wanted = [_different(each)[: self._wanted] for each in hypotheses]
+        for sentence, found in enumerate(wanted if self._options.keep_beam else ()):
+            found[:1] = [each._replace(beam=grown(layers, sentence)) for each in found[:1]]
+        return wanted
 
 
 def _different(hypotheses: list[Hypothesis]) -> list[Hypothesis]:

@@ -44,6 +44,7 @@ class SearchOptions:
         seed: of sampling; with the number of the sentence it fixes what is drawn, in whatever batch; but in int8, of
             which the last digits depend on the batch, a sample can be another now and then.
         alternatives: the most probable tokens to record at each step.
+        keep_beam: record what the beam held after each step; of samples there is none.
     """
 
     method: Literal["beam", "sample"] = "beam"
@@ -67,6 +68,7 @@ class SearchOptions:
     top_p: float = 1.0
     seed: int = 1
     alternatives: int = 5
+    keep_beam: bool = False
 
     def __post_init__(self) -> None:
         for name, choices in (("method", ("beam", "sample")), ("mbr", ("none", "chrf", "bleu"))):

@@ -41,7 +41,7 @@ class Records:
             ranked = [(-each.met, not each.finished, -utility) for each, utility in zip(found, utilities, strict=True)]
             order = sorted(range(len(found)), key=ranked.__getitem__)
             records = [replace(records[index], score=utilities[index]) for index in order]
-        return replace(records[0], others=tuple(records[1 : options.n_best]))
+        return replace(records[0], beam=self._beam(found[0]), others=tuple(records[1 : options.n_best]))
 
     def of(self, line: str, source: Encoded, found: Hypothesis) -> Translation:
         """The record of one hypothesis."""
@@ -62,6 +62,12 @@ class Records:
             log_prob=found.log_prob,
             score=found.score,
             finished=found.finished,
+        )
+
+    def _beam(self, first: Hypothesis) -> tuple[tuple[tuple[int, str, float], ...], ...]:
+        """What the beam held, with its tokens named."""
+        return tuple(
+            tuple((place.parent, self._tokens[place.token], place.log_prob) for place in step) for step in first.beam
         )
 
 

@@ -83,6 +83,8 @@ class Translation:
         log_prob: the model's score, the sum of `token_log_probs`.
         score: the search's score, by which the hypothesis was ranked (`log_prob` with length normalisation).
         finished: False if the sentence was cut off at the length limit.
+        beam: where it was asked for, for each step of the search what the beam held after it: for each place the place
+            of the step before that it continues, the token that it took, and its log-probability.
         others: the hypotheses after this one, best first, where more than one was asked for; not saved.
     """
 
@@ -98,6 +100,7 @@ class Translation:
     log_prob: float
     score: float
     finished: bool
+    beam: tuple[tuple[tuple[int, str, float], ...], ...] = ()
     others: tuple["Translation", ...] = ()
 
     @property
@@ -108,8 +111,9 @@ class Translation:
         return len(self.source_spans) == 1 or all(is_nothing)
 
     def to_json(self) -> dict[str, Any]:
-        """All fields but the attention and the other hypotheses, as JSON values."""
-        fields = {name: value for name, value in vars(self).items() if name not in ("attention", "others")}
+        """All fields but the attention and the other hypotheses, as JSON values; of the beam, only if it was kept."""
+        without = {"attention", "others"} if self.beam else {"attention", "others", "beam"}
+        fields = {name: value for name, value in vars(self).items() if name not in without}
         return {"version": FORMAT_VERSION, **fields}
 
     @classmethod
@@ -137,6 +141,9 @@ class Translation:
             log_prob=fields["log_prob"],
             score=fields["score"],
             finished=fields["finished"],
+            beam=tuple(
+                tuple((parent, token, score) for parent, token, score in step) for step in fields.get("beam", ())
+            ),
         )
 
 

@@ -12,6 +12,20 @@ from typing import NamedTuple
 import numpy as np
 
 
+class Place(NamedTuple):
+    """What a place of the beam holds after a step.
+
+    Attributes:
+        parent: the place of the step before that it continues; 0 in the first step.
+        token: id of the token that it took; EOS if the hypothesis has ended there.
+        log_prob: natural logarithm of the token's probability.
+    """
+
+    parent: int
+    token: int
+    log_prob: float
+
+
 class Hypothesis(NamedTuple):
     """One finished or cut-off hypothesis of T tokens.
 
@@ -24,6 +38,7 @@ class Hypothesis(NamedTuple):
         score: by which hypotheses were ranked.
         finished: False if it was cut off at its limit.
         met: tokens of what the translation must include that it has; 0 where nothing is asked for.
+        beam: of the first hypothesis of a sentence, if it was asked for: what the beam held after each step.
     """
 
     ids: list[int]
@@ -34,11 +49,13 @@ class Hypothesis(NamedTuple):
     score: float
     finished: bool
     met: int = 0
+    beam: Sequence[Sequence[Place]] = ()
 
     def renamed(self, ids: np.ndarray) -> "Hypothesis":
         """The same, with ``ids[token]`` in place of each token; what is not possible is no alternative."""
         best = [[(int(ids[token]), value) for token, value in step if value > -np.inf] for step in self.alternatives]
-        return self._replace(ids=[int(ids[token]) for token in self.ids], alternatives=best)
+        beam = [[place._replace(token=int(ids[place.token])) for place in step] for step in self.beam]
+        return self._replace(ids=[int(ids[token]) for token in self.ids], alternatives=best, beam=beam)
 
 
 class Layer(NamedTuple):
@@ -49,6 +66,7 @@ class Layer(NamedTuple):
         tokens: (B, P) the token that each place took.
         log_probs: (B, P) of those tokens.
         parents: (B, P) the place of the step before that each continues.
+        kept: (B, P) whether there is a hypothesis in the place, open or ended; the open ones come first.
         attention: (B, W, S) of the parents, as they predicted.
         best_tokens: (B, W, m) of the parents, most probable first.
         best_log_probs: (B, W, m).
@@ -58,6 +76,7 @@ class Layer(NamedTuple):
     tokens: np.ndarray
     log_probs: np.ndarray
     parents: np.ndarray
+    kept: np.ndarray
     attention: np.ndarray
     best_tokens: np.ndarray
     best_log_probs: np.ndarray
@@ -120,3 +139,16 @@ def trace(layers: Sequence[Layer], endings: Sequence[tuple[int, Ending]]) -> lis
         along = ids[own].tolist(), log_probs[own].tolist(), attention[own].copy(), alternatives
         found.append(Hypothesis(*along, ending.log_prob, ending.score, ending.finished, ending.met))
     return found
+
+
+def grown(layers: Sequence[Layer], sentence: int) -> list[list[Place]]:
+    """What the beam of a sentence held after each step, the places in order."""
+    steps = []
+    for layer in layers:
+        row = layer.row[sentence]
+        if row < 0:
+            break
+        kept = layer.kept[row]
+        parts = (each[row][kept].tolist() for each in (layer.parents, layer.tokens, layer.log_probs))
+        steps.append([Place(*place) for place in zip(*parts, strict=True)])
+    return steps

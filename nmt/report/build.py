@@ -33,7 +33,20 @@ from nmt.report.words import word_rows
 REPORT_VERSION = 2
 """Version of the layout of `report.json`."""
 
-_SCRIPTS = ("dom", "data", "charts", "overview", "table", "heatmap", "sentence", "words", "samples", "pages", "main")
+_SCRIPTS = (
+    "dom",
+    "data",
+    "charts",
+    "overview",
+    "table",
+    "heatmap",
+    "beam",
+    "sentence",
+    "words",
+    "samples",
+    "pages",
+    "main",
+)
 _CSV_COLUMNS = ("chrf", "length_ratio", "confidence", "aer")
 _CSV_SCORES = ("log_prob", "score")
 

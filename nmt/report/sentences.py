@@ -56,7 +56,7 @@ def sentence_row(
 
     Hypothesis and reference have, beside text and words, the tokens and what the decoder did at each: of the reference
     that is under forced decoding, and None where that was not kept. A baseline has the same, and the source with its
-    own tokens where these are others. `branches` are what `nmt.evaluation.branches` says.
+    own tokens where these are others. `branches` are what `nmt.evaluation.branches` says, `beam` what the record says.
 
     `chrf` is 0 to 100, `length_ratio` hypothesis words by reference words, `confidence` the geometric mean of the
     token probabilities, `aer` the error rate of the reference's attention against gold; a value that is not defined for
@@ -77,6 +77,7 @@ def sentence_row(
         "length_ratio": round(len(hypothesis["words"]) / len(reference_words), 3) if reference_words else None,
         "confidence": round(math.exp(sum(log_probs) / len(log_probs)), 4) if log_probs else None,
         "branches": [],
+        "beam": [[[parent, token, round(value, 3)] for parent, token, value in step] for step in translation.beam],
         "aer": round(attention_error_rate([forced], [gold]).aer, 4) if forced and gold else None,
         "flags": flags,
     }

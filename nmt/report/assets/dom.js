@@ -4,8 +4,12 @@
 const byId = (id) => document.getElementById(id);
 
 /** An element; attributes that begin with "on" are listeners, false and null leave an attribute out. */
-function el(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
+const el = (tag, attributes = {}, ...children) => furnished(document.createElement(tag), attributes, children);
+
+/** The same of SVG. */
+const svg = (tag, attributes = {}, ...children) => furnished(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+
+function furnished(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else if (value === true) node.setAttribute(name, "");

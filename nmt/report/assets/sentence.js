@@ -38,6 +38,7 @@ function renderDetail(note = "No sentence passes the search and the filters.") {
     detailTools(sentence, targets.length > 0),
     targets.length ? [stepPanel, frame] : el("p", { class: "note" }, "There is no target token to show."),
     goldNote(view),
+    beamSection(sentence),
   );
   if (targets.length) {
     showAttention();
