@@ -45,7 +45,8 @@ class Translator:
         precision: "fp32"; "bf16", products in bfloat16; "int8", if the network's weights are.
         shortlist: target types that search chooses among; None for all.
         processes: on a CPU, search many sentences in processes of their own, as many as torch has threads, which is up
-            to a third faster. They are forked: on Linux only, and only in a program that has no other threads by then.
+            to a third faster. They are forked: on Linux only, and only in a program that has no other threads by then,
+            nor any that is just ending.
 
     Attributes:
         form: of the model, in a few words: "ensemble of 2, int8, shortlist".
