@@ -10,7 +10,7 @@ from nmt.data.tokenizer import Encoded, Tokenizer
 from nmt.data.vocabulary import BOS
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.risk import expected_utilities
-from nmt.decoding.translation import Translation
+from nmt.decoding.translation import Beam, Translation
 from nmt.decoding.tree import Hypothesis
 
 DIVERGED = "the model gives no finite probabilities: its training diverged, or its weights are damaged"
@@ -64,7 +64,7 @@ class Records:
             finished=found.finished,
         )
 
-    def _beam(self, first: Hypothesis) -> tuple[tuple[tuple[int, str, float], ...], ...]:
+    def _beam(self, first: Hypothesis) -> Beam:
         """What the beam held, with its tokens named."""
         return tuple(
             tuple((place.parent, self._tokens[place.token], place.log_prob) for place in step) for step in first.beam

@@ -20,6 +20,10 @@ from nmt.decoding.attention_file import attention_archive, load_attention
 FORMAT_VERSION = 1
 """Version of the saved records; a reader refuses any other."""
 
+Beam = tuple[tuple[tuple[int, str, float], ...], ...]
+"""What a beam held after each step: for each place the place of the step before that it continues, the token that it
+took, and the token's log-probability."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -83,8 +87,7 @@ class Translation:
         log_prob: the model's score, the sum of `token_log_probs`.
         score: the search's score, by which the hypothesis was ranked (`log_prob` with length normalisation).
         finished: False if the sentence was cut off at the length limit.
-        beam: where it was asked for, for each step of the search what the beam held after it: for each place the place
-            of the step before that it continues, the token that it took, and its log-probability.
+        beam: what the beam held after each step of the search; empty where that was not asked for.
         others: the hypotheses after this one, best first, where more than one was asked for; not saved.
     """
 
@@ -100,7 +103,7 @@ class Translation:
     log_prob: float
     score: float
     finished: bool
-    beam: tuple[tuple[tuple[int, str, float], ...], ...] = ()
+    beam: Beam = ()
     others: tuple["Translation", ...] = ()
 
     @property

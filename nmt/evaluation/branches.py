@@ -7,7 +7,7 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,7 +57,7 @@ def branch(
     for sentence, step, token in forks:
         left = translations[sentence]
         requests.append(Request(left.source, prefix_tokens=(*left.tokens[:step], token)))
-    found = translator.translate(requests, options, size)
+    found = translator.translate(requests, replace(options, keep_beam=False), size)
     return [Branch(*fork, each) for fork, each in zip(forks, found, strict=True)]
 
 

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +68,7 @@ def evaluate(
     pairs = zip(sources, references, strict=True)
     records = translator.force(pairs, options.alternatives, batch_sentences, options)
     forced = list(_watched(records, len(sources), "scoring references"))
-    plain = replace(options, keep_beam=False)
-    branches = branch(translator, translations, what_if, plain, batch_sentences) if what_if else ()
+    branches = branch(translator, translations, what_if, options, batch_sentences) if what_if else ()
     evaluation = Evaluation(
         split=split,
         src=data.src,
