@@ -448,7 +448,7 @@ def test_hostile_text_is_shown_as_it_is(browser: Browser) -> None:
     assert labels[:4] == ["<s>", "<", "/", "scri"]
     assert "&" in labels
     assert "␀" in labels
-    assert browser.evaluate("document.scripts.length") == 3  # the data, the page's own, plotly
+    assert browser.evaluate("document.scripts.length") == 2  # the page's own, plotly
 
 
 def test_thousand_sentences_are_searched_filtered_and_sorted_with_few_rows_in_the_document(browser: Browser) -> None:
@@ -500,6 +500,17 @@ def test_heatmap_is_saved_as_svg_and_png(browser: Browser, tmp_path: Path) -> No
             assert time.monotonic() < end, list(tmp_path.iterdir())
             time.sleep(0.05)
         assert path.read_bytes().startswith(start)
+
+
+def test_a_browser_that_cannot_unpack_the_data_is_told_where_it_lies(browser: Browser) -> None:
+    old = browser.send("Page.addScriptToEvaluateOnNewDocument", source="delete window.DecompressionStream")
+    browser.send("Page.reload")
+    browser.wait_for("document.getElementById('missing')?.hidden === false")
+    assert "report.json beside the page" in browser.evaluate("document.getElementById('missing').textContent")
+    browser.send("Page.removeScriptToEvaluateOnNewDocument", identifier=old["identifier"])
+    browser.send("Page.reload")
+    browser.wait_for("document.querySelector('#detail h2') !== null")
+    assert browser.evaluate("document.getElementById('missing').hidden")
 
 
 def test_nothing_was_asked_of_the_network_and_nothing_complained(browser: Browser) -> None:

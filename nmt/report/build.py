@@ -1,7 +1,8 @@
 """Run folder -> report folder: `report.html`, with `report.json`, two tables and the alignments beside it.
 
 The page reads nothing but `report.json`, which is inlined into it, and asks for nothing over the network: styles,
-scripts and plotly.js are inlined as well, and a content security policy forbids everything else.
+scripts and plotly.js are inlined as well, and a content security policy forbids everything else. What is large lies in
+it compressed, and is unpacked by the browser.
 """
 
 import base64
@@ -180,13 +181,17 @@ def _page(name: str, data: str) -> str:
     template = Environment(autoescape=True).from_string((assets / "template.html").read_text(encoding="utf-8"))
     return template.render(
         name=name,
-        # "<" opens an end tag or a comment inside a script element; elsewhere in JSON it stands only in strings
-        data=Markup(data.replace("<", "\\u003c")),
+        data=_compressed(data),
         style=Markup((assets / "report.css").read_text(encoding="utf-8")),
         script=Markup(script),
-        plotly=base64.b64encode(gzip.compress(plotly.encode("utf-8"), mtime=0)).decode("ascii"),
+        plotly=_compressed(plotly),
         script_hashes=[_csp_hash(script), _csp_hash(plotly)],
     )
+
+
+def _compressed(text: str) -> str:
+    """The text as base64 of gzip, the same each time."""
+    return base64.b64encode(gzip.compress(text.encode("utf-8"), mtime=0)).decode("ascii")
 
 
 def _csp_hash(script: str) -> str:

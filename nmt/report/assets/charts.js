@@ -5,10 +5,7 @@ let plotlyReady = null;
 /** The plotly library, from the compressed copy in this page. */
 function loadPlotly() {
   plotlyReady ??= (async () => {
-    const packed = Uint8Array.from(atob(byId("plotly-gzip").textContent), (character) => character.charCodeAt(0));
-    const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-    document.head.append(el("script", {}, await new Response(unpacked).text()));
-    byId("plotly-gzip").remove();
+    document.head.append(el("script", {}, await unpacked("plotly-gzip")));
     return window.Plotly;
   })();
   return plotlyReady;

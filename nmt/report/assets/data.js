@@ -1,6 +1,7 @@
 /* report.json, and what is computed from it: weights, words, differences, filters. */
 
-const REPORT = JSON.parse(byId("report-data").textContent);
+/** What report.json holds, once `loadReport` is done. */
+const REPORT = {};
 
 const BY_NUMBER = { key: "number", descending: false };
 
@@ -10,7 +11,7 @@ const AFRESH = { query: "", sort: BY_NUMBER, shown: "hypothesis" };
 const SIDES = ["hypothesis", "reference", "baseline"];
 
 const state = {
-  evaluation: REPORT.evaluations[0],
+  evaluation: null,
   filter: { flag: null, chrf: null },
   query: "",
   sort: BY_NUMBER,
@@ -20,6 +21,11 @@ const state = {
   shown: "hypothesis",
   asTable: false,
 };
+
+async function loadReport() {
+  Object.assign(REPORT, JSON.parse(await unpacked("report-gzip")));
+  state.evaluation = REPORT.evaluations[0];
+}
 
 /** Whose tokens and attention are shown: those that are chosen, if the sentence has them, else the hypothesis's. The
  *  reference's were kept under forced decoding; a baseline is what another evaluation made of the sentence. */
@@ -31,7 +37,7 @@ const sourceOf = (sentence, shown) => sentence[shown].source ?? sentence.source;
 /** Attention [target][source] of what is shown of a sentence, or a smaller matrix over `units` of its tokens: the sum
  *  over the source tokens and the mean over the target tokens of each unit. */
 function attentionOf(sentence, shown, targetUnits, sourceUnits) {
-  const bytes = Uint8Array.from(atob(sentence[shown].attention), (character) => character.charCodeAt(0));
+  const bytes = bytesOf(sentence[shown].attention);
   const columns = sourceOf(sentence, shown).tokens.length;
   const weight = (row, column) => (bytes[row * columns + column] / 255) ** 2;
   return targetUnits.map((target) =>

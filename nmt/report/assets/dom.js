@@ -35,6 +35,16 @@ function sortHead({ key, label, title }, sort, descendsFirst, onsort) {
     el("button", { type: "button", title, "data-focus": key, onclick: toggle }, label + arrow));
 }
 
+/** The bytes that base64 writes as text. */
+const bytesOf = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+
+/** The text that an element of this page holds as base64 of gzip; the element goes. */
+async function unpacked(id) {
+  const packed = new Blob([bytesOf(byId(id).textContent)]);
+  byId(id).remove();
+  return new Response(packed.stream().pipeThrough(new DecompressionStream("gzip"))).text();
+}
+
 const fixed = (number, digits = 1) => (number === null || number === undefined ? "–" : number.toFixed(digits).replace("-", "−"));
 
 /** A difference, with its sign. */

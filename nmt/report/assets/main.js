@@ -160,21 +160,36 @@ function onResize() {
 
 const darkScheme = matchMedia("(prefers-color-scheme: dark)");
 setTheme(storedTheme() === "dark" || (storedTheme() !== "light" && darkScheme.matches) ? "dark" : "light");
-darkScheme.addEventListener("change", () => (setTheme(darkScheme.matches ? "dark" : "light"), redraw()));
-document.querySelector(".skip").addEventListener("click", skip);
-byId("theme").addEventListener("click", toggleTheme);
-byId("help").addEventListener("click", () => byId("keys").showModal());
-byId("split").addEventListener("change", () => {
-  location.hash = address(document.body.dataset.tab, { split: byId("split").value });
-});
-byId("search").addEventListener("input", onSearch);
-byId("word-search").addEventListener("input", () => changeWords({ query: byId("word-search").value }));
-byId("sample-step").addEventListener("input", () => watch({ validation: Number(byId("sample-step").value) }));
-byId("more-words").addEventListener("click", () => ((words.shown += WORDS_AT_ONCE), renderWords()));
-byId("scroller").addEventListener("scroll", renderRows, { passive: true });
-document.addEventListener("keydown", onKey);
-window.addEventListener("hashchange", route);
-window.addEventListener("resize", onResize);
-window.addEventListener("beforeprint", beforePrint);
-window.addEventListener("afterprint", afterPrint);
-route();
+
+function listen() {
+  darkScheme.addEventListener("change", () => (setTheme(darkScheme.matches ? "dark" : "light"), redraw()));
+  document.querySelector(".skip").addEventListener("click", skip);
+  byId("theme").addEventListener("click", toggleTheme);
+  byId("help").addEventListener("click", () => byId("keys").showModal());
+  byId("split").addEventListener("change", () => {
+    location.hash = address(document.body.dataset.tab, { split: byId("split").value });
+  });
+  byId("search").addEventListener("input", onSearch);
+  byId("word-search").addEventListener("input", () => changeWords({ query: byId("word-search").value }));
+  byId("sample-step").addEventListener("input", () => watch({ validation: Number(byId("sample-step").value) }));
+  byId("more-words").addEventListener("click", () => ((words.shown += WORDS_AT_ONCE), renderWords()));
+  byId("scroller").addEventListener("scroll", renderRows, { passive: true });
+  document.addEventListener("keydown", onKey);
+  window.addEventListener("hashchange", route);
+  window.addEventListener("resize", onResize);
+  window.addEventListener("beforeprint", beforePrint);
+  window.addEventListener("afterprint", afterPrint);
+}
+
+async function start() {
+  if (!window.DecompressionStream) {
+    byId("missing").textContent = "This browser is too old to unpack the page's data; report.json beside the page holds the same.";
+    byId("missing").hidden = false;
+    return;
+  }
+  await loadReport();
+  listen();
+  route();
+}
+
+start();
