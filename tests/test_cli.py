@@ -202,6 +202,14 @@ def test_demands_that_cannot_be_met_are_told(translate: Callable) -> None:
     ]
 
 
+def test_what_only_jsonl_has_a_place_for_is_told(translate: Callable) -> None:
+    for flags in (["--keep-beam"], ["--alternatives", "3"]):
+        code, output, error = translate(b"ja\n", *flags)
+        assert (code, len(output)) == (0, 1)
+        assert error == f"nmt: {flags[0]} changes nothing without --format jsonl\n"
+        assert translate(b"ja\n", *flags, "--format", "jsonl")[2] == ""
+
+
 def test_every_search_option_has_a_flag() -> None:
     flags = [name for group in SEARCH_FLAGS.values() for name in group]
     assert sorted([*flags, "alternatives", "keep_beam"]) == sorted(field.name for field in fields(SearchOptions))

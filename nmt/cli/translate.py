@@ -39,8 +39,7 @@ def run(arguments: list[str]) -> int:
     if unknown:
         dashed = "" if unknown[0].startswith("--") else "; a sentence that begins with - goes behind --"
         parser.error(f"unrecognized arguments: {' '.join(unknown)}{dashed}")
-    kept = {"alternatives": options.alternatives, "keep_beam": options.keep_beam} if options.format == "jsonl" else {}
-    search = search_options(options, **{"alternatives": 0, **kept})
+    search = search_options(options, **_kept(options))
     _check(options)
     import_translator()
     from nmt.pipe.processes import Processes
@@ -86,13 +85,24 @@ def _parser() -> argparse.ArgumentParser:
     output.add_argument("--alignments", choices=("none", "hard", "soft"), default="none", help=told)
     output.add_argument("--attention", type=file_path, metavar="FILE", help="save all attention matrices in this .npz")
     output.add_argument(
-        "--alternatives", type=int, default=5, metavar="N", help="most probable tokens a step, in jsonl"
+        "--alternatives", type=int, metavar="N", help="most probable tokens a step, in jsonl (default: 5)"
     )
     output.add_argument("--keep-beam", action="store_true", help="what the beam held after each step, in jsonl")
     shards = parser.add_argument_group("large files")
     shards.add_argument("--shard-lines", type=int, default=10_000, metavar="N", help="lines of a shard")
     shards.add_argument("--resume", action="store_true", help="go on with the shards that are missing")
     return parser
+
+
+def _kept(options: argparse.Namespace) -> dict[str, Any]:
+    """What is kept of a search beside what it found: only one form of output has a place for it."""
+    if options.format == "jsonl":
+        most = 5 if options.alternatives is None else options.alternatives
+        return {"alternatives": most, "keep_beam": options.keep_beam}
+    for flag, given in {"--alternatives": options.alternatives, "--keep-beam": options.keep_beam}.items():
+        if given:
+            print(f"nmt: {flag} changes nothing without --format jsonl", file=sys.stderr)
+    return {"alternatives": 0}
 
 
 def _source(text: str) -> Path | None:
