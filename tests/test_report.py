@@ -296,6 +296,15 @@ def test_weights_come_back_within_the_stated_error(run: Path, tmp_path: Path) ->
         np.testing.assert_allclose((levels / 255.0) ** 2, weights, atol=0.004)
 
 
+def test_entropy_is_the_mean_over_the_target_tokens() -> None:
+    def entropy(weights: list[list[float]]) -> float | None:
+        attention = np.array(weights, dtype=np.float32).reshape(-1, 2)
+        return sentence_row(replace(make_translation("a", "b"), attention=attention), "b", None, None)["entropy"]
+
+    assert entropy([[0.5, 0.5], [1.0, 0.0]]) == pytest.approx(math.log(2) / 2, abs=1e-3)
+    assert entropy([]) is None
+
+
 def test_small_weights_are_kept_apart() -> None:
     levels = np.frombuffer(base64.b64decode(pack_attention(np.array([[0.0, 0.009, 0.01, 1.0]]))), np.uint8)
     np.testing.assert_allclose((levels / 255.0) ** 2, [0, 0.009, 0.01, 1], atol=4e-4)

@@ -375,7 +375,7 @@ def test_the_reference_is_shown_as_the_decoder_was_forced_to_it(browser: Browser
     facts = browser.evaluate("document.querySelector('.facts-line').innerText")
     found, forced = make_translation(*SENTENCES[1][:2], finished=False), make_forced(*SENTENCES[1])
     assert f"log-probability −{-found.log_prob:.2f}, reference −{-forced.log_prob:.2f}" in facts
-    title = browser.evaluate("document.querySelector('.facts-line [title]').title")
+    title = browser.evaluate("document.querySelector('.facts-line [title*=score]').title")
     assert title == f"The search ranks by a score: −{-found.score:.2f}, reference −{-forced.score:.2f}"
     assert "search error" in facts
     assert "shown=reference" in browser.evaluate("location.hash")
@@ -449,6 +449,22 @@ def test_hostile_text_is_shown_as_it_is(browser: Browser) -> None:
     assert "&" in labels
     assert "␀" in labels
     assert browser.evaluate("document.scripts.length") == 2  # the page's own, plotly
+
+
+def test_the_table_shows_each_attention_in_small_and_sorts_by_its_entropy(browser: Browser) -> None:
+    go(browser, "#/sentences/1")
+    canvas = "document.querySelector('#table tbody tr:not(.blank) canvas')"
+    attention = make_translation(*SENTENCES[0][:2]).attention
+    dots = browser.evaluate(
+        f"[...{canvas}.getContext('2d').getImageData(0, 0, {canvas}.width, {canvas}.height).data]"
+        ".filter((_, index) => index % 4 === 3)"
+    )
+    np.testing.assert_allclose(np.reshape(dots, attention.shape) / 255, attention, atol=0.01)
+    browser.evaluate("document.querySelector('#table .col-attention button').click()")
+    entropies = browser.evaluate("state.rows.map(index => state.evaluation.sentences[index].entropy)")
+    assert len(set(entropies)) > 2
+    assert entropies == sorted(entropies)
+    browser.evaluate("document.querySelector('#table .col-number button').click()")
 
 
 def test_thousand_sentences_are_searched_filtered_and_sorted_with_few_rows_in_the_document(browser: Browser) -> None:

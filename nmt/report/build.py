@@ -48,7 +48,7 @@ _SCRIPTS = (
     "pages",
     "main",
 )
-_CSV_COLUMNS = ("chrf", "length_ratio", "confidence", "aer")
+_CSV_COLUMNS = ("chrf", "length_ratio", "confidence", "entropy", "aer")
 _CSV_SCORES = ("log_prob", "score")
 
 

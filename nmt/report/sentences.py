@@ -59,7 +59,7 @@ def sentence_row(
     own tokens where these are others. `branches` are what `nmt.evaluation.branches` says, `beam` what the record says.
 
     `chrf` is 0 to 100, `length_ratio` hypothesis words by reference words, `confidence` the geometric mean of the
-    token probabilities, `aer` the error rate of the reference's attention against gold; a value that is not defined for
+    token probabilities, `entropy` that of the attention in nats a token, `aer` the error rate of the reference's attention against gold; a value that is not defined for
     the sentence is None, and so is a reference's score where the hypothesis has one of another kind.
     """
     source = _side(translation.source, translation.source_tokens, translation.source_spans)
@@ -76,6 +76,7 @@ def sentence_row(
         "chrf": _chrf(translation.text, reference),
         "length_ratio": round(len(hypothesis["words"]) / len(reference_words), 3) if reference_words else None,
         "confidence": round(math.exp(sum(log_probs) / len(log_probs)), 4) if log_probs else None,
+        "entropy": _entropy(translation.attention),
         "branches": [],
         "beam": [[[parent, token, round(value, 3)] for parent, token, value in step] for step in translation.beam],
         "aer": round(attention_error_rate([forced], [gold]).aer, 4) if forced and gold else None,
@@ -163,6 +164,14 @@ def _branch(branch: Branch) -> dict[str, Any]:
     found = branch.translation
     own = {"text": found.text, "words": word_texts(found.text), "log_prob": round(found.log_prob, 4)}
     return {"step": branch.step, "token": branch.token, **own}
+
+
+def _entropy(attention: np.ndarray) -> float | None:
+    """The mean over the rows of an attention (T, S), in nats: 0 where each token attends to one position."""
+    if not len(attention):
+        return None
+    surprise = -np.log(np.where(attention > 0, attention, 1.0))
+    return round(float((attention * surprise).sum(axis=1).mean()), 3)
 
 
 def _chrf(text: str, reference: str) -> float:

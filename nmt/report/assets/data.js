@@ -98,6 +98,7 @@ function commonWords(a, b) {
 const SORT_KEYS = {
   number: (sentence, index) => index,
   source: (sentence) => sentence.source.words.length,
+  attention: (sentence) => sentence.entropy ?? -1,
   chrf: (sentence) => sentence.chrf,
   gain: (sentence) => gainOf(sentence) ?? 0,
   ratio: (sentence) => sentence.length_ratio ?? -1,

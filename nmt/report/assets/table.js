@@ -5,6 +5,7 @@ const ROWS_BEYOND = 8;
 
 const COLUMNS = [
   { key: "number", label: "#", title: "Position in the split" },
+  { key: "attention", label: "Attn.", title: "The hypothesis's attention, a row a token; sorts by its entropy: the sharpest first" },
   { key: "source", label: "Source and hypothesis", title: "Sorts by the number of source words" },
   { key: "chrf", label: "chrF", title: "Sentence chrF, 0 to 100" },
   { key: "gain", label: "Gain", title: "Sentence chrF above the baseline's" },
@@ -29,6 +30,19 @@ function flagLabels(sentence) {
   return sentence.flags.map((flag) => el("span", { class: `flag flag-${flag}` }, REPORT.flags[flag].label));
 }
 
+/** The hypothesis's attention in small: a dot a weight, the stronger the greater it is. */
+function thumbnail({ source, hypothesis, entropy }) {
+  const weights = bytesOf(hypothesis.attention).map((level) => level ** 2 / 255);
+  if (!weights.length) return null;
+  const [width, height] = [source.tokens.length, hypothesis.tokens.length];
+  const dots = new ImageData(width, height);
+  weights.forEach((weight, index) => (dots.data[4 * index + 3] = weight));
+  const mirrored = isRightToLeft(source.text) ? "mirrored" : null; // as in the heatmap
+  const canvas = el("canvas", { width, height, class: mirrored, title: `entropy ${fixed(entropy, 2)} nats a token` });
+  canvas.getContext("2d").putImageData(dots, 0, 0);
+  return canvas;
+}
+
 /** A row; `stop`: whether Tab stops at it, as at one of all that are there: from row to row go the arrow keys. */
 function tableRow(position, stop) {
   const index = state.rows[position];
@@ -42,6 +56,7 @@ function tableRow(position, stop) {
       onclick: () => location.replace(href),
     },
     el("td", { class: "col-number" }, el("a", { href, tabindex: stop ? null : "-1", "data-focus": `sentence-${index}`, "aria-label": `Sentence ${index + 1}` }, String(index + 1))),
+    el("td", { class: "col-attention" }, thumbnail(sentence)),
     el(
       "td",
       { class: "col-source" },
