@@ -58,9 +58,10 @@ def sentence_row(
     that is under forced decoding, and None where that was not kept. A baseline has the same, and the source with its
     own tokens where these are others. `branches` are what `nmt.evaluation.branches` says, `beam` what the record says.
 
-    `chrf` is 0 to 100, `length_ratio` hypothesis words by reference words, `confidence` the geometric mean of the
-    token probabilities, `entropy` that of the attention in nats a token, `aer` the error rate of the reference's attention against gold; a value that is not defined for
-    the sentence is None, and so is a reference's score where the hypothesis has one of another kind.
+    `chrf` is 0 to 100, `length_ratio` hypothesis words by reference words, `confidence` the geometric mean of the token
+    probabilities, `entropy` that of the attention in nats a token, `aer` the error rate of the reference's attention
+    against gold; a value that is not defined for the sentence is None, and so is a reference's score where the
+    hypothesis has one of another kind.
     """
     source = _side(translation.source, translation.source_tokens, translation.source_spans)
     hypothesis = _decoded(translation)
