@@ -381,6 +381,8 @@ def test_from_training_to_the_report(
     found = Evaluation.load(Path("runs/small/evaluations/test"))
     assert [each.text for each in found.forced] == list(found.references)
     assert f"search errors {len(found.search_errors() or ())} (" in shown
+    assert found.seen is not None
+    assert f"seen in training {len(found.seen)} (" in shown
     scores = json.loads(Path("runs/small/evaluations/test/scores.json").read_text())
     assert scores["sentences"] == 9
     assert scores["command"] == "nmt evaluate runs/small --split test --beam-size 2"
@@ -405,6 +407,9 @@ def test_from_training_to_the_report(
     assert (plain, branched) == (0, len(Evaluation.load(Path("runs/small/evaluations/greedy")).branches))
     assert 0 < branched <= 2 * 9
     assert [(each["split"], each["label"]) for each in shown] == [("test", "test"), ("test", "greedy")]
+    assert main(["evaluate", "runs/small", "--split", "train", "--as", "known", "--beam-size", "1"]) == 0
+    known = Evaluation.load(Path("runs/small/evaluations/known"))
+    assert known.seen == tuple(range(len(known.references)))
     with monkeypatch.context() as patch:  # root may write anywhere
         patch.setattr("nmt.evaluation.evaluate.os.access", lambda *_: False)
         patch.setattr(Translator, "translate", lambda *_, **__: pytest.fail("nothing of it could be saved"))
@@ -413,6 +418,9 @@ def test_from_training_to_the_report(
     assert capsys.readouterr().err == message
     assert main(["evaluate", "runs/small", "--as", "../test"]) == 2
     assert "--as: '../test' is not allowed" in capsys.readouterr().err
+    moved = str(corpus_folder.rename(corpus_folder.with_name("moved")))
+    assert main(["evaluate", "runs/small", "--path", moved, "--as", "known", "--beam-size", "1"]) == 0
+    assert Evaluation.load(Path("runs/small/evaluations/known")).seen is None  # what it was trained on is not there
 
 
 def test_unequal_line_counts_are_named_before_anything_is_trained(

@@ -12,7 +12,7 @@ import pytest
 from datasets.exceptions import DatasetGenerationError
 
 from nmt.data import corpus, phrasebook, readers
-from nmt.data.corpus import Filters, from_columns, load_split
+from nmt.data.corpus import Filters, from_columns, load_split, sources_within
 from nmt.data.phrasebook import SentencePair
 
 PAIRS = [("Ein Hund.", "A dog."), ("", "No German."), ("Zwei Hunde\x0b\x85\u2028schlafen.", "Two dogs sleep.")]
@@ -345,6 +345,13 @@ def test_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets, "get_dataset_split_names", offline)
     with pytest.raises(ValueError, match="hub:x/y cannot be read: Couldn't reach 'x/y'"):
         load_split("hub:x/y", "de", "en", "train")
+
+
+def test_sources_that_stand_in_a_corpus_are_found(tmp_path: Path) -> None:
+    (tmp_path / "train.de").write_bytes(b"ja\nnein\nja\n\n")
+    (tmp_path / "train.en").write_bytes(b"yes\nno\nyes\nx\n")
+    corpus = load_split(str(tmp_path), "de", "en", "train")
+    assert sources_within(["nein", "Nein", "yes", "", "ja", "ja", "ja "], corpus) == [0, 3, 4, 5]
 
 
 def test_filters() -> None:

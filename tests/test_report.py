@@ -234,7 +234,7 @@ def test_a_first_piece_without_a_letter_is_not_the_special_token() -> None:
     attention = np.zeros_like(record.attention)
     attention[:, 0], attention[:, 1] = 0.25, 0.75
     record = replace(record, source_spans=spans, attention=attention)
-    [*_, found] = findings([sentence_row(record, "Yes", None, None)], [record], False)
+    [*_, found] = findings([sentence_row(record, "Yes", None, None)], [record], flags=())
     assert "25.0% of it lies on the special token" in found["text"]
 
 
@@ -348,6 +348,24 @@ def test_findings_count_what_the_flags_select(run: Path, tmp_path: Path) -> None
     assert texts["search_error"].startswith("In 1 of 4 sentences (25.0%) the reference ranks above")
     assert texts["search_error"].endswith("in the other 2 that differ the model prefers its own.")
     assert any("sums to one within" in finding["text"] for finding in found)
+    assert "seen" not in texts
+
+
+def test_sources_of_the_training_data_are_told_where_they_were_looked_up(run: Path, tmp_path: Path) -> None:
+    def shown(seen: tuple[int, ...] | None) -> dict:
+        saved = run / "evaluations" / "test"
+        replace(Evaluation.load(saved), seen=seen).save(saved)
+        return report_of(build_report(run, tmp_path / "out"))["evaluations"][0]
+
+    assert "seen" not in shown(None)["flags"]
+    assert any(each["text"] == "No source stands in the training data." for each in shown(())["findings"])
+    some = shown((0, 3))
+    assert "seen" in some["flags"]
+    assert [number for number, row in enumerate(some["sentences"]) if "seen" in row["flags"]] == [0, 3]
+    [text] = [finding["text"] for finding in some["findings"] if finding["flag"] == "seen"]
+    chrf = [row["chrf"] for row in some["sentences"]]
+    means = f"{(chrf[0] + chrf[3]) / 2:.1f}, that of the others {(chrf[1] + chrf[2]) / 2:.1f}"
+    assert text == f"2 of 4 sources (50.0%) stand in the training data: their mean sentence chrF is {means}."
 
 
 def test_csv_and_pharaoh_have_a_line_for_each_sentence_of_all_splits(run: Path, tmp_path: Path) -> None:

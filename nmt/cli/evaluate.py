@@ -20,6 +20,7 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("--what-if", type=int, default=0, metavar="N", help=told)
     options = parser.parse_args(arguments)
     search = search_options(options, keep_beam=True)
+    from nmt.config import load_config
     from nmt.evaluation.evaluate import evaluate as run_evaluation
 
     folder = Path(options.run)
@@ -29,6 +30,7 @@ def run(arguments: list[str]) -> int:
     result = run_evaluation(
         *(folder, config, options.split, search, translator, command, options.batch_sentences, options.name),
         what_if=options.what_if,
+        trained_on=load_config(folder / "config.yaml").data,
     )
     for score in result.scores:
         interval = f" [{score.low:.1f}, {score.high:.1f}]" if score.low is not None and score.high is not None else ""
@@ -40,6 +42,9 @@ def run(arguments: list[str]) -> int:
     if errors is not None:
         share = len(errors) / len(result.translations)
         print(f"search errors {len(errors):,} ({share:.1%}): the reference ranks above what the search found")
+    if result.seen is not None:
+        share = len(result.seen) / len(result.translations)
+        print(f"seen in training {len(result.seen):,} ({share:.1%}): the source stands in the training data")
     place = folder / "evaluations" / result.label
     print(f"{len(result.translations):,} sentences in {result.seconds:.1f} s: {place}")
     return 0

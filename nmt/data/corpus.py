@@ -7,11 +7,13 @@ A corpus is named by its path: ``phrasebook`` (the embedded one), a folder of fi
 import functools
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import datasets
+import pyarrow
+import pyarrow.compute
 from datasets.exceptions import DatasetGenerationError, DatasetsError
 
 from nmt.data import links, phrasebook, readers
@@ -86,6 +88,14 @@ def load_split(path: str, src: str, tgt: str, split: str) -> datasets.Dataset:
     if len(candidates) > 1:
         raise ValueError(f"split '{split}' is there twice: {'; '.join(map(str, candidates))}; keep one of them")
     return _load_files(candidates[0], src, tgt)
+
+
+def sources_within(sources: Sequence[str], corpus: datasets.Dataset) -> list[int]:
+    """Which of these sources, counted from 0, stand in a corpus as `load_split` gives it, character for character."""
+    column = corpus.data.column("src")
+    asked = pyarrow.array(sources, type=column.type)
+    found = set(column.filter(pyarrow.compute.is_in(column, value_set=asked)).to_pylist())
+    return [number for number, source in enumerate(sources) if source in found]
 
 
 def from_columns(dataset: datasets.Dataset, src: str, tgt: str, place: str) -> datasets.Dataset:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from nmt.config import Config, DataConfig, check, check_folder_name
-from nmt.data.corpus import load_split
+from nmt.data.corpus import load_split, sources_within
 from nmt.decoding.search import SearchOptions
 from nmt.decoding.translation import Translation
 from nmt.decoding.translator import Translator
@@ -32,6 +32,7 @@ def evaluate(
     batch_sentences: int = 64,
     name: str = "",
     what_if: int = 0,
+    trained_on: DataConfig | None = None,
 ) -> Evaluation:
     """Translates and scores a split, and saves all of it to `run/evaluations/<name>`.
 
@@ -49,6 +50,7 @@ def evaluate(
         batch_sentences: sentences that are searched together.
         name: of the evaluation; by default that of the split.
         what_if: steps of each translation at which another token is tried: see `nmt.evaluation.branches`.
+        trained_on: the corpus that the model has seen; by default that of `config`.
 
     Raises:
         ValueError: if there is no such split, it is empty, or no folder can have the name.
@@ -77,6 +79,7 @@ def evaluate(
         references=tuple(references),
         forced=tuple(forced),
         branches=tuple(branches),
+        seen=_seen(trained_on or data, sources),
         gold=tuple(gold),
         scores=tuple(scores),
         alignment=attention_error_rate(forced, gold) if any(gold) else None,
@@ -114,6 +117,14 @@ def _read(data: DataConfig, split: str) -> tuple[list[str], list[str], list[tupl
     if "alignment" in corpus.column_names:
         gold = [tuple((source, target) for source, target in links) for links in corpus["alignment"]]
     return list(corpus["src"]), list(corpus["tgt"]), gold
+
+
+def _seen(data: DataConfig, sources: Sequence[str]) -> tuple[int, ...] | None:
+    """The sentences, from 0, whose source stands in the training split; None where that can no longer be read."""
+    try:
+        return tuple(sources_within(sources, load_split(data.path, data.src, data.tgt, data.train)))
+    except (OSError, ValueError):
+        return None
 
 
 def _watched(records: Iterable[Translation], total: int, what: str) -> Iterator[Translation]:

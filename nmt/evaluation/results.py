@@ -70,6 +70,7 @@ class Evaluation:
         command: the command that made this evaluation.
         seconds: time for decoding and scoring.
         versions: of Python and packages, by name.
+        seen: the sentences, from 0, whose source stands in the training data; None where that was not looked up.
         branches: what else the translations could have been, where that was asked for.
         name: that it was given to be kept beside others of its split; empty for that of the split.
     """
@@ -90,6 +91,7 @@ class Evaluation:
     name: str = ""
     forced: tuple[Translation, ...] = ()
     branches: tuple[Branch, ...] = ()
+    seen: tuple[int, ...] | None = None
 
     @property
     def label(self) -> str:
@@ -169,6 +171,7 @@ class Evaluation:
             "seconds": self.seconds,
             "scores": [asdict(score) for score in self.scores],
             "alignment": None if self.alignment is None else asdict(self.alignment),
+            "seen": self.seen,
             "versions": dict(self.versions),
         }
         (folder / "scores.json").write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
@@ -219,6 +222,7 @@ class Evaluation:
             name=scores.get("name", ""),
             forced=tuple(load_translations(folder / "forced")) if (folder / "forced").is_dir() else (),
             branches=tuple(load_branches(folder / "branches")),
+            seen=None if scores.get("seen") is None else tuple(scores["seen"]),
         )
 
 

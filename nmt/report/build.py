@@ -101,7 +101,8 @@ def _evaluation(evaluation: Evaluation, compared: Baseline | None) -> dict[str, 
     baseline = compared.evaluations.get(evaluation.label) if compared else None
     comparison = _comparison(compared.name, baseline, evaluation) if compared and baseline else None
     rows, alignment = sentence_rows(evaluation, baseline), evaluation.alignment
-    has_search_errors = evaluation.search_errors() is not None
+    known = {"search_error": evaluation.search_errors() is not None, "seen": evaluation.seen is not None}
+    flags = [name for name in FLAGS if known.get(name, True)]
     return {
         "split": evaluation.split,
         "label": evaluation.label,
@@ -115,8 +116,8 @@ def _evaluation(evaluation: Evaluation, compared: Baseline | None) -> dict[str, 
         "scores": [asdict(score) for score in evaluation.scores],
         "alignment": None if alignment is None else asdict(alignment),
         "baseline": comparison,
-        "flags": [name for name in FLAGS if name != "search_error" or has_search_errors],
-        "findings": findings(rows, evaluation.translations, has_search_errors),
+        "flags": flags,
+        "findings": findings(rows, evaluation.translations, flags),
         "distribution": distribution_figure([row["chrf"] for row in rows]),
         "sentences": rows,
         "words": word_rows(evaluation.translations),

@@ -1,6 +1,6 @@
 """Rows of an evaluation -> a few plain sentences about it, each with the filter that shows the sentences behind it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,15 +14,16 @@ Finding = dict[str, Any]
 _FAULTS = ("cut_off", "repetition", "copied", "empty", "short", "long")
 
 
-def findings(rows: Sequence[Row], translations: Sequence[Translation], with_search_errors: bool) -> list[Finding]:
+def findings(rows: Sequence[Row], translations: Sequence[Translation], flags: Collection[str]) -> list[Finding]:
     """Statements of fact about an evaluation, as `{"text", "flag"}`; `flag` selects the sentences meant, or is None.
 
-    `with_search_errors` tells whether these are known.
+    `flags` are those that are known.
     """
     return [
         *_exact(rows),
         *_faults(rows),
-        *(_search(rows) if with_search_errors else []),
+        *(_search(rows) if "search_error" in flags else []),
+        *(_seen(rows) if "seen" in flags else []),
         *_length(rows),
         *_quality(rows),
         *_quality_by_length(rows),
@@ -66,6 +67,17 @@ def _search(rows: Sequence[Row]) -> list[Finding]:
         f"found, which has missed it; in the other {others:,} that differ the model prefers its own."
     )
     return [{"text": text, "flag": "search_error"}]
+
+
+def _seen(rows: Sequence[Row]) -> list[Finding]:
+    """How many sources are no test of what the model has learned, and by how much better they are translated."""
+    seen, others = ([row["chrf"] for row in rows if ("seen" in row["flags"]) is wanted] for wanted in (True, False))
+    if not seen:
+        return [{"text": "No source stands in the training data.", "flag": None}]
+    text = f"{len(seen):,} of {len(rows):,} sources ({len(seen) / len(rows):.1%}) stand in the training data"
+    if others:
+        text += f": their mean sentence chrF is {np.mean(seen):.1f}, that of the others {np.mean(others):.1f}"
+    return [{"text": f"{text}.", "flag": "seen"}]
 
 
 def _differs(row: Row) -> bool:

@@ -2,7 +2,7 @@
 
 import base64
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ FLAGS = {
     "short": ("much shorter", "at least three words fewer than the reference, and less than 60% of it"),
     "long": ("much longer", "at least three words more than the reference, and more than 160% of it"),
     "search_error": ("search error", "the search ranks the reference above its own: it has missed it"),
+    "seen": ("seen in training", "the source stands in the training data"),
     "exact": ("exact", "the same words as the reference"),
 }
 """Name of each flag -> its label and what it means."""
@@ -32,10 +33,14 @@ _CHRF = CHRF()
 
 def sentence_rows(evaluation: Evaluation, baseline: Evaluation | None) -> list[dict[str, Any]]:
     """The rows of all sentences; the baseline is an evaluation of the same."""
-    nothing, errors = [None] * len(evaluation.references), set(evaluation.search_errors() or ())
+    nothing = [None] * len(evaluation.references)
+    marked = {"search_error": set(evaluation.search_errors() or ()), "seen": set(evaluation.seen or ())}
     others = baseline.translations if baseline else nothing
     sides = evaluation.translations, evaluation.references, evaluation.forced or nothing, evaluation.gold, others
-    rows = [sentence_row(*each, number in errors) for number, each in enumerate(zip(*sides, strict=True))]
+    rows = [
+        sentence_row(*each, [flag for flag, numbers in marked.items() if number in numbers])
+        for number, each in enumerate(zip(*sides, strict=True))
+    ]
     if not evaluation.is_comparable:
         for row in rows:
             row["reference"]["score"] = None
@@ -50,9 +55,11 @@ def sentence_row(
     forced: Translation | None,
     gold: Sequence[Link] | None,
     baseline: Translation | None = None,
-    search_error: bool = False,
+    marks: Collection[str] = (),
 ) -> dict[str, Any]:
-    """The row of one sentence, as JSON values; `gold` links words of source and reference.
+    """The row of one sentence, as JSON values.
+
+    `gold` links words of source and reference; `marks` are the flags that only the whole evaluation knows.
 
     Hypothesis and reference have, beside text and words, the tokens and what the decoder did at each: of the reference
     that is under forced decoding, and None where that was not kept. A baseline has the same, and the source with its
@@ -67,7 +74,7 @@ def sentence_row(
     hypothesis = _decoded(translation)
     reference_words = word_texts(reference)
     log_probs = translation.token_log_probs
-    flags = sentence_flags(source["words"], hypothesis["words"], reference_words, translation.finished, search_error)
+    flags = sentence_flags(source["words"], hypothesis["words"], reference_words, translation.finished, marks)
     return {
         "source": source,
         "hypothesis": hypothesis,
@@ -132,9 +139,9 @@ def sentence_flags(
     hypothesis: Sequence[str],
     reference: Sequence[str],
     finished: bool,
-    search_error: bool = False,
+    marks: Collection[str] = (),
 ) -> list[str]:
-    """The names of the `FLAGS` that hold for a sentence, given its words."""
+    """The names of the `FLAGS` that hold for a sentence, given its words, and `marks`: those that are known already."""
     holds = {
         "cut_off": not finished,
         "repetition": _repeats(hypothesis) and not _repeats(reference),
@@ -142,7 +149,8 @@ def sentence_flags(
         "empty": not hypothesis,
         "short": 0 < len(hypothesis) < 0.6 * len(reference) and len(reference) - len(hypothesis) >= 3,
         "long": len(hypothesis) > 1.6 * len(reference) > 0 and len(hypothesis) - len(reference) >= 3,
-        "search_error": search_error and list(hypothesis) != list(reference),
+        "search_error": "search_error" in marks and list(hypothesis) != list(reference),
+        "seen": "seen" in marks,
         "exact": bool(hypothesis) and list(hypothesis) == list(reference),
     }
     return [name for name in FLAGS if holds[name]]
