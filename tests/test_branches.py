@@ -12,7 +12,7 @@ from test_results import content, evaluation
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Request, Translation
 from nmt.decoding.translator import Translator
-from nmt.evaluation.branches import Branch, branch, load_branches, narrowest
+from nmt.evaluation.branches import Branch, branch, forks, load_branches, narrowest
 from nmt.evaluation.results import Evaluation
 
 SOURCES = [source for source, _ in SENTENCES]
@@ -57,7 +57,9 @@ def test_there_is_nothing_to_go_on_from_behind_an_end() -> None:
 def test_a_branch_has_the_other_token_and_all_that_was_before_it(model_folder: Path) -> None:
     translator, options = Translator.load(model_folder, device="cpu"), SearchOptions(beam_size=2)
     translations = list(translator.translate(SOURCES, options))
-    branches = branch(translator, translations, 2, options, size=3)
+    places = forks(translations, 2)
+    branches = list(branch(translator, translations, places, options, size=3))
+    assert [(each.sentence, each.step, each.token) for each in branches] == places
     assert len(branches) > len(SOURCES)
     for each in branches:
         left = translations[each.sentence]

@@ -6,10 +6,10 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from nmt.data.vocabulary import SPECIAL_TOKENS
 from nmt.decoding.translation import Request, Translation, load_translations, parse_json, save_translations
@@ -36,29 +36,50 @@ class Branch:
     translation: Translation
 
 
-def branch(
-    translator: "Translator", translations: Sequence[Translation], count: int, options: "SearchOptions", size: int
-) -> list[Branch]:
-    """The branches of translations at the `count` steps of each that were decided most narrowly.
+class Fork(NamedTuple):
+    """Where another translation leaves that of a sentence: see `Branch`."""
+
+    sentence: int
+    step: int
+    token: str
+
+
+def forks(translations: Sequence[Translation], count: int) -> list[Fork]:
+    """The `count` steps of each translation that were decided most narrowly, with the best other token there.
 
     Args:
-        translator: which made the translations.
         translations: with at least two alternatives at each step.
         count: how many steps of each, at most.
-        options: of the search.
-        size: sentences that are searched together.
     """
-    forks = [
-        (sentence, step, token)
+    return [
+        Fork(sentence, step, token)
         for sentence, translation in enumerate(translations)
         for step, token in narrowest(translation, count)
     ]
+
+
+def branch(
+    translator: "Translator",
+    translations: Sequence[Translation],
+    forks: Sequence[Fork],
+    options: "SearchOptions",
+    size: int,
+) -> Iterator[Branch]:
+    """What becomes of translations at each of the forks, in their order, as it is found.
+
+    Args:
+        translator: which made the translations.
+        translations: with what the search found.
+        forks: of these translations.
+        options: of the search.
+        size: sentences that are searched together.
+    """
     requests = []
-    for sentence, step, token in forks:
-        left = translations[sentence]
-        requests.append(Request(left.source, prefix_tokens=(*left.tokens[:step], token)))
+    for fork in forks:
+        left = translations[fork.sentence]
+        requests.append(Request(left.source, prefix_tokens=(*left.tokens[: fork.step], fork.token)))
     found = translator.translate(requests, replace(options, keep_beam=False), size)
-    return [Branch(*fork, each) for fork, each in zip(forks, found, strict=True)]
+    return (Branch(*fork, each) for fork, each in zip(forks, found, strict=True))
 
 
 def narrowest(translation: Translation, count: int) -> list[tuple[int, str]]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import datasets
 from rich.console import Console
@@ -14,12 +14,13 @@ from rich.progress import track
 from nmt.config import Config, DataConfig, check, check_folder_name
 from nmt.data.corpus import load_split, sources_within
 from nmt.decoding.search import SearchOptions
-from nmt.decoding.translation import Translation
 from nmt.decoding.translator import Translator
 from nmt.evaluation.alignment import Link, attention_error_rate
-from nmt.evaluation.branches import branch
+from nmt.evaluation.branches import branch, forks
 from nmt.evaluation.metrics import corpus_scores
 from nmt.evaluation.results import Evaluation
+
+Record = TypeVar("Record")
 
 
 def evaluate(
@@ -70,7 +71,8 @@ def evaluate(
     pairs = zip(sources, references, strict=True)
     records = translator.force(pairs, options.alternatives, batch_sentences, options)
     forced = list(_watched(records, len(sources), "scoring references"))
-    branches = branch(translator, translations, what_if, options, batch_sentences) if what_if else ()
+    places = forks(translations, what_if) if what_if else []
+    branches = branch(translator, translations, places, options, batch_sentences)
     evaluation = Evaluation(
         split=split,
         src=data.src,
@@ -78,7 +80,7 @@ def evaluate(
         translations=tuple(translations),
         references=tuple(references),
         forced=tuple(forced),
-        branches=tuple(branches),
+        branches=tuple(_watched(branches, len(places), "searching on from the runners-up")),
         seen=_seen(trained_on or data, sources),
         gold=tuple(gold),
         scores=tuple(scores),
@@ -127,7 +129,7 @@ def _seen(data: DataConfig, sources: Sequence[str]) -> tuple[int, ...] | None:
         return None
 
 
-def _watched(records: Iterable[Translation], total: int, what: str) -> Iterator[Translation]:
+def _watched(records: Iterable[Record], total: int, what: str) -> Iterator[Record]:
     """The same records, with a progress bar on standard error where that is a terminal."""
     console = Console(stderr=True)
     return iter(track(records, what, total, console=console, transient=True, disable=not console.is_terminal))
