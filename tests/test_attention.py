@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nmt.config import AttentionConfig
 from nmt.model.attention import Attention, AttentionState, Memory
+from nmt.model.scores import Additive, decay
 
 COVERAGES = ["none", "linguistic", "neural"]
 COMBINATIONS = list(product(SCORES, WINDOWS, NORMALIZERS, COVERAGES, [1, 2]))
@@ -253,3 +254,15 @@ def test_gradients_against_finite_differences(attention: Attention) -> None:
                 leaf += move * direction
             values.append(float(run()))
     assert (values[0] - values[1]) / 2e-6 == pytest.approx(slope, rel=1e-5, abs=1e-7)
+
+
+@pytest.mark.parametrize("heads", [1, 2])
+def test_additive_scores_keep_their_digits_under_autocast(heads: int) -> None:
+    score = Additive(query_size=6, state_size=6, key_size=8, heads=heads)
+    torch.nn.init.normal_(score.energy, std=3.0)
+    keys = decay(torch.randn(3, heads, 5, 8 // heads)).requires_grad_()
+    queries = torch.randn(3, heads, 4, 8 // heads)
+    expected = score.match(keys)(queries)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = score.match(keys)(queries)
+    torch.testing.assert_close(found, expected, atol=0, rtol=0)

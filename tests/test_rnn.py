@@ -5,9 +5,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import layer_norm
 
-from nmt.model import rnn
 from nmt.model.dropout import SequenceDropout, dropout
-from nmt.model.rnn import CELLS, LayerSteps, RecurrentLayer, State
+from nmt.model.rnn import CELLS, CellKind, LayerSteps, RecurrentLayer, State
 from nmt.model.stack import Bidirectional, RecurrentStack, reorder, reverse
 
 KINDS = ["elman", "gru", "gru_v1", "lstm"]
@@ -290,16 +289,17 @@ def test_dropout_zeroes_with_its_probability_and_keeps_the_expectation(p: float)
 
 @pytest.mark.parametrize("lengths", [None, torch.tensor([4, 2])], ids=["full", "padded"])
 @pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16], ids=str)
-def test_an_lstm_under_autocast_is_exact_where_the_processor_has_no_kernel(
-    precision: torch.dtype, lengths: Tensor | None, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("cell", ["elman", "gru", "lstm"])
+def test_a_layer_under_autocast_is_exact_where_there_is_no_kernel_for_it(
+    cell: CellKind, precision: torch.dtype, lengths: Tensor | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rnn, "_has_low_precision_kernel", lambda: False)
-    layer, inputs = CELLS["lstm"](3, 5), torch.randn(2, 4, 3)
+    monkeypatch.setattr(CELLS[cell], "has_kernel_of", staticmethod(lambda kind, precision: False))
+    layer, inputs = CELLS[cell](3, 5), torch.randn(2, 4, 3)
     expected, state = layer(inputs, lengths)
     with torch.autocast("cpu", precision):
         outputs, found = layer(inputs, lengths)
         layer(inputs.to(precision), lengths)
-    torch.testing.assert_close((outputs, *found), (expected, *state), rtol=0, atol=0)
+    torch.testing.assert_close((outputs, *found), (expected, *state), rtol=0, atol=1e-6)
     outputs.sum().backward()
     assert layer.weight_hidden.grad is not None
 
@@ -307,4 +307,10 @@ def test_an_lstm_under_autocast_is_exact_where_the_processor_has_no_kernel(
 def test_an_lstm_of_a_torch_without_onednn_is_torchs_own_under_autocast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     monkeypatch.setattr(torch.ops, "mkldnn", None)  # there are no such operators then
-    assert rnn._has_low_precision_kernel()
+    assert CELLS["lstm"].has_kernel_of("cpu", torch.bfloat16)
+
+
+def test_on_a_gpu_there_is_a_kernel_of_float16_only() -> None:
+    for cell in CELLS.values():
+        assert cell.has_kernel_of("cuda", torch.float16)
+        assert not cell.has_kernel_of("cuda", torch.bfloat16)

@@ -1,15 +1,21 @@
 """The model in every combination: steps equal teacher forcing, padding and batch change nothing, gradients hold."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import pytest
 import torch
 from conftest import NETWORKS, PAIR, build, name_of
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.nn.utils.rnn import PackedSequence
 
 from nmt.config import ModelConfig
 from nmt.data.batch import Batch
 from nmt.decoding.search import select_rows
+from nmt.model.rnn import CELLS, RecurrentLayer
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.cross_entropy import linear_cross_entropy
 from nmt.training.loss import Objective, sequence_loss
@@ -123,6 +129,27 @@ def test_residual_layers_are_all_but_the_lowest(decoder: str, plain: int) -> Non
         assert torch.equal(one, other) == (layers <= plain)
 
 
+def test_tables_go_when_what_they_are_made_of_changes() -> None:
+    model = build(ModelConfig(embedding_size=8, hidden_size=8, dropout=0.0)).eval()
+    saved = {name: each + 0.1 for name, each in model.state_dict().items()}
+
+    def changed_by(change: Callable[[], object]) -> bool:
+        with torch.inference_mode():
+            model.tabulate()
+        change()
+        memory, state = model.encode(SRC, SRC_LENGTHS)
+        readouts, attention = model(SRC, SRC_LENGTHS, PREVIOUS[:, :1])
+        with torch.no_grad():
+            found = model.step(PREVIOUS[:, 0], memory, state)[0]
+        torch.testing.assert_close(found, model.log_probs(readouts, attention)[:, 0])
+        return model.decoder._tables is None
+
+    assert not changed_by(lambda: None)
+    assert changed_by(lambda: model.load_state_dict(saved))
+    assert changed_by(model.train)
+    assert changed_by(model.double)
+
+
 def test_tied_layers_are_one_parameter() -> None:
     sizes = {}
     for tied in ("none", "output", "all"):
@@ -134,13 +161,41 @@ def test_tied_layers_are_one_parameter() -> None:
     assert sizes == {"none": 3, "output": 2, "all": 1}
 
 
+def in_precision(tree: Any, precision: torch.dtype) -> Any:
+    is_one = isinstance(tree, Tensor | PackedSequence)
+    return tree.to(precision) if is_one else tuple(in_precision(each, precision) for each in tree)
+
+
+def as_cudnn(patch: pytest.MonkeyPatch) -> None:
+    """Makes torch's kernels do under autocast what cuDNN's do: give float16 whatever is asked for."""
+    for kernel in (nn.RNN, nn.GRU, nn.LSTM):
+
+        def forward(self: nn.RNNBase, *inputs: Any, usual: Callable = kernel.forward) -> Any:
+            if not torch.is_autocast_enabled("cpu"):
+                return usual(self, *inputs)
+            with torch.autocast("cpu", enabled=False):
+                return in_precision(usual(self, *in_precision(inputs, torch.float32)), torch.float16)
+
+        patch.setattr(kernel, "forward", forward)
+    of_cuda = partial(RecurrentLayer.has_kernel_of, "cuda")
+    for cell in CELLS.values():
+        patch.setattr(cell, "has_kernel_of", staticmethod(lambda kind, precision: of_cuda(precision)))
+
+
+@pytest.mark.parametrize("like_cudnn", [False, True])
 @pytest.mark.parametrize("network", NETWORKS[::9], ids=name_of)
-def test_under_autocast_a_step_trains_and_translates(network: ModelConfig) -> None:
+def test_under_autocast_a_step_trains_and_translates(
+    network: ModelConfig, like_cudnn: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if like_cudnn:
+        as_cudnn(monkeypatch)
     model = build(network, vocab_size=10).train()
     with torch.autocast("cpu", torch.bfloat16):
         loss = sequence_loss(model, PAIR, Objective(0.1)).total
         memory, state = model.encode(PAIR.src_ids, PAIR.src_lengths)
-        log_probs, _, attention = model.step(torch.tensor([4, 5]), memory, state)
+        log_probs, state, attention = model.step(torch.tensor([4, 5]), memory, state)
+    if network.cell != "elman":  # which carries nothing along
+        assert {part.dtype for layer in state.layers for part in layer} == {torch.float32}
     loss.backward()
     assert loss.dtype == log_probs.dtype == torch.float32
     assert all(each.grad.dtype == torch.float32 and each.grad.isfinite().all() for each in model.parameters())

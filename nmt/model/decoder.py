@@ -10,7 +10,7 @@ S source positions, M heads, E embedding size, H encoder state size, D decoder s
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -175,6 +175,8 @@ class Decoder(nn.Module, ABC):
             gates, readouts = self._gates(attended.values), self.readout.context(attended.values)
         memory = DecoderMemory(attended, gates, readouts)
         layers = encoded.final_state if self.bridge is None else self.bridge(encoded.final_state)
+        if torch.is_autocast_enabled(encoded.states.device.type):  # what is carried along keeps its digits
+            layers = [tuple(part.float() for part in state) for state in layers]
         feed = encoded.states.new_zeros(encoded.states.shape[0], self._feed_size())
         return memory, DecoderState(layers, self.attention.start(attended), feed)
 
@@ -205,10 +207,26 @@ class Decoder(nn.Module, ABC):
         return readouts.flatten(0, 1), state, self.attention.alignment(weights).flatten(0, 1)
 
     def tabulate(self) -> None:
-        """Computes once, for `step` in inference, what each type adds to gates and readout: two tables of V rows."""
+        """Computes once, for `step` in inference, what each type adds to gates and readout: two tables of V rows.
+
+        They are gone as soon as the module trains, moves, or is given other parameters.
+        """
         if self._tables is None:
             ids = torch.arange(self.embedding.table.num_embeddings, device=self.readout.state.bias.device)
             self._tables = self._enter(ids)
+
+    def train(self, mode: bool = True) -> "Decoder":
+        """As of any module."""
+        self._tables = None
+        return super().train(mode)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Decoder":
+        self._tables = None
+        return super()._apply(fn, recurse)
+
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        self._tables = None
+        super()._load_from_state_dict(*arguments)
 
     def _enter(self, previous: Tensor) -> tuple[Tensor, Tensor]:
         """What tokens (...,) add to the lowest layer's gates (..., G * D), and to a deep output (..., R)."""

@@ -122,6 +122,21 @@ class RecurrentLayer(nn.Module, ABC):
         return self._stepwise(inputs, lengths, initial)
 
     def _fused(self, inputs: Tensor, lengths: Tensor | None, initial: State) -> tuple[Tensor, State]:
+        kind = inputs.device.type
+        if not torch.is_autocast_enabled(kind) or self.has_kernel_of(kind, torch.get_autocast_dtype(kind)):
+            return self._run_kernel(inputs, lengths, initial)
+        with torch.autocast(kind, enabled=False):
+            return self._run_kernel(inputs.float(), lengths, tuple(each.float() for each in initial))
+
+    @staticmethod
+    def has_kernel_of(kind: str, precision: torch.dtype) -> bool:
+        """Whether torch's kernel on that kind of device keeps to autocast's precision.
+
+        CuDNN's is called in float16 whatever is asked for, and float16 and bfloat16 do not go together.
+        """
+        return kind == "cpu" or precision == torch.float16
+
+    def _run_kernel(self, inputs: Tensor, lengths: Tensor | None, initial: State) -> tuple[Tensor, State]:
         first = tuple(each.unsqueeze(0) for each in initial)
         state = first if self.parts > 1 else first[0]
         if lengths is None:
@@ -261,14 +276,6 @@ class GRUv1(RecurrentLayer):
         return (_between(candidate, state[0], update),)
 
 
-def _has_low_precision_kernel() -> bool:
-    """Whether torch has an LSTM for this processor in autocast's precision: its own is for all, oneDNN's for some."""
-    if not torch.backends.mkldnn.is_available():
-        return True
-    is_bfloat, ops = torch.get_autocast_dtype("cpu") == torch.bfloat16, torch.ops.mkldnn
-    return bool(ops._is_mkldnn_bf16_supported() if is_bfloat else ops._is_mkldnn_fp16_supported())
-
-
 class LSTM(RecurrentLayer):
     """Long short-term memory (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000).
 
@@ -280,11 +287,13 @@ class LSTM(RecurrentLayer):
     kernel_type = nn.LSTM
     parts = 2
 
-    def _fused(self, inputs: Tensor, lengths: Tensor | None, initial: State) -> tuple[Tensor, State]:
-        if inputs.device.type != "cpu" or not torch.is_autocast_enabled("cpu") or _has_low_precision_kernel():
-            return super()._fused(inputs, lengths, initial)
-        with torch.autocast("cpu", enabled=False):  # torch would ask oneDNN all the same, which has no such kernel
-            return super()._fused(inputs.float(), lengths, tuple(each.float() for each in initial))
+    @staticmethod
+    def has_kernel_of(kind: str, precision: torch.dtype) -> bool:
+        """The same; on a CPU torch asks oneDNN, where it is there, and that has such a kernel for some processors."""
+        if kind != "cpu" or not torch.backends.mkldnn.is_available():
+            return RecurrentLayer.has_kernel_of(kind, precision)
+        is_bfloat, ops = precision == torch.bfloat16, torch.ops.mkldnn
+        return bool(ops._is_mkldnn_bf16_supported() if is_bfloat else ops._is_mkldnn_fp16_supported())
 
     def norm_sizes(self) -> list[int]:
         """Of the input's product, of the recurrent product, and of the memory."""

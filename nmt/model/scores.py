@@ -75,13 +75,14 @@ class _AdditiveScores(Function):
     @staticmethod
     def forward(ctx: Any, queries: Tensor, keys: Tensor, energy: Tensor, of_keys: list[Tensor]) -> Tensor:
         decayed, one = decay(queries), keys.new_ones(())
-        scores = keys.new_empty(*queries.shape[:3], keys.shape[2])
-        sentences = max(1, AT_ONCE // keys.shape[1:].numel()) if keys.device.type == "cpu" else len(keys)
-        for some in (slice(start, start + sentences) for start in range(0, len(keys), sentences)):
-            logistic = torch.empty_like(keys[some])  # (b, M, S, a)
-            for step in range(queries.shape[2]):
-                torch.addcmul(one, decayed[some, :, step, None], keys[some], out=logistic).reciprocal_()
-                scores[some, :, step] = _weighted(logistic, energy)
+        scores, kind = keys.new_empty(*queries.shape[:3], keys.shape[2]), keys.device.type
+        sentences = max(1, AT_ONCE // keys.shape[1:].numel()) if kind == "cpu" else len(keys)
+        with torch.autocast(kind, enabled=False):  # without the constant scores are large: bfloat16 has not the digits
+            for some in (slice(start, start + sentences) for start in range(0, len(keys), sentences)):
+                logistic = torch.empty_like(keys[some])  # (b, M, S, a)
+                for step in range(queries.shape[2]):
+                    torch.addcmul(one, decayed[some, :, step, None], keys[some], out=logistic).reciprocal_()
+                    scores[some, :, step] = _weighted(logistic, energy)
         ctx.save_for_backward(decayed, keys, energy)
         ctx.of_keys = of_keys
         return scores
