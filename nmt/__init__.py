@@ -99,7 +99,7 @@ nmt/
     terminal.py           sentences typed at a terminal, and a map of the attention
   evaluation/           translations + references -> numbers
     metrics.py            BLEU, chrF, TER with signature and interval
-    alignment.py          links between words -> AER, and their files
+    alignment.py          links between words -> AER
     results.py            the Evaluation record, and its files
     branches.py           another token at a step that was hardly decided, and how it goes on
     samples.py            the same few sentences at each validation, and their files

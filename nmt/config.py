@@ -7,6 +7,10 @@ from typing import Any, Literal, TypeVar, get_type_hints
 
 Settings = TypeVar("Settings")
 
+TokenizerKind = Literal["bpe", "unigram", "wordpiece", "word", "char"]
+CellKind = Literal["elman", "gru", "gru_v1", "lstm"]
+ScheduleKind = Literal["constant", "inverse_sqrt", "linear", "plateau"]
+
 
 def check(holds: bool, key: str, value: object, allowed: str) -> None:
     """Raises a ValueError that names the key, its value and what is allowed, unless the condition holds."""
@@ -36,7 +40,7 @@ class TokenizerConfig:
             pieces (Provilkov et al. 2020); 0 for none.
     """
 
-    kind: Literal["bpe", "unigram", "wordpiece", "word", "char"] = "bpe"
+    kind: TokenizerKind = "bpe"
     vocab_size: int = 8000
     joint: bool = True
     lowercase: bool = False
@@ -155,7 +159,7 @@ class ModelConfig:
         word_dropout: probability that a token's whole embedding is zeroed.
     """
 
-    cell: Literal["elman", "gru", "gru_v1", "lstm"] = "gru"
+    cell: CellKind = "gru"
     layers: int = 1
     layer_norm: bool = False
     residual: bool = False
@@ -254,7 +258,7 @@ class TrainingConfig:
     """
 
     learning_rate: float = 1e-3
-    schedule: Literal["constant", "inverse_sqrt", "linear", "plateau"] = "inverse_sqrt"
+    schedule: ScheduleKind = "inverse_sqrt"
     warmup_steps: int = 200
     patience: int = 2
     label_smoothing: float = 0.1

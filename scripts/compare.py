@@ -15,7 +15,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import mean, stdev
@@ -24,6 +23,7 @@ import numpy as np
 import yaml
 from benchmarks.harness import positive
 
+from nmt.decoding.alignment import attention_entropy
 from nmt.evaluation.results import Evaluation, installed_versions
 
 LUONG = ["--model.decoder", "luong", "--model.attention.score", "general"]
@@ -82,17 +82,12 @@ def figures(run: Path) -> dict[str, float]:
     """BLEU, AER and entropy of one run."""
     evaluation = Evaluation.load(run / "evaluations" / "test")
     assert evaluation.alignment is not None
+    entropies = [attention_entropy(each.attention) for each in evaluation.translations]
     return {
         "BLEU": evaluation.scores[0].score,
         "AER": evaluation.alignment.aer,
-        "entropy": entropy([each.attention for each in evaluation.translations]),
+        "entropy": float(np.concatenate(entropies).mean()),
     }
-
-
-def entropy(attentions: Sequence[np.ndarray]) -> float:
-    """Mean entropy of the rows of attention matrices (T, S), in nats; rows sum to one."""
-    rows = [-(each * np.log(np.maximum(each, 1e-30))).sum(axis=1) for each in attentions]
-    return float(np.concatenate(rows).mean())
 
 
 def table(results: dict[str, list[dict[str, float]]]) -> str:

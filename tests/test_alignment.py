@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from nmt.decoding.alignment import attention_alignment, hard_alignment, merge_attention, soft_alignment, word_groups
+from nmt.decoding.alignment import (
+    attention_alignment,
+    attention_entropy,
+    hard_alignment,
+    merge_attention,
+    soft_alignment,
+    word_groups,
+)
 from nmt.decoding.translation import Translation
 from nmt.evaluation.alignment import alignment_error_rate, attention_error_rate
 
@@ -35,6 +42,11 @@ def translation(attention: np.ndarray) -> Translation:
         score=-0.1,
         finished=True,
     )
+
+
+def test_entropy_is_that_of_each_row() -> None:
+    rows = np.array([[0.0, 1.0, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0], [0.25] * 4])
+    np.testing.assert_allclose(attention_entropy(rows), [0.0, np.log(2), np.log(4)], atol=1e-12)
 
 
 def test_merged_attention_sums_over_source_pieces_and_averages_over_target_pieces() -> None:

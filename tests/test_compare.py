@@ -1,12 +1,10 @@
 """The comparison of attentions: its table, its figures, and that every model in it is a valid run."""
 
 import importlib.util
-import math
 import sys
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
 import pytest
 
 from nmt.cli.settings import parse_settings, settings_parser
@@ -29,11 +27,6 @@ def test_every_model_is_a_valid_run_and_differs_from_the_others(compare: ModuleT
         networks.add((made.model, made.training))
     assert len(networks) == len(compare.MODELS)
     assert len({compare.run_of(name, 1) for name in compare.MODELS}) == len(compare.MODELS)
-
-
-def test_entropy_is_the_mean_over_target_tokens(compare: ModuleType) -> None:
-    certain, even = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([[0.25] * 4])
-    assert compare.entropy([certain, even]) == pytest.approx(math.log(4) / 3)
 
 
 def test_a_comparison_of_some_models_does_not_replace_that_of_all(

@@ -5,8 +5,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import layer_norm
 
+from nmt.config import CellKind
 from nmt.model.dropout import SequenceDropout, dropout
-from nmt.model.rnn import CELLS, CellKind, LayerSteps, RecurrentLayer, State
+from nmt.model.rnn import CELLS, LayerSteps, RecurrentLayer, State
 from nmt.model.stack import Bidirectional, RecurrentStack, reorder, reverse
 
 KINDS = ["elman", "gru", "gru_v1", "lstm"]

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import tokenizers
 
+from nmt.config import TokenizerKind
 from nmt.data.surfaces import Decoded, Surfaces
 from nmt.data.vocabulary import (
     BOS_ID,
@@ -28,7 +29,6 @@ from nmt.data.vocabulary import (
     PAD_ID,
     SPECIAL_TOKENS,
     UNK_ID,
-    Kind,
     encodable,
     learn,
 )
@@ -71,7 +71,7 @@ class Tokenizer:
     def train(
         cls,
         sentences: Iterable[str],
-        kind: Kind = "bpe",
+        kind: TokenizerKind = "bpe",
         vocab_size: int = 8000,
         lowercase: bool = False,
         min_frequency: int = 2,
@@ -238,7 +238,7 @@ class TokenizerPair:
 
 def train_tokenizers(
     corpus: "datasets.Dataset | datasets.IterableDataset",
-    kind: Kind = "bpe",
+    kind: TokenizerKind = "bpe",
     vocab_size: int = 8000,
     joint: bool = True,
     lowercase: bool = False,

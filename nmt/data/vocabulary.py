@@ -3,12 +3,12 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import tokenizers
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
 
-Kind = Literal["bpe", "unigram", "wordpiece", "word", "char"]
+from nmt.config import TokenizerKind
 
 PAD, UNK, BOS, EOS = "<pad>", "<unk>", "<s>", "</s>"
 SPECIAL_TOKENS = (PAD, UNK, BOS, EOS)
@@ -24,11 +24,16 @@ _ENDLESS_WORD = re.compile(r"\w{1000,}")
 
 
 def learn(
-    sentences: Iterable[str], kind: Kind, vocab_size: int, lowercase: bool, min_frequency: int, byte_fallback: bool
+    sentences: Iterable[str],
+    kind: TokenizerKind,
+    vocab_size: int,
+    lowercase: bool,
+    min_frequency: int,
+    byte_fallback: bool,
 ) -> tokenizers.Tokenizer:
     """The trained tokenizer; arguments and errors are those of `nmt.data.tokenizer.Tokenizer.train`."""
-    if kind not in get_args(Kind):
-        raise ValueError(f"unknown kind of tokenizer {kind!r}: choose one of {', '.join(get_args(Kind))}")
+    if kind not in get_args(TokenizerKind):
+        raise ValueError(f"unknown kind of tokenizer {kind!r}: choose one of {', '.join(get_args(TokenizerKind))}")
     special_tokens = [*SPECIAL_TOKENS, *(BYTE_TOKENS if byte_fallback and kind in ("bpe", "unigram") else ())]
     backend = _pipeline(kind, lowercase)
     if kind == "wordpiece":
@@ -71,7 +76,7 @@ def _watched(sentences: Iterable[str], seen: set[str]) -> Iterator[str]:
         yield encodable(sentence)
 
 
-def _pipeline(kind: Kind, lowercase: bool) -> tokenizers.Tokenizer:
+def _pipeline(kind: TokenizerKind, lowercase: bool) -> tokenizers.Tokenizer:
     """An untrained tokenizer of the library: normaliser, pre-tokeniser, model and decoder."""
     untrained: dict[str, Callable[[], models.Model]] = {
         "bpe": lambda: models.BPE(unk_token=UNK),
@@ -106,7 +111,7 @@ def _pipeline(kind: Kind, lowercase: bool) -> tokenizers.Tokenizer:
     return backend
 
 
-def _trainer(kind: Kind, vocab_size: int, special_tokens: list[str], min_frequency: int) -> trainers.Trainer:
+def _trainer(kind: TokenizerKind, vocab_size: int, special_tokens: list[str], min_frequency: int) -> trainers.Trainer:
     """The library's trainer for `kind`."""
     options: dict[str, Any] = {"vocab_size": vocab_size, "special_tokens": special_tokens, "show_progress": False}
     if kind == "bpe":

@@ -12,6 +12,12 @@ from nmt.data.words import words_of_spans
 from nmt.decoding.translation import Translation
 
 
+def attention_entropy(attention: np.ndarray) -> np.ndarray:
+    """(T,) of each row of an attention (T, S), in nats: 0 where all is on one position, log S where it is even."""
+    surprise = -np.log(np.where(attention > 0, attention, 1.0))
+    return np.asarray((attention * surprise).sum(axis=1))
+
+
 def merge_attention(
     attention: np.ndarray, src_words: Sequence[int | None], tgt_words: Sequence[int | None]
 ) -> np.ndarray:

@@ -32,7 +32,7 @@ class SearchOptions:
         min_length: a hypothesis has at least this many tokens, EOS not counted,
         max_length: and at most this many, EOS not counted, or one more if it is cut off there; what is demanded of it
             makes it no longer, so that a prefix of more tokens is cut off too. None sets no limit beside the next.
-        max_length_ratio: a hypothesis has at most this many tokens for each source token,
+        max_length_ratio: a hypothesis has at most this many tokens, EOS counted, for each source token, BOS counted,
         max_length_offset: and this many more, beside those of a prefix and of what it must include.
         no_repeat_ngram: no sequence of this many tokens comes twice in a hypothesis; 0 allows it.
         early_stopping: end a sentence as soon as no open hypothesis can overtake the best; the result is the same.
@@ -106,7 +106,7 @@ class SearchOptions:
         """(B,) most target tokens of each sentence, EOS included: a property of the sentence, not of its batch.
 
         Args:
-            src_lengths: (B,).
+            src_lengths: (B,) with BOS.
             more: (B,) tokens beyond the limit of the source's length, for what is demanded.
         """
         limits = (src_lengths * self.max_length_ratio).long() + self.max_length_offset + more

@@ -9,18 +9,18 @@ Letters: N rows, B sentences, S positions, E input size, H hidden size, G gates.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Literal, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from nmt.config import CellKind
 from nmt.model.dropout import dropout
 from nmt.model.gru_sequence import gru_sequence
 from nmt.model.linear import is_trained_on_cpu, linear, linear_layers
 from nmt.model.repeated import Product, repeated
 
-CellKind = Literal["elman", "gru", "gru_v1", "lstm"]
 State = tuple[Tensor, ...]
 """What one layer remembers: (h,), or (h, c) of an LSTM, each (N, H). The output is always the first."""
 

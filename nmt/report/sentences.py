@@ -9,6 +9,7 @@ import numpy as np
 from sacrebleu.metrics import CHRF
 
 from nmt.data.words import split_words, words_of_spans
+from nmt.decoding.alignment import attention_entropy
 from nmt.decoding.translation import Translation
 from nmt.evaluation.alignment import Link, attention_error_rate
 from nmt.evaluation.branches import Branch
@@ -84,7 +85,7 @@ def sentence_row(
         "chrf": _chrf(translation.text, reference),
         "length_ratio": round(len(hypothesis["words"]) / len(reference_words), 3) if reference_words else None,
         "confidence": round(math.exp(sum(log_probs) / len(log_probs)), 4) if log_probs else None,
-        "entropy": _entropy(translation.attention),
+        "entropy": round(float(attention_entropy(translation.attention).mean()), 3) if log_probs else None,
         "branches": [],
         "beam": [[[parent, token, round(value, 3)] for parent, token, value in step] for step in translation.beam],
         "aer": round(attention_error_rate([forced], [gold]).aer, 4) if forced and gold else None,
@@ -173,14 +174,6 @@ def _branch(branch: Branch) -> dict[str, Any]:
     found = branch.translation
     own = {"text": found.text, "words": word_texts(found.text), "log_prob": round(found.log_prob, 4)}
     return {"step": branch.step, "token": branch.token, **own}
-
-
-def _entropy(attention: np.ndarray) -> float | None:
-    """The mean over the rows of an attention (T, S), in nats: 0 where each token attends to one position."""
-    if not len(attention):
-        return None
-    surprise = -np.log(np.where(attention > 0, attention, 1.0))
-    return round(float((attention * surprise).sum(axis=1).mean()), 3)
 
 
 def _chrf(text: str, reference: str) -> float:

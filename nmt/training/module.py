@@ -1,5 +1,6 @@
 """The LightningModule: what a training step and a validation are."""
 
+import math
 import time
 from typing import Any, TypeVar
 
@@ -46,7 +47,7 @@ class TranslationModule(pl.LightningModule):
         self.search_options = SearchOptions(beam_size=1, alternatives=0)
         self.samples: dict[int, Translation] = {}
         self._validated: dict[int, Hypothesis] = {}
-        self._validation_sums = torch.zeros(3, dtype=torch.float64)
+        self._validation_sums = torch.zeros(4, dtype=torch.float64)
         self._clock = 0.0
         self._tokens_since = 0
 
@@ -101,10 +102,10 @@ class TranslationModule(pl.LightningModule):
         assert self.model is not None
         loss = sequence_loss(self.model, batch, self._objective())
         own = torch.stack([loss.total.detach().float(), loss.nll.float(), loss.total.new_tensor(loss.tokens).float()])
-        total, nll, tokens = self._sum_over_ranks(own)
+        total, nll, tokens = self._sum_over_ranks(own).tolist()  # at once: a GPU is waited for
         self._tokens_since += int(tokens)
-        if not total.isfinite():
-            raise self._diverged(f"the loss is {float(total)}", self.trainer.global_step + 1)
+        if not math.isfinite(total):
+            raise self._diverged(f"the loss is {total}", self.trainer.global_step + 1)
         mean = loss.total / tokens
         self.log("train_loss", total / tokens, prog_bar=True)
         self.log("train_nll", nll / tokens)  # what validation measures, but with dropout
@@ -137,34 +138,37 @@ class TranslationModule(pl.LightningModule):
         """Stops the clock of training."""
         self._paused = time.perf_counter()
         self._validated = {}
-        self._validation_sums = torch.zeros(3, dtype=torch.float64)
+        self._validation_sums = torch.zeros(4, dtype=torch.float64)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Loss of the references, and greedy translations at most as long as their sources allow.
-
-        Raises:
-            ValueError: if the loss, or what the search looks at, is not finite.
-        """
+        """Loss of the references, and greedy translations at most as long as their sources allow."""
         assert self.model is not None
         loss = sequence_loss(self.model, batch)
-        if not loss.nll.isfinite():
-            raise self._diverged(f"the loss is {float(loss.nll)}", self.trainer.global_step)
         entropy = torch.special.entr(loss.attention.float()).sum()
-        self._validation_sums += torch.tensor([float(loss.nll), float(entropy), loss.tokens], dtype=torch.float64)
         memory, state = self.model.encode(batch.src_ids, batch.src_lengths)
         task = Task(self.search_options.limits(batch.src_lengths))
         unsaid = torch.tensor(self.data.tokenizers.tgt.unsaid, device=self.device)
         found = search(self.model, memory, state, task, self.search_options, BOS_ID, EOS_ID, unsaid)
-        if not all(found):
-            raise self._diverged("no probability is finite", self.trainer.global_step)
-        self._validated |= {index: best for index, (best, *_) in zip(batch.indices.tolist(), found, strict=True)}
+        lost = sum(not hypotheses for hypotheses in found)
+        sums = [float(loss.nll), float(entropy), loss.tokens, lost]
+        self._validation_sums += torch.tensor(sums, dtype=torch.float64)
+        pairs = zip(batch.indices.tolist(), found, strict=True)
+        self._validated |= {index: hypotheses[0] for index, hypotheses in pairs if hypotheses}
 
     def on_validation_epoch_end(self) -> None:
-        """Figures of the whole split, whatever the ranks' shares of it were."""
+        """Figures of the whole split, whatever the ranks' shares of it were.
+
+        Raises:
+            ValueError: if the loss, or what a search looked at, is not finite; in all ranks, for none would wait.
+        """
         sums, tokenizers, references = self._validation_sums, self.data.tokenizers, self.data.validation_references
         if self.trainer.world_size > 1:
             sums = sums.to(self.device)
             dist.all_reduce(sums)
+        if not sums[0].isfinite():
+            raise self._diverged(f"the loss is {float(sums[0])}", self.trainer.global_step)
+        if sums[3]:
+            raise self._diverged("no probability is finite", self.trainer.global_step)
         texts = self._of_all_ranks({row: tokenizers.tgt.decode(best.ids) for row, best in self._validated.items()})
         every = max(1, len(texts) // max(1, self.config.training.sample_sentences))
         rows = list(texts)[::every][: self.config.training.sample_sentences]

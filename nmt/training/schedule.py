@@ -1,13 +1,13 @@
 """The learning rate as a function of the step, and of what validation says."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-ScheduleKind = Literal["constant", "inverse_sqrt", "linear", "plateau"]
+from nmt.config import ScheduleKind
 
 PROGRESS = ("last_epoch", "_step_count", "factor", "best", "stale_validations")
 """What is saved of a schedule; the rest is the config's, which may ask for a longer training or another rate."""
