@@ -255,6 +255,8 @@ class TrainingConfig:
         early_stopping: validations without improvement before training stops; 0 for never.
         checkpoint_steps: optimiser steps between two checkpoints to resume from; each epoch ends with one too.
         sample_sentences: validation sentences whose translation is printed as it changes, and kept for the report.
+        start_from: run, folder of a model, or user/name on the Hugging Face hub, whose weights and tokenizers a new run
+            begins with; the network is to be the same, but for dropout.
     """
 
     learning_rate: float = 1e-3
@@ -271,6 +273,7 @@ class TrainingConfig:
     early_stopping: int = 0
     checkpoint_steps: int = 500
     sample_sentences: int = 3
+    start_from: str = ""
 
     def __post_init__(self) -> None:
         check(self.learning_rate > 0, "training.learning_rate", self.learning_rate, "positive")

@@ -23,6 +23,7 @@ import nmt.data.datamodule
 import nmt.training.module
 from nmt.cli import main
 from nmt.config import TrainingConfig
+from nmt.data.batch import Batch
 from nmt.data.corpus import load_split
 from nmt.decoding.endings import Task
 from nmt.decoding.options import SearchOptions
@@ -728,3 +729,134 @@ def test_what_a_process_has_put_aside_that_is_still_there_is_left_alone(
     assert "runs/kept is being trained by another process" in capsys.readouterr().err
     assert files("runs") == before
     assert Path("runs/kept").is_dir()
+
+
+STILL = ("--training.learning_rate", "1e-30", "--training.schedule", "constant")
+"""Training that changes nothing, so that no validation is better than the one before."""
+
+
+def steps_of(name: str) -> int:
+    return int(latest_checkpoint(Path("runs") / name / "checkpoints").stem.removeprefix("step-"))
+
+
+@pytest.mark.parametrize("extra", [[], ["--trainer.val_check_interval", "3"]])
+def test_a_run_that_ended_within_an_epoch_goes_on_within_it(train: Callable, extra: list[str]) -> None:
+    assert train("whole", "--trainer.max_epochs", "3", *extra) == 0
+    assert train("longer", "--trainer.max_epochs", "3", "--trainer.max_steps", "12", *extra) == 0  # of 8 an epoch
+    assert steps_of("longer") == 12
+    assert main(["train", "--resume", "runs/longer", "--trainer.max_steps", "-1"]) == 0
+    torch.testing.assert_close(weights("longer"), weights("whole"), rtol=0, atol=0)
+    assert logged("longer") == logged("whole")
+
+
+def test_a_run_that_a_validation_ended_within_an_epoch_goes_on_within_it(train: Callable) -> None:
+    extra = ("--trainer.max_epochs", "2", "--trainer.val_check_interval", "3", *STILL)
+    assert train("whole", *extra) == 0
+    assert train("longer", *extra, "--training.early_stopping", "1") == 0
+    assert steps_of("longer") == 6  # the second validation is not better than the first
+    assert main(["train", "--resume", "runs/longer", "--training.early_stopping", "0"]) == 0
+    assert logged("longer") == logged("whole")
+
+
+def test_a_run_that_has_ended_stays_so_until_its_limits_are_raised(
+    train: Callable, capsys: pytest.CaptureFixture
+) -> None:
+    assert train("done", "--trainer.max_epochs", "9", "--training.early_stopping", "1", *STILL) == 0
+    for changed, steps in (([], 16), (["--training.early_stopping", "3"], 32), ([], 32)):
+        capsys.readouterr()
+        assert main(["train", "--resume", "runs/done", *changed]) == 0
+        assert steps_of("done") == steps
+        told = f"runs/done had come to its end at step {steps}, and nothing was trained" in capsys.readouterr().out
+        assert told == (not changed)
+
+
+def test_of_equal_validations_the_later_is_exported(train: Callable, capsys: pytest.CaptureFixture) -> None:
+    assert train("equal", "--trainer.max_epochs", "2", "--training.monitor", "val_bleu", *STILL) == 0
+    assert "exporting step 16, the best by val_bleu" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data.src", "en", "--data.tgt", "de"], "data.src: 'en' cannot be changed by --resume"),
+        (["--training.monitor", "val_bleu"], "training.monitor: 'val_bleu' cannot be changed by --resume"),
+        (["--trainer.strategy", "ddp_spawn", "--trainer.devices", "2"], "trainer.strategy: 'ddp_spawn' is not allowed"),
+        (["--trainer.gradient_clip_val", "-1"], "trainer.gradient_clip_val: -1 is not allowed, it must be at least 0"),
+        (["--trainer.barebones", "true"], "trainer.barebones: True is not allowed, it must be false"),
+    ],
+)
+def test_what_would_spoil_a_run_is_refused_and_leaves_it(
+    train: Callable, capsys: pytest.CaptureFixture, arguments: list[str], message: str
+) -> None:
+    assert train("kept", "--trainer.max_epochs", "1") == 0
+    before = files("runs")
+    capsys.readouterr()
+    assert main(["train", "--resume", "runs/kept", "--trainer.max_epochs", "2", *arguments]) == 2
+    assert message in one_line(capsys)
+    assert files("runs") == before
+
+
+def test_a_run_with_no_name_is_not_gone_on_with(train: Callable, capsys: pytest.CaptureFixture) -> None:
+    assert main(["train", "--resume", ""]) == 2
+    assert "--resume: the name is empty" in one_line(capsys)
+
+
+def test_processes_of_torchrun_that_the_trainer_does_not_count_on_are_told(
+    train: Callable, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("TORCHELASTIC_RUN_ID", "x"), ("WORLD_SIZE", "2"), ("RANK", "0"), ("LOCAL_RANK", "0")):
+        monkeypatch.setenv(name, value)
+    assert train("alone", "--trainer.max_steps", "1", "--trainer.devices", "1") == 2
+    assert "torchrun started 2 processes, and trainer.devices times trainer.num_nodes are 1" in one_line(capsys)
+    assert not Path("runs").exists()
+
+
+def test_another_validation_split_is_no_measure_for_a_run(
+    train: Callable, corpus_folder: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert train("kept", "--trainer.max_epochs", "1") == 0
+    for language in ("de", "en"):
+        shutil.copy(corpus_folder / f"test.{language}", corpus_folder / f"validation.{language}")
+    capsys.readouterr()
+    assert main(["train", "--resume", "runs/kept", "--trainer.max_epochs", "2"]) == 2
+    assert "is not what the run was validated on: begin a new one with its weights" in one_line(capsys)
+
+
+def test_a_batch_that_is_to_be_overfitted_is_the_same_in_each_epoch(
+    train: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, seen = nmt.training.module.sequence_loss, []
+
+    def noting(model: object, batch: Batch, *objective: object) -> object:
+        seen.extend([batch.indices.tolist()] if objective else [])
+        return real(model, batch, *objective)
+
+    monkeypatch.setattr(nmt.training.module, "sequence_loss", noting)
+    assert train("fitted", "--trainer.overfit_batches", "1", "--trainer.max_epochs", "3") == 0
+    assert len(seen) == 3
+    assert seen[0] == seen[1] == seen[2]
+
+
+def test_a_run_begins_with_the_weights_and_tokenizers_of_another(
+    train: Callable, capsys: pytest.CaptureFixture, corpus_folder: Path
+) -> None:
+    assert train("before", "--trainer.max_epochs", "1") == 0
+    (corpus_folder / "train.de").write_text("z\n" * 120)  # a corpus of which other tokenizers would be learned
+    begun = ("--training.start_from", "runs/before", "--model.dropout", "0", *STILL)
+    assert train("after", "--trainer.max_epochs", "1", *begun) == 0
+    torch.testing.assert_close(weights("after"), weights("before"), rtol=1e-6, atol=1e-6)
+    assert Path("runs/after/tokenizer.json").read_bytes() == Path("runs/before/tokenizer.json").read_bytes()
+    shutil.rmtree("runs/before")  # the checkpoint has all that is needed
+    assert main(["train", "--resume", "runs/after", "--trainer.max_epochs", "2"]) == 0
+    capsys.readouterr()
+    assert train("other", *begun[:1], "runs/after", "--model.hidden_size", "16") == 2
+    assert "model.hidden_size: 16 is not that of training.start_from, runs/after: it has 12" in one_line(capsys)
+    assert train("other", *begun[:1], "runs/nowhere/model") == 2
+    assert "runs/nowhere/model: no such folder; give a run" in one_line(capsys)
+    assert not Path("runs/other").exists()
+
+
+def test_a_key_that_is_there_twice_is_named(train: Callable, capsys: pytest.CaptureFixture) -> None:
+    Path("twice.yaml").write_text("model: {cell: lstm}\nseed: 1\nmodel: {hidden_size: 32}\n")
+    assert main(["train", "--config", "twice.yaml"]) == 2
+    assert "--config twice.yaml:3: 'model' is there twice" in one_line(capsys)

@@ -76,9 +76,20 @@ def _read(path: str, sections: set[str]) -> Any:
     """What a config holds."""
     import yaml
 
+    class Loader(yaml.SafeLoader):
+        """YAML's, which would let the second of two equal keys take the place of the first."""
+
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            seen: set[str] = set()
+            for key, _ in node.value:
+                if key.value in seen:
+                    raise ValueError(f"--config {path}:{key.start_mark.line + 1}: {key.value!r} is there twice")
+                seen.add(key.value)
+            return super().construct_mapping(node, deep)
+
     try:
         with open(path, encoding="utf-8") as file:
-            values = yaml.safe_load(file)
+            values = yaml.load(file, Loader)  # noqa: S506 - a safe one
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise ValueError(f"--config {path} is not YAML in UTF-8: {error}") from error
     _check_mapping(path, "", values, sections)

@@ -13,6 +13,8 @@ def run(arguments: list[str]) -> int:
     """Trains; the exit code."""
     parser = settings_parser()
     settings = parse_settings(parser, arguments)
+    if settings.resume == "":
+        raise ValueError("--resume: the name is empty")
     if settings.resume and settings.overwrite:
         raise ValueError("--resume goes on with a run, --overwrite replaces it: give one of them")
     if settings.resume:

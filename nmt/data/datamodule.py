@@ -48,10 +48,19 @@ class TranslationData(pl.LightningDataModule):
         seed: of the order of the batches and of BPE-dropout.
         folder: where the tokenizers are, or where they go once they are learned from the training split.
         with_alignment: batches of the training split have an alignment.
+        tokenizers_from: folder of tokenizers to be taken, where none are to be learned.
     """
 
-    def __init__(self, config: DataConfig, seed: int, folder: Path, with_alignment: bool = False) -> None:
+    def __init__(
+        self,
+        config: DataConfig,
+        seed: int,
+        folder: Path,
+        with_alignment: bool = False,
+        tokenizers_from: Path | None = None,
+    ) -> None:
         super().__init__()
+        self.tokenizers_from = tokenizers_from
         self.config, self.seed, self.folder = config, seed, folder
         self.with_alignment = with_alignment
         self.filters = Filters(config.max_length_tokens, config.max_length_ratio)
@@ -59,8 +68,11 @@ class TranslationData(pl.LightningDataModule):
         self.validation_references: list[str] = []
 
     def prepare_data(self) -> None:
-        """Learns the tokenizers, unless the run has them already; in one process of a node."""
+        """Learns the tokenizers, unless the run has them already or takes others; in one process of a node."""
         if any(self.folder.glob("tokenizer*.json")):
+            return
+        if self.tokenizers_from is not None:
+            TokenizerPair.load(self.tokenizers_from).save(self.folder)
             return
         corpus = load_split(self.config.path, self.config.src, self.config.tgt, self.config.train)
         settings = self.config.tokenizer
@@ -101,18 +113,32 @@ class TranslationData(pl.LightningDataModule):
             "data.batch_tokens": self.config.batch_tokens,
             "data.batch_sentences": self.config.batch_sentences,
             "processes": self.trainer.world_size if self.trainer else 1,
+            "validation": sha256("\n".join(self.validation_references).encode(errors="replace")).hexdigest()[:8],
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Says so if the batches are others now: in the epoch that was stopped, pairs may come twice or not at all."""
+        """Says so if the batches are others now: in the epoch that was stopped, pairs may come twice or not at all.
+
+        Raises:
+            ValueError: if the validation split is another: what was the best by one is not by the other.
+        """
         now = self.state_dict()
+        if state_dict.get("validation", now["validation"]) != now["validation"]:
+            raise ValueError(
+                f"split {self.config.validation!r} of {self.config.path} is not what the run was validated on: "
+                "begin a new one with its weights, by --training.start_from RUN"
+            )
         changes = "; ".join(f"{name} {old}, now {now[name]}" for name, old in state_dict.items() if old != now[name])
         if changes:
             _say(f"{self.config.train}: not as in the checkpoint ({changes}): the epoch does not go on exactly")
 
     def train_dataloader(self) -> DataLoader:
-        """Batches in an order, and in pieces, given by seed and epoch; each rank has its own."""
-        sampler = self._sampler(self.train_lengths, True, self.config.batch_sentences)
+        """Batches in an order, and in pieces, given by seed and epoch; each rank has its own.
+
+        Where the trainer is to overfit some, they are the same in each epoch.
+        """
+        shuffle = not (self.trainer and self.trainer.overfit_batches)  # type: ignore[attr-defined]
+        sampler = self._sampler(self.train_lengths, shuffle, self.config.batch_sentences)
         probability = self.config.tokenizer.bpe_dropout
         if not probability:
             return EpochLoader(self.train, sampler, self._position)

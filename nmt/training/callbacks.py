@@ -8,7 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 import torch.distributed as dist
-from pytorch_lightning.callbacks import Callback, Checkpoint, ModelCheckpoint, WeightAveraging
+from pytorch_lightning.callbacks import Callback, Checkpoint, EarlyStopping, ModelCheckpoint, WeightAveraging
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
@@ -98,8 +98,9 @@ class Stopped(Exception):
 class Resumable(Checkpoint):
     """Keeps one checkpoint to go on from, `step-<n>.ckpt`, and stops on SIGINT or SIGTERM without losing a step.
 
-    A checkpoint is written every so many steps, at the end of each epoch, and on a signal at the end of the step, once
-    all the gradients it accumulates are in it; then `Stopped` is raised, unless that was the last step of all. A
+    A checkpoint is written every so many steps, at the end of each epoch, at the last step of all, and on a signal at
+    the end of the step, once all the gradients it accumulates are in it; then `Stopped` is raised, unless that was the
+    last one. An epoch that ends with the training, not with its batches, can so be gone on with in its midst. A
     validation that belongs to the step comes first, so that it is neither lost nor done twice; only one that goes by
     the clock may be lost. The file is on the disk before it takes the place of the last one, and so is the best one,
     which a run that goes on from here does not write again. A second signal ends the process at once.
@@ -144,9 +145,14 @@ class Resumable(Checkpoint):
         if (batch_idx + 1) % trainer.accumulate_grad_batches and not trainer.is_last_batch:
             return  # no checkpoint holds half a gradient
         self._stop_for = int(received)
-        self._due = bool(received) or trainer.global_step - self._saved_step >= self.every_steps
+        self._due = bool(received) or trainer.global_step - self._saved_step >= self.every_steps or self._ends(trainer)
         if not (trainer.is_last_batch or self._validation_follows(trainer, batch_idx)):
             self._save_if_due(trainer)
+
+    @staticmethod
+    def _ends(trainer: pl.Trainer) -> bool:
+        """Whether there is no next step, by the number of steps, the time, or a validation."""
+        return bool(trainer.fit_loop.epoch_loop.done)
 
     @staticmethod
     def _validation_follows(trainer: pl.Trainer, batch_idx: int) -> bool:
@@ -158,11 +164,13 @@ class Resumable(Checkpoint):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Does what the step before left to be done; at the end of an epoch, that is left to the epoch's end."""
         if not trainer.sanity_checking and not trainer.is_last_batch:
+            self._due = self._due or self._ends(trainer)
             self._save_if_due(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Saves in any case, so that a finished run can be trained longer."""
-        self._save(trainer)
+        """Saves in any case where the epoch is done, so that a finished run can be trained longer."""
+        if trainer.is_last_batch:
+            self._save(trainer)
 
     def _save_if_due(self, trainer: pl.Trainer) -> None:
         if self._due:
@@ -192,8 +200,28 @@ class Resumable(Checkpoint):
         self._handlers = {}
 
 
+class Patience(EarlyStopping):
+    """Lightning's, which goes by the config's patience in a run that goes on, and lets none go on that it has ended."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """What was waited for; the patience may be another by now."""
+        super().load_state_dict({**state_dict, "patience": self.patience})
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Ends a training that it had ended before."""
+        trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
+
+
 class _Best(ModelCheckpoint):
-    """Lightning's, which goes on in a run that was moved: Lightning forgets how good the best one in it was."""
+    """Lightning's, which goes on in a run that was moved: Lightning forgets how good the best one in it was.
+
+    Of equals it keeps the later: many are a BLEU of 0, and the first of them has learned the least.
+    """
+
+    def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:
+        """Whether it is to be kept."""
+        is_equal = current is not None and bool(current == self.best_model_score)
+        return super().check_monitor_top_k(trainer, current) or is_equal
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """The scores are those that were saved, the files those that are here."""

@@ -2,6 +2,7 @@
 
 import math
 import time
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytorch_lightning as pl
@@ -20,6 +21,7 @@ from nmt.decoding.search import search
 from nmt.decoding.translation import Translation
 from nmt.decoding.tree import Hypothesis
 from nmt.evaluation.metrics import bleu
+from nmt.model.saved import load_model
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.loss import Objective, sequence_loss
 from nmt.training.schedule import Schedule
@@ -38,11 +40,15 @@ class TranslationModule(pl.LightningModule):
 
     Every random choice of a step is a function of seed, step and rank, so that a resumed run repeats it without any
     saved random state.
+
+    Args:
+        config: the run.
+        start: folder of the model whose weights it begins with; None to begin with random ones.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, start: Path | None = None) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.start = config, start
         self.model: Seq2Seq | None = None
         self.search_options = SearchOptions(beam_size=1, alternatives=0)
         self.samples: dict[int, Translation] = {}
@@ -57,11 +63,13 @@ class TranslationModule(pl.LightningModule):
         return self.trainer.datamodule  # type: ignore[attr-defined]
 
     def configure_model(self) -> None:
-        """Makes the network once the vocabularies are known; its parameters are a function of the seed."""
+        """Makes the network once the vocabularies are known; its parameters are a function of the seed, or given."""
         if self.model is None:
             tokenizers = self.data.tokenizers
             torch.manual_seed(self.config.seed)
             self.model = Seq2Seq(self.config.model, tokenizers.src.vocab_size, tokenizers.tgt.vocab_size)
+            if self.start is not None:
+                self.model.load_state_dict(load_model(self.start)[0].state_dict())
 
     def configure_optimizers(self) -> Any:
         """Adam and the schedule, stepped once an optimiser step.
@@ -128,7 +136,8 @@ class TranslationModule(pl.LightningModule):
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Logs rate and speed as often as the trainer logs."""
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if every and self.trainer.global_step % every == 0:
+        has_stepped = (batch_idx + 1) % self.trainer.accumulate_grad_batches == 0 or self.trainer.is_last_batch
+        if every and has_stepped and self.trainer.global_step % every == 0:
             now = time.perf_counter()
             self.log("tokens_per_second", self._tokens_since / (now - self._clock), prog_bar=True)
             self.log("learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])

@@ -12,7 +12,7 @@ from typing import Any
 import datasets
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, EarlyStopping
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
@@ -20,12 +20,15 @@ from nmt.config import Config, TrainingConfig, check, load_config
 from nmt.data.corpus import load_split
 from nmt.data.datamodule import TranslationData, check_alignment
 from nmt.evaluation.results import installed_versions
-from nmt.model.saved import ModelCard, save_model
+from nmt.model.hub import model_folder
+from nmt.model.saved import ModelCard, read_card, save_model
 from nmt.training.callbacks import (
     MovingAverage,
+    Patience,
     Reporter,
     Resumable,
     best_checkpoint,
+    checkpoint_step,
     latest_checkpoint,
 )
 from nmt.training.folder import RunFolder
@@ -47,11 +50,18 @@ OWN_TRAINER_ARGUMENTS = {
 """Arguments of `pl.Trainer` that are not the user's."""
 
 IDLE_TRAINER_ARGUMENTS = {
+    "barebones": "false, for a run keeps a log and checkpoints",
     "limit_test_batches": "null, for training does not test: see `nmt evaluate`",
     "limit_predict_batches": "null, for training does not predict: see `nmt translate`",
     "sync_batchnorm": "false, for nothing here is normalised over a batch",
 }
 """Arguments that would do nothing, and what they must be."""
+
+DROPOUT = {"model.dropout", "model.recurrent_dropout", "model.variational", "model.word_dropout"}
+"""Settings of the network that its weights do not depend on."""
+
+COPYING_STRATEGIES = "ddp_spawn", "ddp_fork", "ddp_notebook"
+"""Beginnings of names of strategies that train in copies of this process, of which nothing comes back to it."""
 
 _BEFORE_TRAINING = {"config.yaml", "tokenizer.json", "tokenizer.src.json", "tokenizer.tgt.json", "tensorboard"}
 """What a run leaves that failed before its first checkpoint."""
@@ -89,11 +99,13 @@ def train(
     run_folder.recover()
     settings = {**TRAINER_DEFAULTS, **trainer_settings}
     _check(config, settings, folder, resume, overwrite)
+    start = _start(config) if checkpoint is None and config.training.start_from else None
     keep_freed_memory()
     guided = config.training.guided_alignment > 0
-    data = TranslationData(config.data, config.seed, folder, with_alignment=guided)
-    module = TranslationModule(config)
+    data = TranslationData(config.data, config.seed, folder, with_alignment=guided, tokenizers_from=start)
+    module = TranslationModule(config, start)
     trainer = _trainer(settings, folder, [run_folder, *_callbacks(config, folder)])
+    _check_processes(trainer)
     with run_folder.opened():
         try:
             trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
@@ -105,8 +117,26 @@ def train(
         raise ValueError(
             f"{folder}: not a step was trained; raise trainer.max_epochs, max_steps or limit_train_batches"
         )
+    if checkpoint is not None and trainer.global_step == checkpoint_step(checkpoint):
+        _say_that_it_had_ended(folder, trainer.global_step)
     export(config, data, module, folder)
     return folder / "model"
+
+
+def _check_processes(trainer: pl.Trainer) -> None:
+    """Makes sure that the processes that torchrun has started are those that Lightning counts on."""
+    started = int(os.environ.get("WORLD_SIZE") or 1) if torch.distributed.is_torchelastic_launched() else 1
+    if started not in (1, trainer.world_size):
+        raise ValueError(
+            f"torchrun started {started} processes, and trainer.devices times trainer.num_nodes are "
+            f"{trainer.world_size}: give --trainer.devices what torchrun has for --nproc-per-node"
+        )
+
+
+@rank_zero_only
+def _say_that_it_had_ended(folder: Path, step: int) -> None:
+    limits = "trainer.max_epochs, max_steps or max_time, or training.early_stopping"
+    print(f"{folder} had come to its end at step {step:,}, and nothing was trained: to go on, raise {limits}")
 
 
 @rank_zero_only
@@ -154,24 +184,42 @@ def _check_resumable(config: Config, max_epochs: int | None, folder: Path) -> No
             )
 
 
+def _start(config: Config) -> Path:
+    """The folder of the model to begin with, which has the network of the config."""
+    name = config.training.start_from
+    folder = model_folder(name)
+    has = _flat("model", asdict(read_card(folder).network))
+    for key, value in _flat("model", asdict(config.model)).items():
+        if key not in DROPOUT and value != has[key]:
+            raise ValueError(f"{key}: {value!r} is not that of training.start_from, {name}: it has {has[key]!r}")
+    return folder
+
+
+def _flat(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by their whole keys, those of sections too."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        key = f"{prefix}.{name}"
+        found |= _flat(key, value) if isinstance(value, Mapping) else {key: value}
+    return found
+
+
 def _fixed(config: Config) -> dict[str, Any]:
-    """The settings that a run keeps, by their keys: what it is called, its seed, and what its weights depend on."""
-
-    def flat(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for name, value in values.items():
-            key = f"{prefix}.{name}"
-            found |= flat(key, value) if isinstance(value, Mapping) else {key: value}
-        return found
-
-    own = {"name": config.name, "seed": config.seed}
-    return own | flat("model", asdict(config.model)) | flat("data.tokenizer", asdict(config.data.tokenizer))
+    """The settings that a run keeps, by their keys: its name and seed, what its weights are for, and what is best."""
+    own: dict[str, Any] = {"name": config.name, "seed": config.seed, "training.monitor": config.training.monitor}
+    own |= {"data.src": config.data.src, "data.tgt": config.data.tgt}
+    return own | _flat("model", asdict(config.model)) | _flat("data.tokenizer", asdict(config.data.tokenizer))
 
 
 def _trainer(settings: Mapping[str, Any], folder: Path, callbacks: list[Callback]) -> pl.Trainer:
     for name in ("accumulate_grad_batches", "check_val_every_n_epoch", "val_check_interval"):
         value = settings.get(name)
         check(not isinstance(value, int | float) or value > 0, f"trainer.{name}", value, "positive")
+    clipped = settings.get("gradient_clip_val")
+    check(clipped is None or clipped >= 0, "trainer.gradient_clip_val", clipped, "at least 0, or null for no clipping")
+    strategy = settings.get("strategy")
+    copies = str(strategy).startswith(COPYING_STRATEGIES)
+    check(not copies, "trainer.strategy", strategy, "another, such as ddp: of a copied process nothing comes back")
     for name, allowed in IDLE_TRAINER_ARGUMENTS.items():
         check(not settings.get(name), f"trainer.{name}", settings.get(name), allowed)
     try:
@@ -204,6 +252,7 @@ def quiet() -> None:
         ".*treespec, LeafSpec",
         "`ModelCheckpoint.* could not find the monitored key",  # the export says so
         "Checkpoint directory",
+        "Be aware that when using `ckpt_path`, callbacks",  # one may wait no longer for a validation
         "It is recommended to use `self.log",  # the figures are those of all ranks already
     ):
         warnings.filterwarnings("ignore", message)
@@ -215,7 +264,7 @@ def _callbacks(config: Config, folder: Path) -> list[Callback]:
     callbacks.append(Reporter(folder / "samples"))
     if settings.early_stopping:
         mode = "max" if settings.monitor == "val_bleu" else "min"
-        callbacks.append(EarlyStopping(settings.monitor, patience=settings.early_stopping, mode=mode))
+        callbacks.append(Patience(settings.monitor, patience=settings.early_stopping, mode=mode))
     checkpoints = folder / "checkpoints"
     return [*callbacks, best_checkpoint(checkpoints, settings), Resumable(checkpoints, settings.checkpoint_steps)]
 
@@ -234,6 +283,8 @@ def export(config: Config, data: TranslationData, module: TranslationModule, fol
     assert module.model is not None
     saved = torch.load(best if best.is_file() else latest, map_location="cpu", weights_only=True)
     module.load_state_dict(saved["state_dict"])
+    if best.is_file():
+        print(f"exporting step {saved['global_step']:,}, the best by {config.training.monitor}")
     tokenizers = data.tokenizers
     card = ModelCard(
         src=config.data.src,
