@@ -32,7 +32,7 @@ nmt/
     scenes.py             the embedded pictures: drawn, with captions and where each word is to be seen
     words.py              the word: unit of gold alignments and of AER
     links.py              links of words, links of tokens: the targets of guided alignment
-    files.py              files that outlast a power cut, and errors that name them
+    files.py              files that outlast a power cut, errors that name them, folders held by one process
     compression.py        files that may be compressed
     readers.py            files -> rows, with file and line where something is wrong
     corpus.py             phrasebook, files or hub -> datasets.Dataset of src, tgt, alignment; filters
@@ -130,17 +130,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nmt.decoding.attention_file import load_attention
     from nmt.decoding.options import SearchOptions
     from nmt.decoding.translation import Request, Translation
     from nmt.decoding.translator import Translator
 
-__all__ = ["Request", "SearchOptions", "Translation", "Translator"]
+__all__ = ["Request", "SearchOptions", "Translation", "Translator", "load_attention"]
 
 _PLACES = {
     "Request": "nmt.decoding.translation",
     "SearchOptions": "nmt.decoding.options",
     "Translation": "nmt.decoding.translation",
     "Translator": "nmt.decoding.translator",
+    "load_attention": "nmt.decoding.attention_file",
 }
 
 

@@ -210,6 +210,18 @@ def test_what_only_jsonl_has_a_place_for_is_told(translate: Callable) -> None:
         assert translate(b"ja\n", *flags, "--format", "jsonl")[2] == ""
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+def test_too_little_memory_is_one_line(translate: Callable, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Translator, "translate", fail)
+    code, _, told = translate(b"ja\n")
+    assert code == 2
+    assert told.startswith("nmt translate: memory is used up: work on less at once, as by --batch-sentences, ")
+    assert told.count("\n") == 1
+
+
 def test_every_search_option_has_a_flag() -> None:
     flags = [name for group in SEARCH_FLAGS.values() for name in group]
     assert sorted([*flags, "alternatives", "keep_beam"]) == sorted(field.name for field in fields(SearchOptions))
@@ -295,6 +307,12 @@ def test_two_thousand_hostile_lines_of_json_are_two_thousand_records(translate: 
         (["translate", "{model}", "--beam-size", "0", "x"], "beam_size: 0 is not allowed, it must be at least 1"),
         (["translate", "{model}", "--batch-sentences", "0", "x"], "--batch-sentences 0 is not allowed"),
         (["translate", "{model}", "--threads", "0", "x"], "--threads 0 is not allowed"),
+        (
+            ["translate", "{model}", "--threads", "99999", "x"],
+            "--threads 99999 is not allowed, it must be at most 1,024",
+        ),
+        (["translate", "", "x"], "argument RUN: the name is empty"),
+        (["translate", "{model}", "--ensemble", "", "x"], "argument --ensemble: the name is empty"),
         (["translate", "{model}", "--beamsize", "4", "x"], "did you mean '--beam-size'?"),
         (["translate", "{model}", "--input", "in.txt", "x"], "give sentences or --input, not both"),
         (["translate", "{model}", "--resume", "x"], "--resume goes on with a file"),

@@ -1,7 +1,12 @@
 """Lines to requests: one for each line, whatever it holds."""
 
+import gzip
 import json
+import lzma
+from collections.abc import Callable
+from functools import partial
 
+import pyarrow
 import pytest
 
 from nmt.decoding.translation import Request
@@ -92,3 +97,11 @@ def test_many_warnings_of_a_kind_are_counted(told: list[str]) -> None:
     warn(99, "are worse", "worse")
     warn.close()
     assert told == [*(f"in:{number + 1}: bad" for number in range(SHOWN)), "in:100: worse", "in: 5 more lines are bad"]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, partial(pyarrow.compress, codec="zstd", asbytes=True)])
+def test_compressed_lines_are_not_read_as_text(told: list[str], pack: Callable[[bytes], bytes]) -> None:
+    first = pack(b"der Hund").split(b"\n")[0]
+    with pytest.raises(ValueError, match=r"in is compressed \((gzip|xz|Zstandard)\): unpack it"):
+        reader(told, "text")(0, first)
+    assert reader(told, "text")(1, first).text

@@ -13,8 +13,10 @@ import pytest
 from conftest import SENTENCES
 
 from nmt.cli import main
+from nmt.data.compression import MAGIC
 from nmt.decoding.attention_file import load_attention
 from nmt.pipe import shards
+from nmt.pipe.lines import file_lines
 from nmt.pipe.pipe import Pipe
 from nmt.pipe.processes import Processes
 from nmt.pipe.shards import Parts
@@ -189,6 +191,32 @@ def test_a_killed_file_is_gone_on_with(whole: tuple, model_folder: Path, source:
     assert not (tmp_path / "out.txt").exists()
     assert main([*command[3:], "--resume"]) == 0
     assert_whole(tmp_path, whole)
+
+
+def test_an_output_is_written_by_one_run_at_a_time(
+    translate: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    other = Parts(tmp_path / "out.txt", None, 10)
+    other.open({}, resume=False)
+    for resume in ([], ["--resume"]):
+        assert translate(*resume) == 2
+        assert "out.txt is being written by another process: wait for it, or give another" in capsys.readouterr().err
+    other.close()
+    assert translate() == 0
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".xz", ".zst"])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_an_output_is_compressed_as_its_name_says(
+    model_folder: Path, source: Path, tmp_path: Path, suffix: str, streamed: bool
+) -> None:
+    plain, packed = tmp_path / "out", tmp_path / f"out{suffix}"
+    lines = [line.decode() for line in file_lines(source)]
+    for output in (plain, packed):
+        given = ["--", *lines] if streamed else ["--input", str(source), "--shard-lines", "10"]
+        assert main(["translate", str(model_folder), "--beam-size", "1", "--output", str(output), *given]) == 0
+    assert list(file_lines(packed)) == list(file_lines(plain))
+    assert packed.read_bytes().startswith(tuple(MAGIC))
 
 
 def test_processes_share_the_shards_and_any_number_of_them_goes_on(tmp_path: Path, source: Path) -> None:

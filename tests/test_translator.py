@@ -2,8 +2,10 @@
 
 import math
 import pickle
+import re
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
 from copy import deepcopy
@@ -385,6 +387,39 @@ def test_input_is_read_a_window_ahead_not_all_at_once(translator: Translator) ->
     records = translator.translate(endless(), SearchOptions(beam_size=1), batch_sentences=2)
     assert next(records).source == "ja"
     assert len(read) <= 2 * 20
+
+
+def test_what_came_before_an_error_of_the_callers_is_translated(translator: Translator) -> None:
+    def failing() -> Iterator[str]:
+        yield from SOURCES[:2]
+        raise ConnectionError("gone")
+
+    found = []
+    with pytest.raises(ConnectionError, match="gone"):
+        found.extend(translator.translate(failing()))
+    assert [each.source for each in found] == SOURCES[:2]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"beam_size": "5"}, "beam_size: '5' is not allowed, it must be a whole number"),
+        ({"beam_size": 2.5}, "beam_size: 2.5 is not allowed, it must be a whole number"),
+        ({"max_length": 3.5}, "max_length: 3.5 is not allowed, it must be a whole number"),
+        ({"temperature": "hot"}, "temperature: 'hot' is not allowed, it must be a number"),
+        ({"early_stopping": "no"}, "early_stopping: 'no' is not allowed, it must be true or false"),
+        ({"top_k": True}, "top_k: True is not allowed, it must be a whole number"),
+        ({"method": 3}, "method: 3 is not allowed, it must be one of its choices"),
+    ],
+)
+def test_options_of_another_type_are_named(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        SearchOptions(**given)
+    assert SearchOptions(beam_size=np.int64(3), length_penalty=1, temperature=np.float32(0.5)).beam_size == 3
+
+
+def test_a_device_may_be_torchs(model_folder: Path) -> None:
+    assert Translator.load(model_folder, torch.device("cpu")).translate("der Hund").source == "der Hund"
 
 
 def test_a_run_folder_or_its_model_folder_can_be_loaded(translator: Translator, tmp_path: Path) -> None:

@@ -65,6 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
+    except (MemoryError, RuntimeError) as error:
+        if not (isinstance(error, MemoryError) or "memory" in str(error)):
+            raise
+        told = "memory is used up: work on less at once, as by --batch-sentences, --beam-size or --data.batch_tokens"
+        print(f"nmt {command}: {told} ({' '.join(str(error).split())[:200]})", file=sys.stderr)
+        return 2
     except (ValueError, OSError) as error:
         print(f"nmt {command}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

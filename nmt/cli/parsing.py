@@ -17,6 +17,11 @@ def file_path(text: str) -> Path:
     return Path(text)
 
 
+def named(text: str) -> str:
+    """The name of a run or of a model; an empty one would be the folder one is in, too."""
+    return str(file_path(text)) and text
+
+
 def config_of(run: Path, corpus: str | None) -> "Config":
     """The config of a run, with another corpus if one is given.
 

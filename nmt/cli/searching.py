@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
-from nmt.cli.parsing import Parser
+from nmt.cli.parsing import Parser, named
 from nmt.decoding.options import SearchOptions
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ SEARCH_FLAGS: dict[str, dict[str, tuple[str | None, str]]] = {
 }
 """Group -> field of `SearchOptions` -> how its value is called, and what it does; type and default are the field's."""
 
+MOST_THREADS = 1024
+"""More than any machine has use for."""
+
 COMBINATIONS = ("log_linear", "linear")
 
 
@@ -59,11 +62,10 @@ def translating_parser(
         without: search options that have no flag.
     """
     parser = Parser(f"nmt {command}", description)
-    parser.add_argument("run", metavar="RUN", help=run)
+    parser.add_argument("run", type=named, metavar="RUN", help=run)
     model = parser.add_argument_group("model and machine")
-    model.add_argument(
-        "--ensemble", action="append", default=[], metavar="RUN", help="decode with this model too (repeatable)"
-    )
+    told = "decode with this model too (repeatable)"
+    model.add_argument("--ensemble", type=named, action="append", default=[], metavar="RUN", help=told)
     model.add_argument(
         "--combine", choices=COMBINATIONS, default=COMBINATIONS[0], help="how an ensemble's models agree"
     )
@@ -106,6 +108,8 @@ def search_options(options: argparse.Namespace, **others: Any) -> SearchOptions:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise ValueError(f"--{name.replace('_', '-')} {value} is not allowed, it must be at least 1")
+    if options.threads and options.threads > MOST_THREADS:
+        raise ValueError(f"--threads {options.threads} is not allowed, it must be at most {MOST_THREADS:,}")
     names = (name for flags in SEARCH_FLAGS.values() for name in flags)
     search = SearchOptions(**{name: getattr(options, name) for name in names if hasattr(options, name)}, **others)
     for flag, needed in _idle(options):

@@ -77,13 +77,15 @@ def _parser() -> argparse.ArgumentParser:
         told = f"every translation {told} (repeatable)"
         source.add_argument(f"--{name}", action="append", default=[], metavar="TEXT", help=told)
     output = parser.add_argument_group("output")
-    output.add_argument("--output", type=file_path, metavar="FILE", help="default: standard output")
+    told = "plain, .gz, .xz or .zst; default: standard output"
+    output.add_argument("--output", type=file_path, metavar="FILE", help=told)
     told = "text; tsv: source, translation, ...; jsonl: all there is of a translation but its attention"
     output.add_argument("--format", choices=("text", "tsv", "jsonl"), default="text", help=told)
     output.add_argument("--scores", action="store_true", help="the score behind each translation")
     told = "links such as 0-1 (soft: 0-1:0.93) between words and punctuation marks of source and translation"
     output.add_argument("--alignments", choices=("none", "hard", "soft"), default="none", help=told)
-    output.add_argument("--attention", type=file_path, metavar="FILE", help="save all attention matrices in this .npz")
+    told = "save the attention of each translation, of several the best, in this .npz (`nmt.load_attention` reads it)"
+    output.add_argument("--attention", type=file_path, metavar="FILE", help=told)
     output.add_argument(
         "--alternatives", type=int, metavar="N", help="most probable tokens a step, in jsonl (default: 5)"
     )
@@ -124,7 +126,7 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError("--resume goes on with a file: neither --input nor --output can be a pipe or a device")
     if options.method == "sample" and options.include:
         raise ValueError("--include: samples cannot be made to contain anything: leave out --method sample")
-    if options.shard_lines < 1:
+    if not 1 <= options.shard_lines <= sys.maxsize:
         raise ValueError(f"--shard-lines {options.shard_lines} is not allowed, it must be at least 1")
     _check_files(options)
 
@@ -194,6 +196,7 @@ def _converse(options: argparse.Namespace, search: "SearchOptions") -> None:
 
 def _translate_stream(options: argparse.Namespace, search: "SearchOptions") -> None:
     """Arguments, a file or standard input, as it comes."""
+    from nmt.data.compression import create_binary
     from nmt.data.files import naming
     from nmt.decoding.attention_file import attention_archive
     from nmt.pipe.lines import arriving_windows, file_lines, windows
@@ -202,7 +205,9 @@ def _translate_stream(options: argparse.Namespace, search: "SearchOptions") -> N
         pipe = _pipe(options, search, options.device, stack, shown=bool(options.output) or not sys.stdout.isatty())
         place = options.output or "standard output"
         stack.enter_context(naming(place))
-        stream: BinaryIO = stack.enter_context(open(options.output, "wb")) if options.output else sys.stdout.buffer
+        stream: BinaryIO = sys.stdout.buffer
+        if options.output:
+            stream = stack.enter_context(create_binary(options.output, options.output.suffix))
         add = None
         if options.attention:
             signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # the archive is written first
@@ -232,6 +237,7 @@ def _translate_file(options: argparse.Namespace, search: "SearchOptions", proces
     parts = Parts(options.output, options.attention, options.shard_lines)
     with processes.together(), ExitStack() as stack:
         pipe = _pipe(options, search, processes.device(options.device), stack, shown=processes.rank == 0)
+        stack.callback(parts.close)
         processes.first(lambda: parts.open(_job(options), options.resume))
         most = _window_lines(options)
 

@@ -1,9 +1,14 @@
-"""Files that outlast a power cut, and errors that name them."""
+"""Files that outlast a power cut, errors that name them, and folders that one process has for itself."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # not a Unix
+    fcntl = None  # type: ignore[assignment]
 
 
 def flush(*paths: Path) -> None:
@@ -25,3 +30,22 @@ def naming(where: object) -> Iterator[None]:
         if error.errno is not None and error.filename is None:
             error.filename = str(where)
         raise
+
+
+def hold(folder: Path) -> int | None:
+    """Keeps other processes from a folder, where there are locks for folders, until what is returned is closed.
+
+    Raises:
+        BlockingIOError: if another process holds it.
+    """
+    if fcntl is None or not folder.is_dir():
+        return None
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise
+    except OSError:  # a file system without
+        pass
+    return handle

@@ -227,12 +227,13 @@ def _begin_alone(threads: list[int]) -> None:
     torch.set_num_threads(1)
 
 
-def choose_device(name: str) -> torch.device:
-    """The device of that name; "auto" is the first GPU, or the CPU where there is none.
+def choose_device(name: str | torch.device) -> torch.device:
+    """The device of that name, or itself; "auto" is the first GPU, or the CPU where there is none.
 
     Raises:
         ValueError: if there is no such device here.
     """
+    name = str(name)
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         return torch.device(next((kind for kind in ("cuda", "mps") if there[kind]), "cpu"))

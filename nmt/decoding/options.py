@@ -1,13 +1,21 @@
 """What a search is asked for: how it explores, how it ranks, how long it goes on."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, fields
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal
 
 from nmt.config import check
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+_KINDS: dict[type, tuple[Any, str]] = {
+    int: (Integral, "a whole number"),
+    type(None): (Integral, "a whole number"),
+    float: (Real, "a number"),
+    bool: (bool, "true or false"),
+}
+"""Type of a field's default -> what its values are, and in words; the others are choices."""
 
 LARGEST = 1_000_000
 """What no number of a search exceeds."""
@@ -41,8 +49,8 @@ class SearchOptions:
         temperature: of sampling; below 1 the probable becomes more probable.
         top_k: sample among this many most probable tokens; 0 for all.
         top_p: sample among the fewest tokens that have this probability together (Holtzman et al. 2020).
-        seed: of sampling; with the number of the sentence it fixes what is drawn, in whatever batch; but in int8, of
-            which the last digits depend on the batch, a sample can be another now and then.
+        seed: of sampling; with the number of the sentence it fixes what is drawn, in whatever batch, as far as the
+            batch does not change the last digits of a probability: of some hundred samples one can be another.
         alternatives: the most probable tokens to record at each step.
         keep_beam: record what the beam held after each step; of samples there is none.
     """
@@ -71,6 +79,11 @@ class SearchOptions:
     keep_beam: bool = False
 
     def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            kind, told = _KINDS.get(type(each.default), (str, "one of its choices"))
+            is_one = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
+            self._check(is_one or value is each.default, each.name, told)
         for name, choices in (("method", ("beam", "sample")), ("mbr", ("none", "chrf", "bleu"))):
             self._check(getattr(self, name) in choices, name, f"one of {', '.join(choices)}")
         self._check(self.length_norm in ("power", "gnmt"), "length_norm", "one of power, gnmt")

@@ -1,6 +1,7 @@
 """Ancestral sampling: tokens drawn from the model's distribution, or from its most probable part.
 
-What is drawn for a sentence depends on the seed, the sentence's number and the sample's, not on the batch.
+What is drawn for a sentence depends on the seed, the sentence's number and the sample's, and on the batch only where
+the chance lies between two tokens but for the last digits of their probabilities.
 
 Letters: L rows, V vocabulary, K samples of a sentence.
 """

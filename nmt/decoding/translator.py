@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NoReturn, get_args, overload
 
 import numpy as np
+import torch
 
 from nmt.config import check
 from nmt.data.batch import cut_batches
@@ -57,7 +58,7 @@ class Translator:
         network: Seq2Seq | Ensemble,
         tokenizers: TokenizerPair,
         card: ModelCard,
-        device: str = "auto",
+        device: str | torch.device = "auto",
         precision: Precision = "fp32",
         shortlist: Shortlist | None = None,
         processes: bool = False,
@@ -73,7 +74,7 @@ class Translator:
     def load(
         cls,
         path: str | Path | Sequence[str | Path],
-        device: str = "auto",
+        device: str | torch.device = "auto",
         precision: Precision = "fp32",
         shortlist: bool = False,
         combine: Combine = "log_linear",
@@ -168,7 +169,11 @@ class Translator:
         remaining = (each if isinstance(each, Request) else Request(each) for each in texts)
         demands = Demands(self.tokenizers.tgt, options.no_repeat_ngram)
         ahead = WINDOW_BATCHES if isinstance(texts, Sequence) else 1
-        while window := list(islice(remaining, ahead * size)):
+        error: Exception | None = None
+        while error is None:
+            window, error = _read_ahead(remaining, ahead * size)
+            if not window:
+                break
             if options.method == "sample" and any(request.include for request in window):
                 raise ValueError("include: samples cannot be made to contain anything: choose method beam")
             sources = self._encode([request.text for request in window])
@@ -180,6 +185,8 @@ class Translator:
                 done[row] = self._records.best(window[row].text, sources[row], found, options)
             yield from (done[row] for row in range(len(window)))
             first, ahead = first + len(window), min(2 * ahead, WINDOW_BATCHES)
+        if error is not None:
+            raise error
 
     def score(self, source: str, target: str) -> Translation:
         """The record of a given translation (forced decoding): its `log_prob` is the model's score of it."""
@@ -228,3 +235,13 @@ class Translator:
     def _encode(self, lines: Sequence[str]) -> list[Encoded]:
         encoded, cut = self.tokenizers.src.encode_all(lines), slice(MAX_SOURCE_TOKENS)
         return [Encoded(ids[cut], tokens[cut], spans[cut]) for ids, tokens, spans in encoded]
+
+
+def _read_ahead(requests: Iterator[Request], most: int) -> tuple[list[Request], Exception | None]:
+    """The next requests, and what kept from reading more of them: what came before it is not lost."""
+    read: list[Request] = []
+    try:
+        read.extend(islice(requests, most))
+    except Exception as error:  # of the caller's own
+        return read, error
+    return read, None

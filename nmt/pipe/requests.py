@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
+from nmt.data.compression import MAGIC
 from nmt.decoding.translation import Request
 
 SHOWN = 10
@@ -60,8 +61,13 @@ class RequestReader:
         """The request of line `number`, counted from 0.
 
         Raises:
-            ValueError: if the lines are UTF-16, as the first one tells.
+            ValueError: if the lines are UTF-16, or compressed, as the first one tells.
         """
+        form = next((form for magic, form in MAGIC.items() if number == 0 and line.startswith(magic)), None)
+        if form:
+            raise ValueError(
+                f"{self._warn.name} is compressed ({form}): unpack it, or give a file named .gz, .xz or .zst"
+            )
         if number == 0 and line.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
             raise ValueError(f"{self._warn.name} is UTF-16: convert it to UTF-8, as by `iconv -f UTF-16 -t UTF-8`")
         try:

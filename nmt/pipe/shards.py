@@ -18,7 +18,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from nmt.data.files import flush, naming
+from nmt.data.compression import create_binary
+from nmt.data.files import flush, hold, naming
 from nmt.decoding.attention_file import attention_pieces, write_archive
 from nmt.pipe.lines import file_lines
 from nmt.pipe.processes import Processes
@@ -39,13 +40,22 @@ class Parts:
     def __init__(self, output: Path, attention: Path | None, shard_lines: int) -> None:
         self.output, self.attention, self.shard_lines = output, attention, shard_lines
         self.folder = output.with_name(f"{output.name}.parts")
+        self._held: int | None = None
 
     def open(self, job: dict[str, Any], resume: bool) -> None:
-        """Makes the folder, or finds it as a run with the same `job` left it.
+        """Makes the folder, or finds it as a run with the same `job` left it, and keeps other runs from it.
 
         Raises:
-            ValueError: if it holds shards and `resume` is not asked for, or they are of another job.
+            ValueError: if another run is there, it holds shards and `resume` is not asked for, or they are of another
+                job.
         """
+        self.folder.mkdir(exist_ok=True)
+        try:
+            self._held = hold(self.folder)
+        except BlockingIOError as error:
+            raise ValueError(
+                f"{self.output} is being written by another process: wait for it, or give another --output"
+            ) from error
         stored = self.folder / "job.json"
         if any(self.folder.glob("*.lines")):
             if not resume:
@@ -63,7 +73,6 @@ class Parts:
                 if made.get(key) != job.get(key):
                     raise ValueError(f"--resume: {self.folder} was made with {_told(key, made.get(key), job.get(key))}")
             return
-        self.folder.mkdir(exist_ok=True)
         stored.write_text(json.dumps(job, indent=2) + "\n", encoding="utf-8")
         flush(stored, self.folder, self.folder.parent)
 
@@ -84,7 +93,7 @@ class Parts:
     def join(self, shards: int) -> None:
         """Makes the output of all shards, in order, and removes them."""
         unfinished = self.output.with_name(f"{self.output.name}.unfinished")
-        with naming(unfinished), open(unfinished, "wb") as whole:
+        with naming(unfinished), create_binary(unfinished, self.output.suffix) as whole:
             for shard in range(shards):
                 with open(self._lines(shard), "rb") as part:
                     shutil.copyfileobj(part, whole, 1 << 20)
@@ -106,6 +115,12 @@ class Parts:
             shutil.rmtree(self.folder)
             return "stopped before the first shard was finished"
         return f"stopped, shards finished: {finished:,}; go on with --resume"
+
+    def close(self) -> None:
+        """Lets other runs come."""
+        if self._held is not None:
+            os.close(self._held)
+        self._held = None
 
     def _lines(self, shard: int) -> Path:
         return self.folder / f"{shard:08}.lines"

@@ -14,12 +14,8 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
+from nmt.data.files import hold
 from nmt.training.callbacks import checkpoint_step
-
-try:
-    import fcntl
-except ImportError:  # not a Unix
-    fcntl = None  # type: ignore[assignment]
 
 
 class RunFolder(Callback):
@@ -86,16 +82,13 @@ class RunFolder(Callback):
 
     def _hold(self, folder: Path) -> None:
         """Keeps other processes from a folder until `_let_go`, where there are locks for folders."""
-        if fcntl is None or not folder.is_dir():
-            return
-        self._held.append(os.open(folder, os.O_RDONLY))
         try:
-            fcntl.flock(self._held[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+            handle = hold(folder)
         except BlockingIOError as error:
             self._let_go()
             raise ValueError(f"{self.folder} is being trained by another process: wait for it, or stop it") from error
-        except OSError:  # a file system without
-            pass
+        if handle is not None:
+            self._held.append(handle)
 
     def _let_go(self) -> None:
         while self._held:
