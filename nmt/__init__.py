@@ -11,6 +11,7 @@ nmt/
     startup.py            what makes a command that translates start sooner
     train.py              nmt train
     translate.py          nmt translate
+    score.py              nmt score
     evaluate.py           nmt evaluate
     compare.py            nmt compare
     report.py             nmt report

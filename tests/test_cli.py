@@ -1,5 +1,6 @@
 """The command line from outside: what a user types, sees, and gets back as an exit code."""
 
+import gzip
 import io
 import json
 import os
@@ -11,9 +12,11 @@ from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import SENTENCES, TINY_RUN
 
+import nmt
 import nmt.cli.translate
 import nmt.pipe.terminal
 from nmt.cli import main
@@ -50,7 +53,7 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
         "assert not heavy, heavy"
     )
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    for command in ("train", "translate", "evaluate", "report"):
+    for command in ("train", "translate", "score", "evaluate", "report"):
         assert f"nmt {command}" in shown
 
 
@@ -570,3 +573,55 @@ def test_a_split_whose_gold_alignment_is_empty_is_scored_without(model_folder: P
     (run / "config.yaml").write_text(json.dumps(asdict(config)))
     assert main(["evaluate", str(run), "--split", "gold", "--device", "cpu"]) == 0
     assert Evaluation.load(run / "evaluations" / "gold").alignment is None
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> tuple[str, str]:
+    """Files of sources and of their translations."""
+    for name, texts in zip(("src.txt", "tgt.txt"), zip(*SENTENCES, strict=True), strict=True):
+        (tmp_path / name).write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+    return str(tmp_path / "src.txt"), str(tmp_path / "tgt.txt")
+
+
+def test_given_translations_are_scored(
+    model_folder: Path, pairs: tuple[str, str], tmp_path: Path, capfd: pytest.CaptureFixture
+) -> None:
+    expected = list(Translator.load(model_folder).force(SENTENCES))
+
+    def scored(*flags: str) -> list[str]:
+        assert main(["score", str(model_folder), *pairs, *flags]) == 0
+        return capfd.readouterr().out.splitlines()
+
+    numbers = [f"{each.log_prob:.4f}" for each in expected]
+    assert scored() == numbers
+    assert scored("--batch-sentences", "1") == numbers
+    rows = [line.split("\t") for line in scored("--format", "tsv", "--alignments", "hard")]
+    assert [row[:3] for row in rows] == [
+        [source, each.text, number] for (source, _), each, number in zip(SENTENCES, expected, numbers, strict=True)
+    ]
+    records = [json.loads(line) for line in scored("--format", "jsonl", "--attention", str(tmp_path / "a.npz"))]
+    assert [record["tokens"] for record in records] == [list(each.tokens) for each in expected]
+    for found, each in zip(nmt.load_attention(tmp_path / "a.npz"), expected, strict=True):
+        np.testing.assert_allclose(found, each.attention, atol=1e-6)
+    assert scored("--output", str(tmp_path / "out.gz")) == []
+    assert gzip.decompress((tmp_path / "out.gz").read_bytes()).decode().splitlines() == numbers
+
+
+def test_pairs_that_cannot_be_scored_are_named(
+    model_folder: Path, pairs: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "short.txt").write_text("one\n")
+    for arguments, message in (
+        (
+            [pairs[0], str(tmp_path / "short.txt")],
+            f"has {len(SENTENCES)} lines, {tmp_path / 'short.txt'} has 1: line n",
+        ),
+        ([*pairs, "--output", pairs[1]], f"--output {pairs[1]} is one of the files to read: give another name"),
+        ([pairs[0], "nowhere.txt"], "No such file or directory: 'nowhere.txt'"),
+        ([*pairs, "--threads", "0"], "--threads 0 is not allowed, it must be at least 1"),
+    ):
+        assert main(["score", str(model_folder), *arguments]) == 2
+        told = capsys.readouterr().err
+        assert message in told
+        assert told.startswith("nmt score: ")
+        assert told.count("\n") == 1

@@ -5,6 +5,7 @@ A command is a module of this package with a function `run`, which imports what 
 """
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -15,6 +16,7 @@ commands:
   nmt train --config FILE [--KEY VALUE ...]   train a model; `nmt train --help` lists the keys
   nmt train --resume RUN                      go on with a stopped run, exactly where it stopped
   nmt translate RUN [TEXT ...]                translate arguments, or the lines of standard input
+  nmt score RUN SOURCES TARGETS               how probable given translations are, and their alignment
   nmt evaluate RUN --split NAME               translate and score a split of the run's corpus
   nmt compare RUN RUN [RUN ...]               whether their scores differ by more than chance, and where
   nmt report RUN                              one offline HTML file of all that was evaluated
@@ -27,6 +29,7 @@ commands:
 COMMANDS = (
     "train",
     "translate",
+    "score",
     "evaluate",
     "compare",
     "report",
@@ -66,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except (MemoryError, RuntimeError) as error:
-        if not (isinstance(error, MemoryError) or "memory" in str(error)):
+        if not (isinstance(error, MemoryError) or re.search("allocate memory|out of memory", str(error))):
             raise
         told = "memory is used up: work on less at once, as by --batch-sentences, --beam-size or --data.batch_tokens"
         print(f"nmt {command}: {told} ({' '.join(str(error).split())[:200]})", file=sys.stderr)

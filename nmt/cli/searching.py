@@ -63,17 +63,8 @@ def translating_parser(
     """
     parser = Parser(f"nmt {command}", description)
     parser.add_argument("run", type=named, metavar="RUN", help=run)
-    model = parser.add_argument_group("model and machine")
-    told = "decode with this model too (repeatable)"
-    model.add_argument("--ensemble", type=named, action="append", default=[], metavar="RUN", help=told)
-    model.add_argument(
-        "--combine", choices=COMBINATIONS, default=COMBINATIONS[0], help="how an ensemble's models agree"
-    )
-    model.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps; auto is a GPU if there is one")
-    model.add_argument("--precision", choices=("fp32", "bf16", "int8"), default="fp32", help="of the products")
+    model = add_model_flags(parser)
     model.add_argument("--shortlist", action="store_true", help="choose among likely words only (`nmt shortlist`)")
-    model.add_argument("--threads", type=int, metavar="N", help="of the CPU; without, as torch chooses")
-    model.add_argument("--batch-sentences", type=int, default=64, metavar="N", help="sentences searched together")
     hints, defaults = get_type_hints(SearchOptions), _defaults()
     for title, flags in SEARCH_FLAGS.items():
         group = parser.add_argument_group(title)
@@ -82,6 +73,21 @@ def translating_parser(
                 kind = _kind(hints[name], metavar)
                 group.add_argument(f"--{name.replace('_', '-')}", default=defaults[name], help=told, **kind)
     return parser
+
+
+def add_model_flags(parser: Parser) -> "argparse._ArgumentGroup":
+    """The flags that `load_translator` reads, but for the run and the shortlist; the group that they are in."""
+    model = parser.add_argument_group("model and machine")
+    told = "decode with this model too (repeatable)"
+    model.add_argument("--ensemble", type=named, action="append", default=[], metavar="RUN", help=told)
+    model.add_argument(
+        "--combine", choices=COMBINATIONS, default=COMBINATIONS[0], help="how an ensemble's models agree"
+    )
+    model.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps; auto is a GPU if there is one")
+    model.add_argument("--precision", choices=("fp32", "bf16", "int8"), default="fp32", help="of the products")
+    model.add_argument("--threads", type=int, metavar="N", help="of the CPU; without, as torch chooses")
+    model.add_argument("--batch-sentences", type=int, default=64, metavar="N", help="sentences computed together")
+    return model
 
 
 def _defaults() -> dict[str, Any]:
@@ -104,17 +110,22 @@ def search_options(options: argparse.Namespace, **others: Any) -> SearchOptions:
     Raises:
         ValueError: if a value is not allowed.
     """
+    check_model_flags(options)
+    names = (name for flags in SEARCH_FLAGS.values() for name in flags)
+    search = SearchOptions(**{name: getattr(options, name) for name in names if hasattr(options, name)}, **others)
+    for flag, needed in _idle(options):
+        print(f"nmt: {flag} changes nothing without {needed}", file=sys.stderr)
+    return search
+
+
+def check_model_flags(options: argparse.Namespace) -> None:
+    """Raises ValueError if one of `add_model_flags` has a value that is not allowed."""
     for name in ("batch_sentences", "threads"):
         value = getattr(options, name)
         if value is not None and value < 1:
             raise ValueError(f"--{name.replace('_', '-')} {value} is not allowed, it must be at least 1")
     if options.threads and options.threads > MOST_THREADS:
         raise ValueError(f"--threads {options.threads} is not allowed, it must be at most {MOST_THREADS:,}")
-    names = (name for flags in SEARCH_FLAGS.values() for name in flags)
-    search = SearchOptions(**{name: getattr(options, name) for name in names if hasattr(options, name)}, **others)
-    for flag, needed in _idle(options):
-        print(f"nmt: {flag} changes nothing without {needed}", file=sys.stderr)
-    return search
 
 
 def _idle(options: argparse.Namespace) -> Iterator[tuple[str, str]]:

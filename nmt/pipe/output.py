@@ -52,9 +52,22 @@ class OutputFormat:
             columns = [str(number)] if self.n_best > 1 else []
             columns += [each.source, each.text] if self.form == "tsv" else [each.text]
             columns += [f"{each.score:.4f}"] if self.scores or self.n_best > 1 else []
-            columns += [self._alignment(each)] if self.alignments != "none" else []
-            lines.append((" ||| " if self.form == "text" else "\t").join(_SEPARATOR.sub(" ", each) for each in columns))
+            lines.append(self._joined([*columns, *self._aligned(each)]))
         return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+
+    def write_score(self, record: Translation) -> bytes:
+        """The line of output of a translation that was given: its log-probability, in TSV behind source and target."""
+        if self.form == "jsonl":
+            return self.write(0, record)
+        columns = [record.source, record.text] if self.form == "tsv" else []
+        columns.append(f"{record.log_prob:.4f}")
+        return f"{self._joined([*columns, *self._aligned(record)])}\n".encode("utf-8", "replace")
+
+    def _joined(self, columns: list[str]) -> str:
+        return (" ||| " if self.form == "text" else "\t").join(_SEPARATOR.sub(" ", each) for each in columns)
+
+    def _aligned(self, translation: Translation) -> list[str]:
+        return [] if self.alignments == "none" else [self._alignment(translation)]
 
     def _json(self, translation: Translation) -> dict[str, Any]:
         fields = translation.to_json()

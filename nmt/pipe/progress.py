@@ -11,10 +11,11 @@ class Progress:
 
     Args:
         shown: whether to show them: a line that is written over and over, and in the end one that stays.
+        command: whose warnings they are.
     """
 
-    def __init__(self, shown: bool) -> None:
-        self._shown = shown
+    def __init__(self, shown: bool, command: str = "translate") -> None:
+        self._shown, self._command = shown, command
         self._began = self._last = time.perf_counter()
         self._lines = self._tokens = 0
 
@@ -30,7 +31,7 @@ class Progress:
     def say(self, message: str) -> None:
         """Prints one line."""
         clear = "\r\x1b[K" if self._shown else ""
-        print(f"{clear}nmt translate: {message}", file=sys.stderr, flush=True)
+        print(f"{clear}nmt {self._command}: {message}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Leaves the last figures."""

@@ -1,0 +1,101 @@
+"""`nmt score`: how probable a model finds given translations, and what it attends to in them."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from nmt.cli.parsing import Parser, file_path, named
+from nmt.cli.searching import add_model_flags, check_model_flags, load_translator
+
+if TYPE_CHECKING:
+    from nmt.pipe.progress import Progress
+
+EPILOG = """A line of output for each pair: the log-probability of the target, its end included, in nats; in jsonl also
+those of its tokens, and what else was probable there."""
+
+
+def run(arguments: list[str]) -> int:
+    """Scores; the exit code."""
+    options = _parser().parse_args(arguments)
+    check_model_flags(options)
+    for flag in ("output", "attention"):
+        path = getattr(options, flag)
+        if path and path.resolve() in (options.sources.resolve(), options.targets.resolve()):
+            raise ValueError(f"--{flag} {path} is one of the files to read: give another name")
+    _check_lengths(options.sources, options.targets)
+    from nmt.data.compression import create_binary
+    from nmt.data.files import naming
+    from nmt.decoding.attention_file import attention_archive
+    from nmt.pipe.output import OutputFormat
+    from nmt.pipe.progress import Progress
+
+    translator = load_translator(options, options.device)
+    output, place = OutputFormat(options.format, alignments=options.alignments), options.output or "standard output"
+    alternatives = options.alternatives if options.format == "jsonl" else 0
+    with ExitStack() as stack:
+        progress = Progress(sys.stderr.isatty() and bool(options.output or not sys.stdout.isatty()), "score")
+        stack.callback(progress.close)
+        stream: BinaryIO = sys.stdout.buffer
+        if options.output:
+            stream = stack.enter_context(create_binary(options.output, options.output.suffix))
+        add = stack.enter_context(attention_archive(options.attention)) if options.attention else None
+        pairs = zip(_texts(options.sources, progress), _texts(options.targets, progress), strict=True)
+        for record in translator.force(pairs, alternatives, options.batch_sentences):
+            if add:
+                add(record.attention)
+            with naming(place):
+                stream.write(output.write_score(record))
+            progress.add(len(record.tokens))
+        with naming(place):
+            stream.flush()
+    return 0
+
+
+def _parser() -> Parser:
+    parser = Parser("nmt score", "How probable given translations are: line n of TARGETS of line n of SOURCES.")
+    parser.epilog = EPILOG
+    parser.add_argument("run", type=named, metavar="RUN", help="folder of a run or of a model, or user/name on the hub")
+    told = "plain, .gz, .xz or .zst"
+    parser.add_argument("sources", type=file_path, metavar="SOURCES", help=told)
+    parser.add_argument("targets", type=file_path, metavar="TARGETS", help=told)
+    add_model_flags(parser)
+    parser.set_defaults(shortlist=False)  # which restricts a search
+    output = parser.add_argument_group("output")
+    output.add_argument("--output", type=file_path, metavar="FILE", help=f"{told}; default: standard output")
+    told = "text: the score; tsv: source, target, score; jsonl: all there is of a translation but its attention"
+    output.add_argument("--format", choices=("text", "tsv", "jsonl"), default="text", help=told)
+    told = "links such as 0-1 (soft: 0-1:0.93) between words and punctuation marks of source and target"
+    output.add_argument("--alignments", choices=("none", "hard", "soft"), default="none", help=told)
+    told = "save the attention of each pair in this .npz (`nmt.load_attention` reads it)"
+    output.add_argument("--attention", type=file_path, metavar="FILE", help=told)
+    output.add_argument(
+        "--alternatives", type=int, default=5, metavar="N", help="most probable tokens a step, in jsonl"
+    )
+    return parser
+
+
+def _check_lengths(sources: Path, targets: Path) -> None:
+    """Finds lines without a partner before anything is loaded."""
+    from nmt.pipe.lines import file_lines
+
+    counts = [sum(1 for _ in file_lines(path)) for path in (sources, targets)]
+    if counts[0] != counts[1]:
+        raise ValueError(
+            f"{sources} has {counts[0]:,} lines, {targets} has {counts[1]:,}: "
+            "line n of one must be the translation of line n of the other"
+        )
+
+
+def _texts(path: Path, progress: "Progress") -> Iterator[str]:
+    """The lines of a file as `nmt translate` reads them."""
+    from nmt.decoding.translation import Request
+    from nmt.pipe.lines import file_lines
+    from nmt.pipe.requests import RequestReader, Warnings
+
+    warn = Warnings(str(path), progress.say)
+    read = RequestReader("text", Request(""), warn)
+    for number, line in enumerate(file_lines(path)):
+        yield read(number, line).text
+    warn.close()
