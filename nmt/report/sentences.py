@@ -74,7 +74,7 @@ def sentence_row(
     source = _side(translation.source, translation.source_tokens, translation.source_spans)
     hypothesis = _decoded(translation)
     reference_words = word_texts(reference)
-    log_probs = translation.token_log_probs
+    log_probs, entropies = translation.token_log_probs, attention_entropy(translation.attention)
     flags = sentence_flags(source["words"], hypothesis["words"], reference_words, translation.finished, marks)
     return {
         "source": source,
@@ -85,7 +85,7 @@ def sentence_row(
         "chrf": _chrf(translation.text, reference),
         "length_ratio": round(len(hypothesis["words"]) / len(reference_words), 3) if reference_words else None,
         "confidence": round(math.exp(sum(log_probs) / len(log_probs)), 4) if log_probs else None,
-        "entropy": round(float(attention_entropy(translation.attention).mean()), 3) if log_probs else None,
+        "entropy": round(float(entropies.mean()), 3) if len(entropies) else None,
         "branches": [],
         "beam": [[[parent, token, round(value, 3)] for parent, token, value in step] for step in translation.beam],
         "aer": round(attention_error_rate([forced], [gold]).aer, 4) if forced and gold else None,
