@@ -195,6 +195,13 @@ def test_demands_of_a_line_of_json_are_met(translate: Callable) -> None:
     assert b"e" not in b"".join(output)
 
 
+def test_the_names_of_json_lines_come_back(translate: Callable) -> None:
+    lines = b'{"text": "ja", "id": "seg-17"}\n{"text": "", "id": 18}\n"ja"'
+    code, output, error = translate(lines, "--input-format", "jsonl", "--format", "jsonl")
+    assert (code, error) == (0, "")
+    assert [json.loads(line).get("id") for line in output] == ["seg-17", 18, None]
+
+
 def test_demands_that_cannot_be_met_are_told(translate: Callable) -> None:
     lines = [{"text": "ja", "include": ["\u20ac", "rund"]}, {"text": "ja", "prefix": "\u20ac"}, "ja", ""]
     code, output, error = translate("\n".join(map(json.dumps, lines)).encode(), "--input-format", "jsonl")

@@ -256,6 +256,13 @@ def test_folders_that_are_none(tmp_path: Path) -> None:
         load_split(str(tmp_path / "train.de"), "de", "en", "train")
 
 
+def test_a_copy_of_a_dataset_of_the_hub_is_told_how_to_be_given(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train-00000-of-00001.parquet").touch()
+    with pytest.raises(ValueError, match=f"a copy of a dataset of the hub is given as hub:{tmp_path}"):
+        load_split(str(tmp_path), "de", "en", "train")
+
+
 def test_phrasebook(monkeypatch: pytest.MonkeyPatch) -> None:
     pair = SentencePair("The dog sleeps.", "Der Hund schläft.", ((0, 0), (1, 1), (2, 2), (3, 3)))
     monkeypatch.setattr(phrasebook, "splits", lambda: {"train": [pair] * 3, "validation": [pair], "test": [pair]})

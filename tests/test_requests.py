@@ -60,15 +60,23 @@ def test_what_is_no_request_is_translated_as_text_and_said(told: list[str], line
     assert told[0].endswith("translated as text")
 
 
-@pytest.mark.parametrize("field", [{"prefix": 1}, {"include": "dog"}, {"exclude": [1]}])
+def test_a_line_of_json_may_have_a_name(told: list[str]) -> None:
+    for name in ("seg-17", 17):
+        assert reader(told)(0, json.dumps({"text": "ja", "id": name}).encode()).id == name
+        contradiction = {"text": "ja", "id": name, "prefix": "a", "exclude": ["a"]}
+        assert reader([])(0, json.dumps(contradiction).encode()) == Request("ja", id=name)
+    assert told == []
+
+
+@pytest.mark.parametrize("field", [{"prefix": 1}, {"include": "dog"}, {"exclude": [1]}, {"id": [1]}])
 def test_fields_that_are_none_are_left_out_and_said(told: list[str], field: dict[str, object]) -> None:
     assert reader(told)(0, json.dumps({"text": "ja", **field}).encode()) == Request("ja")
     assert told[0].startswith(f"in:1: left out {next(iter(field))!r}: ")
 
 
 def test_unknown_fields_are_left_out_and_the_known_ones_told(told: list[str]) -> None:
-    assert reader(told)(0, b'{"text": "ja", "id": 7, "prefix": "A"}') == Request("ja", "A")
-    assert told == ["in:1: left out 'id': the fields are 'text', 'prefix', 'include', 'exclude'"]
+    assert reader(told)(0, b'{"text": "ja", "ids": 7, "prefix": "A"}') == Request("ja", "A")
+    assert told == ["in:1: left out 'ids': the fields are 'text', 'prefix', 'include', 'exclude', 'id'"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])

@@ -193,6 +193,8 @@ def _missing_files(folder: Path, src: str, tgt: str, split: str, names: list[str
     alone = ", ".join(sorted(path.name for path in folder.iterdir() if path.name.startswith(f"{split}.")))
     if alone:
         message += f"; of '{split}' there is only {alone}"
+    if any(folder.glob("**/*-of-*.parquet")) or any(folder.glob("**/*-of-*.arrow")):
+        return f"{message}; a copy of a dataset of the hub is given as hub:{folder}"
     if alone or not names:
         message += f" (expected {split}.{src} and {split}.{tgt}, or {split}.{src}-{tgt}.tsv)"
     return message

@@ -35,6 +35,7 @@ class Request:
         include: strings that it contains, as whole words.
         exclude: strings that it does not contain, not even within a word.
         prefix_tokens: in place of a prefix, the tokens that the translation begins with, as its record names them.
+        id: the caller's own name for it, which `nmt translate` gives back with the translation.
 
     Raises:
         ValueError: if something is no string, one of several is empty, one stands where several belong, what must be
@@ -46,6 +47,7 @@ class Request:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     prefix_tokens: tuple[str, ...] = ()
+    id: str | int | None = None
 
     def __post_init__(self) -> None:
         for name in ("text", "prefix"):

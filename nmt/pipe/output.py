@@ -37,11 +37,14 @@ class OutputFormat:
     scores: bool = False
     alignments: Alignments = "none"
 
-    def write(self, number: int, translation: Translation) -> bytes:
-        """The line of output, or the lines, of the translation of input line `number`, counted from 0."""
+    def write(self, number: int, translation: Translation, name: str | int | None = None) -> bytes:
+        """The line of output, or the lines, of the translation of input line `number`, counted from 0.
+
+        In JSON it has the `name` that the input has for it, if it has one, as `id`.
+        """
         hypotheses = (translation, *translation.others)
         if self.form == "jsonl":
-            fields = self._json(translation)
+            fields = self._json(translation) if name is None else {"id": name, **self._json(translation)}
             if self.n_best > 1:
                 fields["others"] = [self._json(each) for each in translation.others]
             # UTF-8 cannot hold a lone surrogate; what "backslashreplace" writes for one is its escape in JSON too.

@@ -69,7 +69,7 @@ class Pipe:
                         self.warn(number, "do not meet their demands", f"the translation {', '.join(missing)}")
                 if add_attention:  # first: what has come out has its attention
                     add_attention(record.attention)
-                write(self.output.write(number, record))
+                write(self.output.write(number, record, request.id))
                 self.progress.add(len(record.tokens))
                 number += 1
         return number

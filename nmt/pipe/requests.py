@@ -13,7 +13,7 @@ from nmt.decoding.translation import Request
 SHOWN = 10
 """Warnings of one kind that are printed; the others are counted."""
 
-FIELDS = ("text", "prefix", "include", "exclude")
+FIELDS = ("text", "prefix", "include", "exclude", "id")
 """Of a line of JSON."""
 
 
@@ -46,8 +46,8 @@ class RequestReader:
     """Turns lines into requests.
 
     Args:
-        form: "text", a sentence a line; or "jsonl", an object with `text` and, where wanted, `prefix`, `include` and
-            `exclude` (as in `Request`), or a bare JSON string.
+        form: "text", a sentence a line; or "jsonl", an object with `text` and, where wanted, `prefix`, `include`,
+            `exclude` and `id` (as in `Request`), or a bare JSON string.
         common: what holds for all lines; a line's own prefix goes before its, other constraints are added to its.
         warn: is told of what is wrong with a line.
         sampled: whether translations are drawn, which cannot be made to include anything.
@@ -97,7 +97,7 @@ class RequestReader:
             self._warn(number, "have unknown fields", told)
         ill_typed = [key for key in FIELDS if key in fields and not _is_right(key, fields[key])]
         if ill_typed:
-            told = "a 'prefix' is a string, 'include' and 'exclude' are lists of strings"
+            told = "a 'prefix' is a string, an 'id' too or a whole number, 'include' and 'exclude' are lists of strings"
             self._warn(number, "have fields that were left out", f"left out {', '.join(map(repr, ill_typed))}: {told}")
         wrong = [*unknown, *ill_typed]
         if self._sampled and fields.get("include"):
@@ -111,14 +111,17 @@ class RequestReader:
             for name, common in (("include", self._common.include), ("exclude", self._common.exclude))
         )
         try:
-            return Request(given["text"], given.get("prefix", self._common.prefix), include, exclude)
+            prefix = given.get("prefix", self._common.prefix)
+            return Request(given["text"], prefix, include, exclude, id=given.get("id"))
         except ValueError as error:
             self._warn(number, "contradict themselves", f"{error}; translated without what the line demands")
-            return self._text(number, given["text"])
+            return replace(self._text(number, given["text"]), id=given.get("id"))
 
 
 def _is_right(key: str, value: Any) -> bool:
     """Whether such a value is of the field's type."""
     if key in ("include", "exclude"):
         return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    if key == "id":
+        return isinstance(value, str | int)
     return isinstance(value, str)

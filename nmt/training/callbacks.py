@@ -192,6 +192,7 @@ class Resumable(Checkpoint):
             flush(self.folder)
             for each in old:
                 each.unlink()
+        trainer.strategy.barrier("checkpoint")  # no rank ends the others before it is in its place
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Gives the signals back."""

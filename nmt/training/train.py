@@ -104,7 +104,8 @@ def train(
     guided = config.training.guided_alignment > 0
     data = TranslationData(config.data, config.seed, folder, with_alignment=guided, tokenizers_from=start)
     module = TranslationModule(config, start)
-    trainer = _trainer(settings, folder, [run_folder, *_callbacks(config, folder)])
+    done = None if checkpoint is None else checkpoint_step(checkpoint)
+    trainer = _trainer(settings, folder, [run_folder, *_callbacks(config, folder)], done)
     _check_processes(trainer)
     with run_folder.opened():
         try:
@@ -117,7 +118,7 @@ def train(
         raise ValueError(
             f"{folder}: not a step was trained; raise trainer.max_epochs, max_steps or limit_train_batches"
         )
-    if checkpoint is not None and trainer.global_step == checkpoint_step(checkpoint):
+    if trainer.global_step == done:
         _say_that_it_had_ended(folder, trainer.global_step)
     export(config, data, module, folder)
     return folder / "model"
@@ -211,7 +212,10 @@ def _fixed(config: Config) -> dict[str, Any]:
     return own | _flat("model", asdict(config.model)) | _flat("data.tokenizer", asdict(config.data.tokenizer))
 
 
-def _trainer(settings: Mapping[str, Any], folder: Path, callbacks: list[Callback]) -> pl.Trainer:
+def _trainer(
+    settings: Mapping[str, Any], folder: Path, callbacks: list[Callback], done: int | None = None
+) -> pl.Trainer:
+    """The trainer of a run that has `done` so many steps: what was logged after them is logged again."""
     for name in ("accumulate_grad_batches", "check_val_every_n_epoch", "val_check_interval"):
         value = settings.get(name)
         check(not isinstance(value, int | float) or value > 0, f"trainer.{name}", value, "positive")
@@ -228,7 +232,7 @@ def _trainer(settings: Mapping[str, Any], folder: Path, callbacks: list[Callback
             default_root_dir=folder,
             logger=[
                 CSVLogger(folder, name="", version="", flush_logs_every_n_steps=20),
-                TensorBoardLogger(folder, name="", version="tensorboard"),
+                TensorBoardLogger(folder, name="", version="tensorboard", purge_step=done),
             ],
             callbacks=callbacks,
             use_distributed_sampler=False,  # the sampler of the data module shares the batches out itself
