@@ -68,9 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         "--input", type=_source, metavar="FILE", help="plain, .gz, .xz or .zst; default, and -: standard input"
     )
     forms = ("text", "jsonl")
-    told = (
-        """jsonl: lines such as {"text": "...", "prefix": "...", "include": ["..."], "exclude": ["..."], "id": 7}"""
-    )
+    told = """jsonl: lines such as {"text": "...", "prefix": "...", "include": ["..."], "exclude": ["..."], "id": 7}"""
     source.add_argument("--input-format", choices=forms, default="text", help=told)
     source.add_argument(
         "--prefix", default="", metavar="TEXT", help="every translation begins with it, but for an empty line"
