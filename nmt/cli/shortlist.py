@@ -1,6 +1,6 @@
 """`nmt shortlist`: which target types a source type is likely to need, from the attention of the training data."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,12 +33,15 @@ def run(arguments: list[str]) -> int:
     from nmt.decoding.lexicon import build_shortlist, fit_rest
     from nmt.decoding.shortlist import FILE
     from nmt.model.saved import load_model
+    from nmt.pipe.progress import watched
 
     config, folder = config_of(options.run, options.path), options.run / "model"
     model, _ = load_model(folder)
     tokenizers = TokenizerPair.load(folder)
     batches, total = _batches(config, tokenizers, options.sentences)
-    shortlist = build_shortlist(model, tokenizers, _watched(batches, total), options.per_token, options.frequent)
+    shortlist = build_shortlist(
+        model, tokenizers, watched(batches, total, "reading pairs"), options.per_token, options.frequent
+    )
     shortlist.rest = fit_rest(model, shortlist, islice(batches, 0, None, -(-total // READ_AGAIN)))
     shortlist.save(folder)
     print(folder / FILE)
@@ -65,13 +68,3 @@ def _batches(config: "Config", tokenizers: "TokenizerPair", sentences: int) -> t
         raise ValueError(f"no pair of split {data.train!r} of {data.path} is left to read")
     sampler = BucketSampler(lengths[kept], data.batch_tokens, data.batch_sentences, shuffle=False)
     return DataLoader(pairs.select(kept), batch_sampler=sampler, collate_fn=collate), len(sampler)
-
-
-def _watched(batches: Iterable["Batch"], total: int) -> Iterator["Batch"]:
-    """The same batches, with a progress bar on standard error where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    hidden = not console.is_terminal
-    return iter(track(batches, "reading pairs", total, console=console, transient=True, disable=hidden))

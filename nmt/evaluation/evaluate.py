@@ -2,14 +2,12 @@
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import datasets
-from rich.console import Console
-from rich.progress import track
 
 from nmt.config import Config, DataConfig, check, check_folder_name
 from nmt.data.corpus import load_split, sources_within
@@ -19,8 +17,7 @@ from nmt.evaluation.alignment import Link, attention_error_rate
 from nmt.evaluation.branches import branch, forks
 from nmt.evaluation.metrics import corpus_scores
 from nmt.evaluation.results import Evaluation
-
-Record = TypeVar("Record")
+from nmt.pipe.progress import watched
 
 
 def evaluate(
@@ -66,11 +63,11 @@ def evaluate(
     folder = _writable(run / "evaluations")
     began = time.perf_counter()
     records = translator.translate(sources, options, batch_sentences)
-    translations = list(_watched(records, len(sources), f"translating {split}"))
+    translations = list(watched(records, len(sources), f"translating {split}"))
     scores = corpus_scores([each.text for each in translations], references, data.tgt, data.literature_form)
     pairs = zip(sources, references, strict=True)
     records = translator.force(pairs, options.alternatives, batch_sentences, options)
-    forced = list(_watched(records, len(sources), "scoring references"))
+    forced = list(watched(records, len(sources), "scoring references"))
     places = forks(translations, what_if) if what_if else []
     branches = branch(translator, translations, places, options, batch_sentences)
     evaluation = Evaluation(
@@ -80,7 +77,7 @@ def evaluate(
         translations=tuple(translations),
         references=tuple(references),
         forced=tuple(forced),
-        branches=tuple(_watched(branches, len(places), "searching on from the runners-up")),
+        branches=tuple(watched(branches, len(places), "searching on from the runners-up")),
         seen=_seen(trained_on or data, sources),
         gold=tuple(gold),
         scores=tuple(scores),
@@ -127,9 +124,3 @@ def _seen(data: DataConfig, sources: Sequence[str]) -> tuple[int, ...] | None:
         return tuple(sources_within(sources, load_split(data.path, data.src, data.tgt, data.train)))
     except (OSError, ValueError):
         return None
-
-
-def _watched(records: Iterable[Record], total: int, what: str) -> Iterator[Record]:
-    """The same records, with a progress bar on standard error where that is a terminal."""
-    console = Console(stderr=True)
-    return iter(track(records, what, total, console=console, transient=True, disable=not console.is_terminal))

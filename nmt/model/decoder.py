@@ -133,8 +133,8 @@ class Readout(nn.Module):
         return lambda output, deep, context: self._conclude(context + self.state.bias + product(output), deep, drop)
 
     @staticmethod
-    def _conclude(seen: Tensor, deep: Tensor, drop: Callable[[Tensor], Tensor]) -> Tensor:
-        return drop(torch.tanh(seen + deep if deep.shape[-1] else seen))
+    def _conclude(summed: Tensor, deep: Tensor, drop: Callable[[Tensor], Tensor]) -> Tensor:
+        return drop(torch.tanh(summed + deep if deep.shape[-1] else summed))
 
 
 class Decoder(nn.Module, ABC):
@@ -172,7 +172,7 @@ class Decoder(nn.Module, ABC):
         attended = self.attention.prepare(encoded.states, encoded.mask)
         gates = readouts = attended.values[:, :, :0]
         if self.latent or not (single or self._mixes(attended.values)):
-            gates, readouts = self._gates(attended.values), self.readout.context(attended.values)
+            gates, readouts = self._to_gates(attended.values), self.readout.context(attended.values)
         memory = DecoderMemory(attended, gates, readouts)
         layers = encoded.final_state if self.bridge is None else self.bridge(encoded.final_state)
         if torch.is_autocast_enabled(encoded.states.device.type):  # what is carried along keeps its digits
@@ -254,7 +254,8 @@ class Decoder(nn.Module, ABC):
         """Whether each step mixes the context as such: then there is no use in projecting what it is mixed of."""
         return False
 
-    def _gates(self, values: Tensor) -> Tensor:
+    def _to_gates(self, values: Tensor) -> Tensor:
+        """What values (B, M * S, H) add to the gates that read the context: (B, M * S, G * D), or (B, M * S, 0)."""
         return values[:, :, :0]
 
     def _feed_size(self) -> int:

@@ -30,7 +30,7 @@ class BahdanauDecoder(Decoder):
     def __init__(self, config: ModelConfig, table: nn.Embedding) -> None:
         super().__init__(config, table, fed_size=config.hidden_size, lowest_layers=config.layers)
 
-    def _gates(self, values: Tensor) -> Tensor:
+    def _to_gates(self, values: Tensor) -> Tensor:
         return linear(values, self._fed_weight())
 
     def _steps(self, memory: DecoderMemory, hypotheses: int) -> Advance:
@@ -104,7 +104,7 @@ class ConditionalDecoder(Decoder):
             above, SequenceDropout(config.dropout, config.variational), config.residual, plain=0
         )
 
-    def _gates(self, values: Tensor) -> Tensor:
+    def _to_gates(self, values: Tensor) -> Tensor:
         return linear(values, self.transition.weight_input)
 
     def _steps(self, memory: DecoderMemory, hypotheses: int) -> Advance:

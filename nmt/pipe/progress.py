@@ -1,7 +1,11 @@
-"""What a user sees on standard error while lines are translated: warnings, and on a terminal how fast it goes."""
+"""What a user sees on standard error while something goes on: warnings, and on a terminal how far it has come."""
 
 import sys
 import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 SECONDS_BETWEEN = 0.2
 
@@ -42,3 +46,12 @@ class Progress:
         seconds = time.perf_counter() - self._began
         lines, tokens = self._lines / seconds, self._tokens / seconds
         return f"{self._lines:,} lines in {seconds:.1f} s: {lines:,.1f} lines/s, {tokens:,.0f} tokens/s"
+
+
+def watched(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
+    """The same items, with a bar on standard error where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return iter(track(items, what, total, console=console, transient=True, disable=not console.is_terminal))
