@@ -1,6 +1,7 @@
 """A file in shards: however it was stopped, and by however many processes, the output is that of one go."""
 
 import errno
+import gzip
 import signal
 import subprocess
 import sys
@@ -217,6 +218,19 @@ def test_an_output_is_compressed_as_its_name_says(
         assert main(["translate", str(model_folder), "--beam-size", "1", "--output", str(output), *given]) == 0
     assert list(file_lines(packed)) == list(file_lines(plain))
     assert packed.read_bytes().startswith(tuple(MAGIC))
+
+
+def test_an_input_that_cannot_be_read_leaves_the_shards_that_could(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    packed = gzip.compress("\n".join(LINES * 40).encode())
+    for cut, finished in ((20, 0), (len(packed) - 1, 1)):
+        (tmp_path / "in.gz").write_bytes(packed[:cut])
+        files = "--input", str(tmp_path / "in.gz"), "--output", str(tmp_path / "out"), "--shard-lines", "20"
+        assert main(["translate", str(model_folder), "--beam-size", "1", "--max-length", "2", *files]) == 2
+        assert "in.gz: cannot be read after line" in capsys.readouterr().err
+        assert bool(list((tmp_path / "out.parts").glob("*.lines"))) == bool(finished)
+        assert (tmp_path / "out.parts").exists() == bool(finished)
 
 
 def test_processes_share_the_shards_and_any_number_of_them_goes_on(tmp_path: Path, source: Path) -> None:

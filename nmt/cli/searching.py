@@ -147,5 +147,7 @@ def load_translator(options: argparse.Namespace, device: str) -> "Translator":
 
     if options.threads:
         torch.set_num_threads(options.threads)
+    if options.precision == "fp32":
+        torch.backends.cudnn.allow_tf32 = False  # whole sequences would be read with fewer digits than single steps
     path = [options.run, *options.ensemble] if options.ensemble else options.run
     return Translator.load(path, device, options.precision, options.shortlist, options.combine, can_fork())

@@ -255,6 +255,10 @@ def _translate_file(options: argparse.Namespace, search: "SearchOptions", proces
             if processes.rank == 0:
                 print(f"nmt translate: {parts.left()}", file=sys.stderr)
             raise
+        except (ValueError, OSError):
+            if processes.rank == 0:
+                parts.left()  # nothing, where there is no finished shard
+            raise
         processes.wait()
         processes.first(lambda: parts.join(shards))
 
