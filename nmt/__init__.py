@@ -114,6 +114,7 @@ nmt/
     memory.py             memory that a step frees, kept for the next
     module.py             the LightningModule
     callbacks.py          moving average, what validation says, exact stop and resume
+    checks.py             what can be known of a run before it trains
     folder.py             the run's folder, changed once training has begun
     train.py              a config -> a run folder with its model
   report/               records + numbers -> one HTML file

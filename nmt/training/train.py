@@ -2,7 +2,6 @@
 
 import logging
 import os
-import pickle
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -16,12 +15,10 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from nmt.config import Config, TrainingConfig, check, load_config
-from nmt.data.corpus import load_split
-from nmt.data.datamodule import TranslationData, check_alignment
+from nmt.config import Config
+from nmt.data.datamodule import TranslationData
 from nmt.evaluation.results import installed_versions
-from nmt.model.hub import model_folder
-from nmt.model.saved import ModelCard, read_card, save_model
+from nmt.model.saved import ModelCard, save_model
 from nmt.training.callbacks import (
     MovingAverage,
     Patience,
@@ -31,6 +28,7 @@ from nmt.training.callbacks import (
     checkpoint_step,
     latest_checkpoint,
 )
+from nmt.training.checks import check_processes, check_run, check_trainer, start_folder
 from nmt.training.folder import RunFolder
 from nmt.training.memory import keep_freed_memory
 from nmt.training.module import TranslationModule
@@ -48,23 +46,6 @@ OWN_TRAINER_ARGUMENTS = {
     *("use_distributed_sampler", "reload_dataloaders_every_n_epochs", "enable_checkpointing", "enable_model_summary"),
 }
 """Arguments of `pl.Trainer` that are not the user's."""
-
-IDLE_TRAINER_ARGUMENTS = {
-    "barebones": "false, for a run keeps a log and checkpoints",
-    "limit_test_batches": "null, for training does not test: see `nmt evaluate`",
-    "limit_predict_batches": "null, for training does not predict: see `nmt translate`",
-    "sync_batchnorm": "false, for nothing here is normalised over a batch",
-}
-"""Arguments that would do nothing, and what they must be."""
-
-DROPOUT = {"model.dropout", "model.recurrent_dropout", "model.variational", "model.word_dropout"}
-"""Settings of the network that its weights do not depend on."""
-
-COPYING_STRATEGIES = "ddp_spawn", "ddp_fork", "ddp_notebook"
-"""Beginnings of names of strategies that train in copies of this process, of which nothing comes back to it."""
-
-_BEFORE_TRAINING = {"config.yaml", "tokenizer.json", "tokenizer.src.json", "tokenizer.tgt.json", "tensorboard"}
-"""What a run leaves that failed before its first checkpoint."""
 
 
 def train(
@@ -98,15 +79,15 @@ def train(
     run_folder = RunFolder(folder, resolved, checkpoint)
     run_folder.recover()
     settings = {**TRAINER_DEFAULTS, **trainer_settings}
-    _check(config, settings, folder, resume, overwrite)
-    start = _start(config) if checkpoint is None and config.training.start_from else None
+    rank_zero_only(check_run)(config, settings, folder, resume, overwrite)
+    start = start_folder(config) if checkpoint is None and config.training.start_from else None
     keep_freed_memory()
     guided = config.training.guided_alignment > 0
     data = TranslationData(config.data, config.seed, folder, with_alignment=guided, tokenizers_from=start)
     module = TranslationModule(config, start)
     done = None if checkpoint is None else checkpoint_step(checkpoint)
     trainer = _trainer(settings, folder, [run_folder, *_callbacks(config, folder)], done)
-    _check_processes(trainer)
+    check_processes(trainer.world_size)
     with run_folder.opened():
         try:
             trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
@@ -124,108 +105,17 @@ def train(
     return folder / "model"
 
 
-def _check_processes(trainer: pl.Trainer) -> None:
-    """Makes sure that the processes that torchrun has started are those that Lightning counts on."""
-    started = int(os.environ.get("WORLD_SIZE") or 1) if torch.distributed.is_torchelastic_launched() else 1
-    if started not in (1, trainer.world_size):
-        raise ValueError(
-            f"torchrun started {started} processes, and trainer.devices times trainer.num_nodes are "
-            f"{trainer.world_size}: give --trainer.devices what torchrun has for --nproc-per-node"
-        )
-
-
 @rank_zero_only
 def _say_that_it_had_ended(folder: Path, step: int) -> None:
     limits = "trainer.max_epochs, max_steps or max_time, or training.early_stopping"
     print(f"{folder} had come to its end at step {step:,}, and nothing was trained: to go on, raise {limits}")
 
 
-@rank_zero_only
-def _check(config: Config, settings: Mapping[str, Any], folder: Path, resume: bool, overwrite: bool) -> None:
-    """Raises what can be known before training; `settings` are those of the trainer."""
-    if resume:
-        _check_resumable(config, settings["max_epochs"], folder)
-    elif folder.exists() and not overwrite and {path.name for path in folder.iterdir()} - _BEFORE_TRAINING:
-        raise ValueError(f"{folder} exists: go on with `--resume {folder}`, or give --overwrite, or a new --name")
-    load_split(config.data.path, config.data.src, config.data.tgt, config.data.validation)
-    corpus = load_split(config.data.path, config.data.src, config.data.tgt, config.data.train)
-    if config.training.guided_alignment:
-        check_alignment(corpus, config.data)
-    if settings.get("limit_val_batches") == 0:
-        _check_unvalidated(config.training)
-
-
-def _check_unvalidated(settings: TrainingConfig) -> None:
-    why = "for trainer.limit_val_batches is 0: nothing is validated"
-    check(not settings.early_stopping, "training.early_stopping", settings.early_stopping, f"0, {why}")
-    check(settings.schedule != "plateau", "training.schedule", settings.schedule, f"another, {why}")
-
-
-def _check_resumable(config: Config, max_epochs: int | None, folder: Path) -> None:
-    checkpoint = latest_checkpoint(folder / "checkpoints")
-    if checkpoint is None:
-        raise ValueError(f"{folder}: there is no checkpoint to resume from; train it without --resume")
-    try:
-        saved = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(
-            f"{checkpoint} is damaged ({error}): put a copy in its place, or train anew with --overwrite"
-        ) from error
-    if max_epochs is not None and 0 <= max_epochs < saved["epoch"]:
-        raise ValueError(
-            f"trainer.max_epochs: {max_epochs} cannot be reached by --resume, {folder} is past {saved['epoch']}: "
-            "give no fewer, or -1 for no end"
-        )
-    stored = _fixed(load_config(folder / "config.yaml"))
-    for key, value in _fixed(config).items():
-        if value != stored[key]:
-            raise ValueError(
-                f"{key}: {value!r} cannot be changed by --resume, {folder} was trained with {stored[key]!r}: "
-                "leave it out, or train a new --name"
-            )
-
-
-def _start(config: Config) -> Path:
-    """The folder of the model to begin with, which has the network of the config."""
-    name = config.training.start_from
-    folder = model_folder(name)
-    has = _flat("model", asdict(read_card(folder).network))
-    for key, value in _flat("model", asdict(config.model)).items():
-        if key not in DROPOUT and value != has[key]:
-            raise ValueError(f"{key}: {value!r} is not that of training.start_from, {name}: it has {has[key]!r}")
-    return folder
-
-
-def _flat(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by their whole keys, those of sections too."""
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        key = f"{prefix}.{name}"
-        found |= _flat(key, value) if isinstance(value, Mapping) else {key: value}
-    return found
-
-
-def _fixed(config: Config) -> dict[str, Any]:
-    """The settings that a run keeps, by their keys: its name and seed, what its weights are for, and what is best."""
-    own: dict[str, Any] = {"name": config.name, "seed": config.seed, "training.monitor": config.training.monitor}
-    own |= {"data.src": config.data.src, "data.tgt": config.data.tgt}
-    return own | _flat("model", asdict(config.model)) | _flat("data.tokenizer", asdict(config.data.tokenizer))
-
-
 def _trainer(
     settings: Mapping[str, Any], folder: Path, callbacks: list[Callback], done: int | None = None
 ) -> pl.Trainer:
     """The trainer of a run that has `done` so many steps: what was logged after them is logged again."""
-    for name in ("accumulate_grad_batches", "check_val_every_n_epoch", "val_check_interval"):
-        value = settings.get(name)
-        check(not isinstance(value, int | float) or value > 0, f"trainer.{name}", value, "positive")
-    clipped = settings.get("gradient_clip_val")
-    check(clipped is None or clipped >= 0, "trainer.gradient_clip_val", clipped, "at least 0, or null for no clipping")
-    strategy = settings.get("strategy")
-    copies = str(strategy).startswith(COPYING_STRATEGIES)
-    check(not copies, "trainer.strategy", strategy, "another, such as ddp: of a copied process nothing comes back")
-    for name, allowed in IDLE_TRAINER_ARGUMENTS.items():
-        check(not settings.get(name), f"trainer.{name}", settings.get(name), allowed)
+    check_trainer(settings)
     try:
         return pl.Trainer(
             **settings,

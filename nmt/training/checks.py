@@ -1,0 +1,150 @@
+"""What can be known of a run before it trains: that it may begin or go on, and that all it needs is there."""
+
+import os
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nmt.config import Config, TrainingConfig, check, load_config
+from nmt.data.corpus import load_split
+from nmt.data.datamodule import check_alignment
+from nmt.model.hub import model_folder
+from nmt.model.saved import read_card
+from nmt.training.callbacks import latest_checkpoint
+
+IDLE_TRAINER_ARGUMENTS = {
+    "barebones": "false, for a run keeps a log and checkpoints",
+    "limit_test_batches": "null, for training does not test: see `nmt evaluate`",
+    "limit_predict_batches": "null, for training does not predict: see `nmt translate`",
+    "sync_batchnorm": "false, for nothing here is normalised over a batch",
+}
+"""Arguments that would do nothing, and what they must be."""
+
+COPYING_STRATEGIES = "ddp_spawn", "ddp_fork", "ddp_notebook"
+"""Beginnings of names of strategies that train in copies of this process, of which nothing comes back to it."""
+
+DROPOUT = {"model.dropout", "model.recurrent_dropout", "model.variational", "model.word_dropout"}
+"""Settings of the network that its weights do not depend on."""
+
+_BEFORE_TRAINING = {"config.yaml", "tokenizer.json", "tokenizer.src.json", "tokenizer.tgt.json", "tensorboard"}
+"""What a run leaves that failed before its first checkpoint."""
+
+
+def check_run(config: Config, settings: Mapping[str, Any], folder: Path, resume: bool, overwrite: bool) -> None:
+    """Makes sure that a run may begin, or go on, and that its corpus is there.
+
+    Args:
+        config: the run.
+        settings: of the trainer.
+        folder: of the run.
+        resume: it is to go on.
+        overwrite: it is to replace what is in the folder.
+
+    Raises:
+        ValueError: if it may not, a file is damaged, or the corpus cannot be used.
+        FileNotFoundError: if the corpus is not there.
+    """
+    if resume:
+        _check_resumable(config, settings["max_epochs"], folder)
+    elif folder.exists() and not overwrite and {path.name for path in folder.iterdir()} - _BEFORE_TRAINING:
+        raise ValueError(f"{folder} exists: go on with `--resume {folder}`, or give --overwrite, or a new --name")
+    load_split(config.data.path, config.data.src, config.data.tgt, config.data.validation)
+    corpus = load_split(config.data.path, config.data.src, config.data.tgt, config.data.train)
+    if config.training.guided_alignment:
+        check_alignment(corpus, config.data)
+    if settings.get("limit_val_batches") == 0:
+        _check_unvalidated(config.training)
+
+
+def _check_unvalidated(settings: TrainingConfig) -> None:
+    why = "for trainer.limit_val_batches is 0: nothing is validated"
+    check(not settings.early_stopping, "training.early_stopping", settings.early_stopping, f"0, {why}")
+    check(settings.schedule != "plateau", "training.schedule", settings.schedule, f"another, {why}")
+
+
+def _check_resumable(config: Config, max_epochs: int | None, folder: Path) -> None:
+    checkpoint = latest_checkpoint(folder / "checkpoints")
+    if checkpoint is None:
+        raise ValueError(f"{folder}: there is no checkpoint to resume from; train it without --resume")
+    try:
+        saved = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(
+            f"{checkpoint} is damaged ({error}): put a copy in its place, or train anew with --overwrite"
+        ) from error
+    if max_epochs is not None and 0 <= max_epochs < saved["epoch"]:
+        raise ValueError(
+            f"trainer.max_epochs: {max_epochs} cannot be reached by --resume, {folder} is past {saved['epoch']}: "
+            "give no fewer, or -1 for no end"
+        )
+    stored = _fixed(load_config(folder / "config.yaml"))
+    for key, value in _fixed(config).items():
+        if value != stored[key]:
+            raise ValueError(
+                f"{key}: {value!r} cannot be changed by --resume, {folder} was trained with {stored[key]!r}: "
+                "leave it out, or train a new --name"
+            )
+
+
+def start_folder(config: Config) -> Path:
+    """The folder of the model to begin with.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: if it has not the network of the config.
+    """
+    name = config.training.start_from
+    folder = model_folder(name)
+    has = _flat("model", asdict(read_card(folder).network))
+    for key, value in _flat("model", asdict(config.model)).items():
+        if key not in DROPOUT and value != has[key]:
+            raise ValueError(f"{key}: {value!r} is not that of training.start_from, {name}: it has {has[key]!r}")
+    return folder
+
+
+def _flat(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by their whole keys, those of sections too."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        key = f"{prefix}.{name}"
+        found |= _flat(key, value) if isinstance(value, Mapping) else {key: value}
+    return found
+
+
+def _fixed(config: Config) -> dict[str, Any]:
+    """The settings that a run keeps, by their keys: its name and seed, what its weights are for, and what is best."""
+    own: dict[str, Any] = {"name": config.name, "seed": config.seed, "training.monitor": config.training.monitor}
+    own |= {"data.src": config.data.src, "data.tgt": config.data.tgt}
+    return own | _flat("model", asdict(config.model)) | _flat("data.tokenizer", asdict(config.data.tokenizer))
+
+
+def check_trainer(settings: Mapping[str, Any]) -> None:
+    """Makes sure that the trainer's settings are allowed, so far as it would not do so itself.
+
+    Raises:
+        ValueError: if one is not.
+    """
+    for name in ("accumulate_grad_batches", "check_val_every_n_epoch", "val_check_interval"):
+        value = settings.get(name)
+        check(not isinstance(value, int | float) or value > 0, f"trainer.{name}", value, "positive")
+    clipped = settings.get("gradient_clip_val")
+    check(clipped is None or clipped >= 0, "trainer.gradient_clip_val", clipped, "at least 0, or null for no clipping")
+    strategy = settings.get("strategy")
+    copies = str(strategy).startswith(COPYING_STRATEGIES)
+    check(not copies, "trainer.strategy", strategy, "another, such as ddp: of a copied process nothing comes back")
+    for name, allowed in IDLE_TRAINER_ARGUMENTS.items():
+        check(not settings.get(name), f"trainer.{name}", settings.get(name), allowed)
+
+
+def check_processes(world_size: int) -> None:
+    """Makes sure that the processes that torchrun has started are as many as the trainer counts on."""
+    started = int(os.environ.get("WORLD_SIZE") or 1) if torch.distributed.is_torchelastic_launched() else 1
+    if started not in (1, world_size):
+        raise ValueError(
+            f"torchrun started {started} processes, and trainer.devices times trainer.num_nodes are "
+            f"{world_size}: give --trainer.devices what torchrun has for --nproc-per-node"
+        )
