@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from nmt.config import Config
 
 
-def file_path(text: str) -> Path:
-    """The path that an argument names; an empty one, of a variable that is not set, would be the folder one is in."""
+def named(text: str) -> str:
+    """What an argument names; an empty name, of a variable that is not set, would be the folder one is in."""
     if not text:
         raise argparse.ArgumentTypeError("the name is empty")
-    return Path(text)
+    return text
 
 
-def named(text: str) -> str:
-    """The name of a run or of a model; an empty one would be the folder one is in, too."""
-    return str(file_path(text)) and text
+def file_path(text: str) -> Path:
+    """The path that an argument names."""
+    return Path(named(text))
 
 
 def config_of(run: Path, corpus: str | None) -> "Config":
