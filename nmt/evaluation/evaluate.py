@@ -61,6 +61,7 @@ def evaluate(
     data = config.data
     sources, references, gold = _read(data, split)
     folder = _writable(run / "evaluations")
+    seen = _seen(trained_on or data, sources)
     began = time.perf_counter()
     records = translator.translate(sources, options, batch_sentences)
     translations = list(watched(records, len(sources), f"translating {split}"))
@@ -78,7 +79,7 @@ def evaluate(
         references=tuple(references),
         forced=tuple(forced),
         branches=tuple(watched(branches, len(places), "searching on from the runners-up")),
-        seen=_seen(trained_on or data, sources),
+        seen=seen,
         gold=tuple(gold),
         scores=tuple(scores),
         alignment=attention_error_rate(forced, gold) if any(gold) else None,
