@@ -112,6 +112,8 @@ nmt/
     loss.py               what is minimised: smoothing, guided alignment, R-Drop, scheduled sampling
     schedule.py           the learning rate
     memory.py             memory that a step frees, kept for the next
+    ranks.py              what the processes of a training know together
+    validation.py         what a validation finds out
     module.py             the LightningModule
     callbacks.py          moving average, what validation says, exact stop and resume
     checks.py             what can be known of a run before it trains

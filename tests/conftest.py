@@ -179,6 +179,13 @@ def corpus_folder(tmp_path: Path) -> Path:
     return folder
 
 
+def align_word_by_word(corpus_folder: Path, split: str) -> None:
+    """Adds to `corpus_folder` the gold alignment of a split."""
+    lines = (corpus_folder / f"{split}.de").read_text(encoding="utf-8").splitlines()
+    links = [" ".join(f"{word}-{word}" for word in range(len(line.split()))) for line in lines]
+    (corpus_folder / f"{split}.align").write_text("\n".join(links) + "\n")
+
+
 TINY_RUN = [
     *("--data.tokenizer.kind", "char", "--data.tokenizer.vocab_size", "60", "--data.batch_sentences", "16"),
     *("--model.embedding_size", "8", "--model.hidden_size", "12", "--model.dropout", "0.3"),

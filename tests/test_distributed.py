@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY_RUN
+from conftest import TINY_RUN, align_word_by_word
 from safetensors.torch import load_file
 
 from nmt.data.corpus import load_split
 from nmt.data.datamodule import collate, encode
 from nmt.decoding.search import SearchOptions
 from nmt.decoding.translator import Translator
+from nmt.evaluation.alignment import attention_error_rate
 from nmt.evaluation.metrics import bleu
 from nmt.model.saved import load_model
 from nmt.training.loss import sequence_loss
@@ -62,6 +63,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def test_figures_of_two_ranks_are_those_of_one(corpus_folder: Path, tmp_path: Path) -> None:
+    align_word_by_word(corpus_folder, "validation")
     run = command("--name", "two", "--data.path", str(corpus_folder), *TINY_RUN, *TWO)
     done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -80,6 +82,9 @@ def test_figures_of_two_ranks_are_those_of_one(corpus_folder: Path, tmp_path: Pa
     assert float(best["val_attention_entropy"]) == pytest.approx(entropy, rel=1e-4)
     found = [record.text for record in translator.translate(list(split["src"]), SearchOptions(beam_size=1))]
     assert float(best["val_bleu"]) == pytest.approx(bleu(found, list(split["tgt"]), "en"), abs=1e-4)
+    forced = list(translator.force(zip(split["src"], split["tgt"], strict=True)))
+    aligned = attention_error_rate(forced, [[tuple(link) for link in links] for links in split["alignment"]])
+    assert float(best["val_aer"]) == pytest.approx(aligned.aer)
 
 
 def test_two_ranks_stop_on_a_signal_and_go_on_bit_for_bit(corpus_folder: Path, tmp_path: Path) -> None:

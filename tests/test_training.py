@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TINY_RUN
+from conftest import TINY_RUN, align_word_by_word
 from safetensors.torch import load_file
 
 import nmt.data.datamodule
 import nmt.training.module
+import nmt.training.validation
 from nmt.cli import main
 from nmt.config import TrainingConfig
 from nmt.data.batch import Batch
@@ -28,6 +29,7 @@ from nmt.data.corpus import load_split
 from nmt.decoding.endings import Task
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translator import Translator
+from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import load_samples
 from nmt.training.callbacks import best_checkpoint, latest_checkpoint
 from nmt.training.train import TRAINER_DEFAULTS
@@ -84,8 +86,8 @@ def fail_at(monkeypatch: pytest.MonkeyPatch, step: int, what: Callable[[], None]
     real, calls = nmt.training.module.sequence_loss, []
 
     def counting(model: object, batch: object, *objective: object) -> object:
-        calls.extend(objective and [1])  # validation gives no objective
-        if objective and len(calls) == step:
+        calls.append(1)
+        if len(calls) == step:
             what()
         return real(model, batch, *objective)
 
@@ -192,9 +194,7 @@ def test_guided_alignment_needs_an_alignment_and_follows_it(
     assert train("guided", "--training.guided_alignment", "5") == 2
     assert "add a file train.align beside the texts" in capsys.readouterr().err
     assert not Path("runs/guided").exists()
-    lines = (corpus_folder / "train.de").read_text().splitlines()
-    links = [" ".join(f"{word}-{word}" for word in range(len(line.split()))) for line in lines]
-    (corpus_folder / "train.align").write_text("\n".join(links) + "\n")
+    align_word_by_word(corpus_folder, "train")
     shares = {}
     for name, weight in (("guided", "5"), ("free", "0")):
         assert train(name, "--training.guided_alignment", weight, "--trainer.max_epochs", "8") == 0
@@ -202,6 +202,20 @@ def test_guided_alignment_needs_an_alignment_and_follows_it(
         unlinked = [position for position, (start, end) in enumerate(record.source_spans) if start == end]
         shares[name] = record.attention[:, unlinked].sum(axis=1).mean()
     assert 4 * shares["guided"] < shares["free"]
+
+
+def test_a_validation_with_gold_alignments_has_the_error_rate_that_an_evaluation_has(
+    train: Callable, corpus_folder: Path, capsys: pytest.CaptureFixture
+) -> None:
+    align_word_by_word(corpus_folder, "validation")
+    assert train("aligned", "--trainer.max_epochs", "3", "--data.tokenizer.lowercase", "true") == 0
+    with open("runs/aligned/metrics.csv", newline="") as file:
+        rates = [float(row["val_aer"]) for row in csv.DictReader(file) if row["val_aer"]]
+    assert f"val_aer {rates[-1]:.3f}" in capsys.readouterr().out
+    assert main(["evaluate", "runs/aligned", "--split", "validation"]) == 0
+    assert Evaluation.load(Path("runs/aligned/evaluations/validation")).alignment.aer == pytest.approx(rates[-1])
+    assert len(rates) == 3
+    assert 0 < rates[-1] < 1
 
 
 def test_each_validation_leaves_the_same_sentences_as_it_translated_them(train: Callable, corpus_folder: Path) -> None:
@@ -542,7 +556,7 @@ def test_a_validation_without_finite_probabilities_is_one_line(
     def nothing(model: object, memory: object, state: object, task: Task, *_: object) -> list[list]:
         return [[] for _ in task.limits]
 
-    monkeypatch.setattr(nmt.training.module, "search", nothing)
+    monkeypatch.setattr(nmt.training.validation, "search", nothing)
     assert train("diverged", "--trainer.max_epochs", "1") == 2
     assert "no probability is finite at step 8: lower training.learning_rate, " in one_line(capsys)
 

@@ -102,7 +102,7 @@ class TranslationData(pl.LightningDataModule):
         self.train, self.train_lengths = train.select(kept), lengths[kept]
         validation = load_split(config.path, config.src, config.tgt, config.validation)
         self.validation_references = list(validation["tgt"])
-        self.validation = encode(validation, self.tokenizers)
+        self.validation = encode(validation, self.tokenizers, with_words="alignment" in validation.column_names)
         _say(f"{config.validation}: {len(self.validation):,} pairs{self._unknown()}")
 
     def state_dict(self) -> dict[str, Any]:

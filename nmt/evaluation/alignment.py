@@ -58,18 +58,31 @@ def alignment_error_rate(
     Raises:
         ValueError: if the two are not as many, or if there is no gold link at all.
     """
-    if len(predicted) != len(gold):
-        raise ValueError(f"predicted alignments for {len(predicted)} sentences, gold ones for {len(gold)}")
-    pairs = [(set(links), set(right)) for links, right in zip(predicted, gold, strict=True) if right is not None]
-    predicted_links = sum(len(links) for links, _ in pairs)
-    gold_links = sum(len(right) for _, right in pairs)
+    common, predicted_links, gold_links = count_links(predicted, gold)
     if not gold_links:
         raise ValueError("no gold alignment link in any sentence: the alignment error rate is not defined")
-    common = sum(len(links & right) for links, right in pairs)
     return AlignmentScore(
-        aer=1 - 2 * common / (predicted_links + gold_links),
+        aer=error_rate(common, predicted_links, gold_links),
         precision=common / predicted_links if predicted_links else 0.0,
         recall=common / gold_links,
         links=gold_links,
         method=method,
     )
+
+
+def count_links(predicted: Sequence[Collection[Link]], gold: Sequence[Collection[Link] | None]) -> tuple[int, int, int]:
+    """How many links are in both, predicted, and gold; a sentence with None does not count.
+
+    Raises:
+        ValueError: if the two are not as many.
+    """
+    if len(predicted) != len(gold):
+        raise ValueError(f"predicted alignments for {len(predicted)} sentences, gold ones for {len(gold)}")
+    pairs = [(set(links), set(right)) for links, right in zip(predicted, gold, strict=True) if right is not None]
+    common = sum(len(links & right) for links, right in pairs)
+    return common, sum(len(links) for links, _ in pairs), sum(len(right) for _, right in pairs)
+
+
+def error_rate(common: float, predicted: float, gold: float) -> float:
+    """The alignment error rate of so many links in both, predicted, and gold, the last not zero."""
+    return 1 - 2 * common / (predicted + gold)

@@ -27,6 +27,7 @@ _PANELS = {
     "Negative log-likelihood": (("nll", "val_loss"), "nats a token", "normal"),
     "What is minimised": (("loss",), "nats a token", "normal"),
     "Entropy of the attention": (("attention_entropy",), "nats a target token", "tozero"),
+    "Error rate of the alignment": (("aer",), "AER of the attention", "tozero"),
     "Validation BLEU": (("bleu",), "BLEU", "tozero"),
     "Learning rate": (("learning_rate",), "learning rate", "tozero"),
     "Speed": (("tokens_per_second",), "tokens a second", "tozero"),

@@ -68,6 +68,7 @@ class Reporter(Callback):
             ("train_loss", ".3f"),
             ("val_loss", ".3f"),
             ("val_bleu", ".2f"),
+            ("val_aer", ".3f"),
             ("tokens_per_second", ",.0f"),
         ):
             if name in figures:

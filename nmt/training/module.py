@@ -3,38 +3,31 @@
 import math
 import time
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
 from nmt.config import Config
 from nmt.data.batch import Batch
 from nmt.data.datamodule import TranslationData
-from nmt.data.tokenizer import BOS_ID, EOS_ID
-from nmt.decoding.endings import Task
-from nmt.decoding.options import SearchOptions
-from nmt.decoding.records import Records
-from nmt.decoding.search import search
 from nmt.decoding.translation import Translation
-from nmt.decoding.tree import Hypothesis
-from nmt.evaluation.metrics import bleu
 from nmt.model.saved import load_model
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.loss import Objective, sequence_loss
+from nmt.training.ranks import sum_over_ranks
 from nmt.training.schedule import Schedule
-
-Value = TypeVar("Value")
+from nmt.training.validation import Validation
 
 
 class TranslationModule(pl.LightningModule):
     """Trains a `Seq2Seq` and validates it by loss and by BLEU of greedy translations.
 
-    Logs `train_loss` (the objective, in nats a target token), `learning_rate`, `tokens_per_second` (target tokens, all
-    ranks), `val_loss` (nats a target token) and `val_bleu` (0 to 100), `train_nll`, what `val_loss` is of training, and
-    `val_attention_entropy`, in nats a target token of the references: 0 where each attends to one position.
+    Logs `train_loss` (the objective, in nats a target token), `train_nll` (what `val_loss` is of validation),
+    `learning_rate` and `tokens_per_second` (target tokens, all ranks); of each validation `val_loss` (nats a target
+    token), `val_bleu` (0 to 100), `val_attention_entropy` (nats a target token of the references: 0 where each attends
+    to one position) and, where the split has gold word alignments, `val_aer` (0 to 1, of the attention to them).
     Attribute `samples` holds, for callbacks, what the last validation made of `training.sample_sentences` sentences
     spread evenly over the split, by row.
 
@@ -50,10 +43,7 @@ class TranslationModule(pl.LightningModule):
         super().__init__()
         self.config, self.start = config, start
         self.model: Seq2Seq | None = None
-        self.search_options = SearchOptions(beam_size=1, alternatives=0)
         self.samples: dict[int, Translation] = {}
-        self._validated: dict[int, Hypothesis] = {}
-        self._validation_sums = torch.zeros(4, dtype=torch.float64)
         self._clock = 0.0
         self._tokens_since = 0
 
@@ -110,7 +100,7 @@ class TranslationModule(pl.LightningModule):
         assert self.model is not None
         loss = sequence_loss(self.model, batch, self._objective())
         own = torch.stack([loss.total.detach().float(), loss.nll.float(), loss.total.new_tensor(loss.tokens).float()])
-        total, nll, tokens = self._sum_over_ranks(own).tolist()  # at once: a GPU is waited for
+        total, nll, tokens = sum_over_ranks(own, self.device).tolist()  # at once: a GPU is waited for
         self._tokens_since += int(tokens)
         if not math.isfinite(total):
             raise self._diverged(f"the loss is {total}", self.trainer.global_step + 1)
@@ -146,54 +136,26 @@ class TranslationModule(pl.LightningModule):
     def on_validation_start(self) -> None:
         """Stops the clock of training."""
         self._paused = time.perf_counter()
-        self._validated = {}
-        self._validation_sums = torch.zeros(4, dtype=torch.float64)
+        self._validation = Validation(self.data)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Loss of the references, and greedy translations at most as long as their sources allow."""
+        """The references of a batch under teacher forcing, and its greedy translations."""
         assert self.model is not None
-        loss = sequence_loss(self.model, batch)
-        entropy = torch.special.entr(loss.attention.float()).sum()
-        memory, state = self.model.encode(batch.src_ids, batch.src_lengths)
-        task = Task(self.search_options.limits(batch.src_lengths))
-        unsaid = torch.tensor(self.data.tokenizers.tgt.unsaid, device=self.device)
-        found = search(self.model, memory, state, task, self.search_options, BOS_ID, EOS_ID, unsaid)
-        lost = sum(not hypotheses for hypotheses in found)
-        sums = [float(loss.nll), float(entropy), loss.tokens, lost]
-        self._validation_sums += torch.tensor(sums, dtype=torch.float64)
-        pairs = zip(batch.indices.tolist(), found, strict=True)
-        self._validated |= {index: hypotheses[0] for index, hypotheses in pairs if hypotheses}
+        self._validation.add(self.model, batch)
 
     def on_validation_epoch_end(self) -> None:
-        """Figures of the whole split, whatever the ranks' shares of it were.
+        """Logs the figures of the whole split, and tells the schedule.
 
         Raises:
-            ValueError: if the loss, or what a search looked at, is not finite; in all ranks, for none would wait.
+            ValueError: if they are not finite.
         """
-        sums, tokenizers, references = self._validation_sums, self.data.tokenizers, self.data.validation_references
-        if self.trainer.world_size > 1:
-            sums = sums.to(self.device)
-            dist.all_reduce(sums)
-        if not sums[0].isfinite():
-            raise self._diverged(f"the loss is {float(sums[0])}", self.trainer.global_step)
-        if sums[3]:
-            raise self._diverged("no probability is finite", self.trainer.global_step)
-        texts = self._of_all_ranks({row: tokenizers.tgt.decode(best.ids) for row, best in self._validated.items()})
-        every = max(1, len(texts) // max(1, self.config.training.sample_sentences))
-        rows = list(texts)[::every][: self.config.training.sample_sentences]
-        records, sources = Records(tokenizers.tgt), self.data.validation
-        own = {row: self._validated[row] for row in rows if row in self._validated}
-        self.samples = {
-            row: records.of(sources[row]["src"], tokenizers.src.encode(sources[row]["src"]), best)
-            for row, best in self._of_all_ranks(own).items()
-        }
-        self._validated = {}
-        figures = {
-            "val_loss": float(sums[0] / sums[2]),
-            "val_bleu": bleu(list(texts.values()), [references[row] for row in texts], self.config.data.tgt),
-        }
-        self.log_dict(figures, prog_bar=True, rank_zero_only=False)
-        self.log("val_attention_entropy", float(sums[1] / sums[2]), rank_zero_only=False)
+        try:
+            figures = self._validation.figures(self.device)
+        except FloatingPointError as error:
+            raise self._diverged(str(error), self.trainer.global_step) from None
+        self.samples = self._validation.samples(self.config.training.sample_sentences)
+        for name, value in figures.items():
+            self.log(name, value, prog_bar=name in ("val_loss", "val_bleu"), rank_zero_only=False)
         if not self.trainer.sanity_checking:
             monitor = self.config.training.monitor
             sign = 1 if monitor == "val_bleu" else -1
@@ -204,17 +166,3 @@ class TranslationModule(pl.LightningModule):
     def on_validation_end(self) -> None:
         """Lets the clock of training go on."""
         self._clock += time.perf_counter() - self._paused
-
-    def _of_all_ranks(self, own: dict[int, Value]) -> dict[int, Value]:
-        """What all ranks have by row of the split, in the order of the rows."""
-        shares = [own]
-        if self.trainer.world_size > 1:
-            shares = [{} for _ in range(self.trainer.world_size)]
-            dist.all_gather_object(shares, own)
-        return dict(sorted((pair for share in shares for pair in share.items()), key=lambda pair: pair[0]))
-
-    def _sum_over_ranks(self, value: Tensor) -> Tensor:
-        if self.trainer.world_size > 1:
-            value = value.clone()
-            dist.all_reduce(value)
-        return value

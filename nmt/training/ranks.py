@@ -1,0 +1,31 @@
+"""What the processes of a training know together."""
+
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+Value = TypeVar("Value")
+
+
+def sum_over_ranks(values: Tensor, device: torch.device) -> Tensor:
+    """The sum of what each rank has, on the device over which they speak; where there is one rank, the values."""
+    if not _has_others():
+        return values
+    total = values.to(device, copy=True)
+    dist.all_reduce(total)
+    return total
+
+
+def of_all_ranks(own: dict[int, Value]) -> dict[int, Value]:
+    """What all ranks have by key, in the order of the keys."""
+    shares = [own]
+    if _has_others():
+        shares = [{} for _ in range(dist.get_world_size())]
+        dist.all_gather_object(shares, own)
+    return dict(sorted((pair for share in shares for pair in share.items()), key=lambda pair: pair[0]))
+
+
+def _has_others() -> bool:
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1

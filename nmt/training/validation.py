@@ -1,0 +1,120 @@
+"""What a validation finds out: of the references under teacher forcing, and by greedy translations."""
+
+import math
+from dataclasses import astuple, dataclass
+
+import torch
+from torch import Tensor
+
+from nmt.data.batch import Batch
+from nmt.data.datamodule import TranslationData
+from nmt.data.tokenizer import BOS_ID, EOS_ID
+from nmt.decoding.alignment import hard_alignment
+from nmt.decoding.endings import Task
+from nmt.decoding.options import SearchOptions
+from nmt.decoding.records import Records
+from nmt.decoding.search import search
+from nmt.decoding.translation import Translation
+from nmt.decoding.tree import Hypothesis
+from nmt.evaluation.alignment import count_links, error_rate
+from nmt.evaluation.metrics import bleu
+from nmt.model.seq2seq import Seq2Seq
+from nmt.training.loss import sequence_loss
+from nmt.training.ranks import of_all_ranks, sum_over_ranks
+
+
+@dataclass
+class _Totals:
+    """Of the references: nats, entropy and number of their tokens, EOS included, and links between words.
+
+    Links are those that the attention has in common with gold, its own, and gold ones. Lost are sentences for which the
+    search found nothing that is finite.
+    """
+
+    nll: float = 0.0
+    entropy: float = 0.0
+    tokens: float = 0.0
+    common_links: float = 0.0
+    attention_links: float = 0.0
+    gold_links: float = 0.0
+    lost: float = 0.0
+
+
+class Validation:
+    """A walk over the validation split, in which each rank has a share of the batches.
+
+    Args:
+        data: the split and the tokenizers.
+    """
+
+    def __init__(self, data: TranslationData) -> None:
+        self._data, self._options = data, SearchOptions(beam_size=1, alternatives=0)
+        self._totals = _Totals()
+        self._best: dict[int, Hypothesis] = {}
+
+    def add(self, model: Seq2Seq, batch: Batch) -> None:
+        """Scores the references of a batch, and translates it greedily, at most as long as its sources allow."""
+        totals, loss = self._totals, sequence_loss(model, batch)
+        totals.nll += float(loss.nll)
+        totals.entropy += float(torch.special.entr(loss.attention.float()).sum())
+        totals.tokens += loss.tokens
+        if "alignment" in self._data.validation.column_names:
+            self._compare_links(batch, loss.attention)
+        memory, state = model.encode(batch.src_ids, batch.src_lengths)
+        task = Task(self._options.limits(batch.src_lengths))
+        unsaid = torch.tensor(self._data.tokenizers.tgt.unsaid, device=batch.src_ids.device)
+        found = search(model, memory, state, task, self._options, BOS_ID, EOS_ID, unsaid)
+        totals.lost += sum(not hypotheses for hypotheses in found)
+        rows = zip(batch.indices.tolist(), found, strict=True)
+        self._best |= {row: hypotheses[0] for row, hypotheses in rows if hypotheses}
+
+    def _compare_links(self, batch: Batch, attention: Tensor) -> None:
+        """Adds the links of the most attended words: attention (N, S) of all target tokens of the batch."""
+        rows = [self._data.validation[row] for row in batch.indices.tolist()]
+        each = attention.float().cpu().split((batch.tgt_lengths - 1).tolist())
+        links = [
+            hard_alignment(
+                weights[:, : 1 + len(row["src_ids"])].numpy(), [None, *row["src_words"]], [*row["tgt_words"], None]
+            )
+            for row, weights in zip(rows, each, strict=True)
+        ]
+        gold = [[(source, target) for source, target in row["alignment"]] for row in rows]
+        common, own, given = count_links(links, gold)
+        self._totals.common_links += common
+        self._totals.attention_links += own
+        self._totals.gold_links += given
+
+    def figures(self, device: torch.device) -> dict[str, float]:
+        """The figures of the whole split, whatever the ranks' shares of it were; the ranks speak over the device.
+
+        Raises:
+            FloatingPointError: if the loss, or what a search looked at, is not finite; in all ranks, for none would
+                wait for the others.
+        """
+        own = torch.tensor(astuple(self._totals), dtype=torch.float64)
+        totals = _Totals(*sum_over_ranks(own, device).tolist())
+        if not math.isfinite(totals.nll):
+            raise FloatingPointError(f"the loss is {totals.nll}")
+        if totals.lost:
+            raise FloatingPointError("no probability is finite")
+        tokenizer, references = self._data.tokenizers.tgt, self._data.validation_references
+        texts = of_all_ranks({row: tokenizer.decode(best.ids) for row, best in self._best.items()})
+        figures = {
+            "val_loss": totals.nll / totals.tokens,
+            "val_bleu": bleu(list(texts.values()), [references[row] for row in texts], self._data.config.tgt),
+            "val_attention_entropy": totals.entropy / totals.tokens,
+        }
+        if totals.gold_links:
+            figures["val_aer"] = error_rate(totals.common_links, totals.attention_links, totals.gold_links)
+        return figures
+
+    def samples(self, sentences: int) -> dict[int, Translation]:
+        """So many of the translations, by row of the split, spread evenly over it."""
+        rows = list(of_all_ranks(dict.fromkeys(self._best, 0)))
+        wanted = rows[:: max(1, len(rows) // max(1, sentences))][:sentences]
+        tokenizers, split = self._data.tokenizers, self._data.validation
+        records, sources = Records(tokenizers.tgt), {row: split[row]["src"] for row in wanted if row in self._best}
+        own = {
+            row: records.of(source, tokenizers.src.encode(source), self._best[row]) for row, source in sources.items()
+        }
+        return of_all_ranks(own)
