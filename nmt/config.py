@@ -1,9 +1,10 @@
 """What a user can set: frozen dataclasses, each field with its unit; all validation is here, before data is read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_type_hints
+from types import UnionType
+from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 Settings = TypeVar("Settings")
 
@@ -326,13 +327,43 @@ def load_config(path: Path) -> Config:
     if not path.is_file():
         raise FileNotFoundError(f"{path.parent} is not a run: it has no {path.name}; `nmt train` makes one")
     try:
-        return _build(Config, yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, TypeError, AttributeError) as error:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return build(Config, {key: value for key, value in values.items() if key != "trainer"})
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is not the config of a run: {error}") from error
 
 
-def _build(kind: type[Settings], values: Mapping[str, Any]) -> Settings:
-    """A dataclass, and those within it, from nested mappings; keys that are not its fields are left out."""
+def build(kind: type[Settings], values: Mapping[str, Any], section: str = "") -> Settings:
+    """A dataclass, and those within it, of what YAML or JSON held.
+
+    Args:
+        kind: of the dataclass.
+        values: by the names of its fields; what is not there has its default.
+        section: before each name, where an error names a key.
+
+    Raises:
+        ValueError: if a key is no field, a field without a default is missing, or a value has another type.
+    """
     hints = get_type_hints(kind)
-    known = {each.name: values[each.name] for each in fields(kind) if each.name in values}  # type: ignore[arg-type]
-    return kind(**{k: _build(hints[k], v) if is_dataclass(hints[k]) else v for k, v in known.items()})
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{section.rstrip('.')}: {values!r} is not allowed, it must be a mapping")
+    for name in values:
+        check(name in hints, f"{section}{name}", values[name], "left out: there is no such key")
+    for each in fields(kind):  # type: ignore[arg-type]
+        if each.name not in values and each.default is MISSING and each.default_factory is MISSING:
+            raise ValueError(f"there is no {section}{each.name}")
+    return kind(**{name: _built(hints[name], value, f"{section}{name}") for name, value in values.items()})
+
+
+def _built(hint: Any, value: Any, key: str) -> Any:
+    """A value, once it is known to be of the type of its field."""
+    if is_dataclass(hint):
+        return build(cast(type, hint), value, f"{key}.")
+    if get_origin(hint) is Literal:
+        check(value in get_args(hint), key, value, " or ".join(map(str, get_args(hint))))
+    elif isinstance(hint, UnionType):
+        check(type(value) in get_args(hint), key, value, str(hint))
+    else:
+        plain = get_origin(hint) or hint
+        check(type(value) in ((int, float) if plain is float else (plain,)), key, value, plain.__name__)
+    return value

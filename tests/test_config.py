@@ -1,5 +1,6 @@
 """The config: wrong values are named with their key, and a saved run's config comes back."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def test_defaults_are_allowed() -> None:
     assert Config().data.path == "phrasebook"
 
 
-def test_a_saved_config_comes_back_and_other_keys_are_left_alone(tmp_path: Path) -> None:
+def test_a_saved_config_comes_back_and_the_trainers_keys_are_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("name: x\ndata:\n  src: en\n  tgt: fr\n  tokenizer:\n    kind: char\ntrainer:\n  max_epochs: 3\n")
     config = load_config(path)
@@ -55,4 +56,21 @@ def test_what_is_no_config_is_named(tmp_path: Path) -> None:
         load_config(tmp_path / "config.yaml")
     (tmp_path / "config.yaml").write_text("- 1\n- [")
     with pytest.raises(ValueError, match="is not the config of a run"):
+        load_config(tmp_path / "config.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("data:\n  src: 5\n", "data.src: 5 is not allowed, it must be str"),
+        ("data:\n  literature_fom: true\n", "data.literature_fom: True is not allowed, it must be left out"),
+        ("data:\n  literature_form: 'false'\n", "data.literature_form: 'false' is not allowed, it must be bool"),
+        ("data:\n  tokenizer:\n    kind: bpee\n", "data.tokenizer.kind: 'bpee' is not allowed, it must be bpe or"),
+        ("model: gru\n", "model: 'gru' is not allowed, it must be a mapping"),
+        ("model:\n  bridge: 1\n", "model.bridge: 1 is not allowed, it must be bool | None"),
+    ],
+)
+def test_a_config_that_was_changed_by_hand_is_read_strictly(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(ValueError, match=f"config.yaml is not the config of a run: {re.escape(message)}"):
         load_config(tmp_path / "config.yaml")

@@ -52,7 +52,7 @@ def test_no_model_is_named(tmp_path: Path) -> None:
         ),
         (lambda fields: fields["network"].update(sell="gru"), "does not describe a model"),
         (lambda fields: fields.pop("src"), "does not describe a model"),
-        (lambda fields: fields.pop("network"), "does not describe a model: there is no 'network'"),
+        (lambda fields: fields.pop("network"), "does not describe a model: there is no network"),
         (lambda fields: fields["network"].update(layers="2"), "layers: '2' is not allowed, it must be int"),
         (lambda fields: fields["network"].update(dropout=None), "dropout: None is not allowed, it must be float"),
         (lambda fields: fields["network"].update(attention=[]), "does not describe a model"),

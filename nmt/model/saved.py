@@ -8,18 +8,15 @@ import json
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch.overrides import TorchFunctionMode
 
-from nmt.config import AttentionConfig, ModelConfig, check
+from nmt.config import ModelConfig, build, check
 from nmt.model.seq2seq import Seq2Seq
-
-Settings = TypeVar("Settings")
 
 FORMAT_VERSION = 2
 """Version of the saved model; a reader refuses any other."""
@@ -90,29 +87,9 @@ def read_card(folder: Path) -> ModelCard:
         version = fields.pop("version", None)
         if version != FORMAT_VERSION:
             raise ValueError(f"format version {version!r}, this program reads {FORMAT_VERSION}")
-        network = fields["network"]
-        network["attention"] = _typed(AttentionConfig, network["attention"])
-        return _typed(ModelCard, {**fields, "network": _typed(ModelConfig, network)})
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        what = f"there is no {error}" if isinstance(error, KeyError) else error
-        raise ValueError(f"{path} does not describe a model: {what}") from error
-
-
-def _typed(kind: type[Settings], fields: dict[str, Any]) -> Settings:
-    """A dataclass of values that JSON held, each of the type of its field."""
-    for name, hint in get_type_hints(kind).items():
-        if name in fields:
-            choices = " or ".join(map(str, get_args(hint))) if get_origin(hint) is Literal else ""
-            check(_fits(fields[name], hint), name, fields[name], choices or getattr(hint, "__name__", str(hint)))
-    return kind(**fields)
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    if get_origin(hint) is Literal:
-        return value in get_args(hint)
-    if isinstance(hint, UnionType):
-        return type(value) in get_args(hint)
-    return type(value) in ((int, float) if hint is float else (get_origin(hint) or hint,))
+        return build(ModelCard, fields)
+    except (TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{path} does not describe a model: {error}") from error
 
 
 def load_model(folder: Path) -> tuple[Seq2Seq, ModelCard]:
