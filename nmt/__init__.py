@@ -7,6 +7,7 @@ nmt/
   cli/                  the command `nmt`: parse and dispatch
     parsing.py            errors of one line
     settings.py           the settings of a run as flags and YAML
+    files.py              what a command reads and writes
     searching.py          the model, the device and the search as flags
     startup.py            what makes a command that translates start sooner
     train.py              nmt train

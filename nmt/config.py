@@ -100,15 +100,16 @@ class AttentionConfig:
     """How source positions are chosen; score, window and normaliser combine freely.
 
     Attributes:
-        score: what compares a decoder state with an encoder state.
-        window: the open positions: all; those near the step's own (local_m), or near a predicted one (local_p).
-        normalizer: of the scores to weights.
-        coverage: what the score function is told of the attention before.
-        heads: attentions side by side, each with its own part of keys and states.
-        size: of the additive score's hidden layer; 0 for that of the decoder state.
-        reach: positions that a local window opens on either side of its centre.
-        positions: that the location score knows.
-        coverage_size: of the neural coverage of a position.
+        score: function that compares a decoder state with an encoder state.
+        window: source positions open to a step: all (global), those near its own position (local_m), or near one that
+            it predicts (local_p).
+        normalizer: function that turns scores into weights.
+        coverage: what the score function is told of the attention that a position has received.
+        heads: number of attentions side by side, each with its own part of keys and states.
+        size: size of the additive score's hidden layer; 0 for the size of the decoder state.
+        reach: number of positions that a local window opens on either side of its centre.
+        positions: number of positions that the location score has weights for.
+        coverage_size: size of the vector of a position's neural coverage.
     """
 
     score: Literal["additive", "dot", "scaled_dot", "general", "concat", "location"] = "additive"
@@ -135,27 +136,27 @@ class ModelConfig:
     Attributes:
         cell: the recurrent cell of encoder and decoder; gru resets after the recurrent product (as torch does), gru_v1
             before it.
-        layers: of the encoder and of the decoder.
-        layer_norm: normalise within the cell.
-        residual: add the input of each layer but the lowest to its output; in the gnmt decoder, but the lowest two.
+        layers: number of layers of the encoder, and of the decoder.
+        layer_norm: layer normalisation within the cell.
+        residual: the output of a layer has its input added, but for the lowest (of the gnmt decoder, the lowest two).
         encoder: reading direction; reversed reads a special token, then the source from its last word to its first;
             gnmt is bidirectional in the lowest layer only.
         summary: what the decoder may start from: the encoder's last states, or the mean of its top layer's.
-        bridge: a learned layer between summary and decoder; without a word, where the encoder reads both ways or the
-            sizes differ.
+        bridge: a learned layer between summary and decoder; null: only where the encoder reads both ways or the sizes
+            differ.
         decoder: bahdanau attends, then recurs; conditional recurs, attends, recurs; luong recurs, then attends; gnmt
             attends from its lowest layer.
         input_feeding: the luong decoder reads its last readout beside the previous token.
         attention: how source positions are chosen.
         alignment: soft mixes the positions; latent marginalises over them at the output (Deng et al. 2018).
-        deep_output: the readout sees the previous token too; without a word, in the bahdanau and conditional decoder.
-        embedding_size: of a token.
-        hidden_size: of the encoder's states, both directions together.
-        decoder_size: of the decoder's states; 0 for hidden_size.
-        readout_size: of what the output layer reads; 0 for the decoder's size, or the embedding's if tied.
+        deep_output: the readout sees the previous token too; null: only in the bahdanau and conditional decoders.
+        embedding_size: size of a token's embedding.
+        hidden_size: size of the encoder's states, both directions together.
+        decoder_size: size of the decoder's states; 0 for hidden_size.
+        readout_size: size of what the output layer reads; 0 for the decoder's size, or the embedding's if tied.
         tie_embeddings: "output": the output layer is the target embedding; "all": the source embedding too.
-        dropout: probability, on embeddings, between layers, and on readouts.
-        recurrent_dropout: probability, on a cell's own previous state; one mask a sentence.
+        dropout: probability of dropout on embeddings, between layers and on readouts.
+        recurrent_dropout: probability of dropout on a cell's own previous state, by one mask a sentence.
         variational: one dropout mask for all positions of a sentence instead of one each.
         word_dropout: probability that a token's whole embedding is zeroed.
     """
@@ -241,9 +242,9 @@ class TrainingConfig:
     """How the parameters are learned; how long, and on what hardware, is the trainer's.
 
     Attributes:
-        learning_rate: Adam's, at its highest.
-        schedule: after the warm-up constant, falling with the inverse square root of the step, falling linearly to
-            zero at the last step, or halved on a plateau of the monitored figure.
+        learning_rate: Adam's learning rate, at its highest.
+        schedule: what follows the warm-up: constant, falling with the inverse square root of the step, falling linearly
+            to zero at the last step, or halved on a plateau of the monitored figure.
         warmup_steps: optimiser steps over which the learning rate rises from zero.
         patience: validations without improvement before a plateau is called.
         label_smoothing: probability mass spread evenly over the vocabulary (Szegedy et al. 2016).
@@ -252,7 +253,7 @@ class TrainingConfig:
         scheduled_sampling: probability that a previous target token is the model's own instead of the reference's.
         scheduled_sampling_steps: optimiser steps over which that probability rises from zero.
         average_decay: decay of the moving average of the weights that is validated and exported; 0 for none.
-        monitor: what the best checkpoint, early stopping and the plateau go by.
+        monitor: figure by which the best checkpoint, early stopping and the plateau go.
         early_stopping: validations without improvement before training stops; 0 for never.
         checkpoint_steps: optimiser steps between two checkpoints to resume from; each epoch ends with one too.
         sample_sentences: validation sentences whose translation is printed as it changes, and kept for the report.
@@ -295,8 +296,8 @@ class Config:
     """A run: everything but the trainer's own settings.
 
     Attributes:
-        name: of the run; its folder is `runs/<name>`.
-        seed: of every random choice; the same seed gives the same run.
+        name: name of the run; its folder is `runs/<name>`.
+        seed: seed of every random choice; the same seed gives the same run.
         data: the corpus, the tokenizer and the batches.
         model: the network.
         training: the optimiser, its schedule and what is monitored.

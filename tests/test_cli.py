@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -622,6 +623,35 @@ def test_given_translations_are_scored(
     assert gzip.decompress((tmp_path / "out.gz").read_bytes()).decode().splitlines() == numbers
 
 
+def test_pairs_out_of_pipes_are_scored_and_a_line_without_its_partner_is_named(
+    model_folder: Path, pairs: tuple[str, str], tmp_path: Path, capfd: pytest.CaptureFixture
+) -> None:
+    def piped(*paths: str) -> int:
+        with ExitStack() as stack:
+            pipes = [stack.enter_context(subprocess.Popen(["cat", each], stdout=subprocess.PIPE)) for each in paths]
+            return main(["score", str(model_folder), *(f"/dev/fd/{each.stdout.fileno()}" for each in pipes)])
+
+    assert main(["score", str(model_folder), *pairs]) == 0
+    expected = capfd.readouterr().out
+    assert piped(*pairs) == 0
+    assert capfd.readouterr().out == expected
+    (tmp_path / "short.txt").write_text("one\n")
+    assert piped(pairs[0], str(tmp_path / "short.txt")) == 2
+    assert "nmt score: line 2 is in one of /dev/fd/" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["export", "push", "shortlist"])
+def test_an_empty_name_is_no_run(command: str, capsys: pytest.CaptureFixture) -> None:
+    assert main([command, ""]) == 2
+    assert "the name is empty" in capsys.readouterr().err
+
+
+def test_the_origin_of_an_error_is_shown_if_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NMT_DEBUG", "1")
+    with pytest.raises(ValueError, match="the name is empty"):
+        main(["score", "", "a", "b"])
+
+
 def test_pairs_that_cannot_be_scored_are_named(
     model_folder: Path, pairs: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -631,8 +661,10 @@ def test_pairs_that_cannot_be_scored_are_named(
             [pairs[0], str(tmp_path / "short.txt")],
             f"has {len(SENTENCES)} lines, {tmp_path / 'short.txt'} has 1: line n",
         ),
-        ([*pairs, "--output", pairs[1]], f"--output {pairs[1]} is one of the files to read: give another name"),
-        ([pairs[0], "nowhere.txt"], "No such file or directory: 'nowhere.txt'"),
+        ([*pairs, "--output", pairs[1]], "--output and TARGETS are the same file"),
+        ([*pairs, "--output", "both.npz", "--attention", "both.npz"], "--attention and --output are the same file"),
+        ([*pairs, "--output", "nowhere/x"], "--output nowhere/x: there is no folder nowhere"),
+        ([pairs[0], "nowhere.txt"], "TARGETS nowhere.txt: there is no such file"),
         ([*pairs, "--threads", "0"], "--threads 0 is not allowed, it must be at least 1"),
     ):
         assert main(["score", str(model_folder), *arguments]) == 2

@@ -61,7 +61,7 @@ def assert_follows_words(data: TranslationData, batch: Batch) -> None:
 
 
 @pytest.mark.parametrize("bpe_dropout", [0.0, 0.3])
-def test_batches_of_the_training_split_have_an_alignment_if_asked_for(
+def test_batches_have_an_alignment_in_training_if_asked_for_and_in_validation_always(
     aligned_folder: Path, tmp_path: Path, bpe_dropout: float
 ) -> None:
     data = data_of(aligned_folder, tmp_path, True, bpe_dropout)
@@ -69,8 +69,9 @@ def test_batches_of_the_training_split_have_an_alignment_if_asked_for(
     assert len(batches) > 5
     for batch in batches:
         assert_follows_words(data, batch)
-    assert all(batch.alignment is None for batch in data.val_dataloader())
     without = data_of(aligned_folder, tmp_path, False, bpe_dropout)
+    for batch in without.val_dataloader():
+        assert_follows_words(data, batch)  # by which attention is scored
     for batch, plain in zip(batches, without.train_dataloader(), strict=True):
         assert plain.alignment is None
         torch.testing.assert_close(plain[:5], batch[:5], rtol=0, atol=0)

@@ -810,6 +810,15 @@ def test_what_would_spoil_a_run_is_refused_and_leaves_it(
     assert files("runs") == before
 
 
+def test_settings_that_change_nothing_are_told(train: Callable, capsys: pytest.CaptureFixture) -> None:
+    network = ["--model.attention.score", "general", "--model.attention.size", "64", "--model.decoder", "bahdanau"]
+    assert train("idle", "--trainer.max_steps", "1", *network, "--model.input_feeding", "false") == 0
+    assert [line for line in capsys.readouterr().err.splitlines() if "changes nothing" in line] == [
+        "nmt train: model.attention.size 64 changes nothing without model.attention.score additive",
+        "nmt train: model.input_feeding False changes nothing without model.decoder luong",
+    ]
+
+
 def test_a_run_with_no_name_is_not_gone_on_with(train: Callable, capsys: pytest.CaptureFixture) -> None:
     assert main(["train", "--resume", ""]) == 2
     assert "--resume: the name is empty" in one_line(capsys)

@@ -24,7 +24,7 @@ commands:
   nmt export RUN                              the model as ONNX files, to be run without torch
   nmt push RUN user/name                      the model and its card to the Hugging Face hub
 
-`nmt COMMAND --help` tells more, `nmt --version` which version this is."""
+`nmt COMMAND --help` tells more, `nmt --version` which version this is. NMT_DEBUG=1 shows where an error comes from."""
 
 COMMANDS = (
     "train",
@@ -69,11 +69,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except (MemoryError, RuntimeError) as error:
-        if not (isinstance(error, MemoryError) or re.search("allocate memory|out of memory", str(error))):
+        if _is_debugged() or not (
+            isinstance(error, MemoryError) or re.search("allocate memory|out of memory", str(error))
+        ):
             raise
         told = "memory is used up: work on less at once, as by --batch-sentences, --beam-size or --data.batch_tokens"
         print(f"nmt {command}: {told} ({' '.join(str(error).split())[:200]})", file=sys.stderr)
         return 2
     except (ValueError, OSError) as error:
+        if _is_debugged():
+            raise
         print(f"nmt {command}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+
+
+def _is_debugged() -> bool:
+    return bool(os.environ.get("NMT_DEBUG"))

@@ -8,7 +8,7 @@ from nmt.cli.parsing import Parser, file_path
 def run(arguments: list[str]) -> int:
     """Writes the files; the exit code."""
     parser = Parser(prog="nmt export", description="The model as ONNX: its encoder, and one step of its decoder.")
-    parser.add_argument("run", type=Path, help="folder of the run, or of a model, or user/name on the hub")
+    parser.add_argument("run", type=file_path, help="folder of the run, or of a model, or user/name on the hub")
     parser.add_argument("--output", type=file_path, metavar="FOLDER", help="default: onnx/ in the folder of the run")
     options = parser.parse_args(arguments)
     from nmt.model.export import export_model

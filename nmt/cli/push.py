@@ -10,7 +10,7 @@ from nmt.cli.parsing import Parser, file_path
 def run(arguments: list[str]) -> int:
     """Publishes the model; the exit code."""
     parser = Parser(prog="nmt push", description="Put the model of a run, with its card, on the Hugging Face hub.")
-    parser.add_argument("run", type=Path, help="folder of the run")
+    parser.add_argument("run", type=file_path, help="folder of the run")
     parser.add_argument("name", nargs="?", help="user/name on the hub")
     parser.add_argument("--output", type=file_path, metavar="FOLDER", help="write to this folder what would be pushed")
     parser.add_argument("--private", action="store_true", help="a new repository is not for everybody")

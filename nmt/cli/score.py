@@ -1,11 +1,14 @@
 """`nmt score`: how probable a model finds given translations, and what it attends to in them."""
 
+import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from nmt.cli.files import check_files, is_special
 from nmt.cli.parsing import Parser, file_path, named
 from nmt.cli.searching import add_model_flags, check_model_flags, load_translator
 
@@ -15,15 +18,14 @@ if TYPE_CHECKING:
 EPILOG = """A line of output for each pair: the log-probability of the target, its end included, in nats; in jsonl also
 those of its tokens, and what else was probable there."""
 
+PARTNERS = "line n of one must be the translation of line n of the other"
+
 
 def run(arguments: list[str]) -> int:
     """Scores; the exit code."""
     options = _parser().parse_args(arguments)
     check_model_flags(options)
-    for flag in ("output", "attention"):
-        path = getattr(options, flag)
-        if path and path.resolve() in (options.sources.resolve(), options.targets.resolve()):
-            raise ValueError(f"--{flag} {path} is one of the files to read: give another name")
+    check_files(options, ["SOURCES", "TARGETS"], ["--output", "--attention"])
     _check_lengths(options.sources, options.targets)
     from nmt.data.compression import create_binary
     from nmt.data.files import naming
@@ -41,8 +43,7 @@ def run(arguments: list[str]) -> int:
         if options.output:
             stream = stack.enter_context(create_binary(options.output, options.output.suffix))
         add = stack.enter_context(attention_archive(options.attention)) if options.attention else None
-        pairs = zip(_texts(options.sources, progress), _texts(options.targets, progress), strict=True)
-        for record in translator.force(pairs, alternatives, options.batch_sentences):
+        for record in translator.force(_pairs(options, progress), alternatives, options.batch_sentences):
             if add:
                 add(record.attention)
             with naming(place):
@@ -57,13 +58,13 @@ def _parser() -> Parser:
     parser = Parser("nmt score", "How probable given translations are: line n of TARGETS of line n of SOURCES.")
     parser.epilog = EPILOG
     parser.add_argument("run", type=named, metavar="RUN", help="folder of a run or of a model, or user/name on the hub")
-    told = "plain, .gz, .xz or .zst"
-    parser.add_argument("sources", type=file_path, metavar="SOURCES", help=told)
-    parser.add_argument("targets", type=file_path, metavar="TARGETS", help=told)
+    parser.add_argument("sources", type=file_path, metavar="SOURCES", help="plain, .gz, .xz or .zst")
+    parser.add_argument("targets", type=file_path, metavar="TARGETS", help="plain, .gz, .xz or .zst")
     add_model_flags(parser)
     parser.set_defaults(shortlist=False)  # which restricts a search
     output = parser.add_argument_group("output")
-    output.add_argument("--output", type=file_path, metavar="FILE", help=f"{told}; default: standard output")
+    told = "plain, .gz, .xz or .zst; default: standard output"
+    output.add_argument("--output", type=file_path, metavar="FILE", help=told)
     told = "text: the score; tsv: source, target, score; jsonl: all there is of a translation but its attention"
     output.add_argument("--format", choices=("text", "tsv", "jsonl"), default="text", help=told)
     told = "links such as 0-1 (soft: 0-1:0.93) between words and punctuation marks of source and target"
@@ -77,19 +78,26 @@ def _parser() -> Parser:
 
 
 def _check_lengths(sources: Path, targets: Path) -> None:
-    """Finds lines without a partner before anything is loaded."""
+    """Finds lines without a partner before anything is loaded, unless a pipe can be read only once."""
     from nmt.pipe.lines import file_lines
 
+    if is_special(sources) or is_special(targets):
+        return
     counts = [sum(1 for _ in file_lines(path)) for path in (sources, targets)]
     if counts[0] != counts[1]:
-        raise ValueError(
-            f"{sources} has {counts[0]:,} lines, {targets} has {counts[1]:,}: "
-            "line n of one must be the translation of line n of the other"
-        )
+        raise ValueError(f"{sources} has {counts[0]:,} lines, {targets} has {counts[1]:,}: {PARTNERS}")
+
+
+def _pairs(options: argparse.Namespace, progress: "Progress") -> Iterator[tuple[str, str]]:
+    """The lines of both files, as `nmt translate` reads them."""
+    readers = _texts(options.sources, progress), _texts(options.targets, progress)
+    for number, (source, target) in enumerate(zip_longest(*readers), 1):
+        if source is None or target is None:
+            raise ValueError(f"line {number:,} is in one of {options.sources} and {options.targets} only: {PARTNERS}")
+        yield source, target
 
 
 def _texts(path: Path, progress: "Progress") -> Iterator[str]:
-    """The lines of a file as `nmt translate` reads them."""
     from nmt.decoding.translation import Request
     from nmt.pipe.lines import file_lines
     from nmt.pipe.requests import RequestReader, Warnings

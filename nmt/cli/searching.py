@@ -31,8 +31,8 @@ SEARCH_FLAGS: dict[str, dict[str, tuple[str | None, str]]] = {
     "limits": {
         "min_length": ("T", "tokens at least"),
         "max_length": ("T", "tokens at most, or one more where it is cut off"),
-        "max_length_ratio": ("X", "tokens at most for each source token,"),
-        "max_length_offset": ("T", "and this many more"),
+        "max_length_ratio": ("X", "tokens at most: X for each source token, and --max-length-offset more"),
+        "max_length_offset": ("T", "tokens at most beside those of --max-length-ratio"),
         "no_repeat_ngram": ("N", "no N tokens come twice; 0 allows it"),
     },
     "samples": {

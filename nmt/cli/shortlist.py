@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nmt.cli.parsing import Parser, config_of
+from nmt.cli.parsing import Parser, config_of, file_path
 
 if TYPE_CHECKING:
     from nmt.config import Config, DataConfig
@@ -19,7 +18,7 @@ READ_AGAIN = 64
 def run(arguments: list[str]) -> int:
     """Reads training pairs and writes the shortlist beside the model; the exit code."""
     parser = Parser("nmt shortlist", "The target types that a source is likely to need, for `--shortlist`.")
-    parser.add_argument("run", type=Path, help="folder of the run")
+    parser.add_argument("run", type=file_path, help="folder of the run")
     parser.add_argument("--path", metavar="CORPUS", help="read this corpus, not the run's")
     parser.add_argument("--per-token", type=int, default=100, metavar="N", help="most target types of a source type")
     parser.add_argument("--frequent", type=int, default=1000, metavar="N", help="target types of every sentence")
@@ -54,17 +53,13 @@ def _batches(config: "Config", tokenizers: "TokenizerPair", sentences: int) -> t
     from torch.utils.data import DataLoader
 
     from nmt.data.batch import BucketSampler, collate
-    from nmt.data.corpus import Filters, load_split
-    from nmt.data.datamodule import SPECIAL_TOKENS, encode, pair_lengths
+    from nmt.data.corpus import load_split
+    from nmt.data.datamodule import training_pairs
 
     datasets.disable_progress_bars()
     data: DataConfig = config.data
     corpus = load_split(data.path, data.src, data.tgt, data.train)
-    pairs = encode(corpus.select(range(0, len(corpus), -(-len(corpus) // sentences) or 1)), tokenizers)
-    lengths = pair_lengths(pairs)
-    filters = Filters(data.max_length_tokens, data.max_length_ratio)
-    kept = [row for row, pair in enumerate((lengths - SPECIAL_TOKENS).tolist()) if filters.reason(*pair) is None]
-    if not kept:
-        raise ValueError(f"no pair of split {data.train!r} of {data.path} is left to read")
-    sampler = BucketSampler(lengths[kept], data.batch_tokens, data.batch_sentences, shuffle=False)
-    return DataLoader(pairs.select(kept), batch_sampler=sampler, collate_fn=collate), len(sampler)
+    drawn = corpus.select(range(0, len(corpus), -(-len(corpus) // sentences) or 1))
+    pairs, lengths, _ = training_pairs(drawn, tokenizers, data)
+    sampler = BucketSampler(lengths, data.batch_tokens, data.batch_sentences, shuffle=False)
+    return DataLoader(pairs, batch_sampler=sampler, collate_fn=collate), len(sampler)

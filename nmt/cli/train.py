@@ -28,12 +28,15 @@ def run(arguments: list[str]) -> int:
 
     from nmt.config import Config
     from nmt.training.callbacks import Stopped
+    from nmt.training.checks import idle_settings
     from nmt.training.train import quiet
     from nmt.training.train import train as run_training
 
     quiet()
     cast(TextIOWrapper, sys.stdout).reconfigure(errors="replace")  # samples may hold what the terminal cannot show
     config = Config(made.name, made.seed, made.data, made.model, made.training)
+    for idle in idle_settings(config):
+        rank_zero_only(print)(f"nmt train: {idle}", file=sys.stderr)
     folder = Path(settings.resume or Path("runs") / config.name)
     resolved = dump_settings(parser, settings)
     earlier = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # the folder is put back first

@@ -1,7 +1,6 @@
 """`nmt translate`: arguments, a file or standard input to translations."""
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterable
@@ -10,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from nmt.cli.files import check_files, is_special
 from nmt.cli.parsing import file_path
 from nmt.cli.searching import load_translator, search_options, translating_parser
 from nmt.cli.startup import import_translator
@@ -45,7 +45,7 @@ def run(arguments: list[str]) -> int:
     from nmt.pipe.processes import Processes
 
     processes = Processes.of_environment()
-    if options.input and options.input.is_file() and options.output and not _is_special(options.output):
+    if options.input and options.input.is_file() and options.output and not is_special(options.output):
         _translate_file(options, search, processes)
     elif processes.world > 1:
         raise ValueError("several processes share a file: give --input FILE and --output FILE")
@@ -122,52 +122,13 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError("give sentences or --input, not both")
     if options.resume and not (options.input and options.output):
         raise ValueError("--resume goes on with a file: give --input FILE and --output FILE")
-    if options.resume and ((options.input.exists() and not options.input.is_file()) or _is_special(options.output)):
+    if options.resume and ((options.input.exists() and not options.input.is_file()) or is_special(options.output)):
         raise ValueError("--resume goes on with a file: neither --input nor --output can be a pipe or a device")
     if options.method == "sample" and options.include:
         raise ValueError("--include: samples cannot be made to contain anything: leave out --method sample")
     if not 1 <= options.shard_lines <= sys.maxsize:
         raise ValueError(f"--shard-lines {options.shard_lines} is not allowed, it must be at least 1")
-    _check_files(options)
-
-
-def _check_files(options: argparse.Namespace) -> None:
-    """Finds what cannot be read or written, and what would be lost; links are followed."""
-    paths: dict[Path, str] = {}
-    for name in ("input", "output", "attention"):
-        path = getattr(options, name)
-        if path is None:
-            continue
-        if name != "input" and not path.parent.is_dir():
-            raise ValueError(f"--{name} {path}: there is no folder {path.parent}")
-        if path.is_dir():
-            raise ValueError(f"--{name} {path} is a folder: give the name of a file")
-        if not _is_special(path):
-            setattr(options, name, path := path.resolve())
-            if path in paths:
-                raise ValueError(f"--{name} and --{paths[path]} are the same file, {path}: give another name")
-            paths[path] = name
-            reads_stdin = not (options.text or options.input)
-            if reads_stdin and name != "input" and path.exists() and os.path.samestat(path.stat(), os.fstat(0)):
-                raise ValueError(f"--{name} {path} is what standard input is read from: give another name")
-            if name == "input" and not options.output and path.exists() and _is_standard_output(path):
-                raise ValueError(f"--input {path} is what standard output is written to: give another name")
-    if options.input and not options.input.exists():
-        raise ValueError(f"--input {options.input}: there is no such file")
-    if options.attention and _is_special(options.attention):
-        raise ValueError(f"--attention {options.attention} is not a regular file: give the name of one")
-
-
-def _is_standard_output(path: Path) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(sys.stdout.fileno()))
-    except OSError:  # it is no file
-        return False
-
-
-def _is_special(path: Path) -> bool:
-    """Whether there is something that is written to, not replaced: a device, a pipe."""
-    return path.exists() and not path.is_file()
+    check_files(options, ["--input"], ["--output", "--attention"], reads_stdin=not (options.text or options.input))
 
 
 def _is_conversation(options: argparse.Namespace) -> bool:

@@ -18,7 +18,7 @@ from nmt.data.corpus import Filters, load_split
 from nmt.data.tokenizer import Tokenizer, TokenizerPair, train_tokenizers
 from nmt.data.words import words_of_spans
 
-SPECIAL_TOKENS = np.array([1, 2])
+SPECIAL_COUNTS = np.array([1, 2])
 """How many the model reads beside the tokens of a source (BOS) and of a target (BOS and EOS)."""
 
 
@@ -63,7 +63,6 @@ class TranslationData(pl.LightningDataModule):
         self.tokenizers_from = tokenizers_from
         self.config, self.seed, self.folder = config, seed, folder
         self.with_alignment = with_alignment
-        self.filters = Filters(config.max_length_tokens, config.max_length_ratio)
         self.tokenizers: TokenizerPair
         self.validation_references: list[str] = []
 
@@ -91,15 +90,8 @@ class TranslationData(pl.LightningDataModule):
         config = self.config
         self.tokenizers = TokenizerPair.load(self.folder)
         corpus = load_split(config.path, config.src, config.tgt, config.train)
-        train = encode(corpus, self.tokenizers, with_words=self.with_alignment)
-        lengths = pair_lengths(train)
-        reasons = [self.filters.reason(*pair) for pair in (lengths - SPECIAL_TOKENS).tolist()]
-        summary = self.filters.summary(reasons)
+        self.train, self.train_lengths, summary = training_pairs(corpus, self.tokenizers, config, self.with_alignment)
         _say(f"{config.train}: {summary}")
-        kept = [row for row, reason in enumerate(reasons) if reason is None]
-        if not kept:
-            raise ValueError(f"no pair of split {config.train!r} of {config.path} is left: {summary}")
-        self.train, self.train_lengths = train.select(kept), lengths[kept]
         validation = load_split(config.path, config.src, config.tgt, config.validation)
         self.validation_references = list(validation["tgt"])
         self.validation = encode(validation, self.tokenizers, with_words="alignment" in validation.column_names)
@@ -186,6 +178,24 @@ class TranslationData(pl.LightningDataModule):
         return f", unknown tokens: {rates[0]:.2%} of the source, {rates[1]:.2%} of the target"
 
 
+def training_pairs(
+    corpus: datasets.Dataset, tokenizers: TokenizerPair, config: DataConfig, with_words: bool = False
+) -> tuple[datasets.Dataset, np.ndarray, str]:
+    """Pairs of the training split to train on: as `encode` gives them, their lengths, and what the filters left out.
+
+    Raises:
+        ValueError: if none is left.
+    """
+    filters = Filters(config.max_length_tokens, config.max_length_ratio)
+    pairs = encode(corpus, tokenizers, with_words)
+    lengths = pair_lengths(pairs)
+    reasons = [filters.reason(*pair) for pair in (lengths - SPECIAL_COUNTS).tolist()]
+    kept, summary = [row for row, reason in enumerate(reasons) if reason is None], filters.summary(reasons)
+    if not kept:
+        raise ValueError(f"no pair of split {config.train!r} of {config.path} is left: {summary}")
+    return pairs.select(kept), lengths[kept], summary
+
+
 def encode(corpus: datasets.Dataset, tokenizers: TokenizerPair, with_words: bool = False) -> datasets.Dataset:
     """The corpus with its token ids: columns `src_ids` and `tgt_ids` (no special tokens) and `index`, the row.
 
@@ -216,7 +226,7 @@ def pair_lengths(encoded: datasets.Dataset) -> np.ndarray:
     """(N, 2) lengths of source and target as the model reads them, with BOS, and BOS and EOS."""
     sides = [encoded.data.column(side).chunks for side in ("src_ids", "tgt_ids")]
     lengths = [np.concatenate([chunk.value_lengths() for chunk in chunks]) for chunks in sides]
-    return np.stack(lengths, axis=1) + SPECIAL_TOKENS
+    return np.stack(lengths, axis=1) + SPECIAL_COUNTS
 
 
 def check_alignment(corpus: datasets.Dataset, config: DataConfig) -> None:

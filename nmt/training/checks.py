@@ -60,6 +60,31 @@ def check_run(config: Config, settings: Mapping[str, Any], folder: Path, resume:
         _check_unvalidated(config.training)
 
 
+def idle_settings(config: Config) -> list[str]:
+    """Settings that differ from their defaults and change nothing, each with what it would need."""
+    network, training = config.model, config.training
+    attention = network.attention
+    needs = {
+        "model.attention.size": (attention.score == "additive", "model.attention.score additive"),
+        "model.attention.positions": (attention.score == "location", "model.attention.score location"),
+        "model.attention.reach": (attention.window != "global", "model.attention.window local_m or local_p"),
+        "model.attention.coverage_size": (attention.coverage == "neural", "model.attention.coverage neural"),
+        "model.input_feeding": (network.decoder == "luong", "model.decoder luong"),
+        "model.residual": (network.layers > 1, "a second of model.layers"),
+        "model.variational": (network.dropout > 0, "model.dropout"),
+        "training.patience": (training.schedule == "plateau", "training.schedule plateau"),
+        "training.scheduled_sampling_steps": (training.scheduled_sampling > 0, "training.scheduled_sampling"),
+    }
+    settings, defaults = (
+        _flat("model", asdict(each.model)) | _flat("training", asdict(each.training)) for each in (config, Config())
+    )
+    return [
+        f"{key} {settings[key]} changes nothing without {needed}"
+        for key, (is_met, needed) in needs.items()
+        if not is_met and settings[key] != defaults[key]
+    ]
+
+
 def _check_unvalidated(settings: TrainingConfig) -> None:
     why = "for trainer.limit_val_batches is 0: nothing is validated"
     check(not settings.early_stopping, "training.early_stopping", settings.early_stopping, f"0, {why}")
