@@ -247,6 +247,9 @@ class TrainingConfig:
             to zero at the last step, or halved on a plateau of the monitored figure.
         warmup_steps: optimiser steps over which the learning rate rises from zero.
         patience: validations without improvement before a plateau is called.
+        weight_decay: share of each weight that it loses at every step, times the learning rate (Loshchilov & Hutter
+            2019); 0 for none.
+        freeze: parts of the network that are not trained, such as encoder or decoder.embedding.
         label_smoothing: probability mass spread evenly over the vocabulary (Szegedy et al. 2016).
         guided_alignment: weight of the cross entropy between gold word alignment and attention; 0 for none.
         r_drop: weight of the divergence between two passes with different dropout masks; 0 for one pass.
@@ -265,6 +268,8 @@ class TrainingConfig:
     schedule: ScheduleKind = "inverse_sqrt"
     warmup_steps: int = 200
     patience: int = 2
+    weight_decay: float = 0.0
+    freeze: list[str] = field(default_factory=list)
     label_smoothing: float = 0.1
     guided_alignment: float = 0.0
     r_drop: float = 0.0
@@ -283,7 +288,7 @@ class TrainingConfig:
         check(0 <= self.average_decay < 1, "training.average_decay", self.average_decay, "at least 0 and below 1")
         sampled = 0 <= self.scheduled_sampling <= 1
         check(sampled, "training.scheduled_sampling", self.scheduled_sampling, "between 0 and 1")
-        for name in ("guided_alignment", "r_drop"):
+        for name in ("guided_alignment", "r_drop", "weight_decay"):
             check(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "at least 0")
         for name in ("warmup_steps", "scheduled_sampling_steps", "early_stopping", "sample_sentences"):
             check(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "at least 0")
@@ -314,6 +319,9 @@ class Config:
         check(0 <= self.seed < 1 << 63, "seed", self.seed, "at least 0 and below 2 ** 63")
         tied = self.model.tie_embeddings != "all" or self.data.tokenizer.joint
         check(tied, "model.tie_embeddings", self.model.tie_embeddings, '"none" or "output" with separate vocabularies')
+        guides = self.model.attention.normalizer == "softmax" or not self.training.guided_alignment
+        why = "0 where model.attention.normalizer is not softmax: the logarithm of a weight of zero has no gradient"
+        check(guides, "training.guided_alignment", self.training.guided_alignment, why)
 
 
 def load_config(path: Path) -> Config:

@@ -27,11 +27,17 @@ IDLE_TRAINER_ARGUMENTS = {
 COPYING_STRATEGIES = "ddp_spawn", "ddp_fork", "ddp_notebook"
 """Beginnings of names of strategies that train in copies of this process, of which nothing comes back to it."""
 
-DROPOUT = {"model.dropout", "model.recurrent_dropout", "model.variational", "model.word_dropout"}
-"""Settings of the network that its weights do not depend on."""
+DROPOUT = {
+    *("model.dropout", "model.recurrent_dropout", "model.variational", "model.word_dropout"),
+    "data.tokenizer.bpe_dropout",
+}
+"""Settings that neither weights nor tokenizers depend on."""
 
-_BEFORE_TRAINING = {"config.yaml", "tokenizer.json", "tokenizer.src.json", "tokenizer.tgt.json", "tensorboard"}
-"""What a run leaves that failed before its first checkpoint."""
+_BEFORE_CHECKPOINTS = {
+    *("config.yaml", "tokenizer.json", "tokenizer.src.json", "tokenizer.tgt.json"),
+    *("tensorboard", "metrics.csv", "samples", "checkpoints"),
+}
+"""What a run leaves that ended before its first checkpoint."""
 
 
 def check_run(config: Config, settings: Mapping[str, Any], folder: Path, resume: bool, overwrite: bool) -> None:
@@ -50,7 +56,7 @@ def check_run(config: Config, settings: Mapping[str, Any], folder: Path, resume:
     """
     if resume:
         _check_resumable(config, settings["max_epochs"], folder)
-    elif folder.exists() and not overwrite and {path.name for path in folder.iterdir()} - _BEFORE_TRAINING:
+    elif not overwrite and _holds_a_run(folder):
         raise ValueError(f"{folder} exists: go on with `--resume {folder}`, or give --overwrite, or a new --name")
     load_split(config.data.path, config.data.src, config.data.tgt, config.data.validation)
     corpus = load_split(config.data.path, config.data.src, config.data.tgt, config.data.train)
@@ -85,6 +91,12 @@ def idle_settings(config: Config) -> list[str]:
     ]
 
 
+def _holds_a_run(folder: Path) -> bool:
+    """Whether there is something that a new run would replace."""
+    there = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    return bool(there - _BEFORE_CHECKPOINTS) or latest_checkpoint(folder / "checkpoints") is not None
+
+
 def _check_unvalidated(settings: TrainingConfig) -> None:
     why = "for trainer.limit_val_batches is 0: nothing is validated"
     check(not settings.early_stopping, "training.early_stopping", settings.early_stopping, f"0, {why}")
@@ -94,7 +106,7 @@ def _check_unvalidated(settings: TrainingConfig) -> None:
 def _check_resumable(config: Config, max_epochs: int | None, folder: Path) -> None:
     checkpoint = latest_checkpoint(folder / "checkpoints")
     if checkpoint is None:
-        raise ValueError(f"{folder}: there is no checkpoint to resume from; train it without --resume")
+        raise ValueError(f"{folder}: there is no checkpoint to resume from: train it anew, without --resume")
     try:
         saved = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
     except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
@@ -120,12 +132,15 @@ def start_folder(config: Config) -> Path:
 
     Raises:
         FileNotFoundError: if there is none.
-        ValueError: if it has not the network of the config.
+        ValueError: if it has not the network and, as far as they are known, the tokenizers of the config.
     """
     name = config.training.start_from
     folder = model_folder(name)
-    has = _flat("model", asdict(read_card(folder).network))
-    for key, value in _flat("model", asdict(config.model)).items():
+    has, given = _flat("model", asdict(read_card(folder).network)), _flat("model", asdict(config.model))
+    if (folder.parent / "config.yaml").is_file():  # of a run; how other tokenizers came to be is not known
+        has |= _flat("data.tokenizer", asdict(load_config(folder.parent / "config.yaml").data.tokenizer))
+        given |= _flat("data.tokenizer", asdict(config.data.tokenizer))
+    for key, value in given.items():
         if key not in DROPOUT and value != has[key]:
             raise ValueError(f"{key}: {value!r} is not that of training.start_from, {name}: it has {has[key]!r}")
     return folder

@@ -126,4 +126,4 @@ def _metrics_until(checkpoint: Path, path: Path) -> list[dict[str, Any]]:
     text = path.read_text(encoding="utf-8")
     whole = text[: text.rfind("\n") + 1]  # a process that was killed may have left half a line
     rows = [{key: value for key, value in row.items() if value} for row in csv.DictReader(io.StringIO(whole))]
-    return [row for row in rows if int(row["step"]) < checkpoint_step(checkpoint)]  # the first step is logged as 0
+    return [row for row in rows if int(row["step"]) <= checkpoint_step(checkpoint)]

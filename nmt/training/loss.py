@@ -41,12 +41,14 @@ class Loss(NamedTuple):
         nll: the negative log-likelihood; no gradient flows here.
         tokens: how many target tokens, N.
         attention: (N, S) of each token; no gradient flows here.
+        added: what the terms beside the cross entropy are, by name, before their weights; no gradient flows here.
     """
 
     total: Tensor
     nll: Tensor
     tokens: int
     attention: Tensor
+    added: dict[str, Tensor]
 
 
 class _Tokens(NamedTuple):
@@ -63,11 +65,20 @@ def sequence_loss(model: Seq2Seq, batch: Batch, objective: Objective | None = No
     previous = batch.tgt_ids[:, :-1]
     if objective.sampling:
         previous = sampled_previous(model, batch, objective.sampling)
+    passes = [_predict(model, batch, previous) for _ in range(2 if objective.r_drop else 1)]
+    added: dict[str, tuple[float, Tensor]] = {}  # weight and value
     if objective.r_drop:
-        return _r_drop(model, batch, previous, objective)
-    tokens = _predict(model, batch, previous)
-    total, nll = _cross_entropy(model, tokens, objective.label_smoothing)
-    return Loss(total + _guide(batch, tokens.attention, objective), nll, len(tokens.targets), tokens.attention.detach())
+        total, nll, divergence = _two_passes(model, passes[0], passes[1], objective.label_smoothing)
+        added["divergence"] = objective.r_drop / 2, divergence  # half of what Liang et al. 2021 minimise, as is total
+    else:
+        total, nll = _cross_entropy(model, passes[0], objective.label_smoothing)
+    if objective.guided_alignment:
+        guides = [_distance_to_alignment(batch, each.attention) for each in passes]
+        added["guided_alignment"] = objective.guided_alignment, sum(guides[1:], guides[0]) / len(guides)
+    for weight, value in added.values():
+        total = total + weight * value
+    first, values = passes[0], {name: value.detach() for name, (_, value) in added.items()}
+    return Loss(total, nll, len(first.targets), first.attention.detach(), values)
 
 
 def _predict(model: Seq2Seq, batch: Batch, previous: Tensor) -> _Tokens:
@@ -103,34 +114,32 @@ def _pieces(tokens: _Tokens) -> list[_Tokens]:
     return [_Tokens(*each) for each in zip(*(part.split(size) for part in tokens), strict=True)]
 
 
-def _guide(batch: Batch, attention: Tensor, objective: Objective) -> Tensor | float:
-    """``-sum A log a`` over the tokens that are aligned (Chen et al. 2016), times its weight."""
-    if not objective.guided_alignment:
-        return 0.0
+def _distance_to_alignment(batch: Batch, attention: Tensor) -> Tensor:
+    """``-sum A log a`` over the tokens that are aligned (Chen et al. 2016), as far as a window lets them be reached."""
     assert batch.alignment is not None
-    gold = batch.alignment[_real(batch)]
-    return -objective.guided_alignment * (gold * attention.clamp(min=LEAST_WEIGHT).log()).sum()
+    linked = batch.alignment[_real(batch)]
+    gold = linked * (attention > 0)
+    gold = gold * (linked.sum(1, keepdim=True) / gold.sum(1, keepdim=True).clamp(min=LEAST_WEIGHT))
+    return -(gold * attention.clamp(min=LEAST_WEIGHT).log()).sum()
 
 
-def _r_drop(model: Seq2Seq, batch: Batch, previous: Tensor, objective: Objective) -> Loss:
-    """Two passes: their mean loss, and alpha / 4 times both divergences: half of what Liang et al. 2021 minimise."""
-    passes = [_predict(model, batch, previous) for _ in range(2)]
-    weight, smoothing = objective.r_drop / 4, objective.label_smoothing
+def _two_passes(model: Seq2Seq, one: _Tokens, other: _Tokens, smoothing: float) -> tuple[Tensor, Tensor, Tensor]:
+    """The mean of both passes' smoothed cross entropies and of their log-likelihoods, and how far they are apart.
+
+    That is the mean of the divergences from one to the other and back (Liang et al. 2021, eq. 2).
+    """
 
     def piece(targets: Tensor, *parts: Tensor) -> Tensor:
-        one, other = (model.log_probs(*each) for each in (parts[:2], parts[2:]))
-        mean = (one + other) / 2
+        ones, others = (model.log_probs(*each) for each in (parts[:2], parts[2:]))
+        mean = (ones + others) / 2
         nll = -mean.gather(1, targets[:, None]).sum()
-        divergence = ((one.exp() - other.exp()) * (one - other)).sum()  # KL(p || q) + KL(q || p)
-        total = (1 - smoothing) * nll - smoothing * mean.mean(dim=1).sum() + weight * divergence
-        return torch.stack([total, nll.detach()])
+        divergence = ((ones.exp() - others.exp()) * (ones - others)).sum() / 2
+        return torch.stack([(1 - smoothing) * nll - smoothing * mean.mean(dim=1).sum(), nll.detach(), divergence])
 
-    pieces = zip(*(_pieces(each) for each in passes), strict=True)
-    sums = [checkpoint(piece, *one, *other[1:], use_reentrant=False) for one, other in pieces]
-    total, nll = torch.stack(sums).sum(0)
-    guides = [_guide(batch, each.attention, objective) for each in passes]
-    first = passes[0]
-    return Loss(total + (guides[0] + guides[1]) / 2, nll.detach(), len(first.targets), first.attention.detach())
+    pieces = zip(_pieces(one), _pieces(other), strict=True)
+    sums = [checkpoint(piece, *left, *right[1:], use_reentrant=False) for left, right in pieces]
+    total, nll, divergence = torch.stack(sums).sum(0)
+    return total, nll.detach(), divergence
 
 
 @torch.no_grad()

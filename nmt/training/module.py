@@ -2,14 +2,15 @@
 
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from nmt.config import Config
+from nmt.config import Config, check
 from nmt.data.batch import Batch
 from nmt.data.datamodule import TranslationData
 from nmt.decoding.translation import Translation
@@ -24,10 +25,14 @@ from nmt.training.validation import Validation
 class TranslationModule(pl.LightningModule):
     """Trains a `Seq2Seq` and validates it by loss and by BLEU of greedy translations.
 
-    Logs `train_loss` (the objective, in nats a target token), `train_nll` (what `val_loss` is of validation),
-    `learning_rate` and `tokens_per_second` (target tokens, all ranks); of each validation `val_loss` (nats a target
-    token), `val_bleu` (0 to 100), `val_attention_entropy` (nats a target token of the references: 0 where each attends
-    to one position) and, where the split has gold word alignments, `val_aer` (0 to 1, of the attention to them).
+    Logs of training, of one batch each, in nats a target token: `train_loss` (what is minimised), `train_nll` (the
+    cross entropy, with dropout and after sampled tokens), `train_guided_alignment` and `train_divergence` (the added
+    terms before their weights); `sampling_probability`, `gradient_norm` (before clipping), `learning_rate` and
+    `tokens_per_second` (target tokens, all ranks). Of each validation `val_loss` (nats a target token), `val_bleu`
+    (0 to 100), `val_attention_entropy` (nats a target token of the references: 0 where each attends to one position)
+    and, where the split has gold word alignments, `val_aer` (0 to 1, of the attention to them). Steps and epochs count
+    from 1.
+
     Attribute `samples` holds, for callbacks, what the last validation made of `training.sample_sentences` sentences
     spread evenly over the split, by row.
 
@@ -44,6 +49,7 @@ class TranslationModule(pl.LightningModule):
         self.config, self.start = config, start
         self.model: Seq2Seq | None = None
         self.samples: dict[int, Translation] = {}
+        self._learning_rate, self._gradient_norm = 0.0, torch.zeros(())
         self._clock = 0.0
         self._tokens_since = 0
 
@@ -60,16 +66,19 @@ class TranslationModule(pl.LightningModule):
             self.model = Seq2Seq(self.config.model, tokenizers.src.vocab_size, tokenizers.tgt.vocab_size)
             if self.start is not None:
                 self.model.load_state_dict(load_model(self.start)[0].state_dict())
+            freeze(self.model, self.config.training.freeze)
 
     def configure_optimizers(self) -> Any:
-        """Adam and the schedule, stepped once an optimiser step.
+        """Adam, with decoupled weight decay if wanted, and the schedule, stepped once an optimiser step.
 
         Raises:
             ValueError: if the schedule needs an end of the training and there is none.
         """
         settings = self.config.training
         fused = "mixed" not in str(self.trainer.precision)  # there, Lightning clips no gradients of a fused optimiser
-        optimizer = torch.optim.Adam(self.parameters(), lr=settings.learning_rate, fused=fused)
+        optimizer = torch.optim.AdamW(
+            self.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=fused
+        )
         total = self.trainer.estimated_stepping_batches if settings.schedule == "linear" else float("inf")
         if settings.schedule == "linear" and total == float("inf"):
             raise ValueError(
@@ -98,23 +107,57 @@ class TranslationModule(pl.LightningModule):
             ValueError: if it is not finite.
         """
         assert self.model is not None
-        loss = sequence_loss(self.model, batch, self._objective())
-        own = torch.stack([loss.total.detach().float(), loss.nll.float(), loss.total.new_tensor(loss.tokens).float()])
-        total, nll, tokens = sum_over_ranks(own, self.device).tolist()  # at once: a GPU is waited for
+        objective = self._objective()
+        loss = sequence_loss(self.model, batch, objective)
+        own = [loss.total.detach(), loss.nll, loss.total.new_tensor(loss.tokens), *loss.added.values()]
+        sums = torch.stack([each.float() for each in own])
+        total, nll, tokens, *added = sum_over_ranks(sums, self.device).tolist()  # at once: a GPU is waited for
         self._tokens_since += int(tokens)
         if not math.isfinite(total):
             raise self._diverged(f"the loss is {total}", self.trainer.global_step + 1)
-        mean = loss.total / tokens
+        self._log_position(self.trainer.global_step + 1)
         self.log("train_loss", total / tokens, prog_bar=True)
-        self.log("train_nll", nll / tokens)  # what validation measures, but with dropout
+        self.log("train_nll", nll / tokens)
+        for name, value in zip(loss.added, added, strict=True):
+            self.log(f"train_{name}", value / tokens)
+        if self.config.training.scheduled_sampling:
+            self.log("sampling_probability", objective.sampling)
         # DDP averages gradients over the ranks; the mean over all their tokens is the sum of these.
-        return mean * self.trainer.world_size
+        return loss.total / tokens * (self.trainer.world_size * self._scale(batch_idx))
+
+    def _scale(self, batch_idx: int) -> float:
+        """Above 1 where fewer batches are left of an epoch than a step accumulates, by whose number it is divided."""
+        batches = self.trainer.accumulate_grad_batches
+        left = self.trainer.num_training_batches - batch_idx // batches * batches
+        return batches / min(batches, left)
+
+    def _log_position(self, step: int) -> None:
+        """Gives what is logged the numbers that the command line prints: steps and epochs that have begun, from 1."""
+        self.log("step", float(step), rank_zero_only=False)
+        self.log("epoch", float(self.trainer.current_epoch + 1), rank_zero_only=False)
 
     def _diverged(self, sign: str, step: int) -> ValueError:
+        if not self._gradient_norm.isfinite():
+            sign, step = f"the norm of the gradient is {float(self._gradient_norm)}", self.trainer.global_step
         return ValueError(
             f"{sign} at step {step:,}: lower training.learning_rate, {self.config.training.learning_rate}, "
             "or raise training.warmup_steps, and train anew with --overwrite"
         )
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clips as Lightning does, and logs the norm of the gradient before that."""
+        by_norm = gradient_clip_algorithm != "value"
+        limit = gradient_clip_val if by_norm and gradient_clip_val else math.inf
+        self._learning_rate = float(optimizer.param_groups[0]["lr"])
+        self._gradient_norm = torch.nn.utils.clip_grad_norm_(self.parameters(), limit)
+        self.log("gradient_norm", self._gradient_norm)
+        if not by_norm:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def _objective(self) -> Objective:
         settings = self.config.training
@@ -130,7 +173,7 @@ class TranslationModule(pl.LightningModule):
         if every and has_stepped and self.trainer.global_step % every == 0:
             now = time.perf_counter()
             self.log("tokens_per_second", self._tokens_since / (now - self._clock), prog_bar=True)
-            self.log("learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
+            self.log("learning_rate", self._learning_rate)
             self._clock, self._tokens_since = now, 0
 
     def on_validation_start(self) -> None:
@@ -154,6 +197,7 @@ class TranslationModule(pl.LightningModule):
         except FloatingPointError as error:
             raise self._diverged(str(error), self.trainer.global_step) from None
         self.samples = self._validation.samples(self.config.training.sample_sentences)
+        self._log_position(self.trainer.global_step)
         for name, value in figures.items():
             self.log(name, value, prog_bar=name in ("val_loss", "val_bleu"), rank_zero_only=False)
         if not self.trainer.sanity_checking:
@@ -166,3 +210,24 @@ class TranslationModule(pl.LightningModule):
     def on_validation_end(self) -> None:
         """Lets the clock of training go on."""
         self._clock += time.perf_counter() - self._paused
+
+
+def freeze(model: nn.Module, parts: Sequence[str]) -> None:
+    """Keeps parts of a network from being trained.
+
+    Args:
+        model: the network.
+        parts: names of its modules or parameters.
+
+    Raises:
+        ValueError: if there is no such part, or nothing is left to train.
+    """
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    for part in parts:
+        held = [each for name, each in parameters.items() if f"{name}.".startswith(f"{part}.")]
+        choices = ", ".join(name for name, _ in model.named_children())
+        check(bool(held), "training.freeze", part, f"among {choices}, or a part of these such as decoder.embedding")
+        for parameter in held:
+            parameter.requires_grad_(False)
+    trained = any(parameter.requires_grad for parameter in parameters.values())
+    check(trained, "training.freeze", list(parts), "fewer parts, for nothing is left to train")

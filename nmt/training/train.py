@@ -116,13 +116,14 @@ def _trainer(
 ) -> pl.Trainer:
     """The trainer of a run that has `done` so many steps: what was logged after them is logged again."""
     check_trainer(settings)
+    again = None if done is None else done + 1
     try:
         return pl.Trainer(
             **settings,
             default_root_dir=folder,
             logger=[
                 CSVLogger(folder, name="", version="", flush_logs_every_n_steps=20),
-                TensorBoardLogger(folder, name="", version="tensorboard", purge_step=done),
+                TensorBoardLogger(folder, name="", version="tensorboard", purge_step=again),
             ],
             callbacks=callbacks,
             use_distributed_sampler=False,  # the sampler of the data module shares the batches out itself
@@ -158,7 +159,8 @@ def _callbacks(config: Config, folder: Path) -> list[Callback]:
     callbacks.append(Reporter(folder / "samples"))
     if settings.early_stopping:
         mode = "max" if settings.monitor == "val_bleu" else "min"
-        callbacks.append(Patience(settings.monitor, patience=settings.early_stopping, mode=mode))
+        at_validations = {"check_on_train_epoch_end": False}  # an epoch may end before the first of them
+        callbacks.append(Patience(settings.monitor, patience=settings.early_stopping, mode=mode, **at_validations))
     checkpoints = folder / "checkpoints"
     return [*callbacks, best_checkpoint(checkpoints, settings), Resumable(checkpoints, settings.checkpoint_steps)]
 
