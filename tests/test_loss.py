@@ -103,6 +103,19 @@ def test_guided_alignment_is_the_cross_entropy_between_links_and_attention() -> 
     torch.testing.assert_close(found, nll_of(log_probs) + 0.3 * expected)
 
 
+def test_guided_alignment_goes_to_what_is_within_reach_of_a_window() -> None:
+    config = replace(SOFT, attention=replace(SOFT.attention, window="local_m", reach=1))
+    model = build(config, vocab_size=10)
+    gold = torch.zeros(2, 3, 3)
+    gold[0, 0, 1], gold[0, 2, 0], gold[0, 2, 2] = 1.0, 0.5, 0.5  # of the last, only one position is open
+    log_probs, attention = predict(model)
+    assert attention[0, 2, 0] == 0
+    found = sequence_loss(model, PAIR._replace(alignment=gold), Objective(guided_alignment=1.0))
+    expected = -(attention[0, 0, 1].log() + attention[0, 2, 2].log())
+    torch.testing.assert_close(found.added["guided_alignment"], expected)
+    torch.testing.assert_close(found.total, nll_of(log_probs) + expected)
+
+
 def test_r_drop_without_dropout_is_the_plain_loss() -> None:
     model = build(SOFT, vocab_size=10)
     plain, r_drop = (sequence_loss(model, PAIR, Objective(0.1, r_drop=alpha)) for alpha in (0.0, 5.0))

@@ -32,6 +32,7 @@ from nmt.decoding.translator import Translator
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import load_samples
 from nmt.training.callbacks import best_checkpoint, latest_checkpoint
+from nmt.training.loss import Loss
 from nmt.training.train import TRAINER_DEFAULTS
 
 UNAVAILABLE = ["--trainer.accelerator", "tpu"]  # nor is torch_xla installed
@@ -337,8 +338,8 @@ def test_resuming_what_is_no_run_is_named(train: Callable, capsys: pytest.Captur
         (["--trainer.devices", "{}"], "should be an int > 0"),
         (["--config="], "argument --config: expected one argument"),
         (["--trainer.accumulate_grad_batches", "-1"], "trainer.accumulate_grad_batches: -1 is not allowed"),
-        (["--trainer.limit_test_batches", "2"], "trainer.limit_test_batches: 2 is not allowed, it must be null, for"),
-        (["--trainer.sync_batchnorm", "true"], "trainer.sync_batchnorm: True is not allowed, it must be false, for"),
+        (["--trainer.limit_test_batches", "2"], "trainer.limit_test_batches cannot be set: training does not test"),
+        (["--trainer.sync_batchnorm", "true"], "trainer.sync_batchnorm cannot be set: nothing here is normalised"),
         (
             ["--trainer.limit_val_batches", "0", "--training.early_stopping", "3"],
             "training.early_stopping: 3 is not allowed, it must be 0, for trainer.limit_val_batches is 0",
@@ -796,7 +797,7 @@ def test_of_equal_validations_the_later_is_exported(train: Callable, capsys: pyt
         (["--training.monitor", "val_bleu"], "training.monitor: 'val_bleu' cannot be changed by --resume"),
         (["--trainer.strategy", "ddp_spawn", "--trainer.devices", "2"], "trainer.strategy: 'ddp_spawn' is not allowed"),
         (["--trainer.gradient_clip_val", "-1"], "trainer.gradient_clip_val: -1 is not allowed, it must be at least 0"),
-        (["--trainer.barebones", "true"], "trainer.barebones: True is not allowed, it must be false"),
+        (["--trainer.barebones", "true"], "trainer.barebones cannot be set: a run keeps logs"),
     ],
 )
 def test_what_would_spoil_a_run_is_refused_and_leaves_it(
@@ -883,3 +884,119 @@ def test_a_key_that_is_there_twice_is_named(train: Callable, capsys: pytest.Capt
     Path("twice.yaml").write_text("model: {cell: lstm}\nseed: 1\nmodel: {hidden_size: 32}\n")
     assert main(["train", "--config", "twice.yaml"]) == 2
     assert "--config twice.yaml:3: 'model' is there twice" in one_line(capsys)
+
+
+def test_a_flag_counts_more_than_a_config_wherever_it_stands(train: Callable) -> None:
+    Path("mine.yaml").write_text("name: mine\ntraining: {warmup_steps: 7}\n")
+    assert train("flagged", "--trainer.max_steps", "1", "--config", "mine.yaml") == 0
+    assert not Path("runs/mine").exists()
+    assert "warmup_steps: 5" in Path("runs/flagged/config.yaml").read_text()
+
+
+def test_steps_after_the_last_validation_are_not_the_best(train: Callable, capsys: pytest.CaptureFixture) -> None:
+    assert train("cut", "--trainer.max_steps", "10", *STILL) == 0
+    assert "exporting step 8, the best by val_loss" in capsys.readouterr().out
+    assert steps_of("cut") == 10
+
+
+def test_early_stopping_waits_for_the_first_validation(train: Callable, capsys: pytest.CaptureFixture) -> None:
+    assert train("early", "--trainer.max_steps", "3", "--training.early_stopping", "2") == 0
+    assert "no validation has chosen a checkpoint: exporting the latest, step-3.ckpt" in capsys.readouterr().out
+
+
+def test_a_run_that_ended_before_its_first_checkpoint_is_begun_anew(train: Callable) -> None:
+    assert train("killed", "--trainer.max_epochs", "1") == 0
+    folder = Path("runs/killed")
+    shutil.rmtree(folder / "model")
+    (folder / "checkpoints" / "step-8.ckpt").unlink()
+    assert train("killed", "--trainer.max_epochs", "1") == 0
+    assert steps_of("killed") == 8
+
+
+def test_what_is_frozen_stays_as_it_was(train: Callable, capsys: pytest.CaptureFixture) -> None:
+    assert train("whole", "--trainer.max_steps", "1") == 0
+    frozen = ("--training.freeze", "[encoder, decoder.readout.state]", "--training.weight_decay", "0.1")
+    assert train("partly", "--trainer.max_steps", "4", "--training.start_from", "runs/whole", *frozen) == 0
+    before, after = weights("whole"), weights("partly")
+    still = {name for name in before if torch.equal(before[name], after[name])}
+    assert still == {name for name in before if name.startswith(("encoder.", "decoder.readout.state."))}
+    assert train("nothing", "--training.freeze", "[encoder, decoder, output]") == 2
+    assert "training.freeze: ['encoder', 'decoder', 'output'] is not allowed" in one_line(capsys)
+    assert train("other", "--training.freeze", "[attention]") == 2
+    assert "training.freeze: 'attention' is not allowed, it must be among encoder, decoder, output" in one_line(capsys)
+
+
+def test_weights_decay_by_their_share(train: Callable) -> None:
+    steady = ("--trainer.max_steps", "1", "--training.warmup_steps", "0", "--training.schedule", "constant")
+    for name, decay in (("kept", "0"), ("decayed", "0.5")):
+        assert train(name, *steady, "--training.weight_decay", decay) == 0
+    assert train("begun", *steady, *STILL) == 0
+    for name, value in weights("decayed").items():
+        torch.testing.assert_close(value, weights("kept")[name] - 0.01 * 0.5 * weights("begun")[name])
+
+
+def test_what_a_step_minimises_is_logged_by_its_parts(train: Callable, corpus_folder: Path) -> None:
+    align_word_by_word(corpus_folder, "train")
+    terms = ("--training.guided_alignment", "2", "--training.r_drop", "4", "--training.label_smoothing", "0")
+    sampled = ("--training.scheduled_sampling", "0.5", "--training.scheduled_sampling_steps", "4")
+    assert train("parts", "--trainer.max_steps", "4", *terms, *sampled) == 0
+    with open("runs/parts/metrics.csv", newline="") as file:
+        first, second = ({key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file))
+    for row in (first, second):
+        parts = row["train_nll"] + 2 * row["train_guided_alignment"] + 2 * row["train_divergence"]
+        assert row["train_loss"] == pytest.approx(parts, rel=1e-5)
+        assert row["gradient_norm"] > 0
+    assert (first["step"], second["step"], first["epoch"]) == (2, 4, 1)
+    assert (first["sampling_probability"], second["sampling_probability"]) == (0.125, 0.375)
+    assert (first["learning_rate"], second["learning_rate"]) == pytest.approx((0.004, 0.008))
+
+
+def test_a_gradient_that_is_not_finite_is_told_from_the_loss(
+    train: Callable, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    real = nmt.training.module.sequence_loss
+
+    def steep(model: torch.nn.Module, batch: Batch, *objective: object) -> Loss:
+        loss = real(model, batch, *objective)
+        return loss._replace(total=loss.total + (0.0 * loss.total).sqrt())  # a slope without end, times zero
+
+    monkeypatch.setattr(nmt.training.module, "sequence_loss", steep)
+    assert train("steep", "--trainer.max_epochs", "1") == 2
+    assert "the norm of the gradient is nan at step 1: lower training.learning_rate" in one_line(capsys)
+
+
+def test_a_step_of_fewer_batches_than_are_accumulated_is_their_mean(
+    train: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    norms = {}
+    for name, batches in (("whole", "1"), ("few", "4")):  # of one batch, which is the first of both
+        limits = ("--trainer.limit_train_batches", "1", "--trainer.max_epochs", "1", "--model.dropout", "0")
+        assert (
+            train(name, *limits, "--trainer.accumulate_grad_batches", batches, "--trainer.log_every_n_steps", "1") == 0
+        )
+        with open(f"runs/{name}/metrics.csv", newline="") as file:
+            norms[name] = [float(row["gradient_norm"]) for row in csv.DictReader(file) if row["gradient_norm"]]
+    assert norms["few"] == pytest.approx(norms["whole"], rel=1e-5)
+
+
+def test_loggers_and_callbacks_of_ones_own_stand_beside_those_of_the_run(
+    train: Callable, capsys: pytest.CaptureFixture
+) -> None:
+    Path("own.yaml").write_text(
+        "trainer:\n  logger: {class_path: pytorch_lightning.loggers.CSVLogger, init_args: {save_dir: own}}\n"
+        "  callbacks: [{class_path: pytorch_lightning.callbacks.LearningRateMonitor}]\n"
+    )
+    assert train("own", "--config", "own.yaml", "--trainer.max_steps", "2") == 0
+    assert main(["train", "--resume", "runs/own", "--trainer.max_steps", "4"]) == 0
+    assert len(list(Path("own").rglob("metrics.csv"))) == 2
+    assert "lr-AdamW" in Path("runs/own/metrics.csv").read_text()
+    assert train("none", "--trainer.logger", "false") == 2
+    assert "trainer.logger: False is not allowed" in one_line(capsys)
+
+
+def test_tokenizers_of_another_run_are_those_that_the_config_says(
+    train: Callable, capsys: pytest.CaptureFixture
+) -> None:
+    assert train("before", "--trainer.max_steps", "1") == 0
+    assert train("after", "--training.start_from", "runs/before", "--data.tokenizer.lowercase", "true") == 2
+    assert "data.tokenizer.lowercase: True is not that of training.start_from, runs/before" in one_line(capsys)

@@ -2,7 +2,8 @@
 
 import argparse
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
@@ -12,7 +13,13 @@ if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
 _KINDS: dict[type, list[str]] = {
-    **{int: ["a whole number"], float: ["a number"], str: ["text"], bool: ["true", "false"], NoneType: ["null"]},
+    **{
+        int: ["a whole number"],
+        float: ["a number"],
+        str: ["text, in YAML in quotes"],
+        bool: ["true", "false"],
+        NoneType: ["null"],
+    },
     **{list: ["a list"], dict: ["a mapping"]},
 }
 
@@ -30,7 +37,7 @@ def settings_parser() -> "ArgumentParser":
     parser.add_argument("--resume", metavar="RUN", help="go on with the run in this folder from its last checkpoint")
     parser.add_argument("--overwrite", action="store_true", help="delete a run of the same name first")
     parser.add_class_arguments(Config)
-    parser.add_class_arguments(pl.Trainer, "trainer", instantiate=False, skip=OWN_TRAINER_ARGUMENTS)
+    parser.add_class_arguments(pl.Trainer, "trainer", instantiate=False, skip={*OWN_TRAINER_ARGUMENTS})
     parser.set_defaults({f"trainer.{key}": value for key, value in TRAINER_DEFAULTS.items()})
     return parser
 
@@ -47,7 +54,7 @@ def parse_settings(parser: "ArgumentParser", arguments: list[str]) -> Any:
     kinds = {key: kind for key, kind in kinds.items() if key.rpartition(".")[2] != "help"}
     sections = {key.rpartition(".")[0] for key in kinds} - {""}
     try:
-        settings = parser.parse_args(list(_without_empty(arguments, sections)))
+        settings = parser.parse_args(_with_configs_first(arguments, sections))
     except argparse.ArgumentError as error:
         raise ValueError(_mistake(kinds, " ".join(str(error).split()))) from error
     for section in sorted(sections):  # where all is commented out
@@ -59,17 +66,18 @@ def parse_settings(parser: "ArgumentParser", arguments: list[str]) -> Any:
     return settings
 
 
-def _without_empty(arguments: Iterable[str], sections: set[str]) -> Iterator[str]:
-    """The arguments, without the configs that set nothing; the others are checked to be mappings."""
-    left = iter(arguments)
+def _with_configs_first(arguments: Iterable[str], sections: set[str]) -> list[str]:
+    """The arguments, in which a flag counts more than a config wherever it stands; without configs that set nothing."""
+    configs, others, left = [], [], iter(arguments)
     for argument in left:
         flag, given, path = argument.partition("=")
         if flag != "--config":
-            yield argument
+            others.append(argument)
         elif not (path := path if given else next(left, "")):
-            yield flag  # the parser tells that something is missing
+            others.append(flag)  # the parser tells that something is missing
         elif _read(path, sections):
-            yield f"{flag}={path}"
+            configs.append(f"{flag}={path}")
+    return [*configs, *others]
 
 
 def _read(path: str, sections: set[str]) -> Any:
@@ -87,6 +95,8 @@ def _read(path: str, sections: set[str]) -> Any:
                 seen.add(key.value)
             return super().construct_mapping(node, deep)
 
+    if Path(path).exists() and not Path(path).is_file():
+        raise ValueError(f"--config {path} is not a regular file: give the name of one")
     try:
         with open(path, encoding="utf-8") as file:
             values = yaml.load(file, Loader)  # noqa: S506 - a safe one
@@ -117,16 +127,22 @@ def dump_settings(parser: "ArgumentParser", settings: Any) -> str:
 
 def _mistake(kinds: Mapping[str, Any], message: str) -> str:
     """What the parser says of a mistake, in the words of this project; with the type of each key."""
+    from nmt.training.train import OWN_TRAINER_ARGUMENTS
+
+    own_arguments = {f"trainer.{name}": why for name, why in OWN_TRAINER_ARGUMENTS.items()}
     group = re.search(r"Group '([\w.]+)' does not accept option '([\w.]+)'", message)
-    option = re.search(r"(?:unrecognized arguments: --|Key '|Option ')([\w.]+)", message, re.IGNORECASE)
+    option = re.search(r"(?:unrecognized arguments: --|Key '|Option ')([\w.-]+)", message, re.IGNORECASE)
     if group or option:
         key = f"{group[1]}.{group[2]}" if group else option[1]  # type: ignore[index]
-        return f"there is no key {key!r}{nearest(key, kinds)}; see `nmt train --help`"
+        if key in own_arguments:
+            return f"{key} cannot be set: {own_arguments[key]}"
+        return f"there is no key {key!r}{nearest(key.replace('-', '_'), kinds)}; see `nmt train --help`"
     if stray := re.match("unrecognized arguments: (.*)", message, re.IGNORECASE):
         return f"{stray[1]!r} is not a key; a config is given as `--config FILE`, a setting as `--KEY VALUE`"
     value = re.match(r'Parser key "([\w.]+)": .*?(?:Got|Given) value: (.*)', message)
     if value and (kind := kinds.get(value[1])):
-        return f"{value[1]}: {value[2]!r} is not allowed, it must be {_allowed(kind)}"
+        shown = value[2] if kind is str else repr(value[2])
+        return f"{value[1]}: {shown} is not allowed, it must be {_allowed(kind)}"
     if part := re.match(r"""Parser key "([\w.]+)": Unable to load config '(.*?)' - """, message):
         return f"{part[1]}: {part[2]!r} is not allowed, it must be a mapping; a single setting is --{part[1]}.KEY"
     return message
@@ -144,4 +160,6 @@ def _choices(kind: Any) -> list[str]:
     if get_origin(kind) in (Union, UnionType):
         return [choice for each in get_args(kind) for choice in _choices(each)]
     kind = get_origin(kind) or kind
-    return _KINDS.get(kind, [f"a {kind.__name__}"])
+    if kind is Iterable:
+        return ["a list"]
+    return _KINDS.get(kind, [f"a class_path such as pytorch_lightning...{kind.__name__}"])

@@ -16,14 +16,6 @@ from nmt.model.hub import model_folder
 from nmt.model.saved import read_card
 from nmt.training.callbacks import latest_checkpoint
 
-IDLE_TRAINER_ARGUMENTS = {
-    "barebones": "false, for a run keeps a log and checkpoints",
-    "limit_test_batches": "null, for training does not test: see `nmt evaluate`",
-    "limit_predict_batches": "null, for training does not predict: see `nmt translate`",
-    "sync_batchnorm": "false, for nothing here is normalised over a batch",
-}
-"""Arguments that would do nothing, and what they must be."""
-
 COPYING_STRATEGIES = "ddp_spawn", "ddp_fork", "ddp_notebook"
 """Beginnings of names of strategies that train in copies of this process, of which nothing comes back to it."""
 
@@ -176,8 +168,8 @@ def check_trainer(settings: Mapping[str, Any]) -> None:
     strategy = settings.get("strategy")
     copies = str(strategy).startswith(COPYING_STRATEGIES)
     check(not copies, "trainer.strategy", strategy, "another, such as ddp: of a copied process nothing comes back")
-    for name, allowed in IDLE_TRAINER_ARGUMENTS.items():
-        check(not settings.get(name), f"trainer.{name}", settings.get(name), allowed)
+    logger = settings.get("logger")
+    check(not isinstance(logger, bool), "trainer.logger", logger, "loggers beside metrics.csv and TensorBoard's")
 
 
 def check_processes(world_size: int) -> None:

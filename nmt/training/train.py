@@ -3,7 +3,7 @@
 import logging
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -41,11 +41,18 @@ TRAINER_DEFAULTS: Mapping[str, Any] = {
 }
 """Where a run differs from Lightning's defaults unless the config says otherwise."""
 
-OWN_TRAINER_ARGUMENTS = {
-    *("logger", "callbacks", "plugins", "profiler", "default_root_dir", "model_registry", "enable_autolog_hparams"),
-    *("use_distributed_sampler", "reload_dataloaders_every_n_epochs", "enable_checkpointing", "enable_model_summary"),
+OWN_TRAINER_ARGUMENTS: Mapping[str, str] = {
+    **dict.fromkeys(("default_root_dir", "enable_checkpointing"), "a run keeps its checkpoints in its own folder"),
+    **dict.fromkeys(("barebones", "enable_autolog_hparams", "model_registry"), "a run keeps logs of its own"),
+    "enable_model_summary": "the network is what the config says",
+    "use_distributed_sampler": "batches are shared out by the data module",
+    "reload_dataloaders_every_n_epochs": "batches are cut anew in each epoch as it is",
+    "limit_test_batches": "training does not test: see `nmt evaluate`",
+    "limit_predict_batches": "training does not predict: see `nmt translate`",
+    "plugins": "choose trainer.precision and trainer.strategy",
+    "sync_batchnorm": "nothing here is normalised over a batch",
 }
-"""Arguments of `pl.Trainer` that are not the user's."""
+"""Arguments of `pl.Trainer` that are not the user's, and why."""
 
 
 def train(
@@ -114,23 +121,34 @@ def _say_that_it_had_ended(folder: Path, step: int) -> None:
 def _trainer(
     settings: Mapping[str, Any], folder: Path, callbacks: list[Callback], done: int | None = None
 ) -> pl.Trainer:
-    """The trainer of a run that has `done` so many steps: what was logged after them is logged again."""
+    """The trainer of a run that has `done` so many steps: what was logged after them is logged again.
+
+    Loggers and callbacks among the settings stand beside the run's own.
+    """
     check_trainer(settings)
     again = None if done is None else done + 1
+    loggers = [
+        CSVLogger(folder, name="", version="", flush_logs_every_n_steps=20),
+        TensorBoardLogger(folder, name="tensorboard", version="", purge_step=again),
+    ]
     try:
         return pl.Trainer(
-            **settings,
+            **{name: value for name, value in settings.items() if name not in ("logger", "callbacks")},
             default_root_dir=folder,
-            logger=[
-                CSVLogger(folder, name="", version="", flush_logs_every_n_steps=20),
-                TensorBoardLogger(folder, name="", version="tensorboard", purge_step=again),
-            ],
-            callbacks=callbacks,
+            logger=[*loggers, *_listed(settings.get("logger"))],
+            callbacks=[*_listed(settings.get("callbacks")), *callbacks],
             use_distributed_sampler=False,  # the sampler of the data module shares the batches out itself
             enable_model_summary=False,
         )
     except TypeError as error:  # of a setting
         raise ValueError(str(error)) from error
+
+
+def _listed(value: Any) -> list[Any]:
+    """Some, one or none, as a list."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, Iterable) else [value]
 
 
 def quiet() -> None:
