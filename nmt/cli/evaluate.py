@@ -41,7 +41,8 @@ def run(arguments: list[str]) -> int:
     errors = result.search_errors()
     if errors is not None:
         share = len(errors) / len(result.translations)
-        print(f"search errors {len(errors):,} ({share:.1%}): the reference ranks above what the search found")
+        known = "the reference or a what-if" if result.branches else "the reference"
+        print(f"search errors, at least {len(errors):,} ({share:.1%}): {known} ranks above what the search found")
     if result.seen is not None:
         share = len(result.seen) / len(result.translations)
         print(f"seen in training {len(result.seen):,} ({share:.1%}): the source stands in the training data")

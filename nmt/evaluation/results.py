@@ -121,19 +121,17 @@ class Evaluation:
         return search.get("method") == "beam" and search.get("mbr") == "none" and not search.get("shortlist")
 
     def search_errors(self) -> list[int] | None:
-        """The sentences, from 0, whose reference ranks above what the search found; None where it is not known.
+        """The sentences, from 0, for which something is known that ranks above what the search found.
 
-        There it is not the model that is at fault, but the search, or a limit or a demand that kept it from what it was
-        after. In all other sentences the model prefers its own, or the search missed something else.
+        That is the reference, or a branch: what the search found from another beginning. There it is not the model that
+        is at fault, but the search, or a limit or a demand that kept it from what it was after. There may be more: in
+        the other sentences the model prefers its own, or the search missed something else. None where the scores are
+        not comparable.
         """
         if not (self.forced and self.is_comparable):
             return None
-        pairs = zip(self.translations, self.forced, strict=True)
-        return [
-            number
-            for number, (found, forced) in enumerate(pairs)
-            if forced.text != found.text and forced.score > found.score + SAME_SCORE
-        ]
+        known = [*enumerate(self.forced), *((each.sentence, each.translation) for each in self.branches)]
+        return sorted({sentence for sentence, other in known if _is_above(other, self.translations[sentence])})
 
     def save(self, folder: Path) -> None:
         """Writes the evaluation to `folder`, in place of one that is there.
@@ -224,6 +222,12 @@ class Evaluation:
             branches=tuple(load_branches(folder / "branches")),
             seen=None if scores.get("seen") is None else tuple(scores["seen"]),
         )
+
+
+def _is_above(other: Translation, found: Translation) -> bool:
+    """Whether a search would rank another text above what it found; what is cut off ranks below what has ended."""
+    may = other.finished >= found.finished and other.text != found.text
+    return may and other.score > found.score + SAME_SCORE
 
 
 def _sibling(folder: Path, state: str) -> Path:
