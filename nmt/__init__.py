@@ -14,6 +14,7 @@ nmt/
     score.py              nmt score
     evaluate.py           nmt evaluate
     compare.py            nmt compare
+    differences.py        what it prints
     report.py             nmt report
     shortlist.py          nmt shortlist
     export.py             nmt export

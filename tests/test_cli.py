@@ -438,7 +438,7 @@ def test_from_training_to_the_report(
     assert "9 sentences" in shown
     assert "): the reference or a what-if ranks above what the search found" in shown
     assert main(["compare", "runs/small", "runs/small/evaluations/greedy", "--split", "test"]) == 0
-    assert "runs/small/evaluations/greedy against runs/small: 9 sentences of greedy" in capsys.readouterr().out
+    assert "runs/small/evaluations/greedy against runs/small: 9 sentences of test" in capsys.readouterr().out
     assert main(["report", "runs/small"]) == 0
     shown = json.loads(Path("reports/small/report.json").read_text())["evaluations"]
     plain, branched = (sum(len(row["branches"]) for row in each["sentences"]) for each in shown)
