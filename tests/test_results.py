@@ -110,6 +110,7 @@ def test_search_errors_are_also_branches_that_rank_above_what_was_found() -> Non
     both = replace(made, forced=(*made.forced[:3], replace(made.forced[3], score=-0.3), made.forced[4]))
     assert both.search_errors() == [0, 3]
     assert replace(made, search={**made.search, "mbr": "chrf"}).search_errors() is None
+    assert replace(made, given="other.en").search_errors() is None
 
 
 def test_files_have_the_layout_that_the_report_reads(tmp_path: Path) -> None:
@@ -131,6 +132,7 @@ def test_files_have_the_layout_that_the_report_reads(tmp_path: Path) -> None:
         "version": 2,
         "split": "test_2016",
         "name": "",
+        "given": "",
         "src": "de",
         "tgt": "en",
         "sentences": 2,

@@ -57,8 +57,11 @@ def of_same_sentences(one: Evaluation, other: Evaluation) -> bool:
 def search_changes(baseline: Evaluation, other: Evaluation) -> dict[str, tuple[Any, Any]]:
     """The options of the search that are not alike, by name; of those that cannot change a translation, none.
 
-    Where all are alike but the form of the model is not, such as its precision, that is "decoding".
+    Where all are alike but the form of the model is not, such as its precision, that is "decoding". Where not both were
+    searched there are none.
     """
+    if baseline.given or other.given:
+        return {}
     both = [each.search for each in (baseline, other)]
     names = [name for name in both[0] if name in both[1] and name not in _WITHOUT_EFFECT]
     found = {name: (both[0][name], both[1][name]) for name in names if both[0][name] != both[1][name]}
