@@ -108,6 +108,8 @@ nmt/
     samples.py            the same few sentences at each validation, and their files
     evaluate.py           a run and a split -> Evaluation
     comparison.py         two evaluations -> differences, and whether they are chance
+    frequencies.py        the words of the training data
+    breakdown.py          two evaluations -> where they differ: by length, by frequency, in which n-grams
     card.py               a run and its evaluations -> the card of its model
   training/             batches -> checkpoint
     cross_entropy.py      output layer and cross entropy, a piece at a time

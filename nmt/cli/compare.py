@@ -1,5 +1,6 @@
 """`nmt compare`: runs that were evaluated on one split, each against the first."""
 
+import json
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from nmt.cli.parsing import Parser, file_path
 
 if TYPE_CHECKING:
+    from nmt.cli.differences import Compared, Found
     from nmt.evaluation.results import Evaluation
 
 LEAST_SAMPLES = 100
@@ -23,20 +25,40 @@ def run(arguments: list[str]) -> int:
     for name, least in (("bootstrap", LEAST_SAMPLES), ("examples", 0)):
         if getattr(options, name) < least:
             raise ValueError(f"--{name} {getattr(options, name)} is not allowed, it must be at least {least}")
-    from nmt.cli.differences import Compared, show, show_signatures
-    from nmt.evaluation.comparison import compare
+    from nmt.cli.differences import Compared, fields, show, show_signatures
 
     cast(TextIOWrapper, sys.stdout).reconfigure(errors="replace")
-    baseline, *others = map(Compared, runs, _evaluations(runs, options.split))
-    found = [compare(baseline.evaluation, each.evaluation, options.bootstrap) for each in others]
-    for other, comparison in zip(others, found, strict=True):
-        show(baseline, other, comparison, options.examples)
-    show_signatures(found)
+    compared = list(map(Compared, runs, _evaluations(runs, options.split)))
+    (baseline, *others), found = compared, _found(compared, options.bootstrap)
+    if options.format == "json":
+        print(json.dumps([fields(baseline, *each) for each in zip(others, found, strict=True)]))
+        return 0
+    for other, each in zip(others, found, strict=True):
+        show(baseline, other, each, options.examples)
+    show_signatures(each.comparison for each in found)
     return 0
 
 
+def _found(compared: "list[Compared]", bootstrap: int) -> "list[Found]":
+    """What comes of comparing each but the first with that.
+
+    Words are counted in the training data of the baseline, as far as it can be read, or else in the references.
+    """
+    from nmt.cli.differences import Found
+    from nmt.evaluation.breakdown import breakdown
+    from nmt.evaluation.comparison import compare
+    from nmt.evaluation.frequencies import training_frequencies
+
+    (path, baseline), *others = compared
+    comparisons = [compare(baseline, other, bootstrap) for _, other in others]
+    counted = training_frequencies(path.absolute().parent.parent if _is_evaluation(path) else path)
+    of = "references" if counted is None else "training"
+    pairs = zip(comparisons, others, strict=True)
+    return [Found(comparison, breakdown(baseline, other, counted), of) for comparison, (_, other) in pairs]
+
+
 def _parser() -> Parser:
-    told = "By how much the scores of runs differ, whether by more than chance, and in which sentences."
+    told = "By how much the scores of runs differ, whether by more than chance, and where."
     parser = Parser("nmt compare", told)
     which = "two or more, or folders of evaluations within runs; the first is the baseline"
     parser.add_argument("runs", type=file_path, nargs="+", metavar="RUN", help=which)
@@ -44,6 +66,8 @@ def _parser() -> Parser:
     parser.add_argument("--split", metavar="NAME", help=told)
     parser.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="resampled test sets")
     parser.add_argument("--examples", type=int, default=3, metavar="N", help="sentences with the largest gains, losses")
+    told = "text; or json: a list of what is known of each comparison, with the gain of every sentence"
+    parser.add_argument("--format", choices=("text", "json"), default="text", help=told)
     return parser
 
 
@@ -61,7 +85,7 @@ def _evaluations(paths: list[Path], label: str | None) -> "list[Evaluation]":
     """
     from nmt.evaluation.results import Evaluation, saved_evaluations
 
-    named = {path: Evaluation.load(path) for path in paths if path.absolute().parent.name == "evaluations"}
+    named = {path: Evaluation.load(path) for path in paths if _is_evaluation(path)}
     there = {path: [folder.name for folder in saved_evaluations(path)] for path in paths if path not in named}
     for run, found in there.items():
         if not found:
@@ -70,6 +94,11 @@ def _evaluations(paths: list[Path], label: str | None) -> "list[Evaluation]":
             raise FileNotFoundError(f"{run} has no evaluation {label!r}, it has {', '.join(found)}")
     chosen = label or _label(there, next((each.split for each in named.values()), "test"))
     return [named.get(path) or Evaluation.load(path / "evaluations" / chosen) for path in paths]
+
+
+def _is_evaluation(path: Path) -> bool:
+    """Whether a folder lies where evaluations do."""
+    return path.absolute().parent.name == "evaluations"
 
 
 def _label(there: dict[Path, list[str]], default: str) -> str:

@@ -1,10 +1,12 @@
-"""What `nmt compare` prints of two evaluations, in 80 columns but for the texts and the signatures."""
+"""What `nmt compare` prints of two evaluations: text, in 80 columns but for sentences and signatures, or JSON."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from nmt.evaluation.breakdown import Breakdown
     from nmt.evaluation.comparison import Comparison
     from nmt.evaluation.metrics import Difference
     from nmt.evaluation.results import Evaluation
@@ -17,18 +19,50 @@ class Compared(NamedTuple):
     evaluation: "Evaluation"
 
 
-def show(baseline: Compared, other: Compared, found: "Comparison", examples: int) -> None:
-    """Prints what came of the comparison, and the `examples` sentences that gained and that lost most."""
+class Found(NamedTuple):
+    """What came of comparing the two; `frequencies_of` says where words were counted: "training" or "references"."""
+
+    comparison: "Comparison"
+    breakdown: "Breakdown"
+    frequencies_of: str
+
+
+def show(baseline: Compared, other: Compared, found: Found, examples: int) -> None:
+    """Prints by how much they differ, and where, with the `examples` sentences that gained and that lost most."""
     one, two = baseline.evaluation, other.evaluation
     names = _names(baseline.path, other.path)
     print(f"{other.path} against {baseline.path}: {len(two.references):,} sentences of {two.split}")
     _show_origins(names, one, two)
-    for difference in found.differences:
+    for difference in found.comparison.differences:
         print(_line(difference))
     if one.alignment and two.alignment:
         print(f"  AER   {one.alignment.aer:6.3f} -> {two.alignment.aer:6.3f}  lower is better")
-    _show_sentences(names, one, two, found, examples)
+    _show_breakdown(found.breakdown, found.frequencies_of)
+    _show_sentences(names, one, two, found.comparison, examples)
     print()
+
+
+def fields(baseline: Compared, other: Compared, found: Found) -> dict[str, Any]:
+    """The same as JSON values, with the gain of every sentence; of two values the first is the baseline's."""
+    from nmt.evaluation.comparison import search_changes
+
+    one, two = baseline.evaluation, other.evaluation
+    return {
+        "baseline": _origin(baseline),
+        "other": _origin(other),
+        "not_searched_alike": search_changes(one, two),
+        "scores": [asdict(each) for each in found.comparison.differences],
+        "aer": [one.alignment.aer, two.alignment.aer] if one.alignment and two.alignment else None,
+        "gains": [round(gain, 2) for gain in found.comparison.gains.tolist()],
+        "frequencies_of": found.frequencies_of,
+        **{name: [each._asdict() for each in rows] for name, rows in found.breakdown._asdict().items()},
+    }
+
+
+def _origin(of: Compared) -> dict[str, str]:
+    own = of.evaluation
+    told = {"split": own.split, "label": own.label, "decoding": own.search["decoding"], "checkpoint": own.checkpoint}
+    return {"path": str(of.path), **told}
 
 
 def show_signatures(found: "Iterable[Comparison]") -> None:
@@ -58,9 +92,45 @@ def _show_origins(names: tuple[str, str], one: "Evaluation", two: "Evaluation") 
 
 def _line(of: "Difference") -> str:
     interval = f"[{of.low:+.2f}, {of.high:+.2f}]"
-    change = f"{of.name:<5} {of.baseline:6.2f} -> {of.score:6.2f}  {of.score - of.baseline:+6.2f} {interval:>16}"
     remark = "lower is better" if of.name == "TER" else of.form.partition(",")[0]
-    return f"  {change}  p {of.p_text:>7}  {remark}"
+    return f"  {of.name:<5} {_change(of.baseline, of.score)} {interval:>16}  p {of.p_text:>7}  {remark}"
+
+
+def _show_breakdown(found: "Breakdown", frequencies_of: str) -> None:
+    """By the length of sentences, by the frequency of words, and the n-grams: tables whose columns stand alike."""
+    print(f"\n  {'words in the reference':<26}{'sentences':>9}   {'BLEU':<26} length ratio")
+    for length in found.by_length:
+        ratios = f"{length.length_ratio[0]:.2f} -> {length.length_ratio[1]:.2f}"
+        print(f"{_row(_range(length.least, length.most), length.sentences, _change(*length.bleu))}   {ratios}")
+    print(f"\n  {f'frequency in {frequencies_of}':<26}{'words':>9}   F1 of words")
+    for frequency in found.by_frequency:
+        print(_row(_range(frequency.least, frequency.most), frequency.words, _change(*frequency.f1)))
+    for what, ngrams in (("gained", found.gained), ("lost", found.lost)):
+        if ngrams:
+            print(f"\n  {f'n-grams {what}':<26}{'wanted':>9}   right")
+        for each in ngrams:
+            before, now = each.right
+            print(_row(_shown(each.words), each.references, f"{before:6,} -> {now:6,}  {now - before:+6,}"))
+    if not (found.gained or found.lost):
+        print("\n  no n-gram gained or lost by more than chance")
+    print()
+
+
+def _row(label: str, count: int, change: str) -> str:
+    return f"  {label:<26}{count:>9,}   {change}"
+
+
+def _range(least: int, most: int | None) -> str:
+    """A range of whole numbers from 0 on, in words."""
+    if most is None:
+        return f"{least:,} and more"
+    if least == 0:
+        return f"below {most + 1:,}" if most else "0"
+    return f"{least:,} to {most:,}"
+
+
+def _change(before: float, now: float) -> str:
+    return f"{before:6.2f} -> {now:6.2f}  {now - before:+6.2f}"
 
 
 def _show_sentences(

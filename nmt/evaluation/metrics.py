@@ -194,6 +194,12 @@ def bleu_tokenizer(tgt: str) -> str:
     return UNSPACED.get(_language(tgt), "13a")
 
 
+def bleu_words(sentences: Sequence[str], tgt: str) -> list[list[str]]:
+    """What BLEU counts as words in each sentence: punctuation marks too, and of some languages characters."""
+    tokenizer = BLEU(tokenize=bleu_tokenizer(tgt)).tokenizer
+    return [tokenizer(sentence).split() for sentence in sentences]
+
+
 def _language(code: str) -> str:
     """The language of a code with or without a region or script: "de" of "de_DE", "zh" of "zh-Hant" or "zho_Hant"."""
     language = code.replace("_", "-").split("-")[0].lower()
