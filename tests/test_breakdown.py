@@ -70,6 +70,8 @@ def test_ngrams_are_those_that_one_has_right_more_often() -> None:
     assert gained == [Ngram("a dog", 9, (0, 9))]  # not "dog" alone too
     assert lost == [Ngram("in the park a", 9, (9, 0)), Ngram("runs", 9, (9, 0))]
     assert changed_ngrams(one, one, references) == ([], [])
+    references, cats = split(["a dog", "the dog"] * 8), split(["a cat", "the cat"] * 8)
+    assert changed_ngrams(cats, references, references)[0] == [Ngram("dog", 16, (0, 16))]  # not "a dog" too
 
 
 @pytest.mark.parametrize(("matches", "listed"), [((0, 3), 0), ((0, 4), 1), ((9, 16), 0), ((8, 17), 0), ((6, 16), 1)])
@@ -175,3 +177,5 @@ def test_json_has_all_of_it(run: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert found["by_frequency"][0] == {"least": 0, "most": 0, "words": 28, "f1": [0, 25]}
     assert found["gained"][0] == {"words": "DER VOGEL SINGT NICHT", "references": 4, "right": [0, 4]}
     assert found["lost"] == []
+    assert main(["compare", str(more), str(run), "--bootstrap", "100", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["frequencies_of"] == "training"

@@ -159,10 +159,12 @@ def test_what_is_compared_is_what_all_have(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     labels = {"one": ("flickr", "coco"), "two": ("flickr",), "three": ("coco", "flickr", "test"), "four": ("web",)}
+    others = replace(evaluated(GOOD), references=tuple(GOOD))
     for run, found in labels.items():
         for label in found:
-            evaluation_of = replace(evaluated(GOOD), split=label if label != "coco" else "flickr", name=label)
-            evaluation_of.save(tmp_path / run / "evaluations" / label)
+            made = others if label == "test" else evaluated(GOOD)
+            made = replace(made, split=label if label != "coco" else "flickr", name=label)
+            made.save(tmp_path / run / "evaluations" / label)
 
     def compared(*arguments: str) -> str:
         code = main(["compare", *arguments, "--bootstrap", "100"])
