@@ -65,7 +65,8 @@ def _parser() -> Parser:
     told = "the evaluation of each run; default: test, or the only one that all of them have"
     parser.add_argument("--split", metavar="NAME", help=told)
     parser.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="resampled test sets")
-    parser.add_argument("--examples", type=int, default=3, metavar="N", help="sentences with the largest gains, losses")
+    told = "in text: sentences with the largest gains, losses"
+    parser.add_argument("--examples", type=int, default=3, metavar="N", help=told)
     told = "text; or json: a list of what is known of each comparison, with the gain of every sentence"
     parser.add_argument("--format", choices=("text", "json"), default="text", help=told)
     return parser
@@ -87,11 +88,11 @@ def _evaluations(paths: list[Path], label: str | None) -> "list[Evaluation]":
 
     named = {path: Evaluation.load(path) for path in paths if _is_evaluation(path)}
     there = {path: [folder.name for folder in saved_evaluations(path)] for path in paths if path not in named}
-    for run, found in there.items():
+    for path, found in there.items():
         if not found:
-            raise FileNotFoundError(f"there is no evaluation of a run in {run}: `nmt evaluate` makes one")
+            raise FileNotFoundError(f"there is no evaluation of a run in {path}: `nmt evaluate` makes one")
         if label is not None and label not in found:
-            raise FileNotFoundError(f"{run} has no evaluation {label!r}, it has {', '.join(found)}")
+            raise FileNotFoundError(f"{path} has no evaluation {label!r}, it has {', '.join(found)}")
     chosen = label or _label(there, next((each.split for each in named.values()), "test"))
     return [named.get(path) or Evaluation.load(path / "evaluations" / chosen) for path in paths]
 
@@ -108,5 +109,5 @@ def _label(there: dict[Path, list[str]], default: str) -> str:
         return default if default in common else common[0]
     if common:
         raise ValueError(f"choose what is to be compared with --split: all have {', '.join(common)}")
-    told = "; ".join(f"{run} has {', '.join(found)}" for run, found in there.items())
+    told = "; ".join(f"{path} has {', '.join(found)}" for path, found in there.items())
     raise ValueError(f"no evaluation that all have: {told}")
