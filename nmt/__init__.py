@@ -15,6 +15,7 @@ nmt/
     score.py              nmt score
     evaluate.py           nmt evaluate
     compare.py            nmt compare
+    differences.py        what it prints
     report.py             nmt report
     shortlist.py          nmt shortlist
     export.py             nmt export
@@ -104,9 +105,12 @@ nmt/
     alignment.py          links between words -> AER
     results.py            the Evaluation record, and its files
     branches.py           another token at a step that was hardly decided, and how it goes on
+    given.py              lines of a file -> the translations that are evaluated
     samples.py            the same few sentences at each validation, and their files
     evaluate.py           a run and a split -> Evaluation
     comparison.py         two evaluations -> differences, and whether they are chance
+    frequencies.py        the words of the training data
+    breakdown.py          two evaluations -> where they differ: by length, by frequency, in which n-grams
     card.py               a run and its evaluations -> the card of its model
   training/             batches -> checkpoint
     cross_entropy.py      output layer and cross entropy, a piece at a time

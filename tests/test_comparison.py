@@ -3,13 +3,14 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from test_results import evaluation, translation
 
 from nmt.cli import main
-from nmt.evaluation.comparison import compare
+from nmt.evaluation.comparison import compare, search_changes
 from nmt.evaluation.metrics import LITERATURE, corpus_scores, score_differences
 from nmt.evaluation.results import Evaluation
 
@@ -66,7 +67,15 @@ def test_a_system_does_not_differ_from_itself() -> None:
 
 def test_a_difference_in_every_sentence_is_none_of_chance() -> None:
     worst = [each.replace("the", "xyz").replace("a", "q") for each in REFERENCES]
-    assert all(each.p_value < 0.02 for each in score_differences(worst, REFERENCES, REFERENCES, "en", bootstrap=100))
+    for bootstrap, shown in ((99, "≤ 0.010"), (300, "≤ 0.004"), (1200, "≤ 0.001")):
+        found = score_differences(worst, REFERENCES, REFERENCES, "en", bootstrap=bootstrap)
+        assert {(each.p_value, each.p_text) for each in found} == {(1 / (bootstrap + 1), shown)}
+
+
+def test_a_p_value_is_shown_in_three_digits() -> None:
+    for found in score_differences(GOOD, corpus(60, 0.2, 9), REFERENCES, "en", bootstrap=100):
+        assert found.p_value > 2 / 101
+        assert found.p_text == f"{found.p_value:.3f}"
 
 
 def evaluated(texts: list[str]) -> Evaluation:
@@ -90,36 +99,97 @@ def test_other_sentences_or_references_are_not_compared() -> None:
         replace(good, translations=(*good.translations[1:], translation("other"))),
         evaluation("eins"),
     ):
-        with pytest.raises(ValueError, match="not of the same sentences"):
+        with pytest.raises(ValueError, match="'test' and 'test.*' are not of the same sentences"):
             compare(good, other)
+    with pytest.raises(ValueError, match="references: one is of test, the other of test_2016"):
+        compare(good, evaluation("eins"))
+
+
+def test_only_what_a_translation_can_depend_on_tells_searches_apart() -> None:
+    beam = {"decoding": "beam 5, fp32", "corpus": "a", "beam_size": 5, "length_penalty": 1.0, "keep_beam": True}
+    plain = replace(evaluated(GOOD), search=beam)
+
+    def changes(**others: Any) -> dict[str, tuple[Any, Any]]:
+        return search_changes(plain, replace(plain, search={**beam, **others}))
+
+    assert changes(corpus="b", keep_beam=False, groups=2) == {}
+    assert changes(decoding="greedy, fp32", beam_size=1) == {"beam_size": (5, 1)}
+    assert changes(decoding="beam 5, int8") == {"decoding": ("beam 5, fp32", "beam 5, int8")}
 
 
 def test_the_command_says_what_changed_and_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before, texts = [REFERENCES[0], *BAD[1:]], ["moved \x1b[2J up\nand \ud800 on", *GOOD[1:]]
     for name, each in {"old": before, "new": texts, "third": before}.items():
-        evaluated(each).save(tmp_path / name / "evaluations" / "test")
+        made = replace(evaluated(each), name="mine")
+        if name == "third":
+            made = replace(made, search={"decoding": "greedy, fp32", "beam_size": 1}, checkpoint="step 7")
+        made.save(tmp_path / name / "evaluations" / "test")
     old, new, third = (str(tmp_path / name) for name in ("old", "new", "third"))
-    assert main(["compare", old, new, third, "--bootstrap", "50", "--examples", "2"]) == 0
-    first, second = capsys.readouterr().out.split(f"{third} against {old}")
+    assert main(["compare", old, new, third, "--bootstrap", "100", "--examples", "2"]) == 0
+    shown = capsys.readouterr().out
+    first, second = shown.split(f"{third} against {old}")
     lines = first.splitlines()
-    assert lines[0] == f"{new} against {old}: 60 sentences of test"
-    bleu, *_ = score_differences(before, texts, REFERENCES, "en", bootstrap=50)
-    assert f"BLEU   {bleu.baseline:.2f} -> {bleu.score:.2f}" in lines[1]
-    assert f"p = {bleu.p_value:.3f}  cased, detokenised  nrefs:1|bs:50" in lines[1]
-    assert "AER    0.200 -> 0.200" in lines[4]
+    assert lines[:3] == [
+        f"{new} against {old}: 60 sentences of test",
+        "  old  beam 5, fp32; checkpoints/best.ckpt",
+        "  new  beam 5, fp32; checkpoints/best.ckpt",
+    ]
+    bleu, _, ter = score_differences(before, texts, REFERENCES, "en", bootstrap=100)
+    scores = f"{bleu.baseline:.2f} ->  {bleu.score:.2f}  {bleu.score - bleu.baseline:+.2f} "
+    assert lines[3].startswith(f"  BLEU   {scores}")
+    assert lines[3].endswith(f"  p {bleu.p_text:>7}  cased")
+    assert lines[5].endswith(f"  p {ter.p_text:>7}  lower is better")
+    assert "AER    0.200 ->  0.200" in lines[6]
     assert len([line for line in lines if line.startswith("  sentence ")]) == 4
-    assert "moved  [2J up and   on" in first
+    assert "    new        moved  [2J up and   on" in lines
+    assert second.splitlines()[1:4] == [
+        "  old    beam 5, fp32; checkpoints/best.ckpt",
+        "  third  greedy, fp32; step 7",
+        "  not searched alike: beam_size 5 and 1",
+    ]
     assert "0 better, 0 worse, 60 alike" in second
     assert "sentence " not in second.partition("alike")[2]
+    assert shown.count(f"BLEU, cased, detokenised:\n  {bleu.signature}\n") == 1
+    short = [line for line in shown.splitlines() if str(tmp_path) not in line and "nrefs" not in line]
+    assert max(map(len, short)) <= 80
+
+
+def test_what_is_compared_is_what_all_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    labels = {"one": ("flickr", "coco"), "two": ("flickr",), "three": ("coco", "flickr", "test"), "four": ("web",)}
+    others = replace(evaluated(GOOD), references=tuple(GOOD))
+    for run, found in labels.items():
+        for label in found:
+            made = others if label == "test" else evaluated(GOOD)
+            made = replace(made, split=label if label != "coco" else "flickr", name=label)
+            made.save(tmp_path / run / "evaluations" / label)
+
+    def compared(*arguments: str) -> str:
+        code = main(["compare", *arguments, "--bootstrap", "100"])
+        output, error = capsys.readouterr()
+        return output.partition("\n")[0] if code == 0 else error
+
+    assert compared("one", "two") == "two against one: 60 sentences of flickr"
+    assert compared("one/evaluations/", "two") == "two against one: 60 sentences of flickr"
+    assert compared("three", "three") == "three against three: 60 sentences of test"
+    assert compared("three", "one/evaluations/coco") == "one/evaluations/coco against three: 60 sentences of flickr"
+    both = "one/evaluations/coco", "two/evaluations/flickr"
+    assert compared(*both) == f"{both[1]} against {both[0]}: 60 sentences of flickr"
+    assert "with --split: all have coco, flickr\n" in compared("one", "three")
+    assert compared("one", "three", "--split", "coco") == "three against one: 60 sentences of flickr"
+    assert "no evaluation that all have: two has flickr; four has web\n" in compared("two", "four")
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (["old"], "one is given: name two or more"),
-        (["old", "new"], "new/evaluations/test: make it with `nmt evaluate`"),
-        (["old", "old", "--split", "dev"], "old/evaluations/dev: make it"),
-        (["old", "old", "--bootstrap", "0"], "--bootstrap 0 is not allowed, it must be at least 1"),
+        (["old", "new"], "there is no evaluation of a run in new: `nmt evaluate` makes one"),
+        (["old", "old/evaluations/dev"], "no evaluation in old/evaluations/dev: make it with `nmt evaluate`"),
+        (["old", "old", "--split", "dev"], "old has no evaluation 'dev', it has test"),
+        (["old", "old", "--bootstrap", "99"], "--bootstrap 99 is not allowed, it must be at least 100"),
         (["old", "old", "--examples", "-1"], "--examples -1 is not allowed, it must be at least 0"),
     ],
 )

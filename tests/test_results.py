@@ -12,6 +12,7 @@ import pytest
 from nmt.decoding.translation import Translation
 from nmt.evaluation import results
 from nmt.evaluation.alignment import AlignmentScore
+from nmt.evaluation.branches import Branch
 from nmt.evaluation.metrics import Score
 from nmt.evaluation.results import Evaluation, installed_versions, saved_evaluations
 
@@ -93,6 +94,25 @@ def test_search_errors_are_references_that_rank_above_what_was_found() -> None:
         assert replace(plain, forced=forced, search=search).search_errors() is None
 
 
+def test_search_errors_are_also_branches_that_rank_above_what_was_found() -> None:
+    plain = evaluation("eins", "zwei", "drei", "vier", "fünf")
+    found = tuple(replace(each, finished=True) for each in plain.translations)  # each has -0.5
+    better, same = replace(found[0], score=-0.4, text="uno"), replace(found[0], score=-0.50005, text="uno")
+    tried = {0: [same, better], 1: [same], 2: [replace(better, finished=False)], 4: [replace(better, text="fünf")]}
+    made = replace(
+        plain,
+        translations=found,
+        forced=tuple(replace(translation(text), score=-0.6, finished=True) for text in plain.references),
+        branches=tuple(Branch(sentence, 0, "u", each) for sentence, some in tried.items() for each in some),
+        search={**plain.search, "method": "beam", "mbr": "none"},
+    )
+    assert made.search_errors() == [0]
+    both = replace(made, forced=(*made.forced[:3], replace(made.forced[3], score=-0.3), made.forced[4]))
+    assert both.search_errors() == [0, 3]
+    assert replace(made, search={**made.search, "mbr": "chrf"}).search_errors() is None
+    assert replace(made, given="other.en").search_errors() is None
+
+
 def test_files_have_the_layout_that_the_report_reads(tmp_path: Path) -> None:
     folder = tmp_path / "test_2016"
     evaluation("eins", "größer").save(folder)
@@ -112,6 +132,7 @@ def test_files_have_the_layout_that_the_report_reads(tmp_path: Path) -> None:
         "version": 2,
         "split": "test_2016",
         "name": "",
+        "given": "",
         "src": "de",
         "tgt": "en",
         "sentences": 2,

@@ -1,75 +1,113 @@
 """`nmt compare`: runs that were evaluated on one split, each against the first."""
 
+import json
 import sys
 from io import TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from nmt.cli.parsing import Parser, file_path
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from nmt.evaluation.metrics import Difference
+    from nmt.cli.differences import Compared, Found
     from nmt.evaluation.results import Evaluation
+
+LEAST_SAMPLES = 100
+"""Resampled test sets; fewer tell nothing of an interval of 95%."""
 
 
 def run(arguments: list[str]) -> int:
     """Prints the differences; the exit code."""
-    told = "By how much the scores of runs differ, whether by more than chance, and in which sentences."
-    parser = Parser("nmt compare", told)
-    which = "two or more, or folders of evaluations within runs; the first is the baseline"
-    parser.add_argument("runs", type=file_path, nargs="+", metavar="RUN", help=which)
-    parser.add_argument("--split", default="test", metavar="NAME", help="that all of them were evaluated on")
-    parser.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="resampled test sets")
-    parser.add_argument("--examples", type=int, default=3, metavar="N", help="sentences with the largest gains, losses")
-    options = parser.parse_args(arguments)
-    if len(options.runs) < 2:
+    options = _parser().parse_args(arguments)
+    runs = [each.parent if each.name == "evaluations" else each for each in options.runs]
+    if len(runs) < 2:
         raise ValueError("one is given: name two or more, the baseline first")
-    for name, least in (("bootstrap", 1), ("examples", 0)):
+    for name, least in (("bootstrap", LEAST_SAMPLES), ("examples", 0)):
         if getattr(options, name) < least:
             raise ValueError(f"--{name} {getattr(options, name)} is not allowed, it must be at least {least}")
-    from nmt.evaluation.comparison import compare
-    from nmt.evaluation.results import Evaluation
+    from nmt.cli.differences import Compared, fields, show, show_signatures
 
     cast(TextIOWrapper, sys.stdout).reconfigure(errors="replace")
-    folders = [
-        each if each.parent.name == "evaluations" else each / "evaluations" / options.split for each in options.runs
-    ]
-    baseline, *others = map(Evaluation.load, folders)
-    for folder, other in zip(options.runs[1:], others, strict=True):
-        found = compare(baseline, other, options.bootstrap)
-        print(f"{folder} against {options.runs[0]}: {len(other.references):,} sentences of {other.label}")
-        for difference in found.differences:
-            print(_line(difference))
-        if baseline.alignment and other.alignment:
-            print(f"  AER    {baseline.alignment.aer:.3f} -> {other.alignment.aer:.3f}  lower is better")
-        _show_sentences({str(options.runs[0]): baseline, str(folder): other}, found.gains, options.examples)
+    compared = list(map(Compared, runs, _evaluations(runs, options.split)))
+    (baseline, *others), found = compared, _found(compared, options.bootstrap)
+    if options.format == "json":
+        print(json.dumps([fields(baseline, *each) for each in zip(others, found, strict=True)]))
+        return 0
+    for other, each in zip(others, found, strict=True):
+        show(baseline, other, each, options.examples)
+    show_signatures(each.comparison for each in found)
     return 0
 
 
-def _line(of: "Difference") -> str:
-    interval = f"[{of.low:+.2f}, {of.high:+.2f}]"
-    change = f"{of.name:<5}  {of.baseline:.2f} -> {of.score:.2f}  {of.score - of.baseline:+.2f} {interval}"
-    form = f"{of.form}, lower is better" if of.name == "TER" else of.form
-    return f"  {change}  p = {of.p_value:.3f}  {form}  {of.signature}"
+def _found(compared: "list[Compared]", bootstrap: int) -> "list[Found]":
+    """What comes of comparing each but the first with that.
+
+    Words are counted in the training data of the baseline, as far as it can be read, or else in the references.
+    """
+    from nmt.cli.differences import Found
+    from nmt.evaluation.breakdown import breakdown
+    from nmt.evaluation.comparison import compare
+    from nmt.evaluation.frequencies import training_frequencies
+
+    (path, baseline), *others = compared
+    comparisons = [compare(baseline, other, bootstrap) for _, other in others]
+    counted = training_frequencies(path.absolute().parent.parent if _is_evaluation(path) else path)
+    of = "references" if counted is None else "training"
+    pairs = zip(comparisons, others, strict=True)
+    return [Found(comparison, breakdown(baseline, other, counted), of) for comparison, (_, other) in pairs]
 
 
-def _show_sentences(runs: dict[str, "Evaluation"], gains: "np.ndarray", examples: int) -> None:
-    """Counts, and the sentences that gained and lost most: what both runs, the baseline first, made of them."""
-    better, worse = int((gains > 0).sum()), int((gains < 0).sum())
-    print(f"  by the chrF of each sentence: {better:,} better, {worse:,} worse, {len(gains) - better - worse:,} alike")
-    order = gains.argsort(kind="stable").tolist()
-    gained = [row for row in reversed(order) if gains[row] > 0][:examples]
-    lost = [row for row in order if gains[row] < 0][:examples]
-    width = max(map(len, ("reference", *runs)))
-    for row in gained + lost:
-        any_of_them = next(iter(runs.values()))
-        print(f"\n  sentence {row + 1}, chrF {gains[row]:+.1f}: {_shown(any_of_them.translations[row].source)}")
-        print(f"    {'reference':<{width}}  {_shown(any_of_them.references[row])}")
-        for name, evaluation in runs.items():
-            print(f"    {name:<{width}}  {_shown(evaluation.translations[row].text)}")
+def _parser() -> Parser:
+    told = "By how much the scores of runs differ, whether by more than chance, and where."
+    parser = Parser("nmt compare", told)
+    which = "two or more, or folders of evaluations within runs; the first is the baseline"
+    parser.add_argument("runs", type=file_path, nargs="+", metavar="RUN", help=which)
+    told = "the evaluation of each run; default: test, or the only one that all of them have"
+    parser.add_argument("--split", metavar="NAME", help=told)
+    parser.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="resampled test sets")
+    told = "in text: sentences with the largest gains, losses"
+    parser.add_argument("--examples", type=int, default=3, metavar="N", help=told)
+    told = "text; or json: a list of what is known of each comparison, with the gain of every sentence"
+    parser.add_argument("--format", choices=("text", "json"), default="text", help=told)
+    return parser
 
 
-def _shown(text: str) -> str:
-    """Text in one line, without what would move a terminal's cursor."""
-    return "".join(each if each.isprintable() else " " for each in text)
+def _evaluations(paths: list[Path], label: str | None) -> "list[Evaluation]":
+    """Of each path the evaluation that it is, or that of the run.
+
+    Args:
+        paths: runs, or evaluations within runs.
+        label: of the evaluation of a run; by default the split of the evaluations among the paths, or "test", or the
+            only one that all runs have.
+
+    Raises:
+        FileNotFoundError: if there is no such run or evaluation.
+        ValueError: if the runs have several in common, and none of them is the default, or have none.
+    """
+    from nmt.evaluation.results import Evaluation, saved_evaluations
+
+    named = {path: Evaluation.load(path) for path in paths if _is_evaluation(path)}
+    there = {path: [folder.name for folder in saved_evaluations(path)] for path in paths if path not in named}
+    for path, found in there.items():
+        if not found:
+            raise FileNotFoundError(f"there is no evaluation of a run in {path}: `nmt evaluate` makes one")
+        if label is not None and label not in found:
+            raise FileNotFoundError(f"{path} has no evaluation {label!r}, it has {', '.join(found)}")
+    chosen = label or _label(there, next((each.split for each in named.values()), "test"))
+    return [named.get(path) or Evaluation.load(path / "evaluations" / chosen) for path in paths]
+
+
+def _is_evaluation(path: Path) -> bool:
+    """Whether a folder lies where evaluations do."""
+    return path.absolute().parent.name == "evaluations"
+
+
+def _label(there: dict[Path, list[str]], default: str) -> str:
+    """The label that all runs have an evaluation of: the default, or the only one."""
+    common = sorted(set.intersection(*map(set, there.values()))) if there else [default]
+    if default in common or len(common) == 1:
+        return default if default in common else common[0]
+    if common:
+        raise ValueError(f"choose what is to be compared with --split: all have {', '.join(common)}")
+    told = "; ".join(f"{path} has {', '.join(found)}" for path, found in there.items())
+    raise ValueError(f"no evaluation that all have: {told}")

@@ -1,10 +1,11 @@
 """`nmt evaluate`: a split of the run's corpus to scores and records."""
 
+import argparse
 import shlex
 from pathlib import Path
 
-from nmt.cli.parsing import config_of
-from nmt.cli.searching import load_translator, search_options, translating_parser
+from nmt.cli.parsing import config_of, file_path
+from nmt.cli.searching import SEARCH_FLAGS, load_translator, search_options, translating_parser
 
 
 def run(arguments: list[str]) -> int:
@@ -18,7 +19,11 @@ def run(arguments: list[str]) -> int:
     )
     told = "at the N most narrowly decided steps of each translation, search on from the runner-up too: for the report"
     parser.add_argument("--what-if", type=int, default=0, metavar="N", help=told)
+    told = "score the lines of this file, such as another system's, in place of what a search finds; needs --as"
+    parser.add_argument("--translations", type=file_path, metavar="FILE", help=told)
     options = parser.parse_args(arguments)
+    if options.translations:
+        _check_nothing_is_searched(options, parser)
     search = search_options(options, keep_beam=True)
     from nmt.config import load_config
     from nmt.evaluation.evaluate import evaluate as run_evaluation
@@ -31,7 +36,10 @@ def run(arguments: list[str]) -> int:
         *(folder, config, options.split, search, translator, command, options.batch_sentences, options.name),
         what_if=options.what_if,
         trained_on=load_config(folder / "config.yaml").data,
+        given=options.translations,
     )
+    if result.given:
+        print(f"no search: {result.search['decoding']}")
     for score in result.scores:
         interval = f" [{score.low:.1f}, {score.high:.1f}]" if score.low is not None and score.high is not None else ""
         print(f"{score.name} {score.score:.2f}{interval}  {score.form}  {score.signature}")
@@ -41,10 +49,22 @@ def run(arguments: list[str]) -> int:
     errors = result.search_errors()
     if errors is not None:
         share = len(errors) / len(result.translations)
-        print(f"search errors {len(errors):,} ({share:.1%}): the reference ranks above what the search found")
+        known = "the reference or a what-if" if result.branches else "the reference"
+        print(f"search errors, at least {len(errors):,} ({share:.1%}): {known} ranks above what the search found")
     if result.seen is not None:
         share = len(result.seen) / len(result.translations)
         print(f"seen in training {len(result.seen):,} ({share:.1%}): the source stands in the training data")
     place = folder / "evaluations" / result.label
     print(f"{len(result.translations):,} sentences in {result.seconds:.1f} s: {place}")
     return 0
+
+
+def _check_nothing_is_searched(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Raises ValueError if something is asked of a search, or the evaluation has no name of its own."""
+    names = ["shortlist", *(name for flags in SEARCH_FLAGS.values() for name in flags), "what_if"]
+    asked = [name for name in names if getattr(options, name, None) != parser.get_default(name)]
+    if asked:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in asked)
+        raise ValueError(f"--translations takes the lines of a file, nothing is searched: leave out {flags}")
+    if options.name in ("", options.split):
+        raise ValueError("--translations needs --as NAME, not the split's: that is for what the model translates")

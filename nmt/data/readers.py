@@ -111,7 +111,7 @@ def read_rows(files: SplitFiles, src: str, tgt: str) -> Iterator[Row]:
         yield row
 
 
-def _lines(path: Path) -> Iterator[str]:
+def text_lines(path: Path) -> Iterator[str]:
     """The lines of a text file, decompressed, without their ends."""
     number = 0
     try:
@@ -128,7 +128,7 @@ def _lines(path: Path) -> Iterator[str]:
 def _read_text(src_path: Path, tgt_path: Path) -> Iterator[Row]:
     """Rows of two text files of equal length."""
     src_count = tgt_count = 0
-    for src, tgt in zip_longest(_lines(src_path), _lines(tgt_path)):
+    for src, tgt in zip_longest(text_lines(src_path), text_lines(tgt_path)):
         src_count += src is not None
         tgt_count += tgt is not None
         if src_count == tgt_count:
@@ -143,7 +143,7 @@ def _read_text(src_path: Path, tgt_path: Path) -> Iterator[Row]:
 def _with_links(rows: Iterator[Row], path: Path, reverse: bool) -> Iterator[Row]:
     """The rows with the links in the lines of `path`, whose positions are (target, source) where `reverse` says so."""
     pairs = lines = 0
-    for row, line in zip_longest(rows, _lines(path)):
+    for row, line in zip_longest(rows, text_lines(path)):
         pairs += row is not None
         lines += line is not None
         if row is not None and line is not None:
@@ -171,7 +171,7 @@ def no_text_columns(names: Sequence[str], src: str, tgt: str) -> str:
 def _read_tsv(path: Path, src: str, tgt: str, languages: tuple[str, str] | None) -> Iterator[Row]:
     """Rows of a tab-separated file without quoting; the header may be left out if `languages` names the columns."""
     header: list[str] | None = None
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(text_lines(path), start=1):
         if not line:
             continue  # an empty line holds no record
         fields = line.split("\t")
@@ -201,7 +201,7 @@ def _check_distinct(path: Path, header: list[str]) -> None:
 def _csv_records(path: Path) -> Iterator[tuple[str, Row]]:
     """Place and record of each line of a comma-separated file with a header."""
     csv.field_size_limit(sys.maxsize)
-    reader = csv.reader((line + "\n" for line in _lines(path)), strict=True)
+    reader = csv.reader((line + "\n" for line in text_lines(path)), strict=True)
     header: list[str] | None = None
     try:
         for fields in filter(None, reader):  # an empty line holds no record
@@ -219,7 +219,7 @@ def _csv_records(path: Path) -> Iterator[tuple[str, Row]]:
 
 def _json_records(path: Path) -> Iterator[tuple[str, Any]]:
     """Place and record of each line of a file of JSON lines; blank lines hold none."""
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(text_lines(path), start=1):
         if number == 1 and line.lstrip().startswith("["):
             raise ValueError(f"{path}: one array; write an object a line instead, as `jq -c '.[]'` does")
         if line.strip():

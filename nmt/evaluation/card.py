@@ -46,14 +46,15 @@ def _evaluation(folder: Path) -> Evaluation:
     """An evaluation that says how it was made."""
     evaluation = Evaluation.load(folder)
     missing = [name for name in ("corpus", "decoding", "length_penalty") if name not in evaluation.search]
-    if missing:
+    if missing and not evaluation.given:
         raise ValueError(f"{folder / 'scores.json'} does not say its {missing[0]}: run `nmt evaluate` again")
     return evaluation
 
 
 def _is_of(card: ModelCard, evaluation: Evaluation) -> bool:
-    """Whether this model alone was evaluated."""
-    return evaluation.checkpoint == card.checkpoint and "ensemble" not in evaluation.search["decoding"]
+    """Whether this model alone was evaluated, by what it translates itself."""
+    alone = not evaluation.given and "ensemble" not in evaluation.search["decoding"]
+    return alone and evaluation.checkpoint == card.checkpoint
 
 
 def _corpus(path: str) -> str:

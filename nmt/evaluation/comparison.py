@@ -1,13 +1,16 @@
 """Two evaluations of the same sentences -> by how much they differ, in all and sentence by sentence."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sacrebleu.metrics import CHRF
 
 from nmt.evaluation.metrics import LITERATURE, Difference, score_differences
 from nmt.evaluation.results import Evaluation
+
+_WITHOUT_EFFECT = ("corpus", "alternatives", "keep_beam", "early_stopping")
+"""What `Evaluation.search` says beside what a translation can depend on."""
 
 
 class Comparison(NamedTuple):
@@ -33,17 +36,38 @@ def compare(baseline: Evaluation, other: Evaluation, bootstrap: int = 1000) -> C
     Raises:
         ValueError: if they are not of the same sentences and references.
     """
-    sources = [[record.source for record in each.translations] for each in (baseline, other)]
-    if sources[0] != sources[1] or baseline.references != other.references:
-        raise ValueError(
-            f"the two evaluations of '{other.label}' are not of the same sentences and references: "
-            "evaluate one of them again, with the other's corpus (--path)"
-        )
+    if not of_same_sentences(baseline, other):
+        told = f"'{baseline.label}' and '{other.label}' are not of the same sentences and references: "
+        if baseline.split != other.split:
+            raise ValueError(f"{told}one is of {baseline.split}, the other of {other.split}")
+        raise ValueError(f"{told}evaluate one of them again, with the other's corpus (--path)")
     one, two = ([record.text for record in each.translations] for each in (baseline, other))
     literature = all(any(score.form == LITERATURE for score in each.scores) for each in (baseline, other))
     differences = score_differences(one, two, other.references, other.tgt, literature, bootstrap)
     gains = _sentence_scores(two, other.references) - _sentence_scores(one, other.references)
     return Comparison(differences, gains)
+
+
+def of_same_sentences(one: Evaluation, other: Evaluation) -> bool:
+    """Whether sources and references are the same, and so can be compared."""
+    sources = [[record.source for record in each.translations] for each in (one, other)]
+    return sources[0] == sources[1] and one.references == other.references
+
+
+def search_changes(baseline: Evaluation, other: Evaluation) -> dict[str, tuple[Any, Any]]:
+    """The options of the search that are not alike, by name; of those that cannot change a translation, none.
+
+    Where all are alike but the form of the model is not, such as its precision, that is "decoding". Where not both were
+    searched there are none.
+    """
+    if baseline.given or other.given:
+        return {}
+    both = [each.search for each in (baseline, other)]
+    names = [name for name in both[0] if name in both[1] and name not in _WITHOUT_EFFECT]
+    found = {name: (both[0][name], both[1][name]) for name in names if both[0][name] != both[1][name]}
+    if len(found) > 1:
+        found.pop("decoding", None)  # which the others say
+    return found
 
 
 def _sentence_scores(texts: Sequence[str], references: Sequence[str]) -> np.ndarray:

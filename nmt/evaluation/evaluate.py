@@ -15,6 +15,7 @@ from nmt.decoding.search import SearchOptions
 from nmt.decoding.translator import Translator
 from nmt.evaluation.alignment import Link, attention_error_rate
 from nmt.evaluation.branches import branch, forks
+from nmt.evaluation.given import given_lines, given_records
 from nmt.evaluation.metrics import corpus_scores
 from nmt.evaluation.results import Evaluation
 from nmt.pipe.progress import watched
@@ -31,6 +32,7 @@ def evaluate(
     name: str = "",
     what_if: int = 0,
     trained_on: DataConfig | None = None,
+    given: Path | None = None,
 ) -> Evaluation:
     """Translates and scores a split, and saves all of it to `run/evaluations/<name>`.
 
@@ -49,10 +51,12 @@ def evaluate(
         name: of the evaluation; by default that of the split.
         what_if: steps of each translation at which another token is tried: see `nmt.evaluation.branches`.
         trained_on: the corpus that the model has seen; by default that of `config`.
+        given: a file whose lines are taken for the translations, in place of a search: see `nmt.evaluation.given`.
 
     Raises:
-        ValueError: if there is no such split, it is empty, or no folder can have the name.
-        OSError: if nothing can be saved there.
+        ValueError: if there is no such split, it is empty, no folder can have the name, or the file is not of as many
+            lines.
+        OSError: if nothing can be saved there, or the file cannot be opened.
     """
     if name:
         check_folder_name("--as", name)
@@ -60,11 +64,16 @@ def evaluate(
     check(not what_if or options.alternatives > 1, "alternatives", options.alternatives, "at least 2 with --what-if")
     data = config.data
     sources, references, gold = _read(data, split)
+    lines = None if given is None else given_lines(given, split, len(sources))
     folder = _writable(run / "evaluations")
     seen = _seen(trained_on or data, sources)
     began = time.perf_counter()
-    records = translator.translate(sources, options, batch_sentences)
-    translations = list(watched(records, len(sources), f"translating {split}"))
+    if lines is None:
+        records, what = translator.translate(sources, options, batch_sentences), f"translating {split}"
+    else:
+        records = given_records(translator, sources, lines, options.alternatives, batch_sentences)
+        what = "scoring the lines"
+    translations = list(watched(records, len(sources), what))
     scores = corpus_scores([each.text for each in translations], references, data.tgt, data.literature_form)
     pairs = zip(sources, references, strict=True)
     records = translator.force(pairs, options.alternatives, batch_sentences, options)
@@ -83,11 +92,12 @@ def evaluate(
         gold=tuple(gold),
         scores=tuple(scores),
         alignment=attention_error_rate(forced, gold) if any(gold) else None,
-        search=_described(options, translator, data.path),
+        search=_described(options, translator, data.path) if given is None else _forced(given, translator, data.path),
         checkpoint=translator.card.checkpoint,
         command=command,
         seconds=time.perf_counter() - began,
         name=name,
+        given="" if given is None else given.name,
     )
     evaluation.save(folder / evaluation.label)
     return evaluation
@@ -97,6 +107,11 @@ def _described(options: SearchOptions, translator: Translator, corpus: str) -> d
     """How it was translated: in words, and each option by name."""
     shortlist = translator.engine.shortlist is not None
     return {"decoding": f"{options}, {translator.form}", "corpus": corpus, **asdict(options), "shortlist": shortlist}
+
+
+def _forced(given: Path, translator: Translator, corpus: str) -> dict[str, Any]:
+    """The same where nothing was searched: no option of a search has had a part in it."""
+    return {"decoding": f"the lines of {given.name}, forced decoding, {translator.form}", "corpus": corpus}
 
 
 def _writable(folder: Path) -> Path:

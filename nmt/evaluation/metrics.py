@@ -5,6 +5,7 @@ Older results on Multi30k were computed on lowercased Moses tokens instead; such
 detokenised one, so it is a score of its own, named in `Score.form` and at the end of its signature.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -68,6 +69,7 @@ class Difference:
         p_value: of a difference as large as this one, either way, if there were none (paired bootstrap, samples shifted
             to a mean of zero: Riezler & Maxwell 2005); it agrees with the interval, where sacreBLEU's, which shifts the
             amounts of the differences, is about half as large. 1 for a single sentence, which tells nothing of chance.
+        p_text: the same as it is to be shown: "0.012", or "≤ 0.001" where the samples cannot tell how small it is.
         signature: sacreBLEU's, as in `Score`.
         form: the form of text that was scored, in words.
     """
@@ -78,6 +80,7 @@ class Difference:
     low: float
     high: float
     p_value: float
+    p_text: str
     signature: str
     form: str
 
@@ -170,7 +173,7 @@ def score_differences(
         samples = others - ones
         as_large = np.abs(samples - samples.mean()) >= abs(other - one)  # were there none: around their mean
         chance = float(as_large.sum() + 1) / (bootstrap + 1) if len(references) > 1 else 1.0
-        scores = _result(metric, both[0]).name, one, other, *_middle(samples), chance
+        scores = _result(metric, both[0]).name, one, other, *_middle(samples), chance, _p_text(chance, bootstrap)
         found.append(Difference(*scores, measure.signature(), measure.form))
     return found
 
@@ -189,6 +192,12 @@ def bleu_tokenizer(tgt: str) -> str:
     if _language(tgt) == "ja" and find_spec("MeCab") and find_spec("ipadic"):
         return "ja-mecab"
     return UNSPACED.get(_language(tgt), "13a")
+
+
+def bleu_words(sentences: Sequence[str], tgt: str) -> list[list[str]]:
+    """What BLEU counts as words in each sentence: punctuation marks too, and of some languages characters."""
+    tokenizer = BLEU(tokenize=bleu_tokenizer(tgt)).tokenizer
+    return [tokenizer(sentence).split() for sentence in sentences]
 
 
 def _language(code: str) -> str:
@@ -238,6 +247,12 @@ def _resampled(metric: BLEU | CHRF | TER, statistics: np.ndarray, bootstrap: int
     rng, sentences = np.random.default_rng(seed), len(statistics)
     samples = (statistics[rng.choice(sentences, sentences)] for _ in range(bootstrap))
     return np.array([_result(metric, sample).score for sample in samples])
+
+
+def _p_text(p_value: float, bootstrap: int) -> str:
+    """A p-value in three digits; the least that so many samples can give is an upper bound."""
+    bound = max(1 / (bootstrap + 1), 0.001)
+    return f"≤ {math.ceil(bound * 1000) / 1000:.3f}" if p_value <= bound else f"{p_value:.3f}"
 
 
 def _middle(values: np.ndarray) -> tuple[float, float]:

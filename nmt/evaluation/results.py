@@ -73,6 +73,7 @@ class Evaluation:
         seen: the sentences, from 0, whose source stands in the training data; None where that was not looked up.
         branches: what else the translations could have been, where that was asked for.
         name: that it was given to be kept beside others of its split; empty for that of the split.
+        given: the file whose lines the translations are, by forced decoding; empty where a search found them.
     """
 
     split: str
@@ -92,6 +93,7 @@ class Evaluation:
     forced: tuple[Translation, ...] = ()
     branches: tuple[Branch, ...] = ()
     seen: tuple[int, ...] | None = None
+    given: str = ""
 
     @property
     def label(self) -> str:
@@ -116,24 +118,28 @@ class Evaluation:
         """Whether the scores of hypotheses and references are of one kind, those of a search over all types.
 
         Samples and hypotheses of the least risk are ranked by something else; with a shortlist, fewer types take part.
+        Lines of a file have been scored as the references have.
         """
         search = self.search
-        return search.get("method") == "beam" and search.get("mbr") == "none" and not search.get("shortlist")
+        return (
+            bool(self.given)
+            or search.get("method") == "beam"
+            and search.get("mbr") == "none"
+            and not search.get("shortlist")
+        )
 
     def search_errors(self) -> list[int] | None:
-        """The sentences, from 0, whose reference ranks above what the search found; None where it is not known.
+        """The sentences, from 0, for which something is known that ranks above what the search found.
 
-        There it is not the model that is at fault, but the search, or a limit or a demand that kept it from what it was
-        after. In all other sentences the model prefers its own, or the search missed something else.
+        That is the reference, or a branch: what the search found from another beginning. There it is not the model that
+        is at fault, but the search, or a limit or a demand that kept it from what it was after. There may be more: in
+        the other sentences the model prefers its own, or the search missed something else. None where the scores are
+        not comparable, or nothing was searched.
         """
-        if not (self.forced and self.is_comparable):
+        if self.given or not (self.forced and self.is_comparable):
             return None
-        pairs = zip(self.translations, self.forced, strict=True)
-        return [
-            number
-            for number, (found, forced) in enumerate(pairs)
-            if forced.text != found.text and forced.score > found.score + SAME_SCORE
-        ]
+        known = [*enumerate(self.forced), *((each.sentence, each.translation) for each in self.branches)]
+        return sorted({sentence for sentence, other in known if _is_above(other, self.translations[sentence])})
 
     def save(self, folder: Path) -> None:
         """Writes the evaluation to `folder`, in place of one that is there.
@@ -162,6 +168,7 @@ class Evaluation:
             "version": FORMAT_VERSION,
             "split": self.split,
             "name": self.name,
+            "given": self.given,
             "src": self.src,
             "tgt": self.tgt,
             "sentences": len(self.references),
@@ -220,10 +227,17 @@ class Evaluation:
             seconds=scores["seconds"],
             versions=scores["versions"],
             name=scores.get("name", ""),
+            given=scores.get("given", ""),
             forced=tuple(load_translations(folder / "forced")) if (folder / "forced").is_dir() else (),
             branches=tuple(load_branches(folder / "branches")),
             seen=None if scores.get("seen") is None else tuple(scores["seen"]),
         )
+
+
+def _is_above(other: Translation, found: Translation) -> bool:
+    """Whether a search would rank another text above what it found; what is cut off ranks below what has ended."""
+    may = other.finished >= found.finished and other.text != found.text
+    return may and other.score > found.score + SAME_SCORE
 
 
 def _sibling(folder: Path, state: str) -> Path:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nmt.evaluation.comparison import of_same_sentences
 from nmt.evaluation.results import Evaluation, saved_evaluations
 from nmt.evaluation.samples import Samples, load_samples
 
@@ -38,8 +39,8 @@ def read_run(folder: Path, baseline: Path | None = None) -> Run:
 
     Args:
         folder: of the run.
-        baseline: folder of the run to compare it with, evaluation by evaluation, or of an evaluation within one, to
-            compare with all those of its split.
+        baseline: folder of the run to compare it with, each evaluation with that of the same split and label, or of
+            the same split; or of an evaluation within one, to compare with all those of its split.
 
     Raises:
         FileNotFoundError: if there is no such folder, no evaluation in it, an evaluation lacks a file, or there is none
@@ -76,15 +77,31 @@ def _read_baseline(path: Path, run_folder: Path, evaluations: list[Evaluation]) 
         others = [each for each in evaluations if each.split == one.split and not (own and each.label == path.name)]
         found, name = {each.label: one for each in others}, path.name if own else f"{run.name}, {path.name}"
     else:
-        there = {each.name: each for each in saved_evaluations(path)}
-        labels = [each.label for each in evaluations if each.label in there]
-        found, name = {label: _read_evaluation(there[label], path) for label in labels}, path.resolve().name
+        found, name = _of_same_splits(path, evaluations), path.resolve().name
     if not found:
         labels = [each.label for each in evaluations]
         raise FileNotFoundError(
             f"{path} has nothing to compare with {', '.join(labels)}: evaluate it on the same split"
         )
     return Baseline(name, found)
+
+
+def _of_same_splits(run: Path, evaluations: list[Evaluation]) -> dict[str, Evaluation]:
+    """By the label of each evaluation what it is compared with, as far as there is anything, in another run.
+
+    That is the one of the same label and split, or else the one that has the split's name and is of the same sentences.
+    """
+    there = {each.name: each for each in saved_evaluations(run)}
+    wanted = {name for each in evaluations for name in (each.label, each.split)}
+    read = {name: _read_evaluation(there[name], run) for name in wanted & there.keys()}
+    found = {}
+    for each in evaluations:
+        same, plain = read.get(each.label), read.get(each.split)
+        if same is not None and same.split == each.split:
+            found[each.label] = same
+        elif plain is not None and plain.split == each.split and of_same_sentences(plain, each):
+            found[each.label] = plain
+    return found
 
 
 def _read_evaluation(folder: Path, run_folder: Path) -> Evaluation:

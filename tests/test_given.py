@@ -1,0 +1,103 @@
+"""Lines of a file in place of the translations of a search: their scores, their records, and that it is plain."""
+
+import gzip
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SENTENCES
+
+from nmt.cli import main
+from nmt.config import Config, DataConfig
+from nmt.data.words import words_of_spans
+from nmt.decoding.translator import Translator
+from nmt.evaluation.card import model_card
+from nmt.evaluation.given import given_records
+from nmt.evaluation.results import Evaluation
+
+LINES = ["the dog ran", "", "we  read a 💩 book", "yes", "a small bird sings ."]
+SOURCES = [source for source, _ in SENTENCES]
+
+
+@pytest.fixture
+def run(model_folder: Path, tmp_path: Path) -> Path:
+    """A run whose corpus has the split `test`."""
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    for side, texts in zip(("de", "en"), zip(*SENTENCES, strict=True), strict=True):
+        (corpus / f"test.{side}").write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+    config = Config("run", data=DataConfig(path=str(corpus), src="de", tgt="en"))
+    (model_folder.parent / "config.yaml").write_text(json.dumps(asdict(config)))
+    return model_folder.parent
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Path:
+    path = tmp_path / "other.en"
+    path.write_text("".join(f"{line}\n" for line in LINES), encoding="utf-8")
+    return path
+
+
+def test_records_have_the_lines_and_what_the_model_makes_of_them(model_folder: Path) -> None:
+    translator = Translator.load(model_folder, device="cpu")
+    found = list(given_records(translator, SOURCES, LINES, 3, 2))
+    assert [each.text for each in found] == LINES
+    for record, forced in zip(found, translator.force(zip(SOURCES, LINES, strict=True)), strict=True):
+        assert (record.tokens, record.token_log_probs) == (forced.tokens, pytest.approx(forced.token_log_probs))
+        np.testing.assert_allclose(record.attention, forced.attention, atol=1e-6)
+        assert len(record.spans) == len(record.tokens)
+    words = words_of_spans(found[2].text, found[2].spans)
+    assert [word for word in dict.fromkeys(words) if word is not None] == [0, 1, 2, 3, 4]  # no matter what it can write
+
+
+def test_lines_are_scored_shown_and_compared(run: Path, lines: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["evaluate", str(run), "--device", "cpu"]
+    assert main([*asked, "--translations", str(lines), "--as", "other"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0] == "no search: the lines of other.en, forced decoding, fp32"
+    assert not any(line.startswith("search errors") for line in shown)
+    made = Evaluation.load(run / "evaluations" / "other")
+    assert (made.split, made.name, made.given) == ("test", "other", "other.en")
+    assert f"no search: {made.search['decoding']}" == shown[0]
+    assert [each.text for each in made.translations] == LINES
+    assert shown[1].startswith(f"BLEU {made.scores[0].score:.2f} ")
+    assert (made.search_errors(), made.is_comparable) == (None, True)
+    assert main([*asked, "--beam-size", "1"]) == 0
+    assert main(["compare", str(run), str(run / "evaluations" / "other"), "--bootstrap", "100"]) == 0
+    shown = capsys.readouterr().out
+    assert "  the lines of other.en, forced decoding, fp32; step 7\n" in shown
+    assert "not searched alike" not in shown
+    assert main(["report", str(run), "--output", str(run / "report")]) == 0
+    card = model_card(run, "me/small")
+    assert "| test | 5 | BLEU |" in card
+    assert "(other)" not in card  # what others have translated says nothing of the model
+
+
+def test_a_compressed_file_is_read(run: Path, lines: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.gz").write_bytes(gzip.compress(lines.read_bytes()))
+    assert main(["evaluate", str(run), "--translations", str(tmp_path / "other.gz"), "--as", "other"]) == 0
+    assert [each.text for each in Evaluation.load(run / "evaluations" / "other").translations] == LINES
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--as", "x", "--beam-size", "1", "--temperature", "2"], "leave out --beam-size, --temperature\n"),
+        (["--as", "x", "--shortlist", "--what-if", "2"], "leave out --shortlist, --what-if\n"),
+        (["--as", "x", "--no-early-stopping"], "leave out --early-stopping\n"),
+        ([], "--translations needs --as NAME"),
+        (["--as", "test"], "--translations needs --as NAME, not the split's"),
+        (["--as", "x"], "short.en has 1 lines, test has 5 sentences: line n must be the translation of sentence n"),
+    ],
+)
+def test_mistakes_are_one_line(
+    run: Path, tmp_path: Path, flags: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "short.en").write_text("one\n")
+    assert main(["evaluate", str(run), "--translations", str(tmp_path / "short.en"), *flags]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+    assert not (run / "evaluations").exists()
