@@ -105,7 +105,6 @@ nmt/
     alignment.py          links between words -> AER
     results.py            the Evaluation record, and its files
     branches.py           another token at a step that was hardly decided, and how it goes on
-    given.py              lines of a file -> the translations that are evaluated
     samples.py            the same few sentences at each validation, and their files
     evaluate.py           a run and a split -> Evaluation
     comparison.py         two evaluations -> differences, and whether they are chance

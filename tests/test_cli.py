@@ -417,9 +417,9 @@ def test_from_training_to_the_report(
     assert "tok:13a" in shown
     found = Evaluation.load(Path("runs/small/evaluations/test"))
     assert [each.text for each in found.forced] == list(found.references)
-    assert f"search errors, at least {len(found.search_errors() or ())} (" in shown
+    assert f"search errors: at least {len(found.search_errors() or ())} of 9 sentences, where" in shown
     assert found.seen is not None
-    assert f"seen in training {len(found.seen)} (" in shown
+    assert f"seen in training: {len(found.seen)} of 9 sentences" in shown
     scores = json.loads(Path("runs/small/evaluations/test/scores.json").read_text())
     assert scores["sentences"] == 9
     assert scores["command"] == "nmt evaluate runs/small --split test --beam-size 2"
@@ -437,7 +437,7 @@ def test_from_training_to_the_report(
     assert main([*greedy, "--what-if", "2"]) == 0
     shown = capsys.readouterr().out
     assert "9 sentences" in shown
-    assert "): the reference or a what-if ranks above what the search found" in shown
+    assert ", where the reference or a what-if ranks above what was found" in shown
     assert main(["compare", "runs/small", "runs/small/evaluations/greedy", "--split", "test"]) == 0
     assert "runs/small/evaluations/greedy against runs/small: 9 sentences of test" in capsys.readouterr().out
     assert main(["report", "runs/small"]) == 0

@@ -89,6 +89,8 @@ def test_search_errors_are_references_that_rank_above_what_was_found() -> None:
     forced = *forced[:3], replace(forced[3], text="vier")  # the same, in other tokens
     beam = {**plain.search, "method": "beam", "mbr": "none"}
     assert replace(plain, forced=forced, search=beam).search_errors() == [0]
+    ended = forced[0], replace(forced[1], finished=True), *forced[2:]  # what was found has been cut off
+    assert replace(plain, forced=ended, search=beam).search_errors() == [0, 1]
     assert replace(plain, search=beam).search_errors() is None
     for search in ({**beam, "mbr": "chrf"}, {**beam, "method": "sample"}, {**beam, "shortlist": True}):
         assert replace(plain, forced=forced, search=search).search_errors() is None

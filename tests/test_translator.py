@@ -19,11 +19,13 @@ import numpy as np
 import pytest
 import torch
 from conftest import SENTENCES, build
+from datasets import Dataset
 from sacrebleu.metrics import CHRF
 
 import nmt.decoding.translator as translator_module
-from nmt.data.tokenizer import EOS_ID, Tokenizer, TokenizerPair
+from nmt.data.tokenizer import EOS_ID, Tokenizer, TokenizerPair, train_tokenizers
 from nmt.data.vocabulary import BOS, BOS_ID, PAD, PAD_ID
+from nmt.data.words import split_words, words_of_spans
 from nmt.decoding.engine import _SWITCHING, MANY_SENTENCES, SWITCH_SECONDS
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.shortlist import Rest, Shortlist
@@ -365,6 +367,22 @@ def test_forced_decoding_of_a_reference(translator: Translator, monkeypatch: pyt
         for own, best, token in zip(record.token_log_probs, record.alternatives, record.tokens, strict=True):
             assert own <= best[0][1] + 1e-6
             assert token != best[0][0] or own == pytest.approx(best[0][1], abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["word", "wordpiece", "char", "bpe"])
+def test_a_given_target_is_the_text_and_its_words_are_counted_there(translator: Translator, kind: str) -> None:
+    corpus = Dataset.from_dict({"src": SOURCES, "tgt": [target for _, target in SENTENCES]})
+    size = {"bpe": 300, "wordpiece": 80}.get(kind, 40)
+    pair = train_tokenizers(corpus, kind, size, lowercase=True)
+    network = replace(translator.card.network, tie_embeddings="none")
+    model = Seq2Seq(network, pair.src.vocab_size, pair.tgt.vocab_size)
+    other = Translator(model, pair, replace(translator.card, network=network))
+    target = "The  Ω dog sleeps, 💩 ."
+    (record,) = other.force([(SOURCES[0], target)])
+    assert record.text == target
+    assert len(record.spans) == len(record.tokens)
+    words = words_of_spans(target, record.spans)
+    assert sorted({word for word in words if word is not None}) == list(range(len(split_words(target))))
 
 
 def test_lines_come_back_in_order_whatever_they_hold(translator: Translator) -> None:

@@ -2,10 +2,15 @@
 
 import argparse
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nmt.cli.parsing import config_of, file_path
 from nmt.cli.searching import SEARCH_FLAGS, load_translator, search_options, translating_parser
+
+if TYPE_CHECKING:
+    from nmt.evaluation.results import Evaluation
 
 
 def run(arguments: list[str]) -> int:
@@ -48,15 +53,17 @@ def run(arguments: list[str]) -> int:
         print(f"AER {alignment.aer:.3f}  precision {alignment.precision:.3f}  recall {alignment.recall:.3f}")
     errors = result.search_errors()
     if errors is not None:
-        share = len(errors) / len(result.translations)
         known = "the reference or a what-if" if result.branches else "the reference"
-        print(f"search errors, at least {len(errors):,} ({share:.1%}): {known} ranks above what the search found")
+        print(f"search errors: at least {_share(errors, result)}, where {known} ranks above what was found")
     if result.seen is not None:
-        share = len(result.seen) / len(result.translations)
-        print(f"seen in training {len(result.seen):,} ({share:.1%}): the source stands in the training data")
+        print(f"seen in training: {_share(result.seen, result)}, by their sources")
     place = folder / "evaluations" / result.label
     print(f"{len(result.translations):,} sentences in {result.seconds:.1f} s: {place}")
     return 0
+
+
+def _share(sentences: Sequence[int], result: "Evaluation") -> str:
+    return f"{len(sentences):,} of {len(result.translations):,} sentences"
 
 
 def _check_nothing_is_searched(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:

@@ -1,6 +1,7 @@
 """A saved model + text -> Translation records: batches by length, search, and the way back to text."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import NoReturn, get_args, overload
@@ -205,9 +206,10 @@ class Translator:
     ) -> Iterator[Translation]:
         """Forced decoding: the record of each given (source, target), as if search had found that target.
 
-        Its `log_prob` is the model's score of the target, its attention what each target token attends to, its
-        `score` what a search with the options `ranking` would rank it by: the average log-probability of a token, if
-        they say nothing else.
+        Its `text` is the target as it was given, also where the model would write it otherwise, and its spans are those
+        of that text. Its `log_prob` is the model's score of the target, its attention what each target token attends
+        to, its `score` what a search with the options `ranking` would rank it by: the average log-probability of a
+        token, if they say nothing else.
         """
         check(alternatives >= 0, "alternatives", alternatives, "at least 0")
         check(batch_sentences >= 1, "batch_sentences", batch_sentences, "at least 1")
@@ -222,14 +224,18 @@ class Translator:
                 for name, text in zip(("source", "target"), pair, strict=True):
                     check(isinstance(text, str), name, text, "a string")
             sources = self._encode([source for source, _ in batch])
-            targets = self.tokenizers.tgt.encode_batch(target for _, target in batch)
-            sizes = np.array([(len(source.ids), len(target)) for source, target in zip(sources, targets, strict=True)])
+            targets = self.tokenizers.tgt.encode_all([target for _, target in batch])
+            encoded = list(zip(sources, targets, strict=True))
+            sizes = np.array([(len(source.ids), len(target.ids)) for source, target in encoded])
             begin = 0
             for end in cut_batches(sizes, FORCED_LATENT_TOKENS if self.engine.is_latent else FORCED_TOKENS, len(batch)):
-                ids = [source.ids for source in sources[begin:end]]
-                forced = self.engine.force(ids, targets[begin:end], alternatives, ranking)
-                for (line, _), source, hypothesis in zip(batch[begin:end], sources[begin:end], forced, strict=True):
-                    yield self._records.of(line, source, hypothesis)
+                part = encoded[begin:end]
+                forced = self.engine.force(
+                    [source.ids for source, _ in part], [target.ids for _, target in part], alternatives, ranking
+                )
+                for (line, text), (source, target), found in zip(batch[begin:end], part, forced, strict=True):
+                    spans = (*target.spans, (0, 0))  # the last is that of the end
+                    yield replace(self._records.of(line, source, found), text=text, spans=spans)
                 begin = end
 
     def _encode(self, lines: Sequence[str]) -> list[Encoded]:

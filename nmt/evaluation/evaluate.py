@@ -11,11 +11,11 @@ import datasets
 
 from nmt.config import Config, DataConfig, check, check_folder_name
 from nmt.data.corpus import load_split, sources_within
+from nmt.data.readers import text_lines
 from nmt.decoding.search import SearchOptions
 from nmt.decoding.translator import Translator
 from nmt.evaluation.alignment import Link, attention_error_rate
 from nmt.evaluation.branches import branch, forks
-from nmt.evaluation.given import given_lines, given_records
 from nmt.evaluation.metrics import corpus_scores
 from nmt.evaluation.results import Evaluation
 from nmt.pipe.progress import watched
@@ -51,7 +51,7 @@ def evaluate(
         name: of the evaluation; by default that of the split.
         what_if: steps of each translation at which another token is tried: see `nmt.evaluation.branches`.
         trained_on: the corpus that the model has seen; by default that of `config`.
-        given: a file whose lines are taken for the translations, in place of a search: see `nmt.evaluation.given`.
+        given: a file whose lines are taken for the translations, in place of a search.
 
     Raises:
         ValueError: if there is no such split, it is empty, no folder can have the name, or the file is not of as many
@@ -64,14 +64,15 @@ def evaluate(
     check(not what_if or options.alternatives > 1, "alternatives", options.alternatives, "at least 2 with --what-if")
     data = config.data
     sources, references, gold = _read(data, split)
-    lines = None if given is None else given_lines(given, split, len(sources))
+    lines = None if given is None else _given_lines(given, split, len(sources))
     folder = _writable(run / "evaluations")
     seen = _seen(trained_on or data, sources)
     began = time.perf_counter()
     if lines is None:
         records, what = translator.translate(sources, options, batch_sentences), f"translating {split}"
     else:
-        records = given_records(translator, sources, lines, options.alternatives, batch_sentences)
+        pairs = zip(sources, lines, strict=True)
+        records = translator.force(pairs, options.alternatives, batch_sentences)
         what = "scoring the lines"
     translations = list(watched(records, len(sources), what))
     scores = corpus_scores([each.text for each in translations], references, data.tgt, data.literature_form)
@@ -101,6 +102,20 @@ def evaluate(
     )
     evaluation.save(folder / evaluation.label)
     return evaluation
+
+
+def _given_lines(path: Path, split: str, sentences: int) -> list[str]:
+    """The lines of a file, plain or compressed: one for each sentence of a split.
+
+    Raises:
+        OSError: if it cannot be opened.
+        ValueError: if it cannot be read to its end, is not UTF-8, or has more lines or fewer.
+    """
+    lines = list(text_lines(path))
+    if len(lines) != sentences:
+        told = f"{path} has {len(lines):,} lines, {split} has {sentences:,} sentences"
+        raise ValueError(f"{told}: line n must be the translation of sentence n")
+    return lines
 
 
 def _described(options: SearchOptions, translator: Translator, corpus: str) -> dict[str, Any]:

@@ -236,8 +236,9 @@ class Evaluation:
 
 def _is_above(other: Translation, found: Translation) -> bool:
     """Whether a search would rank another text above what it found; what is cut off ranks below what has ended."""
-    may = other.finished >= found.finished and other.text != found.text
-    return may and other.score > found.score + SAME_SCORE
+    if other.text == found.text or other.finished < found.finished:
+        return False
+    return other.finished > found.finished or other.score > found.score + SAME_SCORE
 
 
 def _sibling(folder: Path, state: str) -> Path:
