@@ -48,9 +48,6 @@ def test_a_line_of_json_has_its_own_demands(told: list[str]) -> None:
         b"null",
         b"3",
         b"[]",
-        b"{}",
-        b'{"text": 3}',
-        b'{"Text": ""}',
     ],
 )
 def test_what_is_no_request_is_translated_as_text_and_said(told: list[str], line: bytes) -> None:
@@ -58,6 +55,15 @@ def test_what_is_no_request_is_translated_as_text_and_said(told: list[str], line
     assert len(told) == 1
     assert told[0].startswith("in:7: ")
     assert told[0].endswith("translated as text")
+
+
+@pytest.mark.parametrize("fields", [{}, {"text": 3}, {"text": None}, {"src": "ja"}])
+def test_an_object_without_a_text_is_an_empty_sentence_of_its_name(told: list[str], fields: dict[str, object]) -> None:
+    assert reader(told)(6, json.dumps({**fields, "id": 7}).encode()) == Request("", id=7)
+    assert told[0] == "in:7: no 'text' that is a string: nothing is translated"
+    assert [each.startswith("in:7: left out 'src': the fields are 'text'") for each in told[1:]] == [True] * (
+        "src" in fields
+    )
 
 
 def test_a_line_of_json_may_have_a_name(told: list[str]) -> None:

@@ -39,7 +39,7 @@ def config_of(run: Path, corpus: str | None) -> "Config":
     if corpus:
         return replace(config, data=replace(config.data, path=corpus))
     path = config.data.path
-    if path != "phrasebook" and not path.startswith("hub:") and not Path(path).exists():
+    if path != "phrasebook" and not path.startswith("hub:") and not Path(path).expanduser().exists():
         raise FileNotFoundError(f"the corpus of {run}, {path}, is not there: say where with --path CORPUS")
     return config
 

@@ -81,10 +81,11 @@ def load_split(path: str, src: str, tgt: str, split: str) -> datasets.Dataset:
         return _load_phrasebook(src, tgt, split)
     if path.startswith("hub:"):
         return _load_hub(path, src, tgt, split)
-    splits = readers.find_splits(Path(path), src, tgt)
+    folder = Path(path).expanduser()
+    splits = readers.find_splits(folder, src, tgt)
     candidates = splits.get(_resolve(split, splits), [])
     if not candidates:
-        raise ValueError(_missing_files(Path(path), src, tgt, split, list(splits)))
+        raise ValueError(_missing_files(folder, src, tgt, split, list(splits)))
     if len(candidates) > 1:
         raise ValueError(f"split '{split}' is there twice: {'; '.join(map(str, candidates))}; keep one of them")
     return _load_files(candidates[0], src, tgt)

@@ -56,7 +56,8 @@ def find_splits(folder: Path, src: str, tgt: str) -> dict[str, list[SplitFiles]]
     if folder.is_file():
         raise FileNotFoundError(f"{folder} is a file: give the folder that holds the splits")
     if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder}")
+        where = "" if folder.is_absolute() else f" in {Path.cwd()}"
+        raise FileNotFoundError(f"the corpus is not there: no folder {folder}{where}")
     pair = f"(?P<pair>{re.escape(src)}-{re.escape(tgt)}|{re.escape(tgt)}-{re.escape(src)})"
     table = re.compile(rf"(?P<split>.+?)(\.{pair})?\.((tsv|csv|jsonl|json){_COMPRESSED}|parquet)")
     part = re.compile(rf"(?P<split>.+?)(\.{pair})?\.(?P<part>{re.escape(src)}|{re.escape(tgt)}|align){_COMPRESSED}")

@@ -1,6 +1,6 @@
 """A saved model + text -> Translation records: batches by length, search, and the way back to text."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -156,9 +156,9 @@ class Translator:
             first: the number of the first sentence in a larger input: with the seed it fixes what is sampled.
         """
         options = options or SearchOptions()
-        check(
-            isinstance(text, Request | Iterable) and not isinstance(text, bytes), "text", text, "a sentence or several"
-        )
+        check(isinstance(options, SearchOptions), "options", options, "a SearchOptions")
+        is_text = isinstance(text, Request | Iterable) and not isinstance(text, bytes | Mapping)
+        check(is_text, "text", text, "a sentence, a Request, or several of them")
         check(batch_sentences >= 1, "batch_sentences", batch_sentences, "at least 1")
         if isinstance(text, str | Request):
             return next(self._translate([text], options, batch_sentences, first))
@@ -221,8 +221,8 @@ class Translator:
         remaining = iter(pairs)
         while batch := list(islice(remaining, batch_sentences)):
             for pair in batch:
-                for name, text in zip(("source", "target"), pair, strict=True):
-                    check(isinstance(text, str), name, text, "a string")
+                is_pair = isinstance(pair, tuple | list) and [type(text) for text in pair] == [str, str]
+                check(is_pair, "pairs", pair, "of two strings each, source and target")
             sources = self._encode([source for source, _ in batch])
             targets = self.tokenizers.tgt.encode_all([target for _, target in batch])
             encoded = list(zip(sources, targets, strict=True))

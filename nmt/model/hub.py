@@ -21,8 +21,11 @@ def model_folder(path: str | Path) -> Path:
 
     Raises:
         FileNotFoundError: if there is none.
+        ValueError: if the name is empty, of a variable that is not set.
     """
-    folder = Path(path)
+    if not str(path):
+        raise ValueError("the name of the model is empty: give a run, a folder or user/name")
+    folder = Path(path).expanduser()
     if not folder.is_dir():
         name = folder.as_posix()
         if _HUB_NAME.fullmatch(name) and not folder.parent.exists():

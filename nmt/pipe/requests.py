@@ -48,7 +48,7 @@ class RequestReader:
     Args:
         form: "text", a sentence a line; or "jsonl", an object with `text` and, where wanted, `prefix`, `include`,
             `exclude` and `id` (as in `Request`), or a bare JSON string.
-        common: what holds for all lines; a line's own prefix goes before its, other constraints are added to its.
+        common: what holds for all lines; a line's own prefix replaces the common one, its other demands are added.
         warn: is told of what is wrong with a line.
         sampled: whether translations are drawn, which cannot be made to include anything.
     """
@@ -88,9 +88,12 @@ class RequestReader:
             return self._text(number, line)
         if isinstance(fields, str):
             fields = {"text": fields}
-        if not isinstance(fields, dict) or not isinstance(fields.get("text"), str):
-            self._warn(number, "have no text", "neither a JSON string nor an object with a 'text', translated as text")
+        if not isinstance(fields, dict):
+            self._warn(number, "are no object", "neither a JSON string nor an object, translated as text")
             return self._text(number, line)
+        if not isinstance(fields.get("text"), str):
+            self._warn(number, "have no text", "no 'text' that is a string: nothing is translated")
+            fields["text"] = ""
         unknown = [key for key in fields if key not in FIELDS]
         if unknown:
             told = f"left out {', '.join(map(repr, unknown))}: the fields are {', '.join(map(repr, FIELDS))}"
