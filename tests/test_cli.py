@@ -419,7 +419,7 @@ def test_from_training_to_the_report(
     assert [each.text for each in found.forced] == list(found.references)
     assert f"search errors: at least {len(found.search_errors() or ())} of 9 sentences, where" in shown
     assert found.seen is not None
-    assert f"seen in training: {len(found.seen)} of 9 sentences" in shown
+    assert f"sources seen in training: {len(found.seen)} of 9 sentences" in shown
     scores = json.loads(Path("runs/small/evaluations/test/scores.json").read_text())
     assert scores["sentences"] == 9
     assert scores["command"] == "nmt evaluate runs/small --split test --beam-size 2"

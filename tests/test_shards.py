@@ -268,7 +268,7 @@ def test_a_shard_counts_once_it_is_on_the_disk(tmp_path: Path, source: Path, mon
     parts = Parts(tmp_path / "out", tmp_path / "out.npz", 100)
     flushed: list[tuple[set[Path], bool]] = []
     finished = parts.folder / "00000000.lines"
-    monkeypatch.setattr(shards, "flush", lambda *paths: flushed.append((set(paths), finished.exists())))
+    monkeypatch.setattr(shards, "fsync", lambda *paths: flushed.append((set(paths), finished.exists())))
     parts.open({}, resume=False)
     parts.translate(source, Processes(), lambda lines, write, add, first: add(np.ones((1, 2), np.float32)))
     raw = {parts.folder / f"00000000.{name}" for name in ("unfinished", "weights", "shapes")}

@@ -55,8 +55,8 @@ def run(arguments: list[str]) -> int:
     if errors is not None:
         known = "the reference or a what-if" if result.branches else "the reference"
         print(f"search errors: at least {_share(errors, result)}, where {known} ranks above what was found")
-    if result.seen is not None:
-        print(f"seen in training: {_share(result.seen, result)}, by their sources")
+    seen = "not known, its split cannot be read" if result.seen is None else _share(result.seen, result)
+    print(f"sources seen in training: {seen}")
     place = folder / "evaluations" / result.label
     print(f"{len(result.translations):,} sentences in {result.seconds:.1f} s: {place}")
     return 0

@@ -1,4 +1,4 @@
-"""Files that outlast a power cut, errors that name them, and folders that one process has for itself."""
+"""Files that outlast a power cut, errors that name their file, and folders that one process has for itself."""
 
 import os
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ except ImportError:  # not a Unix
     fcntl = None  # type: ignore[assignment]
 
 
-def flush(*paths: Path) -> None:
+def fsync(*paths: Path) -> None:
     """Waits until files are on the disk; of a folder, the names in it."""
     for path in paths:
         descriptor = os.open(path, os.O_RDONLY)
@@ -23,7 +23,7 @@ def flush(*paths: Path) -> None:
 
 @contextmanager
 def naming(where: object) -> Iterator[None]:
-    """Within it, an error of the system that names no file, such as that a disk is full, names this."""
+    """Gives an error of the system that names no file, such as a full disk, the name `where`."""
     try:
         yield
     except OSError as error:
@@ -32,8 +32,8 @@ def naming(where: object) -> Iterator[None]:
         raise
 
 
-def hold(folder: Path) -> int | None:
-    """Keeps other processes from a folder, where there are locks for folders, until what is returned is closed.
+def lock_folder(folder: Path) -> int | None:
+    """Locks a folder until the returned descriptor is closed; None where the system has no locks for folders.
 
     Raises:
         BlockingIOError: if another process holds it.

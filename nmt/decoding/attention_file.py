@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from nmt.data.files import flush
+from nmt.data.files import fsync
 
 FLOAT_BYTES, SHAPE_BYTES = 4, 16
 
@@ -79,9 +79,9 @@ def write_archive(path: Path, pieces: Sequence[Path]) -> None:
                 for file in files:
                     with open(file, "rb") as values:
                         shutil.copyfileobj(values, member, 1 << 20)
-    flush(unfinished)
+    fsync(unfinished)
     os.replace(unfinished, path)
-    flush(path.parent)
+    fsync(path.parent)
 
 
 def load_attention(path: Path) -> list[np.ndarray]:

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from nmt.data.compression import create_binary
-from nmt.data.files import flush, hold, naming
+from nmt.data.files import fsync, lock_folder, naming
 from nmt.decoding.attention_file import attention_pieces, write_archive
 from nmt.pipe.lines import file_lines
 from nmt.pipe.processes import Processes
@@ -51,7 +51,7 @@ class Parts:
         """
         self.folder.mkdir(exist_ok=True)
         try:
-            self._held = hold(self.folder)
+            self._held = lock_folder(self.folder)
         except BlockingIOError as error:
             raise ValueError(
                 f"{self.output} is being written by another process: wait for it, or give another --output"
@@ -74,7 +74,7 @@ class Parts:
                     raise ValueError(f"--resume: {self.folder} was made with {_told(key, made.get(key), job.get(key))}")
             return
         stored.write_text(json.dumps(job, indent=2) + "\n", encoding="utf-8")
-        flush(stored, self.folder, self.folder.parent)
+        fsync(stored, self.folder, self.folder.parent)
 
     def translate(self, source: Path, processes: Processes, translate: Translate) -> int:
         """Translates the shards of this process that are not there yet; how many shards there are in all."""
@@ -97,12 +97,12 @@ class Parts:
             for shard in range(shards):
                 with open(self._lines(shard), "rb") as part:
                     shutil.copyfileobj(part, whole, 1 << 20)
-        flush(unfinished)
+        fsync(unfinished)
         os.replace(unfinished, self.output)
         if self.attention:
             with naming(self.attention):
                 write_archive(self.attention, [self._attention(shard) for shard in range(shards)])
-        flush(self.output.parent)
+        fsync(self.output.parent)
         joined = self.folder.with_name(f"{self.folder.name}.joined")
         shutil.rmtree(joined, ignore_errors=True)  # of a run that was killed just then
         os.replace(self.folder, joined)  # at once: there are all shards to go on from, or none
@@ -135,9 +135,9 @@ class Parts:
         pieces = attention_pieces(self._attention(shard)) if self.attention else nullcontext()
         with naming(self.folder), open(unfinished, "wb") as stream, pieces as add:
             yield stream, add
-        flush(unfinished, *(self.folder.glob(f"{shard:08}.[ws]*") if self.attention else ()))
+        fsync(unfinished, *(self.folder.glob(f"{shard:08}.[ws]*") if self.attention else ()))
         os.replace(unfinished, self._lines(shard))
-        flush(self.folder)
+        fsync(self.folder)
 
 
 def digest(*paths: Path) -> str:

@@ -13,7 +13,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
 from nmt.config import TrainingConfig
-from nmt.data.files import flush
+from nmt.data.files import fsync
 from nmt.evaluation.samples import Samples
 from nmt.training.module import TranslationModule
 
@@ -101,10 +101,10 @@ class Resumable(Checkpoint):
 
     A checkpoint is written every so many steps, at the end of each epoch, at the last step of all, and on a signal at
     the end of the step, once all the gradients it accumulates are in it; then `Stopped` is raised, unless that was the
-    last one. An epoch that ends with the training, not with its batches, can so be gone on with in its midst. A
-    validation that belongs to the step comes first, so that it is neither lost nor done twice; only one that goes by
-    the clock may be lost. The file is on the disk before it takes the place of the last one, and so is the best one,
-    which a run that goes on from here does not write again. A second signal ends the process at once.
+    last one. If training ends within an epoch, a resumed run goes on from that batch. A validation that belongs to the
+    step comes before the checkpoint, so that it is neither lost nor done twice; only one that goes by the clock may be
+    lost. The file is on the disk before it takes the place of the last one, and so is the best one, which a run that
+    goes on from here does not write again. A second signal ends the process at once.
 
     Args:
         folder: of the checkpoints.
@@ -188,9 +188,9 @@ class Resumable(Checkpoint):
         trainer.save_checkpoint(fresh)
         if trainer.is_global_zero:
             old = set(self.folder.glob("step-*.ckpt")) - {path}
-            flush(fresh, *self.folder.glob("best.ckpt"))
+            fsync(fresh, *self.folder.glob("best.ckpt"))
             fresh.replace(path)
-            flush(self.folder)
+            fsync(self.folder)
             for each in old:
                 each.unlink()
         trainer.strategy.barrier("checkpoint")  # no rank ends the others before it is in its place
@@ -203,7 +203,7 @@ class Resumable(Checkpoint):
 
 
 class Patience(EarlyStopping):
-    """Lightning's, which goes by the config's patience in a run that goes on, and lets none go on that it has ended."""
+    """Early stopping that takes its patience from the config on resume, and does not restart a run it has stopped."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """What was waited for; the patience may be another by now."""

@@ -14,7 +14,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from nmt.data.files import hold
+from nmt.data.files import lock_folder
 from nmt.training.callbacks import checkpoint_step
 
 
@@ -39,7 +39,7 @@ class RunFolder(Callback):
 
     @rank_zero_only
     def recover(self) -> None:
-        """Puts back what a process put aside that was killed before its training began; after that, deletes it.
+        """Restores what a killed process had put aside, if its training had not begun; deletes it otherwise.
 
         Raises:
             ValueError: if that process is still there.
@@ -83,7 +83,7 @@ class RunFolder(Callback):
     def _hold(self, folder: Path) -> None:
         """Keeps other processes from a folder until `_let_go`, where there are locks for folders."""
         try:
-            handle = hold(folder)
+            handle = lock_folder(folder)
         except BlockingIOError as error:
             self._let_go()
             raise ValueError(f"{self.folder} is being trained by another process: wait for it, or stop it") from error

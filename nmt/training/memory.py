@@ -18,7 +18,7 @@ KEPT_BYTES = 1 << 30
 
 
 def keep_freed_memory() -> bool:
-    """Lets this process keep what it frees; whether it does: only glibc can be told."""
+    """Makes malloc keep freed memory; returns whether it does: only glibc's can be told."""
     is_chosen = any(name.startswith("MALLOC_") for name in os.environ)  # by the user
     if is_chosen or not sys.platform.startswith("linux"):
         return False
