@@ -37,8 +37,8 @@ def evaluate(
     """Translates and scores a split, and saves all of it to `run/evaluations/<name>`.
 
     The references are scored as well, by forced decoding: what the model makes of them tells its errors from those of
-    the search. Where the corpus has gold word alignments, that attention is scored too: the links are about the words of
-    references.
+    the search. Where the corpus has gold word alignments, it is their attention that is scored: the links are about
+    the words of the references.
 
     Args:
         run: the run's folder.
