@@ -269,7 +269,7 @@ class TrainingConfig:
     warmup_steps: int = 200
     patience: int = 2
     weight_decay: float = 0.0
-    freeze: list[str] = field(default_factory=list)
+    freeze: tuple[str, ...] = ()
     label_smoothing: float = 0.1
     guided_alignment: float = 0.0
     r_drop: float = 0.0
@@ -370,6 +370,9 @@ def _built(hint: Any, value: Any, key: str) -> Any:
         return build(cast(type, hint), value, f"{key}.")
     if get_origin(hint) is Literal:
         check(value in get_args(hint), key, value, " or ".join(map(str, get_args(hint))))
+    elif get_origin(hint) is tuple:
+        check(isinstance(value, list), key, value, "a list")
+        return tuple(value)
     elif isinstance(hint, UnionType):
         check(type(value) in get_args(hint), key, value, str(hint))
     else:

@@ -20,7 +20,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks import start, training, translation
-from benchmarks.harness import Figures, positive
+from benchmarks.harness import Figures
+
+from nmt.cli.parsing import at_least
 
 CHILDREN: dict[str, Callable[..., Figures]] = {
     "prepare-training": training.prepare_training,
@@ -46,28 +48,28 @@ def build_parser() -> argparse.ArgumentParser:
 
     option = train.add_argument
     option("--data", required=True, metavar="FOLDER", help="corpus, as `nmt train --data.path` wants it (de to en)")
-    option("--updates", type=positive, default=60, help=f"that are timed, after {training.WARMUP_UPDATES} others")
-    option("--rounds", type=positive, help="default 3, on cuda 2")
-    option("--batch-sentences", type=positive, nargs="+", help="default 80, on cuda 80 and 512")
+    option("--updates", type=at_least(1), default=60, help=f"that are timed, after {training.WARMUP_UPDATES} others")
+    option("--rounds", type=at_least(1), help="default 3, on cuda 2")
+    option("--batch-sentences", type=at_least(1), nargs="+", help="default 80, on cuda 80 and 512")
     option("--precision", choices=("32", "bf16"), nargs="+", help="default 32, on cuda both")
     option("--variants", choices=training.VARIANTS, nargs="+", default=list(training.VARIANTS))
-    option("--seed", type=positive, default=1)
+    option("--seed", type=at_least(1), default=1)
     option("--out", type=Path, metavar="FILE", help="default reports/benchmarks/train-DEVICE.json")
 
     option = translate.add_argument
     option("--data", required=True, metavar="FOLDER", help="corpus, as `nmt train --data.path` wants it")
     option("--split", default=translation.PEERS_SPLIT, metavar="NAME", help="that is translated (default: %(default)s)")
-    option("--limit", type=positive, metavar="N", help="only the first N sentences")
-    option("--rounds", type=positive, default=3)
-    option("--batch-sentences", type=positive, nargs="+", default=[1, 32, 64, 128])
-    option("--beam-sizes", type=positive, nargs="+", default=[1, 5], help="1 is greedy search (default: 1 and 5)")
+    option("--limit", type=at_least(1), metavar="N", help="only the first N sentences")
+    option("--rounds", type=at_least(1), default=3)
+    option("--batch-sentences", type=at_least(1), nargs="+", default=[1, 32, 64, 128])
+    option("--beam-sizes", type=at_least(1), nargs="+", default=[1, 5], help="1 is greedy search (default: 1 and 5)")
     option("--variants", choices=translation.VARIANTS, nargs="+", default=["fp32"])
     option("--out", type=Path, metavar="FILE", help="default reports/benchmarks/translate-DEVICE.json")
 
     for command in (train, translate):
         option = command.add_argument
         option("--device", choices=("cpu", "cuda"), default="cpu")
-        option("--threads", type=positive, default=2)
+        option("--threads", type=at_least(1), default=2)
         peers = "other programs to measure beside: a script, its folder and which (default: both); see `benchmarks/`"
         option("--peers", nargs="+", metavar="PEER", help=peers)
     return parser

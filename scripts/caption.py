@@ -16,8 +16,8 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from benchmarks.harness import positive
 
+from nmt.cli.parsing import at_least
 from nmt.config import ModelConfig
 from nmt.data.batch import Batch, pad, tgt_sequence
 from nmt.data.scenes import Scene, scenes
@@ -135,7 +135,7 @@ def main() -> None:
     parser.add_argument(
         "--guided-alignment", type=not_negative(float), default=0.0, metavar="W", help="its weight (default: 0)"
     )
-    parser.add_argument("--updates", type=positive, default=1200, help="default: 1,200")
+    parser.add_argument("--updates", type=at_least(1), default=1200, help="default: 1,200")
     parser.add_argument("--seed", type=not_negative(int), default=1)
     parser.add_argument("--out", type=Path, default=Path("reports/captions"), metavar="FOLDER")
     given = parser.parse_args()

@@ -21,8 +21,8 @@ from statistics import mean, stdev
 
 import numpy as np
 import yaml
-from benchmarks.harness import positive
 
+from nmt.cli.parsing import at_least
 from nmt.decoding.alignment import attention_entropy
 from nmt.evaluation.results import Evaluation, installed_versions
 
@@ -110,8 +110,8 @@ def table(results: dict[str, list[dict[str, float]]]) -> str:
 def main() -> None:
     """Trains what is missing, prints the table, and writes all figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=positive, default=3, help="runs of each model (default: 3)")
-    parser.add_argument("--jobs", type=positive, default=os.cpu_count(), help="runs at a time, one thread each")
+    parser.add_argument("--seeds", type=at_least(1), default=3, help="runs of each model (default: 3)")
+    parser.add_argument("--jobs", type=at_least(1), default=os.cpu_count(), help="runs at a time, one thread each")
     parser.add_argument("--only", nargs="+", choices=MODELS, default=list(MODELS), metavar="MODEL", help="some of them")
     parser.add_argument("--out", type=Path, metavar="FILE", help=f"JSON; of all models, {OUT} by default")
     arguments = parser.parse_args()

@@ -324,11 +324,11 @@ def test_two_thousand_hostile_lines_of_json_are_two_thousand_records(translate: 
         (["translate", "{model}", "--input", "none.txt"], "none.txt"),
         (["translate", "{model}", "-Hallo"], "-Hallo; a sentence that begins with - goes behind --; see"),
         (["translate", "{model}", "--beam-size", "0", "x"], "beam_size: 0 is not allowed, it must be at least 1"),
-        (["translate", "{model}", "--batch-sentences", "0", "x"], "--batch-sentences 0 is not allowed"),
-        (["translate", "{model}", "--threads", "0", "x"], "--threads 0 is not allowed"),
+        (["translate", "{model}", "--batch-sentences", "0", "x"], "--batch-sentences: 0 is not allowed"),
+        (["translate", "{model}", "--threads", "0", "x"], "--threads: 0 is not allowed"),
         (
             ["translate", "{model}", "--threads", "99999", "x"],
-            "--threads 99999 is not allowed, it must be at most 1,024",
+            "--threads: 99999 is not allowed, it must be at most 1,024",
         ),
         (["translate", "", "x"], "argument RUN: the name is empty"),
         (["translate", "{model}", "--ensemble", "", "x"], "argument --ensemble: the name is empty"),
@@ -667,7 +667,7 @@ def test_pairs_that_cannot_be_scored_are_named(
         ([*pairs, "--output", "both.npz", "--attention", "both.npz"], "--attention and --output are the same file"),
         ([*pairs, "--output", "nowhere/x"], "--output nowhere/x: there is no folder nowhere"),
         ([pairs[0], "nowhere.txt"], "TARGETS nowhere.txt: there is no such file"),
-        ([*pairs, "--threads", "0"], "--threads 0 is not allowed, it must be at least 1"),
+        ([*pairs, "--threads", "0"], "--threads: 0 is not allowed, it must be at least 1"),
     ):
         assert main(["score", str(model_folder), *arguments]) == 2
         told = capsys.readouterr().err

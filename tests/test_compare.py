@@ -49,7 +49,7 @@ def test_a_comparison_of_some_models_does_not_replace_that_of_all(
     monkeypatch.setattr(sys, "argv", ["compare.py", "--jobs", "0"])
     with pytest.raises(SystemExit):
         compare.main()
-    assert "'0' is not a positive number" in capsys.readouterr().err
+    assert "0 is not allowed, it must be at least 1" in capsys.readouterr().err
 
 
 def test_the_table_gives_mean_and_deviation_over_the_seeds(compare: ModuleType) -> None:

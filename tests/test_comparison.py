@@ -189,8 +189,8 @@ def test_what_is_compared_is_what_all_have(
         (["old", "new"], "there is no evaluation of a run in new: `nmt evaluate` makes one"),
         (["old", "old/evaluations/dev"], "no evaluation in old/evaluations/dev: make it with `nmt evaluate`"),
         (["old", "old", "--split", "dev"], "old has no evaluation 'dev', it has test"),
-        (["old", "old", "--bootstrap", "99"], "--bootstrap 99 is not allowed, it must be at least 100"),
-        (["old", "old", "--examples", "-1"], "--examples -1 is not allowed, it must be at least 0"),
+        (["old", "old", "--bootstrap", "99"], "--bootstrap: 99 is not allowed, it must be at least 100"),
+        (["old", "old", "--examples", "-1"], "--examples: -1 is not allowed, it must be at least 0"),
     ],
 )
 def test_mistakes_are_one_line(

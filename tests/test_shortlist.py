@@ -219,7 +219,7 @@ def test_the_command_reads_the_training_pairs_of_a_run_and_translate_uses_it(
     assert shortlist.rest.weight.any()
     assert main(["translate", str(run), "der Hund", "--shortlist", "--device", "cpu"]) == 0
     assert main(["shortlist", str(run), "--per-token", "0"]) == 2
-    assert "--per-token 0 is not allowed, it must be at least 1" in capsys.readouterr().err
+    assert "--per-token: 0 is not allowed, it must be at least 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", [["shortlist"], ["evaluate", "--split", "validation"]])

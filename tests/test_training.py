@@ -921,7 +921,7 @@ def test_what_is_frozen_stays_as_it_was(train: Callable, capsys: pytest.CaptureF
     still = {name for name in before if torch.equal(before[name], after[name])}
     assert still == {name for name in before if name.startswith(("encoder.", "decoder.readout.state."))}
     assert train("nothing", "--training.freeze", "[encoder, decoder, output]") == 2
-    assert "training.freeze: ['encoder', 'decoder', 'output'] is not allowed" in one_line(capsys)
+    assert "training.freeze: 'encoder, decoder, output' is not allowed" in one_line(capsys)
     assert train("other", "--training.freeze", "[attention]") == 2
     assert "training.freeze: 'attention' is not allowed, it must be among encoder, decoder, output" in one_line(capsys)
 

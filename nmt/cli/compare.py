@@ -6,7 +6,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from nmt.cli.parsing import Parser, file_path
+from nmt.cli.parsing import Parser, at_least, file_path
 
 if TYPE_CHECKING:
     from nmt.cli.differences import Compared, Found
@@ -22,9 +22,6 @@ def run(arguments: list[str]) -> int:
     runs = [each.parent if each.name == "evaluations" else each for each in options.runs]
     if len(runs) < 2:
         raise ValueError("one is given: name two or more, the baseline first")
-    for name, least in (("bootstrap", LEAST_SAMPLES), ("examples", 0)):
-        if getattr(options, name) < least:
-            raise ValueError(f"--{name} {getattr(options, name)} is not allowed, it must be at least {least}")
     from nmt.cli.differences import Compared, fields, show, show_signatures
 
     cast(TextIOWrapper, sys.stdout).reconfigure(errors="replace")
@@ -64,9 +61,11 @@ def _parser() -> Parser:
     parser.add_argument("runs", type=file_path, nargs="+", metavar="RUN", help=which)
     told = "the evaluation of each run; default: test, or the only one that all of them have"
     parser.add_argument("--split", metavar="NAME", help=told)
-    parser.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="resampled test sets")
+    parser.add_argument(
+        "--bootstrap", type=at_least(LEAST_SAMPLES), default=1000, metavar="N", help="resampled test sets"
+    )
     told = "in text: sentences with the largest gains, losses"
-    parser.add_argument("--examples", type=int, default=3, metavar="N", help=told)
+    parser.add_argument("--examples", type=at_least(0), default=3, metavar="N", help=told)
     told = "text; or json: a list of what is known of each comparison, with the gain of every sentence"
     parser.add_argument("--format", choices=("text", "json"), default="text", help=told)
     return parser

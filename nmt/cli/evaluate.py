@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nmt.cli.parsing import config_of, file_path
+from nmt.cli.parsing import at_least, config_of, file_path
 from nmt.cli.searching import SEARCH_FLAGS, load_translator, search_options, translating_parser
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def run(arguments: list[str]) -> int:
         "--as", dest="name", default="", metavar="NAME", help="keep it under another name than the split's"
     )
     told = "at the N most narrowly decided steps of each translation, search on from the runner-up too: for the report"
-    parser.add_argument("--what-if", type=int, default=0, metavar="N", help=told)
+    parser.add_argument("--what-if", type=at_least(0), default=0, metavar="N", help=told)
     told = "score the lines of this file, such as another system's, in place of what a search finds; needs --as"
     parser.add_argument("--translations", type=file_path, metavar="FILE", help=told)
     options = parser.parse_args(arguments)

@@ -2,7 +2,8 @@
 
 import argparse
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -20,6 +21,21 @@ def named(text: str) -> str:
 def file_path(text: str) -> Path:
     """The path that an argument names."""
     return Path(named(text))
+
+
+def at_least(least: int, most: int = sys.maxsize) -> Callable[[str], int]:
+    """What reads the whole numbers within bounds, as the `type` of an argument."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[+-]?\d+", text):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+        number = int(text)
+        if not least <= number <= most:
+            bound = f"least {least}" if number < least else f"most {most:,}"
+            raise argparse.ArgumentTypeError(f"{text} is not allowed, it must be at {bound}")
+        return number
+
+    return read
 
 
 def config_of(run: Path, corpus: str | None) -> "Config":

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from nmt.cli.files import check_files, is_special
-from nmt.cli.parsing import Parser, file_path, named
-from nmt.cli.searching import add_model_flags, check_model_flags, load_translator
+from nmt.cli.parsing import Parser, at_least, file_path, named
+from nmt.cli.searching import add_model_flags, load_translator
 
 if TYPE_CHECKING:
     from nmt.pipe.progress import Progress
@@ -24,7 +24,6 @@ PARTNERS = "line n of one must be the translation of line n of the other"
 def run(arguments: list[str]) -> int:
     """Scores; the exit code."""
     options = _parser().parse_args(arguments)
-    check_model_flags(options)
     check_files(options, ["SOURCES", "TARGETS"], ["--output", "--attention"])
     _check_lengths(options.sources, options.targets)
     from nmt.data.compression import create_binary
@@ -72,7 +71,7 @@ def _parser() -> Parser:
     told = "save the attention of each pair in this .npz (`nmt.load_attention` reads it)"
     output.add_argument("--attention", type=file_path, metavar="FILE", help=told)
     output.add_argument(
-        "--alternatives", type=int, default=5, metavar="N", help="most probable tokens a step, in jsonl"
+        "--alternatives", type=at_least(0), default=5, metavar="N", help="most probable tokens a step, in jsonl"
     )
     return parser
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
-from nmt.cli.parsing import Parser, named
+from nmt.cli.parsing import Parser, at_least, named
 from nmt.decoding.options import SearchOptions
 
 if TYPE_CHECKING:
@@ -85,8 +85,12 @@ def add_model_flags(parser: Parser) -> "argparse._ArgumentGroup":
     )
     model.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps; auto is a GPU if there is one")
     model.add_argument("--precision", choices=("fp32", "bf16", "int8"), default="fp32", help="of the products")
-    model.add_argument("--threads", type=int, metavar="N", help="of the CPU; without, as torch chooses")
-    model.add_argument("--batch-sentences", type=int, default=64, metavar="N", help="sentences computed together")
+    model.add_argument(
+        "--threads", type=at_least(1, MOST_THREADS), metavar="N", help="of the CPU; without, as torch chooses"
+    )
+    model.add_argument(
+        "--batch-sentences", type=at_least(1), default=64, metavar="N", help="sentences computed together"
+    )
     return model
 
 
@@ -110,22 +114,11 @@ def search_options(options: argparse.Namespace, **others: Any) -> SearchOptions:
     Raises:
         ValueError: if a value is not allowed.
     """
-    check_model_flags(options)
     names = (name for flags in SEARCH_FLAGS.values() for name in flags)
     search = SearchOptions(**{name: getattr(options, name) for name in names if hasattr(options, name)}, **others)
     for flag, needed in _idle(options):
         print(f"nmt: {flag} changes nothing without {needed}", file=sys.stderr)
     return search
-
-
-def check_model_flags(options: argparse.Namespace) -> None:
-    """Raises ValueError if one of `add_model_flags` has a value that is not allowed."""
-    for name in ("batch_sentences", "threads"):
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            raise ValueError(f"--{name.replace('_', '-')} {value} is not allowed, it must be at least 1")
-    if options.threads and options.threads > MOST_THREADS:
-        raise ValueError(f"--threads {options.threads} is not allowed, it must be at most {MOST_THREADS:,}")
 
 
 def _idle(options: argparse.Namespace) -> Iterator[tuple[str, str]]:

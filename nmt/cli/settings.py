@@ -20,7 +20,7 @@ _KINDS: dict[type, list[str]] = {
         bool: ["true", "false"],
         NoneType: ["null"],
     },
-    **{list: ["a list"], dict: ["a mapping"]},
+    **{list: ["a list"], tuple: ["a list"], dict: ["a mapping"]},
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from nmt.cli.parsing import Parser, config_of, file_path
+from nmt.cli.parsing import Parser, at_least, config_of, file_path
 
 if TYPE_CHECKING:
     from nmt.config import Config, DataConfig
@@ -20,14 +20,16 @@ def run(arguments: list[str]) -> int:
     parser = Parser("nmt shortlist", "The target types that a source is likely to need, for `--shortlist`.")
     parser.add_argument("run", type=file_path, help="folder of the run")
     parser.add_argument("--path", metavar="CORPUS", help="read this corpus, not the run's")
-    parser.add_argument("--per-token", type=int, default=100, metavar="N", help="most target types of a source type")
-    parser.add_argument("--frequent", type=int, default=1000, metavar="N", help="target types of every sentence")
-    parser.add_argument("--sentences", type=int, default=100_000, metavar="N", help="training pairs read, at most")
+    parser.add_argument(
+        "--per-token", type=at_least(1), default=100, metavar="N", help="most target types of a source type"
+    )
+    parser.add_argument(
+        "--frequent", type=at_least(0), default=1000, metavar="N", help="target types of every sentence"
+    )
+    parser.add_argument(
+        "--sentences", type=at_least(1), default=100_000, metavar="N", help="training pairs read, at most"
+    )
     options = parser.parse_args(arguments)
-    for name, least in (("per_token", 1), ("frequent", 0), ("sentences", 1)):
-        if getattr(options, name) < least:
-            flag = f"--{name.replace('_', '-')} {getattr(options, name)}"
-            raise ValueError(f"{flag} is not allowed, it must be at least {least}")
     from nmt.data.tokenizer import TokenizerPair
     from nmt.decoding.lexicon import build_shortlist, fit_rest
     from nmt.decoding.shortlist import FILE

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from nmt.cli.files import check_files, is_special
-from nmt.cli.parsing import file_path
+from nmt.cli.parsing import at_least, file_path
 from nmt.cli.searching import load_translator, search_options, translating_parser
 from nmt.cli.startup import import_translator
 
@@ -87,11 +87,11 @@ def _parser() -> argparse.ArgumentParser:
     told = "save the attention of each translation, of several the best, in this .npz (`nmt.load_attention` reads it)"
     output.add_argument("--attention", type=file_path, metavar="FILE", help=told)
     output.add_argument(
-        "--alternatives", type=int, metavar="N", help="most probable tokens a step, in jsonl (default: 5)"
+        "--alternatives", type=at_least(0), metavar="N", help="most probable tokens a step, in jsonl (default: 5)"
     )
     output.add_argument("--keep-beam", action="store_true", help="what the beam held after each step, in jsonl")
     shards = parser.add_argument_group("large files")
-    shards.add_argument("--shard-lines", type=int, default=10_000, metavar="N", help="lines of a shard")
+    shards.add_argument("--shard-lines", type=at_least(1), default=10_000, metavar="N", help="lines of a shard")
     shards.add_argument("--resume", action="store_true", help="go on with the shards that are missing")
     return parser
 
@@ -126,8 +126,6 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError("--resume goes on with a file: neither --input nor --output can be a pipe or a device")
     if options.method == "sample" and options.include:
         raise ValueError("--include: samples cannot be made to contain anything: leave out --method sample")
-    if not 1 <= options.shard_lines <= sys.maxsize:
-        raise ValueError(f"--shard-lines {options.shard_lines} is not allowed, it must be at least 1")
     check_files(options, ["--input"], ["--output", "--attention"], reads_stdin=not (options.text or options.input))
 
 

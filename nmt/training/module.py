@@ -230,4 +230,4 @@ def freeze(model: nn.Module, parts: Sequence[str]) -> None:
         for parameter in held:
             parameter.requires_grad_(False)
     trained = any(parameter.requires_grad for parameter in parameters.values())
-    check(trained, "training.freeze", list(parts), "fewer parts, for nothing is left to train")
+    check(trained, "training.freeze", ", ".join(parts), "fewer parts, for nothing is left to train")

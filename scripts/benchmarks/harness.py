@@ -4,7 +4,6 @@ A child is `benchmark.py NAME ARGUMENTS`, which prints its figures as a line of 
 imports nothing large, for a child's peak memory begins with its parent's.
 """
 
-import argparse
 import json
 import os
 import platform
@@ -23,13 +22,6 @@ Columns = Mapping[str, tuple[str, str]]
 
 SCRIPT = Path(__file__).parents[1] / "benchmark.py"
 PEERS = ("opennmt", "joeynmt")
-
-
-def positive(text: str) -> int:
-    """A number of things to do."""
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return int(text)
 
 
 def last_line(text: str) -> str:
