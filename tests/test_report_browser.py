@@ -133,6 +133,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     many = [SENTENCES[1], *[(f"Satz {n}.", f"Sentence {n}.", f"Sentence {n}.", True) for n in range(2, 1001)]]
     make_evaluation(run, split="many", sentences=many)
     make_evaluation(run, split="unforced", sentences=SENTENCES[:2], forced=False)
+    make_evaluation(run, name="again", sentences=BETTER)
     make_evaluation(folder / "runs" / "before", sentences=BETTER, longest=50)
     page = build_report(run, folder / "reports" / "toy", folder / "runs" / "before")
     browser = Browser(folder / "profile")
@@ -281,8 +282,8 @@ def test_addresses_keep_search_and_order_and_say_what_is_missing(browser: Browse
     go(browser, "#/sentences/1001?split=many")
     browser.wait_for("document.getElementById('detail').innerText.includes('There is no sentence 1001 in many')")
     go(browser, "#/sentences/1?split=never&flag=toString&chrf=a-b")
-    assert "no split “never”" in browser.evaluate("document.getElementById('missing').innerText")
-    assert browser.evaluate("JSON.stringify(state.filter)") == '{"flag":null,"chrf":null}'
+    assert "no evaluation “never”" in browser.evaluate("document.getElementById('missing').innerText")
+    assert browser.evaluate("JSON.stringify(state.filter)") == "{}"
 
 
 def test_words_are_found_sorted_and_lead_to_their_sentences(browser: Browser) -> None:
@@ -303,13 +304,75 @@ def test_words_are_found_sorted_and_lead_to_their_sentences(browser: Browser) ->
     order = "document.querySelector('#word-table th').getAttribute('aria-sort')"
     assert browser.evaluate(order) == "ascending"
     go(browser, "#/words?sort=-passed_over&split=many")
-    passed_over = browser.evaluate("state.evaluation.words.map(each => each.passed_over)")
+    passed_over = browser.evaluate("state.evaluation.words.map(each => each.passed_over.length)")
     cell = browser.evaluate("document.querySelector('#word-table tbody tr').children[3].textContent")
     assert cell.startswith(f"{max(passed_over):,} (")
-    go(browser, "#/words?q=Kinder&split=test")
-    browser.evaluate("document.querySelector('#word-table tbody a').click()")
-    browser.wait_for("document.getElementById('count').textContent === '1 of 4 sentences'")
-    assert shown_sentence(browser) == "Sentence 2"
+
+
+def test_a_word_leads_to_the_sentences_that_have_it_as_a_whole_or_pass_over_it(browser: Browser) -> None:
+    count = "document.getElementById('count').textContent"
+    go(browser, "#/words?q=Satz&split=many")
+    browser.evaluate("document.querySelector('#word-table tbody th a').click()")
+    browser.wait_for(f"{count} === '999 of 1,000 sentences'")
+    go(browser, "#/sentences?word=im&split=many")
+    browser.wait_for(f"{count} === '1 of 1,000 sentences'")
+    assert shown_sentence(browser) == "Sentence 1"
+    chip = "[...document.querySelectorAll('#chips button')].find(each => each.textContent === '“%s” ×')"
+    browser.evaluate(f"({chip % 'im'}).click()")
+    browser.wait_for(f"{count} === '1,000 sentences'")
+    go(browser, "#/words?q=Ja&split=test")
+    browser.evaluate("document.querySelector('#word-table td a').click()")
+    browser.wait_for(f"{count} === '1 of 4 sentences'")
+    assert browser.evaluate("[location.hash, state.rows]") == ["#/sentences?passed_over=Ja&split=test", [3]]
+
+
+def test_what_is_searched_for_is_marked_also_where_the_list_shows_another_text(browser: Browser) -> None:
+    def found(place: str) -> list[str]:
+        return browser.evaluate(f"[...CSS.highlights.get('found-in-{place}')].map(String)")
+
+    second = "document.querySelectorAll('#table tbody tr:not(.blank) .line')[1].innerText"
+    go(browser, "#/sentences?split=test&q=GARDEN")
+    assert found("list") == ["garden"] == found("detail")
+    assert browser.evaluate(second).startswith("Reference:")
+    go(browser, "#/sentences?split=test&q=kids+children")
+    assert browser.evaluate(second).startswith("What if:")
+    assert found("detail") == ["kids children"]  # over two elements
+    go(browser, "#/sentences?split=test&q=kid")
+    assert found("list") == ["kid"] * 3
+    assert browser.evaluate(second).startswith("Two kids")
+    for query, rows in (('"kid"', []), ('"kids"', [1]), ('"run"', []), ("run", [0]), ('"."', [0, 1, 2, 3])):
+        browser.evaluate(f"document.getElementById('search').value = '{query}'; onSearch()")
+        assert browser.evaluate("state.rows") == [row for row in rows if row != 2], query
+    browser.evaluate("document.getElementById('search').value = 'strasse'; onSearch()")
+    assert browser.evaluate("[placesFound('Die Straße'), placesFound('e\u0301')]") == [[[4, 10]], []]
+    browser.evaluate("document.getElementById('search').value = ''; onSearch()")
+    assert found("list") == [] == found("detail")
+
+
+def test_another_evaluation_keeps_the_sentence_and_what_was_asked_for(browser: Browser) -> None:
+    def choose(label: str) -> None:
+        browser.evaluate(f"byId('split').value = '{label}'; byId('split').dispatchEvent(new Event('change'))")
+        browser.wait_for(f"state.evaluation.label === '{label}'")
+
+    go(browser, "#/sentences/2?split=test&q=garden&sort=-chrf&kind=worse")
+    choose("again")
+    assert browser.evaluate("location.hash") == "#/sentences/2?kind=worse&q=garden&sort=-chrf&split=again"
+    choose("many")
+    assert browser.evaluate("location.hash") == "#/sentences?kind=worse&q=garden&sort=-chrf&split=many"
+    go(browser, "#/words?q=Kinder&sort=word&split=test")
+    choose("many")
+    assert browser.evaluate("location.hash") == "#/words?q=Kinder&sort=word&split=many"
+    go(browser, "#/sentences?split=test")
+
+
+@pytest.mark.parametrize(("width", "least"), [(1280, 300), (1440, 350), (1920, 380)])
+def test_the_list_leaves_room_for_the_texts(browser: Browser, width: int, least: int) -> None:
+    browser.send("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False)
+    go(browser, "#/sentences/2?split=test")
+    line = "document.querySelectorAll('#table tbody tr:not(.blank) .line')[3]"
+    assert browser.evaluate(f"{line}.clientWidth") >= least
+    assert browser.evaluate(f"[{line}.title, {line}.firstChild.tagName]") == [SENTENCES[1][1], "BDI"]  # flags behind it
+    browser.send("Emulation.setDeviceMetricsOverride", width=1280, height=800, deviceScaleFactor=1, mobile=False)
 
 
 def test_a_slider_goes_through_the_validations_of_a_sample(browser: Browser) -> None:

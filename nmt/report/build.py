@@ -36,7 +36,10 @@ REPORT_VERSION = 2
 
 _SCRIPTS = (
     "dom",
+    "search",
+    "filters",
     "data",
+    "address",
     "charts",
     "overview",
     "table",
@@ -163,7 +166,7 @@ def _words_csv(report: dict[str, Any]) -> str:
     writer.writerow(["split", "word", "count", "received", "passed_over", "target", "share"])
     for evaluation in report["evaluations"]:
         for row in evaluation["words"]:
-            own = [row[name] for name in ("word", "count", "received", "passed_over")]
+            own = [row["word"], row["count"], row["received"], len(row["passed_over"])]
             writer.writerows([evaluation["label"], *own, *target] for target in row["targets"] or [["", ""]])
     return table.getvalue()
 

@@ -19,16 +19,22 @@ function route() {
   renderMasthead();
   for (const key of Object.keys(TABS)) byId(key).hidden = key !== tab;
   document.body.dataset.tab = tab;
-  const missing = evaluation.label === split ? null : `There is no split “${split}” in this report; this is “${evaluation.label}”.`;
+  const missing = evaluation.label === split ? null : `There is no evaluation “${split}” in this report; this is “${evaluation.label}”.`;
   fill(byId("missing"), missing);
   byId("missing").hidden = !missing;
   ({ overview: renderOverview, sentences: () => showSentences(number), words: renderWords, training: renderTraining, about: renderAbout })[tab]();
-  const places = { sentences: () => address("sentences", { sentence: state.chosen, ...state.filter }), words: wordsAddress };
-  const place = (key) => (places[key] ?? address)(key);
   fill(byId("tabs"), Object.entries(TABS).map(([key, label]) =>
-    el("a", { href: place(key), "data-focus": key, "aria-current": key === tab ? "page" : null }, label)));
+    el("a", { href: placeOf(key), "data-focus": key, "aria-current": key === tab ? "page" : null }, label)));
   const shown = tab === "sentences" && state.chosen !== null ? `Sentence ${state.chosen + 1}` : TABS[tab];
   document.title = `${shown} · ${REPORT.run.name}, ${evaluation.label}`;
+}
+
+/** The address of a section as it was left, in this evaluation or another: with the sentence, if that has the same. */
+function placeOf(tab, other = state.evaluation) {
+  const split = other.label;
+  const sentence = other.split === state.evaluation.split ? state.chosen : null;
+  if (tab === "sentences") return address(tab, { split, sentence, ...state.filter });
+  return tab === "words" ? wordsAddress({ split }) : address(tab, { split });
 }
 
 const oneColumn = matchMedia("(max-width: 960px)");
@@ -145,6 +151,7 @@ function onSearch() {
   if (!state.rows.includes(before)) state.chosen = state.rows[0] ?? null;
   renderRows();
   if (state.chosen !== before) renderDetail();
+  else markFound("detail", byId("detail"));
   history.replaceState(null, "", address("sentences", { sentence: state.chosen, ...state.filter }));
 }
 
@@ -167,7 +174,7 @@ function listen() {
   byId("theme").addEventListener("click", toggleTheme);
   byId("help").addEventListener("click", () => byId("keys").showModal());
   byId("split").addEventListener("change", () => {
-    location.hash = address(document.body.dataset.tab, { split: byId("split").value });
+    location.hash = placeOf(document.body.dataset.tab, REPORT.evaluations.find(({ label }) => label === byId("split").value));
   });
   byId("search").addEventListener("input", onSearch);
   byId("word-search").addEventListener("input", () => changeWords({ query: byId("word-search").value }));

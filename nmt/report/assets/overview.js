@@ -92,7 +92,7 @@ function renderOverview() {
   );
   byId("command").textContent = command;
   const [{ customdata, y }] = distribution.data;
-  const ranges = customdata.flatMap((chrf, bar) => (y[bar] ? [el("a", { href: address("sentences", { ...AFRESH, chrf }) }, `${chrf[0]}–${chrf[1]}`), " "] : []));
+  const ranges = customdata.flatMap((chrf, bar) => (y[bar] ? [el("a", { href: address("sentences", { ...AFRESH, chrf: chrf.join("-") }) }, chrf.join("–")), " "] : []));
   fill(byId("ranges"), "Show the sentences with a chrF of ", ranges);
   drawDistribution(distribution);
 }
@@ -104,6 +104,6 @@ async function drawDistribution(figure) {
   await drawChart(node, figure, `Number of sentences by sentence chrF. ${bars.join("; ")}`);
   node.removeAllListeners("plotly_click");
   node.on("plotly_click", ({ points }) => {
-    location.hash = address("sentences", { ...AFRESH, chrf: points[0].customdata });
+    location.hash = address("sentences", { ...AFRESH, chrf: points[0].customdata.join("-") });
   });
 }

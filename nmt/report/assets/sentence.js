@@ -40,6 +40,7 @@ function renderDetail(note = "No sentence passes the search and the filters.") {
     goldNote(view),
     beamSection(sentence),
   );
+  markFound("detail", byId("detail"));
   if (targets.length) {
     showAttention();
     focusTarget(null);
@@ -104,9 +105,9 @@ function detailTexts(sentence) {
     const common = commonWords(words, other.words);
     return withWords(text, words, (each, index) => (common[index] ? word(side) : word(side, tag, title))(each, index));
   };
-  const row = (name, text, parts) => [
+  const row = (name, text, parts, more = null) => [
     el("dt", {}, name),
-    el("dd", { dir: "auto" }, text ? parts : el("span", { class: "muted" }, "(empty)")),
+    el("dd", { dir: "auto" }, text ? el("span", { "data-text": true }, parts) : el("span", { class: "muted" }, "(empty)"), more),
   ];
   const list = el(
     "dl",
@@ -114,7 +115,7 @@ function detailTexts(sentence) {
     row("Source", source.text, withWords(source.text, source.words, word("source"))),
     row("Reference", reference.text, compared("reference", hypothesis, "del", "not in the hypothesis")),
     row("Hypothesis", hypothesis.text, compared("hypothesis", reference, "ins", "not in the reference")),
-    ...sentence.branches.map((branch) => row("What if", branch.text, branchTexts(sentence, branch))),
+    ...sentence.branches.map((branch) => row("What if", branch.text, branchText(sentence, branch), branchFacts(sentence, branch))),
     baseline && row("Baseline", baseline.text, compared("baseline", reference, "ins", "not in the reference")),
   );
   list.addEventListener("mouseover", ({ target }) => focusWord(target, focusTarget, focusSource));
@@ -123,12 +124,15 @@ function detailTexts(sentence) {
   return list;
 }
 
-/** A translation with another token at some step: which instead of which, and how it goes on; what the hypothesis has not is marked. */
-function branchTexts({ hypothesis }, { step, token, text, words, log_prob: logProb }) {
+/** A translation with another token at some step; what the hypothesis has not is marked. */
+function branchText({ hypothesis }, { text, words }) {
   const common = commonWords(words, hypothesis.words);
-  const marked = withWords(text, words, (word, index) => (common[index] ? word : el("strong", {}, word)));
-  return [marked, el("small", { class: "muted" }, `“${visible(token)}” for “${visible(hypothesis.tokens[step])}”, log-probability ${fixed(logProb, 2)}`)];
+  return withWords(text, words, (word, index) => (common[index] ? word : el("strong", {}, word)));
 }
+
+/** Which token instead of which led to it, and what came of that. */
+const branchFacts = ({ hypothesis }, { step, token, log_prob: logProb }) =>
+  el("small", { class: "muted" }, `“${visible(token)}” for “${visible(hypothesis.tokens[step])}”, log-probability ${fixed(logProb, 2)}`);
 
 /** Calls `ontarget` or `onsource` with the first unit of the word that `node` shows. */
 function focusWord(node, ontarget, onsource) {

@@ -19,7 +19,7 @@ const WORD_ORDERS = {
   word: (a, b) => (a.word < b.word ? -1 : a.word > b.word ? 1 : 0),
   count: (a, b) => a.count - b.count,
   received: (a, b) => a.received - b.received,
-  passed_over: (a, b) => a.passed_over - b.passed_over,
+  passed_over: (a, b) => a.passed_over.length - b.passed_over.length,
   targets: (a, b) => (a.targets[0]?.[1] ?? 0) - (b.targets[0]?.[1] ?? 0),
 };
 
@@ -31,12 +31,12 @@ function readWordsAddress(asked) {
   words.sort = Object.hasOwn(WORD_ORDERS, key) ? { key, descending: sort.startsWith("-") } : MOST_FREQUENT;
 }
 
-function wordsAddress() {
+function wordsAddress({ split = state.evaluation.label } = {}) {
   const { query, sort: { key, descending } } = words;
   const asked = new URLSearchParams();
   if (query) asked.set("q", query);
   if (key !== MOST_FREQUENT.key || !descending) asked.set("sort", (descending ? "-" : "") + key);
-  if (REPORT.evaluations.length > 1) asked.set("split", state.evaluation.label);
+  if (REPORT.evaluations.length > 1) asked.set("split", split);
   return `#/words${asked.size ? `?${asked}` : ""}`;
 }
 
@@ -52,12 +52,13 @@ const wordHead = (column) => sortHead(column, words.sort, column.key !== "word",
 function wordRow({ word, count, received, passed_over: passedOver, targets }) {
   const target = ([text, share]) => el("li", {}, el("bdi", {}, visible(text)), " ", el("span", { class: "muted" }, percent(share)),
     el("i", { class: "bar", style: `width:${100 * share}%` }));
-  const title = `Show the sentences with “${word}”`;
+  const those = (filter, title, text) => el("a", { href: address("sentences", { ...AFRESH, ...filter }), title, dir: "auto" }, text);
+  const times = `${passedOver.length.toLocaleString("en")} (${percent(passedOver.length / count)})`;
   return el("tr", {},
-    el("th", { scope: "row" }, el("a", { href: address("sentences", { ...AFRESH, query: word }), title, dir: "auto" }, visible(word))),
+    el("th", { scope: "row" }, those({ word }, `Show the sentences with “${word}”`, visible(word))),
     el("td", {}, count.toLocaleString("en")),
     el("td", {}, fixed(received, 2)),
-    el("td", {}, passedOver ? `${passedOver.toLocaleString("en")} (${percent(passedOver / count)})` : "–"),
+    el("td", {}, passedOver.length ? those({ passed_over: word }, `Show the sentences in which “${word}” is passed over`, times) : "–"),
     el("td", {}, el("ul", { class: "plain targets" }, targets.map(target))));
 }
 

@@ -1,0 +1,63 @@
+/* Which sentences are listed, and in which order. */
+
+const BY_NUMBER = { key: "number", descending: false };
+
+/** By how much the sentence chrF is above the baseline's; null without one. */
+const gainOf = ({ chrf, baseline }) => (baseline ? chrf - baseline.chrf : null);
+
+/** By how much the reference ranks above the hypothesis, by the score of the search; null where that is not known. */
+const gapOf = ({ reference, hypothesis }) => (reference.score === null ? null : reference.score - hypothesis.score);
+
+/** Kinds of sentences that the page tells by itself; `ofBaseline`: in comparison with one. */
+const KINDS = {
+  better: { label: "better", meaning: "The chrF is above the baseline's", ofBaseline: true, holds: (sentence) => gainOf(sentence) > 0 },
+  worse: { label: "worse", meaning: "The chrF is below the baseline's", ofBaseline: true, holds: (sentence) => gainOf(sentence) < 0 },
+  alike: { label: "alike", meaning: "The chrF is that of the baseline", ofBaseline: true, holds: (sentence) => gainOf(sentence) === 0 },
+};
+
+/** The kinds that the evaluation has. */
+const kindsOf = ({ baseline }) => Object.keys(KINDS).filter((kind) => !KINDS[kind].ofBaseline || baseline);
+
+/** Filters by their names in an address: whether a text there is a value of them, and what then holds for a sentence. */
+const FILTERS = {
+  flag: { knows: (flag) => Object.hasOwn(REPORT.flags, flag), holds: (flag) => ({ flags }) => flags.includes(flag) },
+  kind: { knows: (kind) => Object.hasOwn(KINDS, kind), holds: (kind) => KINDS[kind].holds },
+  chrf: { knows: (range) => /^\d{1,3}-\d{1,3}$/.test(range), holds: liesWithin },
+  word: { knows: Boolean, holds: (word) => ({ source }) => source.words.includes(word) },
+  passed_over: { knows: Boolean, holds: isPassedOver },
+};
+
+/** Of a range such as "40-45": from the first number on, and below the second, but for 100. */
+function liesWithin(range) {
+  const [low, high] = range.split("-").map(Number);
+  return ({ chrf }) => chrf >= low && (chrf < high || high === 100);
+}
+
+function isPassedOver(word) {
+  const row = state.evaluation.words.find((each) => each.word === word);
+  const numbers = new Set(row?.passed_over);
+  return (sentence, index) => numbers.has(index);
+}
+
+/** Orders of the sentences: the number to sort by, null where there is none, which comes last. */
+const ORDERS = {
+  number: (sentence, index) => index,
+  source: ({ source }) => source.words.length,
+  attention: ({ entropy }) => entropy,
+  chrf: ({ chrf }) => chrf,
+  gain: gainOf,
+  ratio: ({ length_ratio: ratio }) => ratio,
+  confidence: ({ confidence }) => confidence,
+};
+
+/** The indices of the sentences that pass search and filters, sorted. */
+function selectRows() {
+  const { sentences } = state.evaluation;
+  const tests = Object.entries(state.filter).filter(([, value]) => value).map(([name, value]) => FILTERS[name].holds(value));
+  const asked = pattern(state.query);
+  if (asked) tests.push((sentence) => asked.test(haystack(sentence)));
+  const sign = state.sort.descending ? -1 : 1;
+  const keys = sentences.map(ORDERS[state.sort.key]);
+  const order = (a, b) => (keys[a] === null) - (keys[b] === null) || sign * (keys[a] - keys[b]) || a - b;
+  return [...sentences.keys()].filter((index) => tests.every((holds) => holds(sentences[index], index))).sort(order);
+}
