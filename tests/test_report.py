@@ -24,7 +24,8 @@ from nmt.evaluation.samples import Samples, load_samples
 from nmt.report.build import build_report
 from nmt.report.figures import distribution_figure, training_figures
 from nmt.report.findings import findings
-from nmt.report.sentences import pack_attention, sentence_flags, sentence_row
+from nmt.report.flags import sentence_flags
+from nmt.report.sentences import pack_attention, sentence_row
 from nmt.report.words import word_rows
 
 HOSTILE = "</script><script>alert(1)</script> <b>x</b> &amp; \"q\" '%{x}' \u2028 \0 שלום <!-- =1+1"
@@ -191,6 +192,39 @@ def test_rows_hold_what_else_a_translation_could_have_been(run: Path, tmp_path: 
     (branch,) = rows[1]["branches"]
     assert (branch["step"], branch["token"], branch["text"]) == (2, "children", "Two kids children play.")
     assert branch["words"] == ["Two", "kids", "children", "play", "."]
+    assert branch["chrf"] == pytest.approx(sentence_chrf(branch["text"], [SENTENCES[1][2]]).score, abs=0.005)
+    assert branch["score"] == pytest.approx(make_translation(SENTENCES[1][0], branch["text"]).score, abs=1e-4)
+
+
+def test_another_translation_that_ranks_above_is_a_search_error(run: Path, tmp_path: Path) -> None:
+    folder = run / "evaluations" / "test"
+    saved = Evaluation.load(folder)
+    modest = tuple(replace(each, score=-99.0) for each in saved.forced)
+
+    def shown(above: float, **others: object) -> dict:
+        found = replace(saved.branches[0].translation, score=saved.translations[1].score + above)
+        branches = (replace(saved.branches[0], translation=found),)
+        replace(saved, forced=modest, branches=branches, **others).save(folder)
+        return report_of(build_report(run, tmp_path / "out"))["evaluations"][0]
+
+    missed = shown(0.01)
+    assert ["search_error" in row["flags"] for row in missed["sentences"]] == [False, True, False, False]
+    assert missed["sentences"][1]["branches"][0]["above"]
+    [text] = [finding["text"] for finding in missed["findings"] if finding["flag"] == "search_error"]
+    assert text.startswith("In at least 1 of 4 sentences (25.0%) the reference or a “what if” ranks above")
+    not_missed = shown(0.00001)
+    assert not any("search_error" in row["flags"] for row in not_missed["sentences"])
+    assert not not_missed["sentences"][1]["branches"][0]["above"]
+    assert any("No reference and no “what if” ranks above" in finding["text"] for finding in not_missed["findings"])
+    assert not shown(0.01, search={**saved.search, "mbr": "chrf"})["sentences"][1]["branches"][0]["above"]
+
+
+def test_a_search_error_without_other_translations_is_that_of_a_reference(run: Path, tmp_path: Path) -> None:
+    folder = run / "evaluations" / "test"
+    replace(Evaluation.load(folder), branches=()).save(folder)
+    found = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]["findings"]
+    [text] = [finding["text"] for finding in found if finding["flag"] == "search_error"]
+    assert text.startswith("In at least 1 of 4 sentences (25.0%) the reference ranks above")
 
 
 def test_rows_hold_the_reference_as_it_is_decoded_by_force(run: Path, tmp_path: Path) -> None:
@@ -253,9 +287,33 @@ def test_a_baseline_is_compared_with_and_its_translations_stand_beside_the_other
     assert (row["text"], row["source"]) == ("Two children play.", None)  # the same tokens
     assert row["attention"] == pack_attention(make_translation(*BETTER[1][:2]).attention)
     assert row["chrf"] > test["sentences"][1]["chrf"]
+    assert [each["baseline"]["flags"] for each in test["sentences"]] == [["exact"], ["short"], [], ["empty"]]
+    texts = [finding["text"] for finding in test["findings"]]
+    assert texts[0].startswith("1 (baseline 1) of 4 translations (25.0%)")
+    assert any(text.startswith("1 (baseline 0) flagged “cut off”") for text in texts)
+    assert any(text.startswith("0 (baseline 1) flagged “much shorter”") for text in texts)
+    assert any(text.startswith("In at least 1 (baseline 0) of 4 sentences") for text in texts)
+    assert any("shorter than them" in text for text in texts)
+    assert [trace["name"] for trace in test["distribution"]["data"]] == ["this evaluation", "baseline"]
     with open(page.parent / "sentences.csv", encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert [each["baseline"] for each in rows] == [*(text for _, text, _, _ in BETTER), "", ""]
+    assert [each["what_if"] for each in rows] == ["", "Two kids children play.", "", "", "", "Two kids children play."]
+
+
+def test_search_errors_are_not_set_beside_those_found_by_other_means(run: Path, tmp_path: Path) -> None:
+    baseline = tmp_path / "runs" / "before"
+    make_evaluation(baseline)
+    folder = baseline / "evaluations" / "test"
+    replace(Evaluation.load(folder), branches=()).save(folder)
+    [test] = report_of(build_report(run, tmp_path / "out", baseline))["evaluations"]
+    assert any(finding["text"].startswith("In at least 1 of 4 sentences") for finding in test["findings"])
+
+
+def test_half_of_the_sentences_are_not_said_to_have_more_than_all(run: Path) -> None:
+    rows = [sentence_row(make_translation("Ja", "Yes"), "Yes", None, None)] * 3
+    texts = [finding["text"] for finding in findings(rows, [make_translation("Ja", "Yes")] * 3, flags=())]
+    assert "At least half of the sentences have a chrF of 100.0; the weakest tenth have 100.0 at most." in texts
 
 
 def test_an_evaluation_is_a_baseline_for_the_others_of_its_split(run: Path, tmp_path: Path) -> None:
@@ -345,7 +403,7 @@ def test_findings_count_what_the_flags_select(run: Path, tmp_path: Path) -> None
     texts = {finding["flag"]: finding["text"] for finding in found if finding["flag"]}
     assert texts["exact"].startswith("1 of 4 translations (25.0%)")
     assert texts["empty"].startswith("1 flagged")
-    assert texts["search_error"].startswith("In 1 of 4 sentences (25.0%) the reference ranks above")
+    assert texts["search_error"].startswith("In at least 1 of 4 sentences (25.0%) the reference or a “what if” ranks")
     assert texts["search_error"].endswith("in the other 2 that differ the model prefers its own.")
     assert any("sums to one within" in finding["text"] for finding in found)
     assert "seen" not in texts

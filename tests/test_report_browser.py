@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sacrebleu import sentence_chrf
 from test_report import BETTER, HOSTILE, SENTENCES, make_evaluation, make_forced, make_run, make_translation
 
 from nmt.data.words import words_of_spans
@@ -201,10 +202,67 @@ def test_another_translation_is_shown_with_the_token_that_leads_to_it(browser: B
     shown = "[...document.querySelectorAll('#detail .texts dt')].find(node => node.textContent === 'What if')"
     branch = browser.evaluate(f"{shown}.nextSibling.innerText")
     found = make_translation(SENTENCES[1][0], "Two kids children play.")
-    said = f"“children” for “kids”, log-probability −{-found.log_prob:.2f}"
+    chrf = browser.evaluate("view.sentence.chrf")
+    own = sentence_chrf(found.text, [SENTENCES[1][2]]).score
+    said = f"chrF {own:.1f} (+{own - chrf:.1f}), score −{-found.score:.2f}, “children” for “kids” 63%"
     assert branch.splitlines() == ["Two kids children play.", said]
     new = f"[...{shown}.nextSibling.querySelectorAll('strong')].map(node => node.textContent)"
     assert browser.evaluate(new) == ["children", "play"]
+
+
+def test_sentences_with_a_better_other_translation_are_listed(browser: Browser) -> None:
+    go(browser, "#/sentences?kind=what_if&split=test")
+    assert browser.evaluate("state.rows") == [1]
+    chips = "[...document.querySelectorAll('#chips [aria-pressed=true]')].map(node => node.textContent)"
+    assert browser.evaluate(chips) == ["what-if better 1"]
+
+
+def test_the_beam_is_read_by_keyboard(browser: Browser) -> None:
+    def press(key: str) -> list[Any]:
+        browser.evaluate(
+            f"document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {{key: '{key}', bubbles: true}}))"
+        )
+        return browser.evaluate(
+            "[document.activeElement.textContent, document.querySelector('.beam-told strong').textContent]"
+        )
+
+    go(browser, "#/sentences/1?split=test")
+    tokens = make_translation(*SENTENCES[0][:2]).tokens
+    browser.evaluate("document.querySelector('.beam [tabindex=\"0\"]').focus()")
+    assert press("ArrowRight") == [tokens[-1], " ".join(tokens)]  # nothing comes after the end
+    for _ in range(len(tokens) - 1):
+        press("ArrowLeft")
+    assert press("ArrowUp") == ["other", "other"]
+    assert press("ArrowRight") == ["other", "other other"]
+    assert shown_sentence(browser) == "Sentence 1"
+    assert browser.evaluate("document.querySelectorAll('.beam [tabindex=\"0\"]').length") == 1
+    press("j")
+    browser.wait_for("document.querySelector('#detail h2').textContent === 'Sentence 2'")
+    assert browser.evaluate("document.activeElement.closest('.beam') !== null")
+
+
+def test_a_source_word_is_held_to_see_which_targets_look_at_it(browser: Browser) -> None:
+    def press(key: str, shift: str) -> str:
+        event = f"new KeyboardEvent('keydown', {{key: '{key}', shiftKey: {shift}, bubbles: true}})"
+        browser.evaluate(f"document.body.dispatchEvent({event})")
+        return browser.evaluate("document.querySelector('.step').innerText")
+
+    step = "document.querySelector('.step').innerText"
+    go(browser, "#/sentences/1?split=test")
+    word = "document.querySelector('#detail [data-side=source][data-word=\"1\"]')"
+    browser.evaluate(f"{word}.click(); document.querySelector('#detail .texts').dispatchEvent(new Event('mouseleave'))")
+    attention = merged_attention(make_translation(*SENTENCES[0][:2]))[:, 2]
+    words = ["A", "dog", "runs", "fast", ".", "</s>"]
+    told = browser.evaluate(step).split()
+    assert told[:9] == ["Source", "word", "2", "of", "5", "Hund", "is", "attended", "to"]
+    assert told[10] == words[attention.argmax()]
+    targets = "[...document.querySelectorAll('#detail [data-side=target]')]"
+    shades = browser.evaluate(f"{targets}.map(node => Number(node.style.getPropertyValue('--weight')))")
+    np.testing.assert_allclose(shades, attention[:-1], atol=0.008)
+    assert press("ArrowRight", "true").startswith("Source word 3 of 5")
+    assert press("Escape", "false").startswith("Word 1 of 6")
+    assert press("ArrowLeft", "true").startswith("Source word 5 of 5")
+    assert press("ArrowRight", "false").startswith("Word 2 of 6")
 
 
 def test_the_beam_is_a_tree_whose_places_tell_how_they_began(browser: Browser) -> None:
@@ -454,10 +512,13 @@ def test_the_reference_is_shown_as_the_decoder_was_forced_to_it(browser: Browser
 
 def test_a_baseline_is_shown_beside_the_run(browser: Browser) -> None:
     go(browser, "#/overview?split=test")
-    rows = "[...document.querySelectorAll('.differences tbody tr')]"
+    rows = "[...document.querySelectorAll('#against tbody tr:not(.how)')]"
     lines = browser.evaluate(f"{rows}.map(row => [...row.cells].map(cell => cell.textContent))")
     assert [line[0] for line in lines] == ["BLEU", "chrF2", "TER lower is better", "AER lower is better"]
     assert lines[0][3].startswith("−")
+    signatures = browser.evaluate("[...document.querySelectorAll('#against .how')].map(row => row.textContent)")
+    assert len(signatures) == 4
+    assert signatures[0].startswith("cased, detokenised, nrefs:1")
     against = browser.evaluate("byId('against').innerText")
     assert "Against before" in against
     assert "0 are better, 1 worse, 3 alike" in against
@@ -476,6 +537,61 @@ def test_a_baseline_is_shown_beside_the_run(browser: Browser) -> None:
     assert browser.evaluate("byId('against').innerText") == ""
     go(browser, "#/sentences/1?split=many")
     assert browser.evaluate("document.querySelector('#table .col-gain')") is None
+
+
+def test_what_differs_from_the_baseline_is_marked_and_listed(browser: Browser) -> None:
+    marked = "[...document.querySelectorAll('#detail %s')].map(node => node.textContent)"
+    go(browser, "#/sentences/2?split=test")
+    assert browser.evaluate(marked % "del") == ["children", "play", "in", "the", "garden"]
+    browser.evaluate("document.querySelector('[data-focus=against-baseline]').click()")
+    assert browser.evaluate(marked % "ins.word") == ["kids", "kids", "kids", "playing"]
+    assert browser.evaluate(marked % "del") == ["children", "play"]
+    assert "not in the baseline" in browser.evaluate("document.querySelector('.legend').innerText")
+    go(browser, "#/sentences/1?split=many")
+    assert browser.evaluate(marked % "del") == ["children", "play", "in", "the", "garden"]  # there is no baseline
+    assert browser.evaluate("document.querySelector('[data-focus=against-baseline]')") is None
+    go(browser, "#/sentences/2?split=test")
+    browser.evaluate("document.querySelector('[data-focus=against-reference]').click()")
+    for kind, rows in (("better", []), ("worse", [1]), ("alike", [0, 2, 3])):
+        go(browser, f"#/sentences?kind={kind}&split=test")
+        assert browser.evaluate("state.rows") == rows
+    chips = "[...document.querySelectorAll('#chips [data-focus=alike]')].map(node => node.textContent)"
+    assert browser.evaluate(chips) == ["alike 3"]
+    go(browser, "#/sentences?split=many")
+    assert browser.evaluate(chips) == []
+
+
+def test_all_evaluations_stand_in_one_table_and_their_texts_beside_each_other(browser: Browser) -> None:
+    go(browser, "#/overview?split=many")
+    rows = (
+        "[...document.querySelectorAll('#evaluations tbody tr')].map(row => [...row.cells].map(cell => cell.innerText))"
+    )
+    table = {row[0].split()[0]: row[1:] for row in browser.evaluate(rows)}
+    assert list(table) == ["test", "again", "many", "unforced"]
+    assert table["test"][1:] == ["31.2 [30.1, 32.3]", "–", "52.0", "0.949", "1", "1"]
+    assert table["unforced"][5] == "–"
+    browser.evaluate("document.querySelector('#evaluations [href*=search_error]').click()")
+    browser.wait_for("location.hash === '#/sentences?flag=search_error&split=test'")
+    go(browser, "#/sentences/2?split=test")
+    shown = "[...document.querySelectorAll('#detail .texts dt')].find(node => node.textContent === 'again').nextSibling"
+    chrf = [sentence_chrf(text, [SENTENCES[1][2]]).score for text in (BETTER[1][1], SENTENCES[1][1])]
+    assert browser.evaluate(f"{shown}.innerText") == f"{BETTER[1][1]}\nchrF {chrf[0]:.1f} (+{chrf[0] - chrf[1]:.1f})"
+    go(browser, "#/sentences/1?split=test")
+    assert browser.evaluate(f"{shown}.innerText") == "the same"
+
+
+def test_paper_shows_all_of_tables_and_beam(browser: Browser) -> None:
+    browser.send("Emulation.setDeviceMetricsOverride", width=680, height=1000, deviceScaleFactor=1, mobile=False)
+    browser.send("Emulation.setEmulatedMedia", media="print")
+    try:
+        go(browser, "#/overview?split=test")
+        assert browser.evaluate("document.documentElement.scrollWidth") <= 680
+        go(browser, "#/sentences/2?split=test")
+        svg = "document.querySelector('.beam svg')"
+        assert browser.evaluate(f"{svg}.getBoundingClientRect().width < Number({svg}.getAttribute('width'))")
+    finally:
+        browser.send("Emulation.setEmulatedMedia", media="")
+        browser.send("Emulation.setDeviceMetricsOverride", width=1280, height=800, deviceScaleFactor=1, mobile=False)
 
 
 def test_without_forced_decoding_the_hypothesis_is_all_there_is(browser: Browser) -> None:
@@ -502,8 +618,8 @@ def test_gold_links_are_outlined_where_the_words_of_the_reference_are_shown(brow
 def test_hostile_text_is_shown_as_it_is(browser: Browser) -> None:
     go(browser, "#/sentences/3")
     browser.wait_for("document.querySelector('#detail h2').textContent === 'Sentence 3'")
-    texts = browser.evaluate("[...document.querySelectorAll('#detail .texts dd')].map(node => node.textContent)")
-    assert texts == [HOSTILE, HOSTILE, HOSTILE[::-1], HOSTILE[::-1]]  # the last is the baseline's
+    texts = "[...document.querySelectorAll('#detail .texts [data-text]')].map(node => node.textContent)"
+    assert browser.evaluate(texts) == [HOSTILE, HOSTILE, HOSTILE[::-1], HOSTILE[::-1], "the same"]
     browser.wait_for(f"{AXIS_LABELS % 'x'}.includes('alert')")
     browser.evaluate("setUnit('subwords')")
     labels = browser.wait_for(f"{AXIS_LABELS % 'x'}.includes('scri') && {AXIS_LABELS % 'x'}")

@@ -55,23 +55,30 @@ def heatmap_figure() -> Figure:
     )
 
 
-def distribution_figure(chrf: Sequence[float]) -> Figure:
-    """Bars of how many sentences have which sentence chrF; `customdata` holds each bar's [low, high)."""
+def distribution_figure(chrf: Sequence[float], of_baseline: Sequence[float] | None = None) -> Figure:
+    """Bars of how many sentences have which sentence chrF, beside a baseline's where there is one.
+
+    `customdata` holds each bar's [low, high).
+    """
     edges = np.arange(0, 100 + CHRF_BIN, CHRF_BIN)
-    counts, _ = np.histogram(chrf, bins=edges)
     bounds = [[int(low), int(low) + CHRF_BIN] for low in edges[:-1]]
-    trace = go.Bar(
-        x=[low + CHRF_BIN / 2 for low, _ in bounds],
-        y=counts.tolist(),
-        customdata=bounds,
-        marker_color=SERIES_COLOURS[0],
-        hovertemplate="chrF %{customdata[0]} to %{customdata[1]}: %{y} sentences<extra></extra>",
-    )
+    series = {"this evaluation": chrf} if of_baseline is None else {"this evaluation": chrf, "baseline": of_baseline}
+    traces = [
+        go.Bar(
+            x=[low + CHRF_BIN / 2 for low, _ in bounds],
+            y=np.histogram(values, bins=edges)[0].tolist(),
+            name=name,
+            customdata=bounds,
+            marker_color=colour,
+            hovertemplate="chrF %{customdata[0]} to %{customdata[1]}: %{y} sentences",
+        )
+        for (name, values), colour in zip(series.items(), SERIES_COLOURS, strict=False)
+    ]
     axes = {
         "xaxis": {"title": _axis_title("sentence chrF"), "range": [0, 100], "dtick": 20},
         "yaxis": {"title": _axis_title("sentences"), "rangemode": "tozero"},
     }
-    return _as_json(go.Figure(trace, {"bargap": 0.08, "dragmode": False, **axes}))
+    return _as_json(go.Figure(traces, {"bargap": 0.08, "showlegend": len(traces) > 1, "dragmode": False, **axes}))
 
 
 def training_figures(rows: Sequence[dict[str, float]]) -> list[Figure]:

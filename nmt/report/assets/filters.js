@@ -8,15 +8,19 @@ const gainOf = ({ chrf, baseline }) => (baseline ? chrf - baseline.chrf : null);
 /** By how much the reference ranks above the hypothesis, by the score of the search; null where that is not known. */
 const gapOf = ({ reference, hypothesis }) => (reference.score === null ? null : reference.score - hypothesis.score);
 
-/** Kinds of sentences that the page tells by itself; `ofBaseline`: in comparison with one. */
+const hasBaseline = ({ baseline }) => baseline !== null;
+const hasBranches = ({ sentences }) => sentences.some(({ branches }) => branches.length);
+
+/** Kinds of sentences that the page tells by itself, and which evaluations have them. */
 const KINDS = {
-  better: { label: "better", meaning: "The chrF is above the baseline's", ofBaseline: true, holds: (sentence) => gainOf(sentence) > 0 },
-  worse: { label: "worse", meaning: "The chrF is below the baseline's", ofBaseline: true, holds: (sentence) => gainOf(sentence) < 0 },
-  alike: { label: "alike", meaning: "The chrF is that of the baseline", ofBaseline: true, holds: (sentence) => gainOf(sentence) === 0 },
+  better: { label: "better", meaning: "The chrF is above the baseline's", isIn: hasBaseline, holds: (sentence) => gainOf(sentence) > 0 },
+  worse: { label: "worse", meaning: "The chrF is below the baseline's", isIn: hasBaseline, holds: (sentence) => gainOf(sentence) < 0 },
+  alike: { label: "alike", meaning: "The chrF is that of the baseline", isIn: hasBaseline, holds: (sentence) => gainOf(sentence) === 0 },
+  what_if: { label: "what-if better", meaning: "A “what if” has a higher chrF than the hypothesis", isIn: hasBranches, holds: ({ branches, chrf }) => branches.some((branch) => branch.chrf > chrf) },
 };
 
-/** The kinds that the evaluation has. */
-const kindsOf = ({ baseline }) => Object.keys(KINDS).filter((kind) => !KINDS[kind].ofBaseline || baseline);
+/** The kinds that an evaluation has. */
+const kindsOf = (evaluation) => Object.keys(KINDS).filter((kind) => KINDS[kind].isIn(evaluation));
 
 /** Filters by their names in an address: whether a text there is a value of them, and what then holds for a sentence. */
 const FILTERS = {

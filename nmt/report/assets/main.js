@@ -112,12 +112,20 @@ const SENTENCE_KEYS = {
   ArrowDown: () => moveSentence(1),
   k: () => moveSentence(-1),
   ArrowUp: () => moveSentence(-1),
-  ArrowRight: () => view && chooseStep(view.step + 1),
-  ArrowLeft: () => view && chooseStep(view.step - 1),
+  ArrowRight: ({ shiftKey }) => moveAlong(1, shiftKey),
+  ArrowLeft: ({ shiftKey }) => moveAlong(-1, shiftKey),
   r: () => setShown(view?.shown === "reference" ? "hypothesis" : "reference"),
   b: () => setShown(view?.shown === "baseline" ? "hypothesis" : "baseline"),
+  Escape: () => view && view.held !== null && holdSource(view.held),
   w: () => setUnit(state.unit === "words" ? "subwords" : "words"),
 };
+
+/** Along the targets, or along the source words. */
+function moveAlong(by, inSource) {
+  if (!view?.targets.length) return;
+  if (inSource) moveSource(by);
+  else chooseStep(view.step + by);
+}
 
 const KEYS = {
   t: toggleTheme,
@@ -135,12 +143,13 @@ function onKey(event) {
     if (event.key === "Escape") event.target.blur();
     return;
   }
-  const scrolls = event.target === frame && (state.asTable || event.key === "ArrowDown" || event.key === "ArrowUp");
-  if (scrolls && event.key.startsWith("Arrow")) return; // as in any box that scrolls
+  const inFrame = event.target.closest(".frame"); // its arrow keys scroll, but for those that move along the heatmap
+  const isStep = inFrame === frame && !state.asTable && ["ArrowLeft", "ArrowRight"].includes(event.key);
+  if (inFrame && event.key.startsWith("Arrow") && !isStep) return;
   const action = KEYS[event.key] ?? (document.body.dataset.tab === "sentences" ? SENTENCE_KEYS[event.key] : undefined);
   if (!action) return;
   event.preventDefault();
-  action();
+  action(event);
 }
 
 function onSearch() {
