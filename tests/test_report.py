@@ -585,6 +585,40 @@ def test_distribution_counts_every_sentence_once() -> None:
     assert {bounds: count for bounds, count in counts.items() if count} == {(0, 5): 2, (5, 10): 1, (95, 100): 2}
 
 
+def test_curves_share_their_steps_and_mark_those_whose_weights_were_kept() -> None:
+    rows = [{"step": 1, "val_bleu": 2.0, "train_loss": 3.0}, {"step": 9, "val_bleu": 4.0}]
+    loss, bleu = training_figures(rows, [{"step": 20, "val_bleu": 5.0, "only_there": 1.0}], kept_step=9)
+    assert loss["layout"]["xaxis"]["range"] == bleu["layout"]["xaxis"]["range"] == [0, pytest.approx(20.4)]
+    assert [(trace["name"], trace["line"]["dash"]) for trace in bleu["data"]] == [
+        ("val_bleu", "solid"), ("val_bleu, baseline", "dash"),
+    ]  # fmt: skip
+    assert [trace["name"] for trace in loss["data"]] == ["train_loss"]
+    [line] = bleu["layout"]["shapes"]
+    assert (line["x0"], line["x1"]) == (9, 9)
+    assert "shapes" not in training_figures(rows)[0]["layout"]
+
+
+def test_the_step_of_the_kept_weights_and_the_curves_of_a_baseline_are_read(run: Path, tmp_path: Path) -> None:
+    (run / "model").mkdir()
+    (run / "model" / "config.json").write_text('{"training": {"step": 21}}', encoding="utf-8")
+    before = make_run(tmp_path / "runs" / "before")
+    make_evaluation(run, name="greedy")
+
+    def likelihood(baseline: Path | None) -> dict:
+        return report_of(build_report(run, tmp_path / "out", baseline))["training"][0]
+
+    own = ["train_nll", "val_loss"]
+    both = [*own, "train_nll, baseline", "val_loss, baseline"]
+    for baseline, names in (
+        (None, own), (before, both), (before / "evaluations" / "test", both), (run / "evaluations" / "greedy", own),
+    ):  # fmt: skip
+        figure = likelihood(baseline)
+        assert [trace["name"] for trace in figure["data"]] == names
+        assert figure["layout"]["shapes"][0]["x0"] == 20  # steps are logged from 0
+    (run / "model" / "config.json").write_text("{", encoding="utf-8")
+    assert "shapes" not in likelihood(None)["layout"]
+
+
 def test_an_unknown_column_gets_a_chart_of_its_own() -> None:
     figures = training_figures([{"step": 1, "gradient_norm": 2.0, "train_loss": 3.0}])
     assert [figure["layout"]["title"]["text"] for figure in figures] == ["What is minimised", "gradient_norm"]

@@ -362,9 +362,14 @@ def test_words_are_found_sorted_and_lead_to_their_sentences(browser: Browser) ->
     order = "document.querySelector('#word-table th').getAttribute('aria-sort')"
     assert browser.evaluate(order) == "ascending"
     go(browser, "#/words?sort=-passed_over&split=many")
-    passed_over = browser.evaluate("state.evaluation.words.map(each => each.passed_over.length)")
-    cell = browser.evaluate("document.querySelector('#word-table tbody tr').children[3].textContent")
-    assert cell.startswith(f"{max(passed_over):,} (")
+    shares = browser.evaluate(
+        "state.evaluation.words.filter(({ count }) => count >= 5).map(each => each.passed_over.length / each.count)"
+    )
+    cells = browser.evaluate("[...document.querySelectorAll('#word-table td:nth-child(4)')].map(td => td.textContent)")
+    assert len(shares) == 2  # "Satz" and the full stop; the rarer ones come behind them
+    assert [cell.split()[-1] for cell in cells[:2]] == [
+        f"({share:.0%})" if share else "–" for share in sorted(shares, reverse=True)
+    ]
 
 
 def test_a_word_leads_to_the_sentences_that_have_it_as_a_whole_or_pass_over_it(browser: Browser) -> None:
@@ -673,6 +678,39 @@ def test_training_and_about_show_curves_signatures_and_config(browser: Browser) 
     assert "nrefs:1|case:mixed|tok:13a" in about
     assert "Attention is not alignment" in about
     assert "[object" not in about
+
+
+def test_sentences_are_put_in_orders_that_no_column_has(browser: Browser) -> None:
+    def choose(key: str) -> list[int]:
+        browser.evaluate(f"byId('order').value = '{key}'; byId('order').dispatchEvent(new Event('change'))")
+        return browser.evaluate("state.rows")
+
+    go(browser, "#/sentences/1?split=test")
+    sentences = "state.evaluation.sentences"
+    aer = browser.evaluate(f"{sentences}.map(each => each.aer)")
+    assert choose("aer") == [*sorted((0, 1), key=lambda row: -aer[row]), 2, 3]
+    gaps = browser.evaluate(f"{sentences}.map(each => each.reference.score - each.hypothesis.score)")
+    assert choose("gap") == sorted(range(4), key=lambda row: -gaps[row])
+    assert browser.evaluate("location.hash") == "#/sentences/1?sort=-gap&split=test"
+    browser.evaluate("byId('direction').click()")
+    assert browser.evaluate("state.rows") == sorted(range(4), key=lambda row: gaps[row])
+    assert choose("what_if")[0] == 1
+    go(browser, "#/sentences/1?split=unforced")
+    options = browser.evaluate("[...byId('order').options].map(option => option.value)")
+    assert "number" in options
+    assert not {"aer", "gap", "gain"} & set(options)
+    go(browser, "#/sentences/1?split=test")
+
+
+def test_all_tabs_and_the_differences_fit_a_telephone(browser: Browser) -> None:
+    browser.send("Emulation.setDeviceMetricsOverride", width=390, height=800, deviceScaleFactor=1, mobile=False)
+    go(browser, "#/overview?split=test")
+    fits = "(node => node.scrollWidth <= node.clientWidth)(document.querySelector('%s'))"
+    assert [browser.evaluate(fits % node) for node in ("#tabs", "#against .wide")] == [True, True]
+    browser.send("Emulation.setDeviceMetricsOverride", width=1920, height=800, deviceScaleFactor=1, mobile=False)
+    left = "document.querySelector('%s').getBoundingClientRect().left"
+    assert abs(browser.evaluate(left % "#run-name") - browser.evaluate(left % "#overview")) <= 16
+    browser.send("Emulation.setDeviceMetricsOverride", width=1280, height=800, deviceScaleFactor=1, mobile=False)
 
 
 @pytest.mark.parametrize("width", [1280, 400])

@@ -94,7 +94,7 @@ def _report(run: Run) -> dict[str, Any]:
         "chrf_signature": chrf_signature(),
         "flags": {name: {"label": label, "meaning": meaning} for name, (label, meaning) in FLAGS.items()},
         "heatmap": {"figure": heatmap_figure(), "scales": HEAT_SCALES},
-        "training": training_figures(run.metrics),
+        "training": training_figures(run.metrics, run.baseline_metrics, run.kept_step),
         "samples": sample_rows(run.samples),
         "evaluations": [_evaluation(evaluation, run.baseline) for evaluation in run.evaluations],
     }

@@ -8,15 +8,17 @@ const gainOf = ({ chrf, baseline }) => (baseline ? chrf - baseline.chrf : null);
 /** By how much the reference ranks above the hypothesis, by the score of the search; null where that is not known. */
 const gapOf = ({ reference, hypothesis }) => (reference.score === null ? null : reference.score - hypothesis.score);
 
+/** By how much the best “what if” of a sentence is above the hypothesis, by chrF; null without one. */
+const bestGain = ({ branches, chrf }) => (branches.length ? Math.max(...branches.map((branch) => branch.chrf)) - chrf : null);
+
 const hasBaseline = ({ baseline }) => baseline !== null;
-const hasBranches = ({ sentences }) => sentences.some(({ branches }) => branches.length);
 
 /** Kinds of sentences that the page tells by itself, and which evaluations have them. */
 const KINDS = {
   better: { label: "better", meaning: "The chrF is above the baseline's", isIn: hasBaseline, holds: (sentence) => gainOf(sentence) > 0 },
   worse: { label: "worse", meaning: "The chrF is below the baseline's", isIn: hasBaseline, holds: (sentence) => gainOf(sentence) < 0 },
   alike: { label: "alike", meaning: "The chrF is that of the baseline", isIn: hasBaseline, holds: (sentence) => gainOf(sentence) === 0 },
-  what_if: { label: "what-if better", meaning: "A “what if” has a higher chrF than the hypothesis", isIn: hasBranches, holds: ({ branches, chrf }) => branches.some((branch) => branch.chrf > chrf) },
+  what_if: { label: "what-if better", meaning: "A “what if” has a higher chrF than the hypothesis", isIn: ({ sentences }) => sentences.some(({ branches }) => branches.length), holds: (sentence) => bestGain(sentence) > 0 },
 };
 
 /** The kinds that an evaluation has. */
@@ -43,15 +45,29 @@ function isPassedOver(word) {
   return (sentence, index) => numbers.has(index);
 }
 
-/** Orders of the sentences: the number to sort by, null where there is none, which comes last. */
+/** Orders of the sentences: the number to sort by, null where there is none, which comes last; and, but for those that
+ *  begin with the least, that they begin with the greatest. */
 const ORDERS = {
-  number: (sentence, index) => index,
-  source: ({ source }) => source.words.length,
-  attention: ({ entropy }) => entropy,
-  chrf: ({ chrf }) => chrf,
-  gain: gainOf,
-  ratio: ({ length_ratio: ratio }) => ratio,
-  confidence: ({ confidence }) => confidence,
+  number: { label: "position", value: (sentence, index) => index },
+  source: { label: "source words", value: ({ source }) => source.words.length },
+  attention: { label: "entropy", value: ({ entropy }) => entropy },
+  chrf: { label: "chrF", value: ({ chrf }) => chrf },
+  gain: { label: "gain over the baseline", value: gainOf },
+  ratio: { label: "length ratio", value: ({ length_ratio: ratio }) => ratio },
+  confidence: { label: "confidence", value: ({ confidence }) => confidence },
+  aer: { label: "AER", value: ({ aer }) => aer, descends: true },
+  gap: { label: "lead of the reference’s score", value: gapOf, descends: true },
+  what_if: { label: "gain of the best what-if", value: bestGain, descends: true },
+};
+
+/** The orders that an evaluation has: those by a number that some sentence has. */
+const ordersOf = ({ sentences }) => Object.keys(ORDERS).filter((key) => sentences.some((sentence, index) => ORDERS[key].value(sentence, index) !== null));
+
+/** Compares by a key, of which those without come last. */
+const inOrder = (key, descending) => (a, b) => {
+  const [one, other] = [key(a), key(b)];
+  if (one === null || other === null) return (one === null) - (other === null);
+  return (descending ? -1 : 1) * (one < other ? -1 : Number(one > other));
 };
 
 /** The indices of the sentences that pass search and filters, sorted. */
@@ -60,8 +76,7 @@ function selectRows() {
   const tests = Object.entries(state.filter).filter(([, value]) => value).map(([name, value]) => FILTERS[name].holds(value));
   const asked = pattern(state.query);
   if (asked) tests.push((sentence) => asked.test(haystack(sentence)));
-  const sign = state.sort.descending ? -1 : 1;
-  const keys = sentences.map(ORDERS[state.sort.key]);
-  const order = (a, b) => (keys[a] === null) - (keys[b] === null) || sign * (keys[a] - keys[b]) || a - b;
-  return [...sentences.keys()].filter((index) => tests.every((holds) => holds(sentences[index], index))).sort(order);
+  const values = sentences.map(ORDERS[state.sort.key].value);
+  const passing = [...sentences.keys()].filter((index) => tests.every((holds) => holds(sentences[index], index)));
+  return passing.sort(inOrder((index) => values[index], state.sort.descending));
 }

@@ -186,6 +186,11 @@ function listen() {
     location.hash = placeOf(document.body.dataset.tab, REPORT.evaluations.find(({ label }) => label === byId("split").value));
   });
   byId("search").addEventListener("input", onSearch);
+  byId("order").addEventListener("change", () => {
+    const key = byId("order").value;
+    sortRows({ key, descending: Boolean(ORDERS[key].descends) });
+  });
+  byId("direction").addEventListener("click", () => sortRows({ ...state.sort, descending: !state.sort.descending }));
   byId("word-search").addEventListener("input", () => changeWords({ query: byId("word-search").value }));
   byId("sample-step").addEventListener("input", () => watch({ validation: Number(byId("sample-step").value) }));
   byId("more-words").addEventListener("click", () => ((words.shown += WORDS_AT_ONCE), renderWords()));

@@ -16,14 +16,23 @@ const COLUMNS = [
 /** The columns that the evaluation has. */
 const columns = () => COLUMNS.filter(({ key }) => key !== "gain" || state.evaluation.baseline);
 
-function headCell(column) {
-  return sortHead(column, state.sort, false, (sort) => {
-    state.sort = sort;
-    updateRows();
-    byId("scroller").scrollTop = 0;
-    renderRows();
-    history.replaceState(null, "", address("sentences", { sentence: state.chosen, ...state.filter }));
-  });
+const headCell = (column) => sortHead(column, state.sort, false, sortRows);
+
+function sortRows(sort) {
+  state.sort = sort;
+  updateRows();
+  byId("scroller").scrollTop = 0;
+  renderRows();
+  history.replaceState(null, "", address("sentences", { sentence: state.chosen, ...state.filter }));
+}
+
+/** The choice of the order, also of those that no column has. */
+function renderOrder() {
+  const { key: chosen, descending } = state.sort;
+  const keys = new Set([...ordersOf(state.evaluation), chosen]);
+  fill(byId("order"), [...keys].map((key) => el("option", { value: key, selected: key === chosen }, ORDERS[key].label)));
+  fill(byId("direction"), descending ? "↓" : "↑");
+  byId("direction").title = descending ? "From the greatest on" : "From the least on";
 }
 
 function flagLabels(sentence) {
@@ -110,6 +119,7 @@ function updateRows() {
   const shown = state.rows.length.toLocaleString("en");
   byId("count").textContent = shown === total ? `${total} sentences` : `${shown} of ${total} sentences`;
   renderChips();
+  renderOrder();
   renderRows();
 }
 

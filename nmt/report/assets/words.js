@@ -7,20 +7,23 @@ const MOST_FREQUENT = { key: "count", descending: true };
 /** What is looked for among the words, their order, and how many of them are shown. */
 const words = { query: "", sort: MOST_FREQUENT, shown: WORDS_AT_ONCE };
 
+/** Of a rarer word a share says little. */
+const LEAST_COUNT = 5;
+
 const WORD_COLUMNS = [
   { key: "word", label: "Source word", title: "As it is written" },
   { key: "count", label: "Count", title: "How often it stands in the sources" },
   { key: "received", label: "Received", title: "Attention that it got from target words, each time on average; one target word gives 1 in all" },
-  { key: "passed_over", label: "Passed over", title: "How often it was for no target word what that attended to most" },
+  { key: "passed_over", label: "Passed over", title: `How often it was for no target word what that attended to most; sorts by the share, those that stand there less than ${LEAST_COUNT} times last` },
   { key: "targets", label: "Attended to by", title: "Target words by their share of what it received; sorts by the largest share" },
 ];
 
 const WORD_ORDERS = {
-  word: (a, b) => (a.word < b.word ? -1 : a.word > b.word ? 1 : 0),
-  count: (a, b) => a.count - b.count,
-  received: (a, b) => a.received - b.received,
-  passed_over: (a, b) => a.passed_over.length - b.passed_over.length,
-  targets: (a, b) => (a.targets[0]?.[1] ?? 0) - (b.targets[0]?.[1] ?? 0),
+  word: ({ word }) => word,
+  count: ({ count }) => count,
+  received: ({ received }) => received,
+  passed_over: ({ count, passed_over: passedOver }) => (count < LEAST_COUNT ? null : passedOver.length / count),
+  targets: ({ targets }) => targets[0]?.[1] ?? 0,
 };
 
 /** Takes search and order of the words from the address. */
@@ -65,9 +68,7 @@ function wordRow({ word, count, received, passed_over: passedOver, targets }) {
 function renderWords() {
   const query = folded(words.query.trim());
   const passes = ({ word, targets }) => [word, ...targets.map(([text]) => text)].some((text) => folded(text).includes(query));
-  const compare = WORD_ORDERS[words.sort.key];
-  const sign = words.sort.descending ? -1 : 1;
-  const found = state.evaluation.words.filter(passes).sort((a, b) => sign * compare(a, b)); // ties: the most frequent first
+  const found = state.evaluation.words.filter(passes).sort(inOrder(WORD_ORDERS[words.sort.key], words.sort.descending)); // ties: the most frequent first
   if (byId("word-search").value !== words.query) byId("word-search").value = words.query;
   const table = byId("word-table");
   fill(table.tHead, el("tr", {}, WORD_COLUMNS.map(wordHead)));
