@@ -283,6 +283,11 @@ def test_the_beam_is_a_tree_whose_places_tell_how_they_began(browser: Browser) -
     assert browser.evaluate(told).startswith("other other dropped: at the next step others were more probable; ")
     assert browser.evaluate(told).endswith("log-probability −4.13, of the token −4.00")
     assert browser.evaluate("document.querySelectorAll('.place.line').length") == 2
+    paleness = "(node => [node, node.querySelector('text')].map(each => getComputedStyle(each).opacity))"
+    assert browser.evaluate(f"{paleness}(document.querySelector('.place.dropped'))") == [
+        "1",
+        "1",
+    ]  # text stays readable
     go(browser, "#/sentences/4")
     assert browser.evaluate("document.querySelector('.beam')") is None
 
