@@ -132,15 +132,13 @@ def _evaluation(evaluation: Evaluation, compared: Baseline | None) -> dict[str, 
 
 def _comparison(name: str, baseline: Evaluation, evaluation: Evaluation) -> dict[str, Any]:
     """What the evaluation is compared with, and what came of it."""
-    differences, gains = compare(baseline, evaluation)
+    differences = compare(baseline, evaluation).differences
     return {
         "name": name,
         "search": baseline.search["decoding"],
         "checkpoint": baseline.checkpoint,
         "differences": [asdict(difference) for difference in differences],
         "aer": None if baseline.alignment is None else baseline.alignment.aer,
-        "better": int((gains > 0).sum()),
-        "worse": int((gains < 0).sum()),
     }
 
 

@@ -45,8 +45,8 @@ function isPassedOver(word) {
   return (sentence, index) => numbers.has(index);
 }
 
-/** Orders of the sentences: the number to sort by, null where there is none, which comes last; and, but for those that
- *  begin with the least, that they begin with the greatest. */
+/** Orders of the sentences: the number to sort by, null where there is none, which comes last. They begin with the least,
+ *  or with the greatest where they descend. */
 const ORDERS = {
   number: { label: "position", value: (sentence, index) => index },
   source: { label: "source words", value: ({ source }) => source.words.length },

@@ -39,13 +39,15 @@ function against({ baseline, alignment, sentences }) {
   const aer = alignment === null || baseline.aer === null ? null :
     row("AER", true, [fixed(baseline.aer, 3), fixed(alignment.aer, 3), signed(alignment.aer - baseline.aer, 3), "–", "–"], alignment.method);
   const sorted = (descending) => address("sentences", { ...AFRESH, sort: { key: "gain", descending } });
-  const count = (number) => number.toLocaleString("en");
-  const alike = sentences.length - baseline.better - baseline.worse;
+  const those = (kind) => {
+    const count = sentences.filter(KINDS[kind].holds).length;
+    return el("a", { href: address("sentences", { ...AFRESH, kind }) }, `${count.toLocaleString("en")} ${KINDS[kind].label}`);
+  };
   return [
     el("h2", {}, `Against ${baseline.name}`),
     el("p", { class: "hint" }, `The baseline: ${[baseline.name, baseline.search, baseline.checkpoint].join(" · ")}`),
     el("div", { class: "wide" }, el("table", { class: "figures" }, el("thead", {}, el("tr", {}, head)), el("tbody", {}, baseline.differences.map(difference), aer))),
-    el("p", {}, `By the chrF of each sentence ${count(baseline.better)} are better, ${count(baseline.worse)} worse, ${count(alike)} alike: `,
+    el("p", {}, "By the chrF of each sentence: ", those("better"), ", ", those("worse"), ", ", those("alike"), ". See the ",
       el("a", { href: sorted(true) }, "largest gains"), ", ", el("a", { href: sorted(false) }, "largest losses"), "."),
   ];
 }
