@@ -215,6 +215,8 @@ def test_sentences_with_a_better_other_translation_are_listed(browser: Browser) 
     assert browser.evaluate("state.rows") == [1]
     chips = "[...document.querySelectorAll('#chips [aria-pressed=true]')].map(node => node.textContent)"
     assert browser.evaluate(chips) == ["what-if better 1"]
+    go(browser, "#/sentences?kind=what_if&split=again")
+    assert browser.evaluate("state.rows") == []  # the one that there is has a lower chrF
 
 
 def test_the_beam_is_read_by_keyboard(browser: Browser) -> None:
@@ -234,7 +236,8 @@ def test_the_beam_is_read_by_keyboard(browser: Browser) -> None:
         press("ArrowLeft")
     assert press("ArrowUp") == ["other", "other"]
     assert press("ArrowRight") == ["other", "other other"]
-    assert shown_sentence(browser) == "Sentence 1"
+    assert press("ArrowDown") == ["other", "other other"]  # the lowest
+    assert browser.evaluate("[view.step, view.index]") == [0, 0]  # elsewhere the arrow keys move along these
     assert browser.evaluate("document.querySelectorAll('.beam [tabindex=\"0\"]').length") == 1
     press("j")
     browser.wait_for("document.querySelector('#detail h2').textContent === 'Sentence 2'")
@@ -411,9 +414,19 @@ def test_what_is_searched_for_is_marked_also_where_the_list_shows_another_text(b
     go(browser, "#/sentences?split=test&q=kid")
     assert found("list") == ["kid"] * 3
     assert browser.evaluate(second).startswith("Two kids")
-    for query, rows in (('"kid"', []), ('"kids"', [1]), ('"run"', []), ("run", [0]), ('"."', [0, 1, 2, 3])):
+    for query, rows in (
+        ('"kid"', []),
+        ('"kids"', [1]),
+        ('"run"', []),
+        ('"uns"', []),
+        ("run", [0]),
+        ('"."', [0, 1, 2, 3]),
+    ):
         browser.evaluate(f"document.getElementById('search').value = '{query}'; onSearch()")
         assert browser.evaluate("state.rows") == [row for row in rows if row != 2], query
+    for query in ("two k", "kids"):
+        browser.evaluate(f"document.getElementById('search').value = '{query}'; onSearch()")
+        assert {each.lower() for each in found("detail")} == {query}
     browser.evaluate("document.getElementById('search').value = 'strasse'; onSearch()")
     assert browser.evaluate("[placesFound('Die Straße'), placesFound('e\u0301')]") == [[[4, 10]], []]
     browser.evaluate("document.getElementById('search').value = ''; onSearch()")
@@ -589,6 +602,8 @@ def test_all_evaluations_stand_in_one_table_and_their_texts_beside_each_other(br
     shown = "[...document.querySelectorAll('#detail .texts dt')].find(node => node.textContent === 'again').nextSibling"
     chrf = [sentence_chrf(text, [SENTENCES[1][2]]).score for text in (BETTER[1][1], SENTENCES[1][1])]
     assert browser.evaluate(f"{shown}.innerText") == f"{BETTER[1][1]}\nchrF {chrf[0]:.1f} (+{chrf[0] - chrf[1]:.1f})"
+    names = "[...document.querySelectorAll('#detail .texts dt')].map(node => node.textContent)"
+    assert browser.evaluate(names) == ["Source", "Reference", "Hypothesis", "Baseline", "again", "What if"]
     go(browser, "#/sentences/1?split=test")
     assert browser.evaluate(f"{shown}.innerText") == "the same"
 
@@ -599,6 +614,7 @@ def test_paper_shows_all_of_tables_and_beam(browser: Browser) -> None:
     try:
         go(browser, "#/overview?split=test")
         assert browser.evaluate("document.documentElement.scrollWidth") <= 680
+        assert browser.evaluate("getComputedStyle(document.querySelector('#against .wide')).overflow") == "visible"
         go(browser, "#/sentences/2?split=test")
         svg = "document.querySelector('.beam svg')"
         assert browser.evaluate(f"{svg}.getBoundingClientRect().width < Number({svg}.getAttribute('width'))")
