@@ -125,10 +125,12 @@ nmt/
     train.py              a config -> a run folder with its model
   report/               records + numbers -> one HTML file
     records.py            run folder -> all that a report can show
+    flags.py              what is remarkable about a translation
     sentences.py          an evaluation, and a baseline -> a row of the report for each sentence
     words.py              an evaluation -> by what each source word was translated
     findings.py           what stands out, in plain words
     figures.py            plotly figures
+    tables.py             rows -> the tables beside the page, and the alignments
     build.py              rows and figures -> report.html and the files beside it
     pictures.py           captioned pictures -> a page that shows where each word looked
     assets/               template, style and scripts of the page

@@ -27,7 +27,7 @@ from nmt.decoding.options import SearchOptions
 from nmt.decoding.search import search
 from nmt.model.picture import CELL_PIXELS, PictureEncoder
 from nmt.model.seq2seq import Seq2Seq
-from nmt.report.pictures import CaptionedPicture, pictures_page
+from nmt.report.pictures import CaptionedPicture, faults_first, pictures_page
 from nmt.training.loss import Objective, sequence_loss
 
 TRAINING_SCENES, TEST_SCENES, BATCH_SCENES = 6000, 1000, 64
@@ -151,15 +151,18 @@ def main() -> None:
     captioner = Captioner(config, [each.caption for each in examples])
     captioner.train(examples, given.updates, Objective(guided_alignment=given.guided_alignment))
     captioned = captioner.describe(unseen)
-    exact = np.mean([" ".join(each.words) == each.reference for each in captioned])
+    exact = np.mean([not each.is_wrong for each in captioned])
     hits, chance = captioner.pointing(unseen)
     facts = [
         f"{exact:.1%} of {len(unseen):,} pictures that were not trained on are described as they should be.",
         f"{hits:.1%} of the words that name an object attend most to a place on it (by chance {chance:.1%}).",
     ]
     print(*facts, sep="\n")
+    facts.append(f"Shown are {SHOWN_SCENES}: wrong captions first, then those whose words look astray.")
     page = given.out / "report.html"
-    page.write_text(pictures_page("Where it looked for each word", facts, captioned[:SHOWN_SCENES]), encoding="utf-8")
+    page.write_text(
+        pictures_page("Where it looked for each word", facts, faults_first(captioned)[:SHOWN_SCENES]), encoding="utf-8"
+    )
     print(f"open {page} in a browser")
 
 

@@ -21,7 +21,7 @@ from nmt.decoding.search import search
 from nmt.model.packed import pack
 from nmt.model.picture import CELL_PIXELS, PictureEncoder
 from nmt.model.seq2seq import Seq2Seq
-from nmt.report.pictures import CaptionedPicture, pictures_page
+from nmt.report.pictures import CaptionedPicture, faults_first, pictures_page
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "caption.py"
 CELLS = (SIDE // CELL_PIXELS) ** 2
@@ -168,6 +168,24 @@ def test_the_page_leaves_light_where_a_word_attended() -> None:
     )
     assert (left, top, width, height) == pytest.approx((100 * 8 / 12, 50, 100 * 4 / 12, 50))
     assert "It should be" not in page
+
+
+def test_wrong_captions_come_first_then_words_that_look_astray() -> None:
+    picture, attention = np.zeros((6, 12, 3), np.uint8), np.zeros((2, 2, 3))
+    attention[0, 1, 2] = attention[1, 0, 0] = 1  # rows of 3 pixels, columns of 4: middles at (4.5, 10) and (1.5, 2)
+
+    def captioned(reference: str, *boxes: tuple[int, int, int, int] | None) -> CaptionedPicture:
+        return CaptionedPicture(picture, ["red", "ring"], attention, reference, boxes)
+
+    good = captioned("red ring", (4, 9, 6, 12), (0, 0, 2, 3))
+    beside = captioned("red ring", (4, 9, 6, 10), (0, 0, 2, 3))
+    twice = captioned("red ring", (5, 9, 6, 12), (0, 0, 2, 2))
+    wrong = captioned("red cross")
+    unnamed = captioned("red ring", None, None)
+    assert [each.astray for each in (good, beside, twice, wrong, unnamed)] == [0, 1, 2, 0, 0]
+    shown = faults_first([good, beside, unnamed, wrong, twice])
+    assert [id(each) for each in shown] == [id(each) for each in (wrong, twice, beside, good, unnamed)]
+    assert not captioned("").is_wrong
 
 
 def test_the_page_asks_for_nothing_escapes_words_and_says_what_a_caption_should_be() -> None:

@@ -24,7 +24,8 @@ from nmt.evaluation.samples import Samples, load_samples
 from nmt.report.build import build_report
 from nmt.report.figures import distribution_figure, training_figures
 from nmt.report.findings import findings
-from nmt.report.sentences import pack_attention, sentence_flags, sentence_row
+from nmt.report.flags import sentence_flags
+from nmt.report.sentences import pack_attention, sentence_row
 from nmt.report.words import word_rows
 
 HOSTILE = "</script><script>alert(1)</script> <b>x</b> &amp; \"q\" '%{x}' \u2028 \0 שלום <!-- =1+1"
@@ -191,6 +192,40 @@ def test_rows_hold_what_else_a_translation_could_have_been(run: Path, tmp_path: 
     (branch,) = rows[1]["branches"]
     assert (branch["step"], branch["token"], branch["text"]) == (2, "children", "Two kids children play.")
     assert branch["words"] == ["Two", "kids", "children", "play", "."]
+    assert branch["chrf"] == pytest.approx(sentence_chrf(branch["text"], [SENTENCES[1][2]]).score, abs=0.005)
+    assert branch["score"] == pytest.approx(make_translation(SENTENCES[1][0], branch["text"]).score, abs=1e-4)
+
+
+def test_another_translation_that_ranks_above_is_a_search_error(run: Path, tmp_path: Path) -> None:
+    folder = run / "evaluations" / "test"
+    saved = Evaluation.load(folder)
+    modest = tuple(replace(each, score=0.0 if number == 2 else -99.0) for number, each in enumerate(saved.forced))
+
+    def shown(above: float, **others: object) -> dict:
+        found = replace(saved.branches[0].translation, score=saved.translations[1].score + above)
+        branches = (replace(saved.branches[0], translation=found),)
+        replace(saved, forced=modest, branches=branches, **others).save(folder)
+        return report_of(build_report(run, tmp_path / "out"))["evaluations"][0]
+
+    missed = shown(0.01)
+    assert ["search_error" in row["flags"] for row in missed["sentences"]] == [False, True, True, False]
+    assert missed["sentences"][1]["branches"][0]["above"]
+    [text] = [finding["text"] for finding in missed["findings"] if finding["flag"] == "search_error"]
+    assert text.startswith("In at least 2 of 4 sentences (50.0%) the reference or a “what if” ranks above")
+    modest = (*modest[:2], modest[3], modest[3])
+    not_missed = shown(0.00001)
+    assert not any("search_error" in row["flags"] for row in not_missed["sentences"])
+    assert not not_missed["sentences"][1]["branches"][0]["above"]
+    assert any("No reference and no “what if” ranks above" in finding["text"] for finding in not_missed["findings"])
+    assert not shown(0.01, search={**saved.search, "mbr": "chrf"})["sentences"][1]["branches"][0]["above"]
+
+
+def test_a_search_error_without_other_translations_is_that_of_a_reference(run: Path, tmp_path: Path) -> None:
+    folder = run / "evaluations" / "test"
+    replace(Evaluation.load(folder), branches=()).save(folder)
+    found = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]["findings"]
+    [text] = [finding["text"] for finding in found if finding["flag"] == "search_error"]
+    assert text.startswith("In at least 1 of 4 sentences (25.0%) the reference ranks above")
 
 
 def test_rows_hold_the_reference_as_it_is_decoded_by_force(run: Path, tmp_path: Path) -> None:
@@ -242,20 +277,49 @@ def test_a_baseline_is_compared_with_and_its_translations_stand_beside_the_other
     baseline = tmp_path / "runs" / "before"
     make_evaluation(baseline, sentences=BETTER)
     make_evaluation(run, split="without", sentences=SENTENCES[:2])
+    folder = run / "evaluations" / "without"
+    saved = Evaluation.load(folder)
+    better = Branch(1, 0, "In", make_translation(SENTENCES[1][0], "In the garden."))
+    replace(saved, branches=(*saved.branches, better)).save(folder)
     page = build_report(run, tmp_path / "out", baseline)
     test, other = report_of(page)["evaluations"]
     assert (test["label"], other["label"], other["baseline"]) == ("test", "without", None)
     compared = test["baseline"]
-    assert (compared["name"], compared["better"], compared["worse"], compared["aer"]) == ("before", 0, 1, 0.25)
+    assert (compared["name"], compared["aer"]) == ("before", 0.25)
     bleu = compared["differences"][0]
     assert (bleu["name"], bleu["score"] < bleu["baseline"]) == ("BLEU", True)
     row = test["sentences"][1]["baseline"]
     assert (row["text"], row["source"]) == ("Two children play.", None)  # the same tokens
     assert row["attention"] == pack_attention(make_translation(*BETTER[1][:2]).attention)
     assert row["chrf"] > test["sentences"][1]["chrf"]
+    assert [each["baseline"]["flags"] for each in test["sentences"]] == [["exact"], ["short"], [], ["empty"]]
+    texts = [finding["text"] for finding in test["findings"]]
+    assert texts[0].startswith("1 (baseline 1) of 4 translations (25.0%)")
+    assert any(text.startswith("1 (baseline 0) flagged “cut off”") for text in texts)
+    [shorter] = [finding for finding in test["findings"] if "“much shorter”" in finding["text"]]
+    assert (shorter["text"].startswith("0 (baseline 1) flagged"), shorter["flag"]) == (True, None)
+    assert any(text.startswith("In at least 1 (baseline 0) of 4 sentences") for text in texts)
+    assert any("shorter than them" in text for text in texts)
+    assert [trace["name"] for trace in test["distribution"]["data"]] == ["this evaluation", "baseline"]
     with open(page.parent / "sentences.csv", encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert [each["baseline"] for each in rows] == [*(text for _, text, _, _ in BETTER), "", ""]
+    assert [each["what_if"] for each in rows] == ["", "Two kids children play.", "", "", "", "Two kids children play."]
+
+
+def test_search_errors_are_not_set_beside_those_found_by_other_means(run: Path, tmp_path: Path) -> None:
+    baseline = tmp_path / "runs" / "before"
+    make_evaluation(baseline)
+    folder = baseline / "evaluations" / "test"
+    replace(Evaluation.load(folder), branches=()).save(folder)
+    [test] = report_of(build_report(run, tmp_path / "out", baseline))["evaluations"]
+    assert any(finding["text"].startswith("In at least 1 of 4 sentences") for finding in test["findings"])
+
+
+def test_half_of_the_sentences_are_not_said_to_have_more_than_all(run: Path) -> None:
+    rows = [sentence_row(make_translation("Ja", "Yes"), "Yes", None, None)] * 3
+    texts = [finding["text"] for finding in findings(rows, [make_translation("Ja", "Yes")] * 3, flags=())]
+    assert "At least half of the sentences have a chrF of 100.0; the weakest tenth have 100.0 at most." in texts
 
 
 def test_an_evaluation_is_a_baseline_for_the_others_of_its_split(run: Path, tmp_path: Path) -> None:
@@ -345,7 +409,7 @@ def test_findings_count_what_the_flags_select(run: Path, tmp_path: Path) -> None
     texts = {finding["flag"]: finding["text"] for finding in found if finding["flag"]}
     assert texts["exact"].startswith("1 of 4 translations (25.0%)")
     assert texts["empty"].startswith("1 flagged")
-    assert texts["search_error"].startswith("In 1 of 4 sentences (25.0%) the reference ranks above")
+    assert texts["search_error"].startswith("In at least 1 of 4 sentences (25.0%) the reference or a “what if” ranks")
     assert texts["search_error"].endswith("in the other 2 that differ the model prefers its own.")
     assert any("sums to one within" in finding["text"] for finding in found)
     assert "seen" not in texts
@@ -408,13 +472,13 @@ def test_words_have_what_attended_to_them_and_how_often_they_were_passed_over(ru
     ]
     attended = replace(record, attention=np.array(rows, np.float32))
     first, second = word_rows([attended])
-    assert (first["word"], first["count"], first["received"], first["passed_over"]) == ("ein", 2, 0.3, 2)
+    assert (first["word"], first["count"], first["received"], first["passed_over"]) == ("ein", 2, 0.3, [0, 0])
     assert first["targets"] == [["one", pytest.approx(0.667)], ["an", pytest.approx(0.333)]]
-    assert (second["word"], second["count"], second["received"], second["passed_over"]) == ("alter", 1, 1.55, 0)
+    assert (second["word"], second["count"], second["received"], second["passed_over"]) == ("alter", 1, 1.55, [])
     assert second["targets"] == [["an", 0.516], ["aged", 0.484]]
-    silent = word_rows([make_translation("Ja.", "")])
+    silent = word_rows([attended, make_translation("Ja.", "")])[1:3]
     assert [(row["word"], row["received"], row["passed_over"], row["targets"]) for row in silent] == [
-        (".", 0, 1, []), ("Ja", 0, 1, []),
+        (".", 0, [1], []), ("Ja", 0, [1], []),
     ]  # fmt: skip
 
 
@@ -425,7 +489,8 @@ def test_the_words_are_a_table_beside_the_page(run: Path, tmp_path: Path) -> Non
     (evaluation,) = report_of(page)["evaluations"]
     expected = [[row["word"], target, str(share)] for row in evaluation["words"] for target, share in row["targets"]]
     assert [[row["word"], row["target"], row["share"]] for row in rows if row["target"]] == expected
-    assert {row["word"]: row["count"] for row in rows}["Ja"] == "1"  # whose translation is empty
+    [silent] = [row for row in rows if row["word"] == "Ja"]  # whose translation is empty
+    assert (silent["count"], silent["passed_over"]) == ("1", "1")
 
 
 def test_samples_have_what_each_validation_made_of_them(run: Path, tmp_path: Path) -> None:
@@ -524,6 +589,40 @@ def test_distribution_counts_every_sentence_once() -> None:
     [trace] = distribution_figure([0, 4.99, 5, 97, 100])["data"]
     counts = dict(zip(map(tuple, trace["customdata"]), trace["y"], strict=True))
     assert {bounds: count for bounds, count in counts.items() if count} == {(0, 5): 2, (5, 10): 1, (95, 100): 2}
+
+
+def test_curves_share_their_steps_and_mark_those_whose_weights_were_kept() -> None:
+    rows = [{"step": 1, "val_bleu": 2.0, "train_loss": 3.0}, {"step": 9, "val_bleu": 4.0}]
+    loss, bleu = training_figures(rows, [{"step": 20, "val_bleu": 5.0, "only_there": 1.0}], kept_step=9)
+    assert loss["layout"]["xaxis"]["range"] == bleu["layout"]["xaxis"]["range"] == [0, pytest.approx(20.4)]
+    assert [(trace["name"], trace["line"]["dash"]) for trace in bleu["data"]] == [
+        ("val_bleu", "solid"), ("val_bleu, baseline", "dash"),
+    ]  # fmt: skip
+    assert [trace["name"] for trace in loss["data"]] == ["train_loss"]
+    [line] = bleu["layout"]["shapes"]
+    assert (line["x0"], line["x1"]) == (9, 9)
+    assert "shapes" not in training_figures(rows)[0]["layout"]
+
+
+def test_the_step_of_the_kept_weights_and_the_curves_of_a_baseline_are_read(run: Path, tmp_path: Path) -> None:
+    (run / "model").mkdir()
+    (run / "model" / "config.json").write_text('{"training": {"step": 21}}', encoding="utf-8")
+    before = make_run(tmp_path / "runs" / "before")
+    make_evaluation(run, name="greedy")
+
+    def likelihood(baseline: Path | None) -> dict:
+        return report_of(build_report(run, tmp_path / "out", baseline))["training"][0]
+
+    own = ["train_nll", "val_loss"]
+    both = [*own, "train_nll, baseline", "val_loss, baseline"]
+    for baseline, names in (
+        (None, own), (before, both), (before / "evaluations" / "test", both), (run / "evaluations" / "greedy", own),
+    ):  # fmt: skip
+        figure = likelihood(baseline)
+        assert [trace["name"] for trace in figure["data"]] == names
+        assert figure["layout"]["shapes"][0]["x0"] == 20  # steps are logged from 0
+    (run / "model" / "config.json").write_text("{", encoding="utf-8")
+    assert "shapes" not in likelihood(None)["layout"]
 
 
 def test_an_unknown_column_gets_a_chart_of_its_own() -> None:

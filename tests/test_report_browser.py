@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sacrebleu import sentence_chrf
 from test_report import BETTER, HOSTILE, SENTENCES, make_evaluation, make_forced, make_run, make_translation
 
 from nmt.data.words import words_of_spans
@@ -133,6 +134,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     many = [SENTENCES[1], *[(f"Satz {n}.", f"Sentence {n}.", f"Sentence {n}.", True) for n in range(2, 1001)]]
     make_evaluation(run, split="many", sentences=many)
     make_evaluation(run, split="unforced", sentences=SENTENCES[:2], forced=False)
+    make_evaluation(run, name="again", sentences=BETTER)
     make_evaluation(folder / "runs" / "before", sentences=BETTER, longest=50)
     page = build_report(run, folder / "reports" / "toy", folder / "runs" / "before")
     browser = Browser(folder / "profile")
@@ -200,10 +202,70 @@ def test_another_translation_is_shown_with_the_token_that_leads_to_it(browser: B
     shown = "[...document.querySelectorAll('#detail .texts dt')].find(node => node.textContent === 'What if')"
     branch = browser.evaluate(f"{shown}.nextSibling.innerText")
     found = make_translation(SENTENCES[1][0], "Two kids children play.")
-    said = f"“children” for “kids”, log-probability −{-found.log_prob:.2f}"
+    chrf = browser.evaluate("view.sentence.chrf")
+    own = sentence_chrf(found.text, [SENTENCES[1][2]]).score
+    said = f"chrF {own:.1f} (+{own - chrf:.1f}), score −{-found.score:.2f}, “children” for “kids” 63%"
     assert branch.splitlines() == ["Two kids children play.", said]
     new = f"[...{shown}.nextSibling.querySelectorAll('strong')].map(node => node.textContent)"
     assert browser.evaluate(new) == ["children", "play"]
+
+
+def test_sentences_with_a_better_other_translation_are_listed(browser: Browser) -> None:
+    go(browser, "#/sentences?kind=what_if&split=test")
+    assert browser.evaluate("state.rows") == [1]
+    chips = "[...document.querySelectorAll('#chips [aria-pressed=true]')].map(node => node.textContent)"
+    assert browser.evaluate(chips) == ["what-if better 1"]
+    go(browser, "#/sentences?kind=what_if&split=again")
+    assert browser.evaluate("state.rows") == []  # the one that there is has a lower chrF
+
+
+def test_the_beam_is_read_by_keyboard(browser: Browser) -> None:
+    def press(key: str) -> list[Any]:
+        browser.evaluate(
+            f"document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {{key: '{key}', bubbles: true}}))"
+        )
+        return browser.evaluate(
+            "[document.activeElement.textContent, document.querySelector('.beam-told strong').textContent]"
+        )
+
+    go(browser, "#/sentences/1?split=test")
+    tokens = make_translation(*SENTENCES[0][:2]).tokens
+    browser.evaluate("document.querySelector('.beam [tabindex=\"0\"]').focus()")
+    assert press("ArrowRight") == [tokens[-1], " ".join(tokens)]  # nothing comes after the end
+    for _ in range(len(tokens) - 1):
+        press("ArrowLeft")
+    assert press("ArrowUp") == ["other", "other"]
+    assert press("ArrowRight") == ["other", "other other"]
+    assert press("ArrowDown") == ["other", "other other"]  # the lowest
+    assert browser.evaluate("[view.step, view.index]") == [0, 0]  # elsewhere the arrow keys move along these
+    assert browser.evaluate("document.querySelectorAll('.beam [tabindex=\"0\"]').length") == 1
+    press("j")
+    browser.wait_for("document.querySelector('#detail h2').textContent === 'Sentence 2'")
+    assert browser.evaluate("document.activeElement.closest('.beam') !== null")
+
+
+def test_a_source_word_is_held_to_see_which_targets_look_at_it(browser: Browser) -> None:
+    def press(key: str, shift: str) -> str:
+        event = f"new KeyboardEvent('keydown', {{key: '{key}', shiftKey: {shift}, bubbles: true}})"
+        browser.evaluate(f"document.body.dispatchEvent({event})")
+        return browser.evaluate("document.querySelector('.step').innerText")
+
+    step = "document.querySelector('.step').innerText"
+    go(browser, "#/sentences/1?split=test")
+    word = "document.querySelector('#detail [data-side=source][data-word=\"1\"]')"
+    browser.evaluate(f"{word}.click(); document.querySelector('#detail .texts').dispatchEvent(new Event('mouseleave'))")
+    attention = merged_attention(make_translation(*SENTENCES[0][:2]))[:, 2]
+    words = ["A", "dog", "runs", "fast", ".", "</s>"]
+    told = browser.evaluate(step).split()
+    assert told[:9] == ["Source", "word", "2", "of", "5", "Hund", "is", "attended", "to"]
+    assert told[10] == words[attention.argmax()]
+    targets = "[...document.querySelectorAll('#detail [data-side=target]')]"
+    shades = browser.evaluate(f"{targets}.map(node => Number(node.style.getPropertyValue('--weight')))")
+    np.testing.assert_allclose(shades, attention[:-1], atol=0.008)
+    assert press("ArrowRight", "true").startswith("Source word 3 of 5")
+    assert press("Escape", "false").startswith("Word 1 of 6")
+    assert press("ArrowLeft", "true").startswith("Source word 5 of 5")
+    assert press("ArrowRight", "false").startswith("Word 2 of 6")
 
 
 def test_the_beam_is_a_tree_whose_places_tell_how_they_began(browser: Browser) -> None:
@@ -224,6 +286,11 @@ def test_the_beam_is_a_tree_whose_places_tell_how_they_began(browser: Browser) -
     assert browser.evaluate(told).startswith("other other dropped: at the next step others were more probable; ")
     assert browser.evaluate(told).endswith("log-probability −4.13, of the token −4.00")
     assert browser.evaluate("document.querySelectorAll('.place.line').length") == 2
+    paleness = "(node => [node, node.querySelector('text')].map(each => getComputedStyle(each).opacity))"
+    assert browser.evaluate(f"{paleness}(document.querySelector('.place.dropped'))") == [
+        "1",
+        "1",
+    ]  # text stays readable
     go(browser, "#/sentences/4")
     assert browser.evaluate("document.querySelector('.beam')") is None
 
@@ -281,8 +348,8 @@ def test_addresses_keep_search_and_order_and_say_what_is_missing(browser: Browse
     go(browser, "#/sentences/1001?split=many")
     browser.wait_for("document.getElementById('detail').innerText.includes('There is no sentence 1001 in many')")
     go(browser, "#/sentences/1?split=never&flag=toString&chrf=a-b")
-    assert "no split “never”" in browser.evaluate("document.getElementById('missing').innerText")
-    assert browser.evaluate("JSON.stringify(state.filter)") == '{"flag":null,"chrf":null}'
+    assert "no evaluation “never”" in browser.evaluate("document.getElementById('missing').innerText")
+    assert browser.evaluate("JSON.stringify(state.filter)") == "{}"
 
 
 def test_words_are_found_sorted_and_lead_to_their_sentences(browser: Browser) -> None:
@@ -303,13 +370,93 @@ def test_words_are_found_sorted_and_lead_to_their_sentences(browser: Browser) ->
     order = "document.querySelector('#word-table th').getAttribute('aria-sort')"
     assert browser.evaluate(order) == "ascending"
     go(browser, "#/words?sort=-passed_over&split=many")
-    passed_over = browser.evaluate("state.evaluation.words.map(each => each.passed_over)")
-    cell = browser.evaluate("document.querySelector('#word-table tbody tr').children[3].textContent")
-    assert cell.startswith(f"{max(passed_over):,} (")
-    go(browser, "#/words?q=Kinder&split=test")
-    browser.evaluate("document.querySelector('#word-table tbody a').click()")
-    browser.wait_for("document.getElementById('count').textContent === '1 of 4 sentences'")
-    assert shown_sentence(browser) == "Sentence 2"
+    shares = browser.evaluate(
+        "state.evaluation.words.filter(({ count }) => count >= 5).map(each => each.passed_over.length / each.count)"
+    )
+    cells = browser.evaluate("[...document.querySelectorAll('#word-table td:nth-child(4)')].map(td => td.textContent)")
+    assert len(shares) == 2  # "Satz" and the full stop; the rarer ones come behind them
+    assert [cell.split()[-1] for cell in cells[:2]] == [
+        f"({share:.0%})" if share else "–" for share in sorted(shares, reverse=True)
+    ]
+
+
+def test_a_word_leads_to_the_sentences_that_have_it_as_a_whole_or_pass_over_it(browser: Browser) -> None:
+    count = "document.getElementById('count').textContent"
+    go(browser, "#/words?q=Satz&split=many")
+    browser.evaluate("document.querySelector('#word-table tbody th a').click()")
+    browser.wait_for(f"{count} === '999 of 1,000 sentences'")
+    go(browser, "#/sentences?word=im&split=many")
+    browser.wait_for(f"{count} === '1 of 1,000 sentences'")
+    assert shown_sentence(browser) == "Sentence 1"
+    go(browser, "#/sentences?word=i&split=many")  # which stands in many words
+    browser.wait_for(f"{count} === '0 of 1,000 sentences'")
+    go(browser, "#/sentences?word=im&split=many")
+    chip = "[...document.querySelectorAll('#chips button')].find(each => each.textContent === '“%s” ×')"
+    browser.evaluate(f"({chip % 'im'}).click()")
+    browser.wait_for(f"{count} === '1,000 sentences'")
+    go(browser, "#/words?q=Ja&split=test")
+    browser.evaluate("document.querySelector('#word-table td a').click()")
+    browser.wait_for(f"{count} === '1 of 4 sentences'")
+    assert browser.evaluate("[location.hash, state.rows]") == ["#/sentences?passed_over=Ja&split=test", [3]]
+
+
+def test_what_is_searched_for_is_marked_also_where_the_list_shows_another_text(browser: Browser) -> None:
+    def found(place: str) -> list[str]:
+        return browser.evaluate(f"[...CSS.highlights.get('found-in-{place}')].map(String)")
+
+    second = "document.querySelectorAll('#table tbody tr:not(.blank) .line')[1].innerText"
+    go(browser, "#/sentences?split=test&q=GARDEN")
+    assert found("list") == ["garden"] == found("detail")
+    assert browser.evaluate(second).startswith("Reference:")
+    go(browser, "#/sentences?split=test&q=kids+children")
+    assert browser.evaluate(second).startswith("What if:")
+    assert found("detail") == ["kids children"]  # over two elements
+    go(browser, "#/sentences?split=test&q=kid")
+    assert found("list") == ["kid"] * 3
+    assert browser.evaluate(second).startswith("Two kids")
+    for query, rows in (
+        ('"kid"', []),
+        ('"kids"', [1]),
+        ('"run"', []),
+        ('"uns"', []),
+        ("run", [0]),
+        ('"."', [0, 1, 2, 3]),
+    ):
+        browser.evaluate(f"document.getElementById('search').value = '{query}'; onSearch()")
+        assert browser.evaluate("state.rows") == [row for row in rows if row != 2], query
+    for query in ("two k", "kids"):
+        browser.evaluate(f"document.getElementById('search').value = '{query}'; onSearch()")
+        assert {each.lower() for each in found("detail")} == {query}
+    browser.evaluate("document.getElementById('search').value = 'strasse'; onSearch()")
+    assert browser.evaluate("[placesFound('Die Straße'), placesFound('e\u0301')]") == [[[4, 10]], []]
+    browser.evaluate("document.getElementById('search').value = ''; onSearch()")
+    assert found("list") == [] == found("detail")
+
+
+def test_another_evaluation_keeps_the_sentence_and_what_was_asked_for(browser: Browser) -> None:
+    def choose(label: str) -> None:
+        browser.evaluate(f"byId('split').value = '{label}'; byId('split').dispatchEvent(new Event('change'))")
+        browser.wait_for(f"state.evaluation.label === '{label}'")
+
+    go(browser, "#/sentences/2?split=test&q=garden&sort=-chrf&kind=worse")
+    choose("again")
+    assert browser.evaluate("location.hash") == "#/sentences/2?kind=worse&q=garden&sort=-chrf&split=again"
+    choose("many")
+    assert browser.evaluate("location.hash") == "#/sentences?kind=worse&q=garden&sort=-chrf&split=many"
+    go(browser, "#/words?q=Kinder&sort=word&split=test")
+    choose("many")
+    assert browser.evaluate("location.hash") == "#/words?q=Kinder&sort=word&split=many"
+    go(browser, "#/sentences?split=test")
+
+
+@pytest.mark.parametrize(("width", "least"), [(1280, 300), (1440, 350), (1920, 380)])
+def test_the_list_leaves_room_for_the_texts(browser: Browser, width: int, least: int) -> None:
+    browser.send("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False)
+    go(browser, "#/sentences/2?split=test")
+    line = "document.querySelectorAll('#table tbody tr:not(.blank) .line')[3]"
+    assert browser.evaluate(f"{line}.clientWidth") >= least
+    assert browser.evaluate(f"[{line}.title, {line}.firstChild.tagName]") == [SENTENCES[1][1], "BDI"]  # flags behind it
+    browser.send("Emulation.setDeviceMetricsOverride", width=1280, height=800, deviceScaleFactor=1, mobile=False)
 
 
 def test_a_slider_goes_through_the_validations_of_a_sample(browser: Browser) -> None:
@@ -391,13 +538,16 @@ def test_the_reference_is_shown_as_the_decoder_was_forced_to_it(browser: Browser
 
 def test_a_baseline_is_shown_beside_the_run(browser: Browser) -> None:
     go(browser, "#/overview?split=test")
-    rows = "[...document.querySelectorAll('.differences tbody tr')]"
+    rows = "[...document.querySelectorAll('#against tbody tr:not(.how)')]"
     lines = browser.evaluate(f"{rows}.map(row => [...row.cells].map(cell => cell.textContent))")
     assert [line[0] for line in lines] == ["BLEU", "chrF2", "TER lower is better", "AER lower is better"]
     assert lines[0][3].startswith("−")
+    signatures = browser.evaluate("[...document.querySelectorAll('#against .how')].map(row => row.textContent)")
+    assert len(signatures) == 4
+    assert signatures[0].startswith("cased, detokenised, nrefs:1")
     against = browser.evaluate("byId('against').innerText")
     assert "Against before" in against
-    assert "0 are better, 1 worse, 3 alike" in against
+    assert "0 better, 1 worse, 3 alike" in against
     browser.evaluate("[...document.querySelectorAll('#against a')].at(-1).click()")  # the largest losses
     browser.wait_for("location.hash === '#/sentences?sort=gain&split=test'")
     browser.wait_for("document.querySelector('#detail h2').textContent === 'Sentence 2'")
@@ -413,6 +563,64 @@ def test_a_baseline_is_shown_beside_the_run(browser: Browser) -> None:
     assert browser.evaluate("byId('against').innerText") == ""
     go(browser, "#/sentences/1?split=many")
     assert browser.evaluate("document.querySelector('#table .col-gain')") is None
+
+
+def test_what_differs_from_the_baseline_is_marked_and_listed(browser: Browser) -> None:
+    marked = "[...document.querySelectorAll('#detail %s')].map(node => node.textContent)"
+    go(browser, "#/sentences/2?split=test")
+    assert browser.evaluate(marked % "del") == ["children", "play", "in", "the", "garden"]
+    browser.evaluate("document.querySelector('[data-focus=against-baseline]').click()")
+    assert browser.evaluate(marked % "ins.word") == ["kids", "kids", "kids", "playing"]
+    assert browser.evaluate(marked % "del") == ["children", "play"]
+    assert "not in the baseline" in browser.evaluate("document.querySelector('.legend').innerText")
+    go(browser, "#/sentences/1?split=many")
+    assert browser.evaluate(marked % "del") == ["children", "play", "in", "the", "garden"]  # there is no baseline
+    assert browser.evaluate("document.querySelector('[data-focus=against-baseline]')") is None
+    go(browser, "#/sentences/2?split=test")
+    browser.evaluate("document.querySelector('[data-focus=against-reference]').click()")
+    for kind, rows in (("better", []), ("worse", [1]), ("alike", [0, 2, 3])):
+        go(browser, f"#/sentences?kind={kind}&split=test")
+        assert browser.evaluate("state.rows") == rows
+    chips = "[...document.querySelectorAll('#chips [data-focus=alike]')].map(node => node.textContent)"
+    assert browser.evaluate(chips) == ["alike 3"]
+    go(browser, "#/sentences?split=many")
+    assert browser.evaluate(chips) == []
+
+
+def test_all_evaluations_stand_in_one_table_and_their_texts_beside_each_other(browser: Browser) -> None:
+    go(browser, "#/overview?split=many")
+    rows = (
+        "[...document.querySelectorAll('#evaluations tbody tr')].map(row => [...row.cells].map(cell => cell.innerText))"
+    )
+    table = {row[0].split()[0]: row[1:] for row in browser.evaluate(rows)}
+    assert list(table) == ["test", "again", "many", "unforced"]
+    assert table["test"][1:] == ["31.2 [30.1, 32.3]", "–", "52.0", "0.949", "1", "1"]
+    assert table["unforced"][5] == "–"
+    browser.evaluate("document.querySelector('#evaluations [href*=search_error]').click()")
+    browser.wait_for("location.hash === '#/sentences?flag=search_error&split=test'")
+    go(browser, "#/sentences/2?split=test")
+    shown = "[...document.querySelectorAll('#detail .texts dt')].find(node => node.textContent === 'again').nextSibling"
+    chrf = [sentence_chrf(text, [SENTENCES[1][2]]).score for text in (BETTER[1][1], SENTENCES[1][1])]
+    assert browser.evaluate(f"{shown}.innerText") == f"{BETTER[1][1]}\nchrF {chrf[0]:.1f} (+{chrf[0] - chrf[1]:.1f})"
+    names = "[...document.querySelectorAll('#detail .texts dt')].map(node => node.textContent)"
+    assert browser.evaluate(names) == ["Source", "Reference", "Hypothesis", "Baseline", "again", "What if"]
+    go(browser, "#/sentences/1?split=test")
+    assert browser.evaluate(f"{shown}.innerText") == "the same"
+
+
+def test_paper_shows_all_of_tables_and_beam(browser: Browser) -> None:
+    browser.send("Emulation.setDeviceMetricsOverride", width=680, height=1000, deviceScaleFactor=1, mobile=False)
+    browser.send("Emulation.setEmulatedMedia", media="print")
+    try:
+        go(browser, "#/overview?split=test")
+        assert browser.evaluate("document.documentElement.scrollWidth") <= 680
+        assert browser.evaluate("getComputedStyle(document.querySelector('#against .wide')).overflow") == "visible"
+        go(browser, "#/sentences/2?split=test")
+        svg = "document.querySelector('.beam svg')"
+        assert browser.evaluate(f"{svg}.getBoundingClientRect().width < Number({svg}.getAttribute('width'))")
+    finally:
+        browser.send("Emulation.setEmulatedMedia", media="")
+        browser.send("Emulation.setDeviceMetricsOverride", width=1280, height=800, deviceScaleFactor=1, mobile=False)
 
 
 def test_without_forced_decoding_the_hypothesis_is_all_there_is(browser: Browser) -> None:
@@ -439,8 +647,8 @@ def test_gold_links_are_outlined_where_the_words_of_the_reference_are_shown(brow
 def test_hostile_text_is_shown_as_it_is(browser: Browser) -> None:
     go(browser, "#/sentences/3")
     browser.wait_for("document.querySelector('#detail h2').textContent === 'Sentence 3'")
-    texts = browser.evaluate("[...document.querySelectorAll('#detail .texts dd')].map(node => node.textContent)")
-    assert texts == [HOSTILE, HOSTILE, HOSTILE[::-1], HOSTILE[::-1]]  # the last is the baseline's
+    texts = "[...document.querySelectorAll('#detail .texts [data-text]')].map(node => node.textContent)"
+    assert browser.evaluate(texts) == [HOSTILE, HOSTILE, HOSTILE[::-1], HOSTILE[::-1], "the same"]
     browser.wait_for(f"{AXIS_LABELS % 'x'}.includes('alert')")
     browser.evaluate("setUnit('subwords')")
     labels = browser.wait_for(f"{AXIS_LABELS % 'x'}.includes('scri') && {AXIS_LABELS % 'x'}")
@@ -494,6 +702,39 @@ def test_training_and_about_show_curves_signatures_and_config(browser: Browser) 
     assert "nrefs:1|case:mixed|tok:13a" in about
     assert "Attention is not alignment" in about
     assert "[object" not in about
+
+
+def test_sentences_are_put_in_orders_that_no_column_has(browser: Browser) -> None:
+    def choose(key: str) -> list[int]:
+        browser.evaluate(f"byId('order').value = '{key}'; byId('order').dispatchEvent(new Event('change'))")
+        return browser.evaluate("state.rows")
+
+    go(browser, "#/sentences/1?split=test")
+    sentences = "state.evaluation.sentences"
+    aer = browser.evaluate(f"{sentences}.map(each => each.aer)")
+    assert choose("aer") == [*sorted((0, 1), key=lambda row: -aer[row]), 2, 3]
+    gaps = browser.evaluate(f"{sentences}.map(each => each.reference.score - each.hypothesis.score)")
+    assert choose("gap") == sorted(range(4), key=lambda row: -gaps[row])
+    assert browser.evaluate("location.hash") == "#/sentences/1?sort=-gap&split=test"
+    browser.evaluate("byId('direction').click()")
+    assert browser.evaluate("state.rows") == sorted(range(4), key=lambda row: gaps[row])
+    assert choose("what_if")[0] == 1
+    go(browser, "#/sentences/1?split=unforced")
+    options = browser.evaluate("[...byId('order').options].map(option => option.value)")
+    assert "number" in options
+    assert not {"aer", "gap", "gain"} & set(options)
+    go(browser, "#/sentences/1?split=test")
+
+
+def test_all_tabs_and_the_differences_fit_a_telephone(browser: Browser) -> None:
+    browser.send("Emulation.setDeviceMetricsOverride", width=390, height=800, deviceScaleFactor=1, mobile=False)
+    go(browser, "#/overview?split=test")
+    fits = "(node => node.scrollWidth <= node.clientWidth)(document.querySelector('%s'))"
+    assert [browser.evaluate(fits % node) for node in ("#tabs", "#against .wide")] == [True, True]
+    browser.send("Emulation.setDeviceMetricsOverride", width=1920, height=800, deviceScaleFactor=1, mobile=False)
+    left = "document.querySelector('%s').getBoundingClientRect().left"
+    assert abs(browser.evaluate(left % "#run-name") - browser.evaluate(left % "#overview")) <= 16
+    browser.send("Emulation.setDeviceMetricsOverride", width=1280, height=800, deviceScaleFactor=1, mobile=False)
 
 
 @pytest.mark.parametrize("width", [1280, 400])

@@ -6,10 +6,8 @@ it compressed, and is unpacked by the browser.
 """
 
 import base64
-import csv
 import gzip
 import hashlib
-import io
 import json
 import os
 from dataclasses import asdict
@@ -22,13 +20,14 @@ from jinja2 import Environment
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from nmt.decoding.alignment import attention_alignment, pharaoh
 from nmt.evaluation.comparison import compare
 from nmt.evaluation.results import Evaluation
 from nmt.report.figures import HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
 from nmt.report.findings import findings
+from nmt.report.flags import FLAGS, flags_of_both, known_flags
 from nmt.report.records import Baseline, Run, read_run
-from nmt.report.sentences import FLAGS, chrf_signature, sample_rows, sentence_rows
+from nmt.report.sentences import chrf_signature, sample_rows, sentence_rows
+from nmt.report.tables import alignments_pharaoh, sentences_csv, words_csv
 from nmt.report.words import word_rows
 
 REPORT_VERSION = 2
@@ -36,20 +35,24 @@ REPORT_VERSION = 2
 
 _SCRIPTS = (
     "dom",
+    "search",
+    "filters",
     "data",
+    "address",
     "charts",
+    "evaluations",
     "overview",
     "table",
     "heatmap",
     "beam",
+    "texts",
+    "steps",
     "sentence",
     "words",
     "samples",
     "pages",
     "main",
 )
-_CSV_COLUMNS = ("chrf", "length_ratio", "confidence", "entropy", "aer")
-_CSV_SCORES = ("log_prob", "score")
 
 
 def build_report(run_folder: Path, output: Path, baseline: Path | None = None) -> Path:
@@ -69,9 +72,9 @@ def build_report(run_folder: Path, output: Path, baseline: Path | None = None) -
     data = json.dumps(report, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     texts = {
         "report.json": data,
-        "sentences.csv": _sentences_csv(report),
-        "words.csv": _words_csv(report),
-        "alignments.pharaoh": _pharaoh(run),
+        "sentences.csv": sentences_csv(report),
+        "words.csv": words_csv(report),
+        "alignments.pharaoh": alignments_pharaoh(run.evaluations),
         "report.html": _page(run.name, data),
     }
     output.mkdir(parents=True, exist_ok=True)
@@ -91,7 +94,7 @@ def _report(run: Run) -> dict[str, Any]:
         "chrf_signature": chrf_signature(),
         "flags": {name: {"label": label, "meaning": meaning} for name, (label, meaning) in FLAGS.items()},
         "heatmap": {"figure": heatmap_figure(), "scales": HEAT_SCALES},
-        "training": training_figures(run.metrics),
+        "training": training_figures(run.metrics, run.baseline_metrics, run.kept_step),
         "samples": sample_rows(run.samples),
         "evaluations": [_evaluation(evaluation, run.baseline) for evaluation in run.evaluations],
     }
@@ -101,8 +104,7 @@ def _evaluation(evaluation: Evaluation, compared: Baseline | None) -> dict[str, 
     baseline = compared.evaluations.get(evaluation.label) if compared else None
     comparison = _comparison(compared.name, baseline, evaluation) if compared and baseline else None
     rows, alignment = sentence_rows(evaluation, baseline), evaluation.alignment
-    known = {"search_error": evaluation.search_errors() is not None, "seen": evaluation.seen is not None}
-    flags = [name for name in FLAGS if known.get(name, True)]
+    flags = known_flags(evaluation)
     return {
         "split": evaluation.split,
         "label": evaluation.label,
@@ -117,8 +119,12 @@ def _evaluation(evaluation: Evaluation, compared: Baseline | None) -> dict[str, 
         "alignment": None if alignment is None else asdict(alignment),
         "baseline": comparison,
         "flags": flags,
-        "findings": findings(rows, evaluation.translations, flags),
-        "distribution": distribution_figure([row["chrf"] for row in rows]),
+        "findings": findings(
+            rows, evaluation.translations, flags, flags_of_both(evaluation, baseline) if baseline else ()
+        ),
+        "distribution": distribution_figure(
+            [row["chrf"] for row in rows], [row["baseline"]["chrf"] for row in rows] if baseline else None
+        ),
         "sentences": rows,
         "words": word_rows(evaluation.translations),
     }
@@ -126,52 +132,14 @@ def _evaluation(evaluation: Evaluation, compared: Baseline | None) -> dict[str, 
 
 def _comparison(name: str, baseline: Evaluation, evaluation: Evaluation) -> dict[str, Any]:
     """What the evaluation is compared with, and what came of it."""
-    differences, gains = compare(baseline, evaluation)
+    differences = compare(baseline, evaluation).differences
     return {
         "name": name,
         "search": baseline.search["decoding"],
         "checkpoint": baseline.checkpoint,
         "differences": [asdict(difference) for difference in differences],
         "aer": None if baseline.alignment is None else baseline.alignment.aer,
-        "better": int((gains > 0).sum()),
-        "worse": int((gains < 0).sum()),
     }
-
-
-def _sentences_csv(report: dict[str, Any]) -> str:
-    """One row a sentence, all splits one behind the other; `id` counts from 1 in each split."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    of_reference = [f"reference_{name}" for name in _CSV_SCORES]
-    of_baseline = ["baseline", "baseline_chrf"] if any(each["baseline"] for each in report["evaluations"]) else []
-    texts = "source", "reference", "hypothesis"
-    writer.writerow(["split", "id", *texts, *_CSV_COLUMNS, *_CSV_SCORES, *of_reference, "flags", *of_baseline])
-    for evaluation in report["evaluations"]:
-        for number, row in enumerate(evaluation["sentences"], start=1):
-            cells = [row[side]["text"] for side in texts] + [row[name] for name in _CSV_COLUMNS]
-            cells += [row[side][name] for side in ("hypothesis", "reference") for name in _CSV_SCORES]
-            other = row["baseline"] or {}
-            compared = [other.get(name) for name in ("text", "chrf")][: len(of_baseline)]
-            writer.writerow([evaluation["label"], number, *cells, " ".join(row["flags"]), *compared])
-    return table.getvalue()
-
-
-def _words_csv(report: dict[str, Any]) -> str:
-    """One row for each target word of a source word, and one for a source word that has none; all splits in turn."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["split", "word", "count", "received", "passed_over", "target", "share"])
-    for evaluation in report["evaluations"]:
-        for row in evaluation["words"]:
-            own = [row[name] for name in ("word", "count", "received", "passed_over")]
-            writer.writerows([evaluation["label"], *own, *target] for target in row["targets"] or [["", ""]])
-    return table.getvalue()
-
-
-def _pharaoh(run: Run) -> str:
-    """A line for each row of `sentences.csv`: its links `source word-target word` by the strongest attention."""
-    alignments = [links for evaluation in run.evaluations for links in attention_alignment(evaluation.translations)]
-    return "".join(f"{pharaoh(links)}\n" for links in alignments)
 
 
 def _page(name: str, data: str) -> str:

@@ -1,13 +1,14 @@
 """Numbers -> plotly figures, as JSON values: traces and layouts, to which the page adds sizes and colours."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 Figure = dict[str, Any]
+Row = dict[str, float]
 
 # Colour-blind safe: one hue of even lightness steps, from the page's ground (no weight) to its far end (all weight).
 HEAT_SCALES = {
@@ -18,6 +19,8 @@ HEAT_SCALES = {
 
 SERIES_COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00"]
 """Okabe and Ito's palette, which colour-blind readers can tell apart."""
+
+_KEPT_COLOUR = "#808a95"  # grey that shows on white and on black
 
 CHRF_BIN = 5
 """Width of a bar of the chrF distribution, in points."""
@@ -55,62 +58,84 @@ def heatmap_figure() -> Figure:
     )
 
 
-def distribution_figure(chrf: Sequence[float]) -> Figure:
-    """Bars of how many sentences have which sentence chrF; `customdata` holds each bar's [low, high)."""
+def distribution_figure(chrf: Sequence[float], of_baseline: Sequence[float] | None = None) -> Figure:
+    """Bars of how many sentences have which sentence chrF, beside a baseline's where there is one.
+
+    `customdata` holds each bar's [low, high).
+    """
     edges = np.arange(0, 100 + CHRF_BIN, CHRF_BIN)
-    counts, _ = np.histogram(chrf, bins=edges)
     bounds = [[int(low), int(low) + CHRF_BIN] for low in edges[:-1]]
-    trace = go.Bar(
-        x=[low + CHRF_BIN / 2 for low, _ in bounds],
-        y=counts.tolist(),
-        customdata=bounds,
-        marker_color=SERIES_COLOURS[0],
-        hovertemplate="chrF %{customdata[0]} to %{customdata[1]}: %{y} sentences<extra></extra>",
-    )
+    series = {"this evaluation": chrf} if of_baseline is None else {"this evaluation": chrf, "baseline": of_baseline}
+    traces = [
+        go.Bar(
+            x=[low + CHRF_BIN / 2 for low, _ in bounds],
+            y=np.histogram(values, bins=edges)[0].tolist(),
+            name=name,
+            customdata=bounds,
+            marker_color=colour,
+            hovertemplate="chrF %{customdata[0]} to %{customdata[1]}: %{y} sentences",
+        )
+        for (name, values), colour in zip(series.items(), SERIES_COLOURS, strict=False)
+    ]
     axes = {
         "xaxis": {"title": _axis_title("sentence chrF"), "range": [0, 100], "dtick": 20},
         "yaxis": {"title": _axis_title("sentences"), "rangemode": "tozero"},
     }
-    return _as_json(go.Figure(trace, {"bargap": 0.08, "dragmode": False, **axes}))
+    return _as_json(go.Figure(traces, {"bargap": 0.08, "showlegend": len(traces) > 1, "dragmode": False, **axes}))
 
 
-def training_figures(rows: Sequence[dict[str, float]]) -> list[Figure]:
-    """One figure for each kind of number logged during training, over the steps.
+def training_figures(
+    rows: Sequence[Row], of_baseline: Sequence[Row] = (), kept_step: float | None = None
+) -> list[Figure]:
+    """One figure for each kind of number logged during training, over the same steps; a baseline's lines are dashed.
 
     Args:
         rows: the logged numbers by column, in the order of logging; a row may hold any of them.
+        of_baseline: the same of another run.
+        kept_step: at which the weights were what was kept in the end, as it is logged; marked by a line.
     """
     columns = dict.fromkeys(name for row in rows for name in row if name not in ("epoch", "step"))
     panels: dict[str, list[str]] = {title: [] for title in _PANELS}
     for column in columns:
         title = next((title for title, (parts, *_) in _PANELS.items() if any(part in column for part in parts)), column)
         panels.setdefault(title, []).append(column)
-    return [_training_figure(title, names, rows) for title, names in panels.items() if names]
+    last = max((row["step"] for row in (*rows, *of_baseline) if "step" in row), default=0)
+    figures = []
+    for title, names in panels.items():
+        if names:
+            figure = _training_figure(title, names, {"": rows, ", baseline": of_baseline})
+            figure.update_xaxes(range=[0, 1.02 * max(last, 1)])
+            if kept_step is not None:
+                figure.add_vline(x=kept_step, line={"color": _KEPT_COLOUR, "width": 1.5, "dash": "dot"})
+            figures.append(_as_json(figure))
+    return figures
 
 
-def _training_figure(title: str, columns: Sequence[str], rows: Sequence[dict[str, float]]) -> Figure:
+def _training_figure(title: str, columns: Sequence[str], runs: Mapping[str, Sequence[Row]]) -> go.Figure:
+    """Lines of the columns for each of the runs, by what their names end in."""
     figure = go.Figure()
-    for column, colour in zip(columns, SERIES_COLOURS * len(columns), strict=False):
-        points = [(row["step"], row[column]) for row in rows if "step" in row and column in row]
-        figure.add_scatter(
-            x=[step for step, _ in points],
-            y=[number for _, number in points],
-            name=column,
-            mode="lines+markers" if len(points) < 60 else "lines",
-            line={"color": colour, "width": 2},
-            marker={"size": 5},
-            hovertemplate="step %{x}: %{y:.4~g}",
-        )
+    for suffix, rows in runs.items():
+        for column, colour in zip(columns, SERIES_COLOURS * len(columns), strict=False):
+            points = [(row["step"], row[column]) for row in rows if "step" in row and column in row]
+            if points:
+                figure.add_scatter(
+                    x=[step for step, _ in points],
+                    y=[number for _, number in points],
+                    name=column + suffix,
+                    mode="lines+markers" if len(points) < 60 else "lines",
+                    line={"color": colour, "width": 2, "dash": "dash" if suffix else "solid"},
+                    marker={"size": 5},
+                    hovertemplate="step %{x}: %{y:.4~g}",
+                )
     _, unit, range_mode = _PANELS.get(title, ("", title, "normal"))
-    figure.update_layout(
+    return figure.update_layout(
         title={"text": title},
         xaxis={"title": _axis_title("step (updates)")},
         yaxis={"title": _axis_title(unit), "rangemode": range_mode, "exponentformat": "e"},
-        showlegend=len(columns) > 1,
+        showlegend=len(figure.data) > 1,
         hovermode="x unified",
         dragmode=False,
     )
-    return _as_json(figure)
 
 
 def _axis_title(text: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from nmt.decoding.translation import Translation
-from nmt.report.sentences import FLAGS
+from nmt.report.flags import FLAGS
 
 Row = dict[str, Any]
 Finding = dict[str, Any]
@@ -14,15 +14,23 @@ Finding = dict[str, Any]
 _FAULTS = ("cut_off", "repetition", "copied", "empty", "short", "long")
 
 
-def findings(rows: Sequence[Row], translations: Sequence[Translation], flags: Collection[str]) -> list[Finding]:
+def findings(
+    rows: Sequence[Row], translations: Sequence[Translation], flags: Collection[str], of_baseline: Collection[str] = ()
+) -> list[Finding]:
     """Statements of fact about an evaluation, as `{"text", "flag"}`; `flag` selects the sentences meant, or is None.
 
-    `flags` are those that are known.
+    Numbers of a baseline stand behind them in brackets.
+
+    Args:
+        rows: of the report.
+        translations: of the evaluation.
+        flags: that are known.
+        of_baseline: those of them that can be set beside the baseline's; none without one.
     """
     return [
-        *_exact(rows),
-        *_faults(rows),
-        *(_search(rows) if "search_error" in flags else []),
+        _exact(rows, of_baseline),
+        *_faults(rows, of_baseline),
+        *(_search(rows, of_baseline) if "search_error" in flags else []),
         *(_seen(rows) if "seen" in flags else []),
         *_length(rows),
         *_quality(rows),
@@ -31,39 +39,57 @@ def findings(rows: Sequence[Row], translations: Sequence[Translation], flags: Co
     ]
 
 
-def _exact(rows: Sequence[Row]) -> list[Finding]:
+def _count(rows: Sequence[Row], flag: str, of_baseline: Collection[str]) -> str:
+    """How many sentences have a flag, and how many of the baseline's."""
+    counts = [sum(flag in row["flags"] for row in rows)]
+    if flag in of_baseline:
+        counts.append(sum(flag in row["baseline"]["flags"] for row in rows))
+    return _beside(counts, ",")
+
+
+def _beside(figures: Sequence[float], form: str) -> str:
+    """A figure, and that of the baseline where there is one."""
+    now, *before = (format(figure, form) for figure in figures)
+    return f"{now} (baseline {before[0]})" if before else now
+
+
+def _sides(rows: Sequence[Row]) -> list[list[Row]]:
+    """The translations of an evaluation, each with its `chrf` and `words`, and those of its baseline."""
+    own = [{"chrf": row["chrf"], "words": row["hypothesis"]["words"]} for row in rows]
+    return [own, [row["baseline"] for row in rows]] if rows[0]["baseline"] else [own]
+
+
+def _exact(rows: Sequence[Row], of_baseline: Collection[str]) -> Finding:
     count = sum("exact" in row["flags"] for row in rows)
-    text = f"{count:,} of {len(rows):,} translations ({count / len(rows):.1%}) equal the reference word for word."
-    return [{"text": text, "flag": "exact" if count else None}]
+    counted = _count(rows, "exact", of_baseline)
+    text = f"{counted} of {len(rows):,} translations ({count / len(rows):.1%}) equal the reference word for word."
+    return {"text": text, "flag": "exact" if count else None}
 
 
-def _faults(rows: Sequence[Row]) -> list[Finding]:
-    counts = {flag: sum(flag in row["flags"] for row in rows) for flag in _FAULTS}
-    if not any(counts.values()):
-        return [
-            {
-                "text": "No translation is cut off, repetitive, copied, empty or of quite another length.",
-                "flag": None,
-            }
-        ]
-    return [
-        {"text": f"{count:,} flagged “{FLAGS[flag][0]}”: {FLAGS[flag][1]}.", "flag": flag}
-        for flag, count in counts.items()
-        if count
-    ]
+def _faults(rows: Sequence[Row], of_baseline: Collection[str]) -> list[Finding]:
+    found = []
+    for flag in _FAULTS:
+        own = any(flag in row["flags"] for row in rows)
+        if own or (flag in of_baseline and any(flag in row["baseline"]["flags"] for row in rows)):
+            text = f"{_count(rows, flag, of_baseline)} flagged “{FLAGS[flag][0]}”: {FLAGS[flag][1]}."
+            found.append({"text": text, "flag": flag if own else None})
+    nothing = "No translation is cut off, repetitive, copied, empty or of quite another length."
+    return found or [{"text": nothing, "flag": None}]
 
 
-def _search(rows: Sequence[Row]) -> list[Finding]:
-    """Whether the search or the model is at fault."""
+def _search(rows: Sequence[Row], of_baseline: Collection[str]) -> list[Finding]:
+    """Whether the search or the model is at fault: what was not tried may rank higher still."""
     count = sum("search_error" in row["flags"] for row in rows)
+    counted = _count(rows, "search_error", of_baseline)
     others = sum(not {"search_error", "exact"} & set(row["flags"]) and _differs(row) for row in rows)
+    branched = any(row["branches"] for row in rows)
     if not count:
-        text = (
-            f"No reference ranks above what the search found: in the {others:,} that differ the model prefers its own."
-        )
+        what = "No reference and no “what if” ranks" if branched else "No reference ranks"
+        text = f"{what} above what the search found: in the {others:,} that differ the model prefers its own."
         return [{"text": text, "flag": None}]
+    what = "the reference or a “what if” ranks" if branched else "the reference ranks"
     text = (
-        f"In {count:,} of {len(rows):,} sentences ({count / len(rows):.1%}) the reference ranks above what the search "
+        f"In at least {counted} of {len(rows):,} sentences ({count / len(rows):.1%}) {what} above what the search "
         f"found, which has missed it; in the other {others:,} that differ the model prefers its own."
     )
     return [{"text": text, "flag": "search_error"}]
@@ -86,22 +112,29 @@ def _differs(row: Row) -> bool:
 
 
 def _length(rows: Sequence[Row]) -> list[Finding]:
-    hypothesis = sum(len(row["hypothesis"]["words"]) for row in rows)
     reference = sum(len(row["reference"]["words"]) for row in rows)
     if not reference:
         return []
-    change = hypothesis / reference - 1
-    relation = (
-        "as long as" if abs(change) < 0.0005 else f"{abs(change):.1%} {'longer' if change > 0 else 'shorter'} than"
-    )
-    counts = f"{hypothesis:,} words against {reference:,}"
-    return [{"text": f"The translations are {relation} the references ({counts}).", "flag": None}]
+    own, *before = (sum(len(each["words"]) for each in side) for side in _sides(rows))
+    text = f"The translations are {_relation(own, reference)} the references ({own:,} words against {reference:,})"
+    if before:
+        text += f", the baseline’s {_relation(before[0], reference)} them"
+    return [{"text": f"{text}.", "flag": None}]
+
+
+def _relation(words: int, reference: int) -> str:
+    change = words / reference - 1
+    if abs(change) < 0.0005:
+        return "as long as"
+    return f"{abs(change):.1%} {'longer' if change > 0 else 'shorter'} than"
 
 
 def _quality(rows: Sequence[Row]) -> list[Finding]:
-    tenth, half = np.percentile([row["chrf"] for row in rows], [10, 50])
-    text = f"Half of the sentences have a chrF of {half:.1f} or more; the weakest tenth have {tenth:.1f} at most."
-    return [{"text": text, "flag": None}]
+    figures = np.array([np.percentile([each["chrf"] for each in side], [10, 50]) for side in _sides(rows)])
+    tenth, half = (_beside(each, ".1f") for each in figures.T)
+    best = f"At least half of the sentences have a chrF of {half}"
+    most = best if figures[0, 1] == 100 else f"Half of the sentences have a chrF of {half} or more"
+    return [{"text": f"{most}; the weakest tenth have {tenth} at most.", "flag": None}]
 
 
 def _quality_by_length(rows: Sequence[Row]) -> list[Finding]:
@@ -109,12 +142,11 @@ def _quality_by_length(rows: Sequence[Row]) -> list[Finding]:
     if len(rows) < 40:
         return []
     lengths = np.array([len(row["source"]["words"]) for row in rows])
-    chrf = np.array([row["chrf"] for row in rows])
+    chrf = np.array([[each["chrf"] for each in side] for side in _sides(rows)])
     few, many = np.percentile(lengths, [25, 75], method="nearest")
-    short, long = chrf[lengths <= few].mean(), chrf[lengths >= many].mean()
+    short, long = (_beside(chrf[:, among].mean(axis=1), ".1f") for among in (lengths <= few, lengths >= many))
     text = (
-        f"Sources of at most {few} words have a mean sentence chrF of {short:.1f}, "
-        f"those of at least {many} words {long:.1f}."
+        f"Sources of at most {few} words have a mean sentence chrF of {short}, those of at least {many} words {long}."
     )
     return [{"text": text, "flag": None}] if few < many else []
 

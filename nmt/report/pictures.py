@@ -32,6 +32,27 @@ class CaptionedPicture(NamedTuple):
     reference: str = ""
     boxes: Sequence[tuple[int, int, int, int] | None] = ()
 
+    @property
+    def caption(self) -> str:
+        """The words as they are read."""
+        return " ".join(self.words)
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether it should have another caption."""
+        return bool(self.reference) and self.caption != self.reference
+
+    @property
+    def astray(self) -> int:
+        """How many words attend most to a place outside of the box of what they name."""
+        named = [(weights, box) for weights, box in zip(self.attention, self.boxes, strict=False) if box]
+        return sum(not _lies_in(weights, box, self.picture.shape[:2]) for weights, box in named)
+
+
+def faults_first(captioned: Sequence[CaptionedPicture]) -> list[CaptionedPicture]:
+    """The same, those with a wrong caption first, then by how many of their words look astray."""
+    return sorted(captioned, key=lambda each: (not each.is_wrong, -each.astray))
+
 
 def pictures_page(title: str, facts: Sequence[str], captioned: Sequence[CaptionedPicture]) -> str:
     """The page, which asks for nothing over the network: for each picture its caption, and a copy for each word.
@@ -50,12 +71,11 @@ def pictures_page(title: str, facts: Sequence[str], captioned: Sequence[Captione
 
 
 def _picture(captioned: CaptionedPicture) -> dict[str, object]:
-    caption = " ".join(captioned.words)
     return {
         "image": _image(captioned.picture),
         "shape": "{1} / {0}".format(*captioned.picture.shape),
-        "caption": caption,
-        "reference": captioned.reference if captioned.reference != caption else "",
+        "caption": captioned.caption,
+        "reference": captioned.reference if captioned.is_wrong else "",
         "words": [
             {
                 "text": word,
@@ -80,6 +100,14 @@ def _strongest(weights: np.ndarray) -> tuple[int, int, int, int]:
     """Row, rows, column and columns of the greatest weight, counted from 1."""
     row, column = divmod(int(weights.argmax()), weights.shape[1])
     return row + 1, weights.shape[0], column + 1, weights.shape[1]
+
+
+def _lies_in(weights: np.ndarray, box: tuple[int, int, int, int], size: tuple[int, ...]) -> bool:
+    """Whether the middle of the greatest weight's place lies in a box of pixels."""
+    row, rows, column, columns = _strongest(weights)
+    y, x = (row - 0.5) * size[0] / rows, (column - 0.5) * size[1] / columns
+    top, left, bottom, right = box
+    return top <= y < bottom and left <= x < right
 
 
 def _in_percent(box: tuple[int, int, int, int], size: tuple[int, ...]) -> dict[str, float]:

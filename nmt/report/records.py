@@ -23,7 +23,8 @@ class Baseline:
 class Run:
     """What a run folder holds: `config` is the text of its `config.yaml`, `metrics` the rows of its `metrics.csv`.
 
-    `samples` is what its validations made of the same few sentences.
+    `samples` is what its validations made of the same few sentences, `kept_step` the step in `metrics` whose weights
+    were kept in the end, and `baseline_metrics` the rows of another run that it is compared with.
     """
 
     name: str
@@ -32,6 +33,8 @@ class Run:
     evaluations: list[Evaluation]
     baseline: Baseline | None = None
     samples: list[Samples] = field(default_factory=list)
+    kept_step: int | None = None
+    baseline_metrics: list[dict[str, float]] = field(default_factory=list)
 
 
 def read_run(folder: Path, baseline: Path | None = None) -> Run:
@@ -54,15 +57,17 @@ def read_run(folder: Path, baseline: Path | None = None) -> Run:
     if not splits:
         raise FileNotFoundError(f"{folder} holds no evaluation to report on: make one with `nmt evaluate {folder}`")
     splits.sort(key=lambda path: (not path.name.startswith("test"), path.name))
-    config, metrics = folder / "config.yaml", folder / "metrics.csv"
+    config = folder / "config.yaml"
     evaluations = [_read_evaluation(path, folder) for path in splits]
     return Run(
         name=folder.resolve().name,
         config=config.read_text(encoding="utf-8") if config.exists() else None,
-        metrics=_read_metrics(metrics) if metrics.exists() else [],
+        metrics=_read_metrics(folder / "metrics.csv"),
         evaluations=evaluations,
         baseline=None if baseline is None else _read_baseline(baseline, folder, evaluations),
         samples=load_samples(folder / "samples"),
+        kept_step=_kept_step(folder / "model" / "config.json"),
+        baseline_metrics=[] if baseline is None else _metrics_of_baseline(baseline, folder),
     )
 
 
@@ -124,8 +129,24 @@ def _command(folder: Path) -> str | None:
         return None
 
 
+def _kept_step(card: Path) -> int | None:
+    """The step of the exported weights as it stands in the metrics, where the first is 0; None if it is not known."""
+    try:
+        return int(json.loads(card.read_text(encoding="utf-8"))["training"]["step"]) - 1
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _metrics_of_baseline(path: Path, run_folder: Path) -> list[dict[str, float]]:
+    """The metrics of another run, given by its folder or that of an evaluation within it; none of the run itself."""
+    run = path.resolve().parent.parent if path.parent.name == "evaluations" else path.resolve()
+    return [] if run == run_folder.resolve() else _read_metrics(run / "metrics.csv")
+
+
 def _read_metrics(path: Path) -> list[dict[str, float]]:
-    """The numbers of each row by column: empty cells and numbers that are not finite are left out."""
+    """The numbers of each row by column, none without a file: empty cells and what is not finite are left out."""
+    if not path.exists():
+        return []
     rows = []
     with open(path, encoding="utf-8", newline="") as lines:
         reader = csv.DictReader(lines)

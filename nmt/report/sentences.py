@@ -15,19 +15,7 @@ from nmt.evaluation.alignment import Link, attention_error_rate
 from nmt.evaluation.branches import Branch
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import Samples
-
-FLAGS = {
-    "cut_off": ("cut off", "stopped by the length limit before the end of the sentence"),
-    "repetition": ("repetition", "one word three times in a row, or two to eight words twice in a row"),
-    "copied": ("copied", "the same words as the source, where the reference has others"),
-    "empty": ("empty", "no word at all"),
-    "short": ("much shorter", "at least three words fewer than the reference, and less than 60% of it"),
-    "long": ("much longer", "at least three words more than the reference, and more than 160% of it"),
-    "search_error": ("search error", "the search ranks the reference above its own: it has missed it"),
-    "seen": ("seen in training", "the source stands in the training data"),
-    "exact": ("exact", "the same words as the reference"),
-}
-"""Name of each flag -> its label and what it means."""
+from nmt.report.flags import marks, ranks_above, sentence_flags
 
 _CHRF = CHRF()
 
@@ -35,18 +23,17 @@ _CHRF = CHRF()
 def sentence_rows(evaluation: Evaluation, baseline: Evaluation | None) -> list[dict[str, Any]]:
     """The rows of all sentences; the baseline is an evaluation of the same."""
     nothing = [None] * len(evaluation.references)
-    marked = {"search_error": set(evaluation.search_errors() or ()), "seen": set(evaluation.seen or ())}
-    others = baseline.translations if baseline else nothing
-    sides = evaluation.translations, evaluation.references, evaluation.forced or nothing, evaluation.gold, others
-    rows = [
-        sentence_row(*each, [flag for flag, numbers in marked.items() if number in numbers])
-        for number, each in enumerate(zip(*sides, strict=True))
-    ]
+    sides = evaluation.translations, evaluation.references, evaluation.forced or nothing, evaluation.gold
+    rows = [sentence_row(*each) for each in zip(*sides, marks(evaluation), strict=True)]
+    if baseline:
+        for row, record, marked in zip(rows, baseline.translations, marks(baseline), strict=True):
+            row["baseline"] = _baseline(record, row, marked)
     if not evaluation.is_comparable:
         for row in rows:
             row["reference"]["score"] = None
     for branch in evaluation.branches:
-        rows[branch.sentence]["branches"].append(_branch(branch))
+        row = rows[branch.sentence]
+        row["branches"].append(_branch(branch, row["reference"]["text"], ranks_above(branch, evaluation)))
     return rows
 
 
@@ -55,16 +42,16 @@ def sentence_row(
     reference: str,
     forced: Translation | None,
     gold: Sequence[Link] | None,
-    baseline: Translation | None = None,
-    marks: Collection[str] = (),
+    marked: Collection[str] = (),
 ) -> dict[str, Any]:
     """The row of one sentence, as JSON values.
 
-    `gold` links words of source and reference; `marks` are the flags that only the whole evaluation knows.
+    `gold` links words of source and reference; `marked` are the flags that only the whole evaluation knows.
 
     Hypothesis and reference have, beside text and words, the tokens and what the decoder did at each: of the reference
-    that is under forced decoding, and None where that was not kept. A baseline has the same, and the source with its
-    own tokens where these are others. `branches` are what `nmt.evaluation.branches` says, `beam` what the record says.
+    that is under forced decoding, and None where that was not kept. `baseline` has the same of another evaluation, and
+    the source with its own tokens where these are others. `branches` are what `nmt.evaluation.branches` says, each with
+    its score and whether it ranks `above` the hypothesis; `beam` is what the record says.
 
     `chrf` is 0 to 100, `length_ratio` hypothesis words by reference words, `confidence` the geometric mean of the token
     probabilities, `entropy` that of the attention in nats a token, `aer` the error rate of the reference's attention
@@ -75,12 +62,12 @@ def sentence_row(
     hypothesis = _decoded(translation)
     reference_words = word_texts(reference)
     log_probs, entropies = translation.token_log_probs, attention_entropy(translation.attention)
-    flags = sentence_flags(source["words"], hypothesis["words"], reference_words, translation.finished, marks)
+    flags = sentence_flags(source["words"], hypothesis["words"], reference_words, translation.finished, marked)
     return {
         "source": source,
         "hypothesis": hypothesis,
         "reference": {**_forced(forced, reference_words), "text": reference, "words": reference_words},
-        "baseline": None if baseline is None else _baseline(baseline, source, reference),
+        "baseline": None,
         "gold": gold,
         "chrf": _chrf(translation.text, reference),
         "length_ratio": round(len(hypothesis["words"]) / len(reference_words), 3) if reference_words else None,
@@ -135,28 +122,6 @@ def pack_attention(attention: np.ndarray) -> str:
     return base64.b64encode(levels.tobytes()).decode("ascii")
 
 
-def sentence_flags(
-    source: Sequence[str],
-    hypothesis: Sequence[str],
-    reference: Sequence[str],
-    finished: bool,
-    marks: Collection[str] = (),
-) -> list[str]:
-    """The names of the `FLAGS` that hold for a sentence, given its words, and `marks`: those that are known already."""
-    holds = {
-        "cut_off": not finished,
-        "repetition": _repeats(hypothesis) and not _repeats(reference),
-        "copied": bool(hypothesis) and list(hypothesis) == list(source) != list(reference),
-        "empty": not hypothesis,
-        "short": 0 < len(hypothesis) < 0.6 * len(reference) and len(reference) - len(hypothesis) >= 3,
-        "long": len(hypothesis) > 1.6 * len(reference) > 0 and len(hypothesis) - len(reference) >= 3,
-        "search_error": "search_error" in marks and list(hypothesis) != list(reference),
-        "seen": "seen" in marks,
-        "exact": bool(hypothesis) and list(hypothesis) == list(reference),
-    }
-    return [name for name in FLAGS if holds[name]]
-
-
 def _decoded(record: Translation) -> dict[str, Any]:
     """A text with what the decoder did at each of its tokens."""
     return {
@@ -169,23 +134,26 @@ def _decoded(record: Translation) -> dict[str, Any]:
     }
 
 
-def _branch(branch: Branch) -> dict[str, Any]:
+def _branch(branch: Branch, reference: str, above: bool) -> dict[str, Any]:
     """Another translation, and at which token it leaves the one that was found."""
     found = branch.translation
-    own = {"text": found.text, "words": word_texts(found.text), "log_prob": round(found.log_prob, 4)}
-    return {"step": branch.step, "token": branch.token, **own}
+    own = {"text": found.text, "words": word_texts(found.text), "chrf": _chrf(found.text, reference)}
+    return {"step": branch.step, "token": branch.token, **own, "score": round(found.score, 4), "above": above}
 
 
 def _chrf(text: str, reference: str) -> float:
     return round(_CHRF.sentence_score(text, [reference]).score, 2)
 
 
-def _baseline(record: Translation, source: dict[str, Any], reference: str) -> dict[str, Any]:
-    own = _side(record.source, record.source_tokens, record.source_spans)
+def _baseline(record: Translation, row: dict[str, Any], marked: Collection[str]) -> dict[str, Any]:
+    """What another evaluation made of the sentence of a row."""
+    source, decoded = _side(record.source, record.source_tokens, record.source_spans), _decoded(record)
+    words = source["words"], decoded["words"], row["reference"]["words"]
     return {
-        **_decoded(record),
-        "source": None if own == source else own,
-        "chrf": _chrf(record.text, reference),
+        **decoded,
+        "source": None if source == row["source"] else source,
+        "chrf": _chrf(record.text, row["reference"]["text"]),
+        "flags": sentence_flags(*words, record.finished, marked),
     }
 
 
@@ -212,18 +180,3 @@ def _side(text: str, tokens: Sequence[str], spans: Sequence[tuple[int, int]]) ->
 
 def _probability(log_prob: float) -> float:
     return round(math.exp(log_prob), 4)
-
-
-def _repeats(words: Sequence[str]) -> bool:
-    """Whether a word stands three times in a row, or an n-gram of two to eight words twice in a row."""
-    lowered = [word.lower() for word in words]
-
-    def follows_itself(length: int, times: int) -> bool:
-        span = length * (times - 1)
-        return any(
-            lowered[start : start + span] == lowered[start + length : start + length + span]
-            and any(word.isalnum() for word in lowered[start : start + length])
-            for start in range(len(lowered) - length * times + 1)
-        )
-
-    return follows_itself(1, 3) or any(follows_itself(length, 2) for length in range(2, 9))

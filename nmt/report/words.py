@@ -19,16 +19,20 @@ def word_rows(translations: Sequence[Translation]) -> list[dict[str, Any]]:
     """A row for each source word as it is written, the most frequent first, as JSON values.
 
     `count` is how often it stands in the sources, and `received` the attention that target words gave to one occurrence
-    on average: 1 is as much as one target word gives in all. In `passed_over` occurrences it was for no target word
-    what it attended to most. `targets` are pairs of a target word and its share of what was received.
+    on average: 1 is as much as one target word gives in all. `passed_over` has the number of the sentence, from 0, of
+    each occurrence that was for no target word what it attended to most. `targets` are pairs of a target word and its
+    share of what was received.
     """
-    count, passed_over = Counter[str](), Counter[str]()
+    count, passed_over = Counter[str](), defaultdict[str, list[int]](list)
     received: defaultdict[str, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for translation, links in zip(translations, attention_alignment(translations), strict=True):
+    alignment = attention_alignment(translations)
+    for number, (translation, links) in enumerate(zip(translations, alignment, strict=True)):
         sources, targets = word_texts(translation.source), word_texts(translation.text)
         linked = {source for source, _ in links}
         count.update(sources)
-        passed_over.update(word for position, word in enumerate(sources) if position not in linked)
+        for position, word in enumerate(sources):
+            if position not in linked:
+                passed_over[word].append(number)
         for source, target, weight in soft_alignment(translation, least=0.0):
             received[sources[source]][targets[target]] += weight
     return [

@@ -45,18 +45,37 @@ function beamSection(sentence) {
   const middle = (place) => y(place) + BEAM.height / 2;
   const told = el("p", { class: "beam-told", dir: "auto" });
   const nodes = new Map();
+  let stop = null; // the place that Tab leads to
   const show = (shown) => {
+    stop?.setAttribute("tabindex", "-1");
+    stop?.removeAttribute("data-focus");
+    [stop] = nodes.get(shown);
+    stop.setAttribute("tabindex", "0");
+    stop.setAttribute("data-focus", "beam");
     const line = new Set(lineage(shown));
     for (const [place, [node, edge]] of nodes) for (const part of [node, edge]) part?.classList.toggle("line", line.has(place));
     fill(told, el("strong", {}, lineage(shown).map(({ token }) => visible(token)).join(" ")),
       el("span", { class: "muted" }, ` ${beamFate(shown, last)}; log-probability ${fixed(shown.total, 2)}, of the token ${fixed(shown.logProb, 2)}`));
+  };
+  /** Along the tree: to what a place continues, to what continues it, and up and down in its step. */
+  const move = (event, from) => {
+    const { step, row } = from;
+    const at = (down) => places.find((each) => each.step === step && each.row === row + down);
+    const next = places.filter((each) => each.parent === from);
+    const to = { ArrowLeft: from.parent, ArrowRight: next.find(({ found }) => found) ?? next[0], ArrowUp: at(-1), ArrowDown: at(1) }[event.key];
+    if (event.key.startsWith("Arrow")) event.preventDefault();
+    if (!to) return;
+    const [node] = nodes.get(to);
+    node.focus({ preventScroll: true });
+    node.scrollIntoView({ block: "nearest", inline: "center" });
   };
   for (const place of places) {
     const { parent, found, ended, goesOn, token } = place;
     const kind = found ? "found" : goesOn ? "open" : ended ? "ended" : "dropped";
     const edge = parent && svg("path", { class: `edge ${kind}`,
       d: `M${x(parent) + BEAM.width},${middle(parent)} C${x(place) - 10},${middle(parent)} ${x(place) - 10},${middle(place)} ${x(place)},${middle(place)}` });
-    const node = svg("g", { class: `place ${kind}`, transform: `translate(${x(place)},${y(place)})`, onpointerenter: () => show(place) },
+    const node = svg("g", { class: `place ${kind}`, transform: `translate(${x(place)},${y(place)})`, role: "img", tabindex: "-1",
+      "aria-label": lineage(place).map((each) => visible(each.token)).join(" "), onpointerenter: () => show(place), onfocus: () => show(place), onkeydown: (event) => move(event, place) },
       svg("rect", { width: BEAM.width, height: BEAM.height, rx: 4, style: `--probability:${Math.exp(place.logProb)}` }),
       svg("text", { x: BEAM.width / 2, y: BEAM.height / 2 }, shorten(visible(token), BEAM.characters)));
     nodes.set(place, [node, edge]);
@@ -65,12 +84,12 @@ function beamSection(sentence) {
   const rows = Math.max(...sentence.beam.map((held) => held.length));
   const size = { width: 2 * BEAM.margin + last * BEAM.column + BEAM.width, height: 2 * BEAM.margin + (rows - 1) * BEAM.row + BEAM.height };
   const drawn = [...nodes.values()];
-  const tree = svg("svg", { ...size, role: "img", "aria-label": `Beam of ${rows} over ${last + 1} steps; found: ${sentence.hypothesis.text}`, onpointerleave: () => show(best) },
+  const tree = svg("svg", { ...size, viewBox: `0 0 ${size.width} ${size.height}`, role: "group", "aria-label": `Beam of ${rows} over ${last + 1} steps; found: ${sentence.hypothesis.text}`, onpointerleave: () => show(best) },
     drawn.map(([, edge]) => edge), drawn.map(([node]) => node));
   show(best);
   return el("section", { class: "beam" },
     el("h3", {}, "Beam"),
-    el("p", { class: "hint" }, "What the search held after each step, the most probable on top; what was found is blue, what was dropped is pale. Fuller colour: a more probable token. Point at one to read how it began."),
+    el("p", { class: "hint" }, "What the search held after each step, the most probable on top; what was found is blue, what was dropped is pale. Fuller colour: a more probable token. Point at one to read how it began, or go from one to the next with the arrow keys."),
     told,
-    el("div", { class: "frame", tabindex: 0, role: "region", "aria-label": "Beam" }, tree));
+    el("div", { class: "frame", role: "region", "aria-label": "Beam" }, tree));
 }

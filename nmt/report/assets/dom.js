@@ -68,9 +68,6 @@ const shorten = (text, length) => {
   return characters.length > length ? characters.slice(0, length - 1).join("") + "…" : text;
 };
 
-/** Text as it is compared in a search: composed, in lower case, ß as ss. */
-const folded = (text) => text.normalize("NFC").toUpperCase().toLowerCase();
-
 /** Whether a text is read from right to left, by its first letter. */
 const isRightToLeft = (text) => /^[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}]/u.test(text.match(/\p{L}/u)?.[0] ?? "");
 

@@ -19,16 +19,22 @@ function route() {
   renderMasthead();
   for (const key of Object.keys(TABS)) byId(key).hidden = key !== tab;
   document.body.dataset.tab = tab;
-  const missing = evaluation.label === split ? null : `There is no split “${split}” in this report; this is “${evaluation.label}”.`;
+  const missing = evaluation.label === split ? null : `There is no evaluation “${split}” in this report; this is “${evaluation.label}”.`;
   fill(byId("missing"), missing);
   byId("missing").hidden = !missing;
   ({ overview: renderOverview, sentences: () => showSentences(number), words: renderWords, training: renderTraining, about: renderAbout })[tab]();
-  const places = { sentences: () => address("sentences", { sentence: state.chosen, ...state.filter }), words: wordsAddress };
-  const place = (key) => (places[key] ?? address)(key);
   fill(byId("tabs"), Object.entries(TABS).map(([key, label]) =>
-    el("a", { href: place(key), "data-focus": key, "aria-current": key === tab ? "page" : null }, label)));
+    el("a", { href: placeOf(key), "data-focus": key, "aria-current": key === tab ? "page" : null }, label)));
   const shown = tab === "sentences" && state.chosen !== null ? `Sentence ${state.chosen + 1}` : TABS[tab];
   document.title = `${shown} · ${REPORT.run.name}, ${evaluation.label}`;
+}
+
+/** The address of a section as it was left, in this evaluation or another: with the sentence, if that has the same. */
+function placeOf(tab, other = state.evaluation) {
+  const split = other.label;
+  const sentence = other.split === state.evaluation.split ? state.chosen : null;
+  if (tab === "sentences") return address(tab, { split, sentence, ...state.filter });
+  return tab === "words" ? wordsAddress({ split }) : address(tab, { split });
 }
 
 const oneColumn = matchMedia("(max-width: 960px)");
@@ -106,12 +112,20 @@ const SENTENCE_KEYS = {
   ArrowDown: () => moveSentence(1),
   k: () => moveSentence(-1),
   ArrowUp: () => moveSentence(-1),
-  ArrowRight: () => view && chooseStep(view.step + 1),
-  ArrowLeft: () => view && chooseStep(view.step - 1),
+  ArrowRight: ({ shiftKey }) => moveAlong(1, shiftKey),
+  ArrowLeft: ({ shiftKey }) => moveAlong(-1, shiftKey),
   r: () => setShown(view?.shown === "reference" ? "hypothesis" : "reference"),
   b: () => setShown(view?.shown === "baseline" ? "hypothesis" : "baseline"),
+  Escape: () => view && view.held !== null && holdSource(view.held),
   w: () => setUnit(state.unit === "words" ? "subwords" : "words"),
 };
+
+/** Along the targets, or along the source words. */
+function moveAlong(by, inSource) {
+  if (!view?.targets.length) return;
+  if (inSource) moveSource(by);
+  else chooseStep(view.step + by);
+}
 
 const KEYS = {
   t: toggleTheme,
@@ -129,12 +143,13 @@ function onKey(event) {
     if (event.key === "Escape") event.target.blur();
     return;
   }
-  const scrolls = event.target === frame && (state.asTable || event.key === "ArrowDown" || event.key === "ArrowUp");
-  if (scrolls && event.key.startsWith("Arrow")) return; // as in any box that scrolls
+  const inFrame = event.target.closest(".frame"); // its arrow keys scroll, but for those that move along the heatmap
+  const isStep = inFrame === frame && !state.asTable && ["ArrowLeft", "ArrowRight"].includes(event.key);
+  if (inFrame && event.key.startsWith("Arrow") && !isStep) return;
   const action = KEYS[event.key] ?? (document.body.dataset.tab === "sentences" ? SENTENCE_KEYS[event.key] : undefined);
   if (!action) return;
   event.preventDefault();
-  action();
+  action(event);
 }
 
 function onSearch() {
@@ -145,6 +160,7 @@ function onSearch() {
   if (!state.rows.includes(before)) state.chosen = state.rows[0] ?? null;
   renderRows();
   if (state.chosen !== before) renderDetail();
+  else markFound("detail", byId("detail"));
   history.replaceState(null, "", address("sentences", { sentence: state.chosen, ...state.filter }));
 }
 
@@ -167,9 +183,14 @@ function listen() {
   byId("theme").addEventListener("click", toggleTheme);
   byId("help").addEventListener("click", () => byId("keys").showModal());
   byId("split").addEventListener("change", () => {
-    location.hash = address(document.body.dataset.tab, { split: byId("split").value });
+    location.hash = placeOf(document.body.dataset.tab, REPORT.evaluations.find(({ label }) => label === byId("split").value));
   });
   byId("search").addEventListener("input", onSearch);
+  byId("order").addEventListener("change", () => {
+    const key = byId("order").value;
+    sortRows({ key, descending: Boolean(ORDERS[key].descends) });
+  });
+  byId("direction").addEventListener("click", () => sortRows({ ...state.sort, descending: !state.sort.descending }));
   byId("word-search").addEventListener("input", () => changeWords({ query: byId("word-search").value }));
   byId("sample-step").addEventListener("input", () => watch({ validation: Number(byId("sample-step").value) }));
   byId("more-words").addEventListener("click", () => ((words.shown += WORDS_AT_ONCE), renderWords()));

@@ -29,23 +29,25 @@ function alignmentCard(alignment) {
 
 /** By how much the evaluation differs from its baseline, and where. */
 function against({ baseline, alignment, sentences }) {
-  const head = ["", "Baseline", "This evaluation", "Difference", "95% interval", "p", "Form and signature"].map((text) => el("th", { scope: "col" }, text));
-  const row = ({ name, baseline: before, score, low, high, p_value: p, form, signature }) => el("tr", {},
-    el("th", { scope: "row" }, name, name === "TER" ? lowerIsBetter() : null),
-    [fixed(before), fixed(score), signed(score - before), `${signed(low)} to ${signed(high)}`, p < 0.001 ? "<0.001" : fixed(p, 3)].map((text) => el("td", {}, text)),
-    el("td", { class: "signature" }, `${form}, ${signature}`));
-  const aer = alignment === null || baseline.aer === null ? null : el("tr", {},
-    el("th", { scope: "row" }, "AER", lowerIsBetter()),
-    [fixed(baseline.aer, 3), fixed(alignment.aer, 3), signed(alignment.aer - baseline.aer, 3), "–", "–"].map((text) => el("td", {}, text)),
-    el("td", { class: "signature" }, alignment.method));
+  const head = ["", "Baseline", "This evaluation", "Difference", "95% interval", "p"].map((text) => el("th", { scope: "col" }, text));
+  const row = (name, isLower, cells, how) => [
+    el("tr", {}, el("th", { scope: "row" }, name, isLower ? lowerIsBetter() : null), cells.map((text) => el("td", {}, text))),
+    el("tr", { class: "how" }, el("td", { class: "signature", colspan: head.length }, how)),
+  ];
+  const difference = ({ name, baseline: before, score, low, high, p_value: p, form, signature }) =>
+    row(name, name === "TER", [fixed(before), fixed(score), signed(score - before), `${signed(low)} to ${signed(high)}`, p <= 0.001 ? "≤ 0.001" : fixed(p, 3)], `${form}, ${signature}`);
+  const aer = alignment === null || baseline.aer === null ? null :
+    row("AER", true, [fixed(baseline.aer, 3), fixed(alignment.aer, 3), signed(alignment.aer - baseline.aer, 3), "–", "–"], alignment.method);
   const sorted = (descending) => address("sentences", { ...AFRESH, sort: { key: "gain", descending } });
-  const count = (number) => number.toLocaleString("en");
-  const alike = sentences.length - baseline.better - baseline.worse;
+  const those = (kind) => {
+    const count = sentences.filter(KINDS[kind].holds).length;
+    return el("a", { href: address("sentences", { ...AFRESH, kind }) }, `${count.toLocaleString("en")} ${KINDS[kind].label}`);
+  };
   return [
     el("h2", {}, `Against ${baseline.name}`),
     el("p", { class: "hint" }, `The baseline: ${[baseline.name, baseline.search, baseline.checkpoint].join(" · ")}`),
-    el("div", { class: "wide" }, el("table", { class: "differences" }, el("thead", {}, el("tr", {}, head)), el("tbody", {}, baseline.differences.map(row), aer))),
-    el("p", {}, `By the chrF of each sentence ${count(baseline.better)} are better, ${count(baseline.worse)} worse, ${count(alike)} alike: `,
+    el("div", { class: "wide" }, el("table", { class: "figures" }, el("thead", {}, el("tr", {}, head)), el("tbody", {}, baseline.differences.map(difference), aer))),
+    el("p", {}, "By the chrF of each sentence: ", those("better"), ", ", those("worse"), ", ", those("alike"), ". See the ",
       el("a", { href: sorted(true) }, "largest gains"), ", ", el("a", { href: sorted(false) }, "largest losses"), "."),
   ];
 }
@@ -77,6 +79,7 @@ function exampleList(title, indices, figure = ({ chrf }) => fixed(chrf), transla
 function renderOverview() {
   const { scores, alignment, command, findings, distribution, sentences } = state.evaluation;
   fill(byId("scores"), scores.map(scoreCard), alignment && alignmentCard(alignment));
+  fill(byId("evaluations"), evaluationTable());
   fill(byId("against"), state.evaluation.baseline ? against(state.evaluation) : []);
   fill(byId("findings"), findings.map(findingItem));
   const ranked = sentences.map((_, index) => index).sort((a, b) => sentences[a].chrf - sentences[b].chrf || a - b);
@@ -92,18 +95,18 @@ function renderOverview() {
   );
   byId("command").textContent = command;
   const [{ customdata, y }] = distribution.data;
-  const ranges = customdata.flatMap((chrf, bar) => (y[bar] ? [el("a", { href: address("sentences", { ...AFRESH, chrf }) }, `${chrf[0]}–${chrf[1]}`), " "] : []));
+  const ranges = customdata.flatMap((chrf, bar) => (y[bar] ? [el("a", { href: address("sentences", { ...AFRESH, chrf: chrf.join("-") }) }, chrf.join("–")), " "] : []));
   fill(byId("ranges"), "Show the sentences with a chrF of ", ranges);
   drawDistribution(distribution);
 }
 
 async function drawDistribution(figure) {
   const node = byId("distribution");
-  const [{ customdata, y }] = figure.data;
-  const bars = customdata.map(([low, high], bar) => `${low} to ${high}: ${y[bar]}`);
+  const [{ customdata }] = figure.data;
+  const bars = customdata.map(([low, high], bar) => `${low} to ${high}: ${figure.data.map(({ y }) => y[bar]).join(", baseline ")}`);
   await drawChart(node, figure, `Number of sentences by sentence chrF. ${bars.join("; ")}`);
   node.removeAllListeners("plotly_click");
   node.on("plotly_click", ({ points }) => {
-    location.hash = address("sentences", { ...AFRESH, chrf: points[0].customdata });
+    location.hash = address("sentences", { ...AFRESH, chrf: points[0].customdata.join("-") });
   });
 }

@@ -1,7 +1,7 @@
-/* The chosen sentence: its texts, its attention, and what else the decoder considered at each step. */
+/* The chosen sentence: its texts, its attention as a heatmap or a table, and its beam. */
 
-/** What is shown of hypothesis, reference or baseline: the units of target and source, their weights, and the chosen
- *  step (a row of the heatmap). */
+/** What is shown of hypothesis, reference or baseline: the units of target and source, their weights, the chosen step
+ *  (a row of the heatmap), and the source word that is held in its place, or null. */
 let view = null;
 
 const plot = el("div", { class: "plot" });
@@ -9,7 +9,7 @@ const stepMark = el("div", { class: "step-mark", hidden: true });
 const rowLabels = el("div", { class: "row-labels", "aria-hidden": "true" });
 const canvas = el("div", { class: "canvas" }, rowLabels, plot, stepMark);
 const stepPanel = el("div", { class: "step", role: "region", "aria-live": "polite", "aria-label": "Decoder step" });
-const frame = el("div", { class: "frame" });
+const frame = el("div", { class: "frame", "data-focus": "attention" });
 
 /** Shows the chosen sentence, at the same token as before if it is the same; without one, a note. */
 function renderDetail(note = "No sentence passes the search and the filters.") {
@@ -26,20 +26,19 @@ function renderDetail(note = "No sentence passes the search and the filters.") {
   const same = view?.sentence === sentence && view.shown === shown;
   const token = same ? view.targets[view.step]?.tokens[0] : undefined;
   const step = Math.max(0, targets.findIndex(({ tokens }) => tokens.includes(token)));
-  view = { index, sentence, shown, targets, sources, weights: attentionOf(sentence, shown, targets, sources), step };
+  const held = same ? view.held : null;
+  view = { index, sentence, shown, targets, sources, weights: attentionOf(sentence, shown, targets, sources), step, held };
   fill(
     byId("detail"),
     detailHead(index, sentence),
-    detailTexts(sentence),
-    targets.length && el("p", { class: "hint legend" },
-      el("span", { class: "extra" }, "not in the reference"),
-      el("span", { class: "missing" }, "not in the hypothesis"),
-      el("span", { class: "word", style: "--weight:0.5" }, "attended to")) || null,
+    detailTexts(sentence, index),
+    legend(sentence),
     detailTools(sentence, targets.length > 0),
     targets.length ? [stepPanel, frame] : el("p", { class: "note" }, "There is no target token to show."),
     goldNote(view),
     beamSection(sentence),
   );
+  markFound("detail", byId("detail"));
   if (targets.length) {
     showAttention();
     focusTarget(null);
@@ -81,62 +80,6 @@ function ofBoth({ hypothesis, reference }, name) {
 /** Back to the list, where it stands above the sentence. */
 const toList = () =>
   el("button", { type: "button", class: "to-list", "data-focus": "to-list", onclick: () => document.querySelector(".list").scrollIntoView() }, "List");
-
-/** `text` with an element about each of its words, which `wrap` makes. */
-function withWords(text, words, wrap) {
-  const parts = [];
-  let end = 0;
-  words.forEach((word, index) => {
-    const start = text.indexOf(word, end);
-    parts.push(text.slice(end, start), wrap(word, index));
-    end = start + word.length;
-  });
-  return [...parts, text.slice(end)];
-}
-
-function detailTexts(sentence) {
-  const { source, reference, hypothesis, baseline } = sentence;
-  const word = (side, tag = "span", title = null) => (text, index) =>
-    el(tag, { title, ...(side && { class: "word", "data-side": side, "data-word": index }) }, text);
-  /** The words of a translation, those marked that are not in another; if it is shown, they answer to the pointer. */
-  const compared = (name, other, tag, title) => {
-    const [{ text, words }, side] = [sentence[name], view.shown === name ? "target" : null];
-    const common = commonWords(words, other.words);
-    return withWords(text, words, (each, index) => (common[index] ? word(side) : word(side, tag, title))(each, index));
-  };
-  const row = (name, text, parts) => [
-    el("dt", {}, name),
-    el("dd", { dir: "auto" }, text ? parts : el("span", { class: "muted" }, "(empty)")),
-  ];
-  const list = el(
-    "dl",
-    { class: "texts" },
-    row("Source", source.text, withWords(source.text, source.words, word("source"))),
-    row("Reference", reference.text, compared("reference", hypothesis, "del", "not in the hypothesis")),
-    row("Hypothesis", hypothesis.text, compared("hypothesis", reference, "ins", "not in the reference")),
-    ...sentence.branches.map((branch) => row("What if", branch.text, branchTexts(sentence, branch))),
-    baseline && row("Baseline", baseline.text, compared("baseline", reference, "ins", "not in the reference")),
-  );
-  list.addEventListener("mouseover", ({ target }) => focusWord(target, focusTarget, focusSource));
-  list.addEventListener("mouseleave", () => focusTarget(null));
-  list.addEventListener("click", ({ target }) => focusWord(target, chooseStep, () => {}));
-  return list;
-}
-
-/** A translation with another token at some step: which instead of which, and how it goes on; what the hypothesis has not is marked. */
-function branchTexts({ hypothesis }, { step, token, text, words, log_prob: logProb }) {
-  const common = commonWords(words, hypothesis.words);
-  const marked = withWords(text, words, (word, index) => (common[index] ? word : el("strong", {}, word)));
-  return [marked, el("small", { class: "muted" }, `“${visible(token)}” for “${visible(hypothesis.tokens[step])}”, log-probability ${fixed(logProb, 2)}`)];
-}
-
-/** Calls `ontarget` or `onsource` with the first unit of the word that `node` shows. */
-function focusWord(node, ontarget, onsource) {
-  const { side, word } = node.dataset;
-  const first = view.targets.findIndex((unit) => unit.word === Number(word)); // none for a part of "<unk>"
-  if (side === "target" && first >= 0) ontarget(first);
-  if (side === "source") onsource(Number(word));
-}
 
 function detailTools(sentence, enabled) {
   const button = (label, pressed, onclick, title, there = enabled) =>
@@ -219,64 +162,8 @@ function layOver({ margin, width, height }, targets) {
 
 function chooseStep(step) {
   view.step = Math.max(0, Math.min(view.targets.length - 1, step));
+  view.held = null;
   focusTarget(null);
   const shown = state.asTable ? frame.querySelectorAll("tbody tr")[view.step] : stepMark;
   shown?.scrollIntoView({ block: "nearest", inline: "nearest" });
-}
-
-/** Shows what target unit `step` attends to, or the chosen one if it is null. */
-function focusTarget(step) {
-  const row = step ?? view.step;
-  if (!view.targets.length) return;
-  stepMark.hidden = false;
-  stepMark.style.top = `${Number(stepMark.dataset.top) + row * CELL.height}px`;
-  shadeWords("source", view.sources, view.weights[row]);
-  const chosen = view.targets[row].word;
-  for (const node of byId("detail").querySelectorAll("[data-side=target]")) {
-    node.style.removeProperty("--weight");
-    node.classList.toggle("current", Number(node.dataset.word) === chosen);
-  }
-  fill(stepPanel, stepContent(row));
-}
-
-/** Shades the target words by how much they attend to a source word. */
-function focusSource(word) {
-  const columns = view.sources.flatMap((unit, index) => (unit.word === word ? [index] : []));
-  const sums = view.weights.map((row) => columns.reduce((sum, column) => sum + row[column], 0));
-  shadeWords("target", view.targets, sums);
-  shadeWords("source", view.sources, view.sources.map((unit) => (unit.word === word ? 1 : 0)));
-}
-
-function shadeWords(side, units, weights) {
-  const shades = new Map();
-  units.forEach((unit, index) => shades.set(unit.word, Math.min(1, (shades.get(unit.word) ?? 0) + weights[index])));
-  for (const node of byId("detail").querySelectorAll(`[data-side=${side}]`))
-    node.style.setProperty("--weight", shades.get(Number(node.dataset.word)) ?? 0);
-}
-
-/** The chosen target with its strongest sources, and for each of its tokens the alternatives. */
-function stepContent(row) {
-  const { targets, sources, weights } = view;
-  const ranked = sources.map((unit, index) => [unit.label, weights[row][index]]).sort((a, b) => b[1] - a[1]);
-  const attended = ranked.slice(0, 3).map(([label, weight]) => el("li", {}, el("bdi", {}, visible(label)), ` ${percent(weight)}`));
-  return [
-    el("div", { class: "step-head" },
-      el("span", { class: "muted" }, `${state.unit === "words" ? "Word" : "Step"} ${row + 1} of ${targets.length}`),
-      el("strong", { dir: "auto" }, visible(targets[row].label)),
-      el("span", { class: "muted" }, "attends to"),
-      el("ul", { class: "plain attended" }, attended)),
-    el("div", { class: "alternatives" }, targets[row].tokens.map((token) => tokenAlternatives(view.sentence[view.shown], token))),
-  ];
-}
-
-function tokenAlternatives({ tokens, alternatives, probabilities }, token) {
-  const written = tokens[token];
-  const item = ([label, probability]) =>
-    el("li", { class: label === written ? "written" : null },
-      el("i", { class: "bar", style: `width:${100 * probability}%` }),
-      el("bdi", {}, visible(label)),
-      el("span", {}, percent(probability)));
-  const considered = alternatives[token];
-  const own = considered.some(([label]) => label === written) ? [] : [[written, probabilities[token]]];
-  return el("ol", { class: "plain", "aria-label": `Alternatives to ${written}` }, [...considered, ...own].map(item));
 }

@@ -16,14 +16,23 @@ const COLUMNS = [
 /** The columns that the evaluation has. */
 const columns = () => COLUMNS.filter(({ key }) => key !== "gain" || state.evaluation.baseline);
 
-function headCell(column) {
-  return sortHead(column, state.sort, false, (sort) => {
-    state.sort = sort;
-    updateRows();
-    byId("scroller").scrollTop = 0;
-    renderRows();
-    history.replaceState(null, "", address("sentences", { sentence: state.chosen, ...state.filter }));
-  });
+const headCell = (column) => sortHead(column, state.sort, false, sortRows);
+
+function sortRows(sort) {
+  state.sort = sort;
+  updateRows();
+  byId("scroller").scrollTop = 0;
+  renderRows();
+  history.replaceState(null, "", address("sentences", { sentence: state.chosen, ...state.filter }));
+}
+
+/** The choice of the order, also of those that no column has. */
+function renderOrder() {
+  const { key: chosen, descending } = state.sort;
+  const keys = new Set([...ordersOf(state.evaluation), chosen]);
+  fill(byId("order"), [...keys].map((key) => el("option", { value: key, selected: key === chosen }, ORDERS[key].label)));
+  fill(byId("direction"), descending ? "↓" : "↑");
+  byId("direction").title = descending ? "From the greatest on" : "From the least on";
 }
 
 function flagLabels(sentence) {
@@ -43,6 +52,26 @@ function thumbnail({ source, hypothesis, entropy }) {
   return canvas;
 }
 
+/** The two lines of a row: the source, and the hypothesis or that other text in which alone the search is found. */
+function rowTexts(sentence) {
+  const texts = textsOf(sentence);
+  const [source, hypothesis] = texts;
+  const found = texts.find(([, text]) => placesFound(text).length);
+  const [name, text] = found && found !== source ? found : hypothesis;
+  const part = (whole) => el("bdi", { "data-text": true }, fromFound(whole) || "(empty)");
+  return [
+    el("div", { class: "line", title: source[1], dir: "auto" }, part(source[1])),
+    el("div", { class: "line muted", title: text }, name === "Hypothesis" ? null : el("small", {}, `${name}: `), part(text), flagLabels(sentence)),
+  ];
+}
+
+/** A text from a little before the first place where the search is found, so that a line of it shows the place. */
+function fromFound(text) {
+  const [[start] = [0]] = placesFound(text);
+  const begin = text.lastIndexOf(" ", start - 12) + 1;
+  return start > 40 && begin > 0 ? `…${text.slice(begin)}` : text;
+}
+
 /** A row; `stop`: whether Tab stops at it, as at one of all that are there: from row to row go the arrow keys. */
 function tableRow(position, stop) {
   const index = state.rows[position];
@@ -57,12 +86,7 @@ function tableRow(position, stop) {
     },
     el("td", { class: "col-number" }, el("a", { href, tabindex: stop ? null : "-1", "data-focus": `sentence-${index}`, "aria-label": `Sentence ${index + 1}` }, String(index + 1))),
     el("td", { class: "col-attention" }, thumbnail(sentence)),
-    el(
-      "td",
-      { class: "col-source" },
-      el("div", { class: "line", dir: "auto" }, sentence.source.text),
-      el("div", { class: "line muted" }, flagLabels(sentence), el("bdi", {}, sentence.hypothesis.text || "(empty)")),
-    ),
+    el("td", { class: "col-source" }, rowTexts(sentence)),
     el("td", { class: "col-chrf" }, fixed(sentence.chrf), el("i", { class: "bar", style: `width:${sentence.chrf}%` })),
     state.evaluation.baseline && el("td", { class: "col-gain" }, signed(gainOf(sentence))),
     el("td", { class: "col-ratio" }, fixed(sentence.length_ratio, 2)),
@@ -82,6 +106,7 @@ function renderRows() {
   const held = byId("table").tBodies[0].contains(document.activeElement);
   fill(byId("table").tBodies[0], blank(first), rows, blank(state.rows.length - last));
   if (held && document.activeElement === document.body) scroller.focus({ preventScroll: true });
+  markFound("list", byId("table"));
 }
 
 /** Selects and sorts again, after a change of split, filter, search or order. */
@@ -94,19 +119,31 @@ function updateRows() {
   const shown = state.rows.length.toLocaleString("en");
   byId("count").textContent = shown === total ? `${total} sentences` : `${shown} of ${total} sentences`;
   renderChips();
+  renderOrder();
   renderRows();
 }
 
+/** How the chips call a filter that is there only while it is chosen. */
+const CHOSEN = {
+  chrf: (range) => `chrF ${range.replace("-", "–")}`,
+  word: (word) => `“${visible(word)}”`,
+  passed_over: (word) => `“${visible(word)}” passed over`,
+};
+
 function renderChips() {
-  const { flag: chosen, chrf } = state.filter;
-  const flags = state.evaluation.flags.map((flag) => {
-    const { label, meaning } = REPORT.flags[flag];
-    const count = state.evaluation.sentences.filter((sentence) => sentence.flags.includes(flag)).length;
-    const href = address("sentences", { flag: flag === chosen ? null : flag, chrf });
-    return chip(flag, `${label} ${count}`, flag === chosen, href, meaning);
+  const { evaluation, filter } = state;
+  const without = (name) => address("sentences", { ...filter, [name]: null });
+  const chosen = Object.keys(CHOSEN).filter((name) => filter[name]);
+  const choices = (name, values, described) => [...new Set([...values, filter[name] ?? []].flat())].map((value) => {
+    const count = evaluation.sentences.filter(FILTERS[name].holds(value)).length;
+    const { label, meaning } = described[value];
+    const pressed = filter[name] === value;
+    return chip(value, `${label} ${count.toLocaleString("en")}`, pressed, pressed ? without(name) : address("sentences", { ...filter, [name]: value }), meaning);
   });
-  const range = chrf && chip("chrf", `chrF ${chrf[0]}–${chrf[1]} ×`, true, address("sentences", { flag: chosen }), "Show all");
-  fill(byId("chips"), range, flags);
+  fill(byId("chips"),
+    chosen.map((name) => chip(name, `${CHOSEN[name](filter[name])} ×`, true, without(name), "Show all")),
+    choices("flag", evaluation.flags, REPORT.flags),
+    choices("kind", kindsOf(evaluation), KINDS));
 }
 
 function chip(name, label, pressed, href, title) {

@@ -7,20 +7,23 @@ const MOST_FREQUENT = { key: "count", descending: true };
 /** What is looked for among the words, their order, and how many of them are shown. */
 const words = { query: "", sort: MOST_FREQUENT, shown: WORDS_AT_ONCE };
 
+/** Of a rarer word a share says little. */
+const LEAST_COUNT = 5;
+
 const WORD_COLUMNS = [
   { key: "word", label: "Source word", title: "As it is written" },
   { key: "count", label: "Count", title: "How often it stands in the sources" },
   { key: "received", label: "Received", title: "Attention that it got from target words, each time on average; one target word gives 1 in all" },
-  { key: "passed_over", label: "Passed over", title: "How often it was for no target word what that attended to most" },
+  { key: "passed_over", label: "Passed over", title: `How often it was for no target word what that attended to most; sorts by the share, those that stand there less than ${LEAST_COUNT} times last` },
   { key: "targets", label: "Attended to by", title: "Target words by their share of what it received; sorts by the largest share" },
 ];
 
 const WORD_ORDERS = {
-  word: (a, b) => (a.word < b.word ? -1 : a.word > b.word ? 1 : 0),
-  count: (a, b) => a.count - b.count,
-  received: (a, b) => a.received - b.received,
-  passed_over: (a, b) => a.passed_over - b.passed_over,
-  targets: (a, b) => (a.targets[0]?.[1] ?? 0) - (b.targets[0]?.[1] ?? 0),
+  word: ({ word }) => word,
+  count: ({ count }) => count,
+  received: ({ received }) => received,
+  passed_over: ({ count, passed_over: passedOver }) => (count < LEAST_COUNT ? null : passedOver.length / count),
+  targets: ({ targets }) => targets[0]?.[1] ?? 0,
 };
 
 /** Takes search and order of the words from the address. */
@@ -31,12 +34,12 @@ function readWordsAddress(asked) {
   words.sort = Object.hasOwn(WORD_ORDERS, key) ? { key, descending: sort.startsWith("-") } : MOST_FREQUENT;
 }
 
-function wordsAddress() {
+function wordsAddress({ split = state.evaluation.label } = {}) {
   const { query, sort: { key, descending } } = words;
   const asked = new URLSearchParams();
   if (query) asked.set("q", query);
   if (key !== MOST_FREQUENT.key || !descending) asked.set("sort", (descending ? "-" : "") + key);
-  if (REPORT.evaluations.length > 1) asked.set("split", state.evaluation.label);
+  if (REPORT.evaluations.length > 1) asked.set("split", split);
   return `#/words${asked.size ? `?${asked}` : ""}`;
 }
 
@@ -52,21 +55,20 @@ const wordHead = (column) => sortHead(column, words.sort, column.key !== "word",
 function wordRow({ word, count, received, passed_over: passedOver, targets }) {
   const target = ([text, share]) => el("li", {}, el("bdi", {}, visible(text)), " ", el("span", { class: "muted" }, percent(share)),
     el("i", { class: "bar", style: `width:${100 * share}%` }));
-  const title = `Show the sentences with “${word}”`;
+  const those = (filter, title, text) => el("a", { href: address("sentences", { ...AFRESH, ...filter }), title, dir: "auto" }, text);
+  const times = `${passedOver.length.toLocaleString("en")} (${percent(passedOver.length / count)})`;
   return el("tr", {},
-    el("th", { scope: "row" }, el("a", { href: address("sentences", { ...AFRESH, query: word }), title, dir: "auto" }, visible(word))),
+    el("th", { scope: "row" }, those({ word }, `Show the sentences with “${word}”`, visible(word))),
     el("td", {}, count.toLocaleString("en")),
     el("td", {}, fixed(received, 2)),
-    el("td", {}, passedOver ? `${passedOver.toLocaleString("en")} (${percent(passedOver / count)})` : "–"),
+    el("td", {}, passedOver.length ? those({ passed_over: word }, `Show the sentences in which “${word}” is passed over`, times) : "–"),
     el("td", {}, el("ul", { class: "plain targets" }, targets.map(target))));
 }
 
 function renderWords() {
   const query = folded(words.query.trim());
   const passes = ({ word, targets }) => [word, ...targets.map(([text]) => text)].some((text) => folded(text).includes(query));
-  const compare = WORD_ORDERS[words.sort.key];
-  const sign = words.sort.descending ? -1 : 1;
-  const found = state.evaluation.words.filter(passes).sort((a, b) => sign * compare(a, b)); // ties: the most frequent first
+  const found = state.evaluation.words.filter(passes).sort(inOrder(WORD_ORDERS[words.sort.key], words.sort.descending)); // ties: the most frequent first
   if (byId("word-search").value !== words.query) byId("word-search").value = words.query;
   const table = byId("word-table");
   fill(table.tHead, el("tr", {}, WORD_COLUMNS.map(wordHead)));

@@ -1,0 +1,42 @@
+/* All evaluations of the report, a row each. */
+
+const EVALUATION_HEADS = ["", "Decoding", "BLEU", "chrF", "TER", "Length ratio", "Search errors", "Repetitions"];
+const QUALIFIED = { TER: "lower is better", "Search errors": "at least" };
+
+/** The table of all evaluations; nothing where there is one. */
+function evaluationTable() {
+  if (REPORT.evaluations.length < 2) return null;
+  const head = EVALUATION_HEADS.map((text) => el("th", { scope: "col" }, text, QUALIFIED[text] ? el("small", {}, ` ${QUALIFIED[text]}`) : null));
+  return [
+    el("h2", {}, "Evaluations"),
+    el("div", { class: "wide" },
+      el("table", { class: "figures" }, el("thead", {}, el("tr", {}, head)), el("tbody", {}, REPORT.evaluations.map(evaluationRow)))),
+  ];
+}
+
+function evaluationRow(evaluation) {
+  const { label, split, search, checkpoint, scores } = evaluation;
+  const score = (name) => {
+    const found = scores.find((each) => each.name.startsWith(name));
+    return found && [fixed(found.score), found.low !== null && name === "BLEU" ? el("small", {}, ` [${fixed(found.low)}, ${fixed(found.high)}]`) : null];
+  };
+  const cells = [[search.decoding, el("small", {}, ` ${checkpoint}`)], score("BLEU"), score("chrF"), score("TER"),
+    fixed(lengthRatio(evaluation), 3), flagCount(evaluation, "search_error"), flagCount(evaluation, "repetition")];
+  const isShown = evaluation === state.evaluation;
+  return el("tr", { "aria-current": isShown ? "true" : null },
+    el("th", { scope: "row" }, isShown ? label : el("a", { href: placeOf("overview", evaluation) }, label), label === split ? null : el("small", {}, ` ${split}`)),
+    cells.map((cell) => el("td", {}, cell ?? "–")));
+}
+
+/** Words of all hypotheses by words of all references. */
+function lengthRatio({ sentences }) {
+  const count = (side) => sentences.reduce((sum, sentence) => sum + sentence[side].words.length, 0);
+  return count("reference") ? count("hypothesis") / count("reference") : null;
+}
+
+/** How many sentences have a flag, as a link to them; nothing where that is not known. */
+function flagCount({ label, flags, sentences }, flag) {
+  if (!flags.includes(flag)) return null;
+  const count = sentences.filter((sentence) => sentence.flags.includes(flag)).length;
+  return count ? el("a", { href: address("sentences", { ...AFRESH, split: label, flag }) }, count.toLocaleString("en")) : "0";
+}

@@ -1,0 +1,82 @@
+/* Which sentences are listed, and in which order. */
+
+const BY_NUMBER = { key: "number", descending: false };
+
+/** By how much the sentence chrF is above the baseline's; null without one. */
+const gainOf = ({ chrf, baseline }) => (baseline ? chrf - baseline.chrf : null);
+
+/** By how much the reference ranks above the hypothesis, by the score of the search; null where that is not known. */
+const gapOf = ({ reference, hypothesis }) => (reference.score === null ? null : reference.score - hypothesis.score);
+
+/** By how much the best “what if” of a sentence is above the hypothesis, by chrF; null without one. */
+const bestGain = ({ branches, chrf }) => (branches.length ? Math.max(...branches.map((branch) => branch.chrf)) - chrf : null);
+
+const hasBaseline = ({ baseline }) => baseline !== null;
+
+/** Kinds of sentences that the page tells by itself, and which evaluations have them. */
+const KINDS = {
+  better: { label: "better", meaning: "The chrF is above the baseline's", isIn: hasBaseline, holds: (sentence) => gainOf(sentence) > 0 },
+  worse: { label: "worse", meaning: "The chrF is below the baseline's", isIn: hasBaseline, holds: (sentence) => gainOf(sentence) < 0 },
+  alike: { label: "alike", meaning: "The chrF is that of the baseline", isIn: hasBaseline, holds: (sentence) => gainOf(sentence) === 0 },
+  what_if: { label: "what-if better", meaning: "A “what if” has a higher chrF than the hypothesis", isIn: ({ sentences }) => sentences.some(({ branches }) => branches.length), holds: (sentence) => bestGain(sentence) > 0 },
+};
+
+/** The kinds that an evaluation has. */
+const kindsOf = (evaluation) => Object.keys(KINDS).filter((kind) => KINDS[kind].isIn(evaluation));
+
+/** Filters by their names in an address: whether a text there is a value of them, and what then holds for a sentence. */
+const FILTERS = {
+  flag: { knows: (flag) => Object.hasOwn(REPORT.flags, flag), holds: (flag) => ({ flags }) => flags.includes(flag) },
+  kind: { knows: (kind) => Object.hasOwn(KINDS, kind), holds: (kind) => KINDS[kind].holds },
+  chrf: { knows: (range) => /^\d{1,3}-\d{1,3}$/.test(range), holds: liesWithin },
+  word: { knows: Boolean, holds: (word) => ({ source }) => source.words.includes(word) },
+  passed_over: { knows: Boolean, holds: isPassedOver },
+};
+
+/** Of a range such as "40-45": from the first number on, and below the second, but for 100. */
+function liesWithin(range) {
+  const [low, high] = range.split("-").map(Number);
+  return ({ chrf }) => chrf >= low && (chrf < high || high === 100);
+}
+
+function isPassedOver(word) {
+  const row = state.evaluation.words.find((each) => each.word === word);
+  const numbers = new Set(row?.passed_over);
+  return (sentence, index) => numbers.has(index);
+}
+
+/** Orders of the sentences: the number to sort by, null where there is none, which comes last. They begin with the least,
+ *  or with the greatest where they descend. */
+const ORDERS = {
+  number: { label: "position", value: (sentence, index) => index },
+  source: { label: "source words", value: ({ source }) => source.words.length },
+  attention: { label: "entropy", value: ({ entropy }) => entropy },
+  chrf: { label: "chrF", value: ({ chrf }) => chrf },
+  gain: { label: "gain over the baseline", value: gainOf },
+  ratio: { label: "length ratio", value: ({ length_ratio: ratio }) => ratio },
+  confidence: { label: "confidence", value: ({ confidence }) => confidence },
+  aer: { label: "AER", value: ({ aer }) => aer, descends: true },
+  gap: { label: "lead of the reference’s score", value: gapOf, descends: true },
+  what_if: { label: "gain of the best what-if", value: bestGain, descends: true },
+};
+
+/** The orders that an evaluation has: those by a number that some sentence has. */
+const ordersOf = ({ sentences }) => Object.keys(ORDERS).filter((key) => sentences.some((sentence, index) => ORDERS[key].value(sentence, index) !== null));
+
+/** Compares by a key, of which those without come last. */
+const inOrder = (key, descending) => (a, b) => {
+  const [one, other] = [key(a), key(b)];
+  if (one === null || other === null) return (one === null) - (other === null);
+  return (descending ? -1 : 1) * (one < other ? -1 : Number(one > other));
+};
+
+/** The indices of the sentences that pass search and filters, sorted. */
+function selectRows() {
+  const { sentences } = state.evaluation;
+  const tests = Object.entries(state.filter).filter(([, value]) => value).map(([name, value]) => FILTERS[name].holds(value));
+  const asked = pattern(state.query);
+  if (asked) tests.push((sentence) => asked.test(haystack(sentence)));
+  const values = sentences.map(ORDERS[state.sort.key].value);
+  const passing = [...sentences.keys()].filter((index) => tests.every((holds) => holds(sentences[index], index)));
+  return passing.sort(inOrder((index) => values[index], state.sort.descending));
+}

@@ -1,0 +1,84 @@
+/* A step of the decoder or a word of the source, in the texts and above the heatmap: what it attends to, or who to it. */
+
+/** Shows what target unit `step` attends to; if it is null what is chosen: a source word that is held, or a step. */
+function focusTarget(step) {
+  const row = step ?? view.step;
+  if (!view.targets.length) return;
+  if (step === null && view.held !== null) {
+    focusSource(view.held);
+    return;
+  }
+  stepMark.hidden = false;
+  stepMark.style.top = `${Number(stepMark.dataset.top) + row * CELL.height}px`;
+  shadeWords("source", view.sources, view.weights[row]);
+  const chosen = view.targets[row].word;
+  for (const node of byId("detail").querySelectorAll("[data-side=target]")) {
+    node.style.removeProperty("--weight");
+    node.classList.toggle("current", Number(node.dataset.word) === chosen);
+  }
+  fill(stepPanel, stepContent(row));
+}
+
+/** Holds a source word, or lets it go if it is held. */
+function holdSource(word) {
+  view.held = view.held === word ? null : word;
+  focusTarget(null);
+}
+
+/** Holds the source word that stands `by` places from the one that is held. */
+function moveSource(by) {
+  const last = view.sentence.source.words.length - 1;
+  view.held = Math.max(0, Math.min(last, (view.held ?? (by > 0 ? -1 : last + 1)) + by));
+  focusTarget(null);
+}
+
+/** Shades the target words by how much they attend to a source word, and names the strongest. */
+function focusSource(word) {
+  const columns = view.sources.flatMap((unit, index) => (unit.word === word ? [index] : []));
+  const sums = view.weights.map((row) => columns.reduce((sum, column) => sum + row[column], 0));
+  shadeWords("target", view.targets, sums);
+  shadeWords("source", view.sources, view.sources.map((unit) => (unit.word === word ? 1 : 0)));
+  for (const node of byId("detail").querySelectorAll(".current")) node.classList.remove("current");
+  stepMark.hidden = true;
+  const { words } = view.sentence.source;
+  fill(stepPanel, stepHead(`Source word ${word + 1} of ${words.length}`, words[word], "is attended to by", view.targets, sums));
+}
+
+function shadeWords(side, units, weights) {
+  const shades = new Map();
+  units.forEach((unit, index) => shades.set(unit.word, Math.min(1, (shades.get(unit.word) ?? 0) + weights[index])));
+  for (const node of byId("detail").querySelectorAll(`[data-side=${side}]`))
+    node.style.setProperty("--weight", shades.get(Number(node.dataset.word)) ?? 0);
+}
+
+/** The chosen target with its strongest sources, and for each of its tokens the alternatives. */
+function stepContent(row) {
+  const { targets, sources, weights } = view;
+  return [
+    stepHead(`${state.unit === "words" ? "Word" : "Step"} ${row + 1} of ${targets.length}`, targets[row].label, "attends to", sources, weights[row]),
+    el("div", { class: "alternatives" }, targets[row].tokens.map((token) => tokenAlternatives(view.sentence[view.shown], token))),
+  ];
+}
+
+/** Which unit it is, and the three of the other side with the largest weights. */
+function stepHead(which, label, relation, units, weights) {
+  const ranked = units.map((unit, index) => [unit.label, weights[index]]).sort((a, b) => b[1] - a[1]);
+  const strongest = ranked.slice(0, 3).map(([other, weight]) => el("li", {}, el("bdi", {}, visible(other)), ` ${percent(weight)}`));
+  return el("div", { class: "step-head" },
+    el("span", { class: "muted" }, which),
+    el("strong", { dir: "auto" }, visible(label)),
+    el("span", { class: "muted" }, relation),
+    el("ul", { class: "plain attended" }, strongest));
+}
+
+function tokenAlternatives({ tokens, alternatives, probabilities }, token) {
+  const written = tokens[token];
+  const item = ([label, probability]) =>
+    el("li", { class: label === written ? "written" : null },
+      el("i", { class: "bar", style: `width:${100 * probability}%` }),
+      el("bdi", {}, visible(label)),
+      el("span", {}, percent(probability)));
+  const considered = alternatives[token];
+  const own = considered.some(([label]) => label === written) ? [] : [[written, probabilities[token]]];
+  return el("ol", { class: "plain", "aria-label": `Alternatives to ${written}` }, [...considered, ...own].map(item));
+}

@@ -1,0 +1,91 @@
+"""What is remarkable about a translation, by the name of a flag."""
+
+from collections.abc import Collection, Sequence
+
+from nmt.evaluation.branches import Branch
+from nmt.evaluation.results import SAME_SCORE, Evaluation
+
+FLAGS = {
+    "cut_off": ("cut off", "stopped by the length limit before the end of the sentence"),
+    "repetition": ("repetition", "one word three times in a row, or two to eight words twice in a row"),
+    "copied": ("copied", "the same words as the source, where the reference has others"),
+    "empty": ("empty", "no word at all"),
+    "short": ("much shorter", "at least three words fewer than the reference, and less than 60% of it"),
+    "long": ("much longer", "at least three words more than the reference, and more than 160% of it"),
+    "search_error": (
+        "search error",
+        "the reference or a “what if” ranks above what the search found",
+    ),
+    "seen": ("seen in training", "the source stands in the training data"),
+    "exact": ("exact", "the same words as the reference"),
+}
+"""Name of each flag -> its label and what it means."""
+
+
+def known_flags(evaluation: Evaluation) -> list[str]:
+    """The names of the `FLAGS` of which it is known for each sentence of an evaluation whether they hold."""
+    known = {"search_error": evaluation.search_errors() is not None, "seen": evaluation.seen is not None}
+    return [name for name in FLAGS if known.get(name, True)]
+
+
+def flags_of_both(evaluation: Evaluation, baseline: Evaluation) -> list[str]:
+    """The flags that are known of both by the same means: not search errors that other translations of one showed."""
+    flags = [name for name in known_flags(evaluation) if name in known_flags(baseline)]
+    if bool(evaluation.branches) != bool(baseline.branches) and "search_error" in flags:
+        flags.remove("search_error")
+    return flags
+
+
+def marks(evaluation: Evaluation) -> list[list[str]]:
+    """For each sentence the flags that hold and that only the whole evaluation knows."""
+    errors = evaluation.search_errors()
+    missed = set(errors or ())
+    if errors is not None:
+        missed |= {branch.sentence for branch in evaluation.branches if ranks_above(branch, evaluation)}
+    holds = {"search_error": missed, "seen": set(evaluation.seen or ())}
+    return [
+        [flag for flag, numbers in holds.items() if number in numbers] for number in range(len(evaluation.translations))
+    ]
+
+
+def ranks_above(branch: Branch, evaluation: Evaluation) -> bool:
+    """Whether another translation ranks above that which the search found."""
+    found = evaluation.translations[branch.sentence]
+    return evaluation.is_comparable and branch.translation.score > found.score + SAME_SCORE
+
+
+def sentence_flags(
+    source: Sequence[str],
+    hypothesis: Sequence[str],
+    reference: Sequence[str],
+    finished: bool,
+    marked: Collection[str] = (),
+) -> list[str]:
+    """The names of the `FLAGS` that hold for a sentence, given its words; `marked` are known already."""
+    holds = {
+        "cut_off": not finished,
+        "repetition": _repeats(hypothesis) and not _repeats(reference),
+        "copied": bool(hypothesis) and list(hypothesis) == list(source) != list(reference),
+        "empty": not hypothesis,
+        "short": 0 < len(hypothesis) < 0.6 * len(reference) and len(reference) - len(hypothesis) >= 3,
+        "long": len(hypothesis) > 1.6 * len(reference) > 0 and len(hypothesis) - len(reference) >= 3,
+        "search_error": "search_error" in marked,
+        "seen": "seen" in marked,
+        "exact": bool(hypothesis) and list(hypothesis) == list(reference),
+    }
+    return [name for name in FLAGS if holds[name]]
+
+
+def _repeats(words: Sequence[str]) -> bool:
+    """Whether a word stands three times in a row, or an n-gram of two to eight words twice in a row."""
+    lowered = [word.lower() for word in words]
+
+    def follows_itself(length: int, times: int) -> bool:
+        span = length * (times - 1)
+        return any(
+            lowered[start : start + span] == lowered[start + length : start + length + span]
+            and any(word.isalnum() for word in lowered[start : start + length])
+            for start in range(len(lowered) - length * times + 1)
+        )
+
+    return follows_itself(1, 3) or any(follows_itself(length, 2) for length in range(2, 9))
