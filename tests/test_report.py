@@ -199,10 +199,14 @@ def test_rows_hold_what_else_a_translation_could_have_been(run: Path, tmp_path: 
 def test_another_translation_that_ranks_above_is_a_search_error(run: Path, tmp_path: Path) -> None:
     folder = run / "evaluations" / "test"
     saved = Evaluation.load(folder)
-    modest = tuple(replace(each, score=0.0 if number == 2 else -99.0) for number, each in enumerate(saved.forced))
+    modest = tuple(
+        replace(forced, score=0.0 if number == 2 else -99.0, finished=found.finished)
+        for number, (forced, found) in enumerate(zip(saved.forced, saved.translations, strict=True))
+    )
 
     def shown(above: float, **others: object) -> dict:
-        found = replace(saved.branches[0].translation, score=saved.translations[1].score + above)
+        rank = {"score": saved.translations[1].score + above, "finished": saved.translations[1].finished}
+        found = replace(saved.branches[0].translation, **rank)
         branches = (replace(saved.branches[0], translation=found),)
         replace(saved, forced=modest, branches=branches, **others).save(folder)
         return report_of(build_report(run, tmp_path / "out"))["evaluations"][0]
@@ -212,7 +216,7 @@ def test_another_translation_that_ranks_above_is_a_search_error(run: Path, tmp_p
     assert missed["sentences"][1]["branches"][0]["above"]
     [text] = [finding["text"] for finding in missed["findings"] if finding["flag"] == "search_error"]
     assert text.startswith("In at least 2 of 4 sentences (50.0%) the reference or a “what if” ranks above")
-    modest = (*modest[:2], modest[3], modest[3])
+    modest = (*modest[:2], replace(modest[2], score=-99.0), modest[3])
     not_missed = shown(0.00001)
     assert not any("search_error" in row["flags"] for row in not_missed["sentences"])
     assert not not_missed["sentences"][1]["branches"][0]["above"]
@@ -620,12 +624,12 @@ def test_the_step_of_the_kept_weights_and_the_curves_of_a_baseline_are_read(run:
     ):  # fmt: skip
         figure = likelihood(baseline)
         assert [trace["name"] for trace in figure["data"]] == names
-        assert figure["layout"]["shapes"][0]["x0"] == 20  # steps are logged from 0
+        assert figure["layout"]["shapes"][0]["x0"] == 21
     (run / "model" / "config.json").write_text("{", encoding="utf-8")
     assert "shapes" not in likelihood(None)["layout"]
 
 
 def test_an_unknown_column_gets_a_chart_of_its_own() -> None:
-    figures = training_figures([{"step": 1, "gradient_norm": 2.0, "train_loss": 3.0}])
-    assert [figure["layout"]["title"]["text"] for figure in figures] == ["What is minimised", "gradient_norm"]
+    figures = training_figures([{"step": 1, "my_loss": 2.0, "train_loss": 3.0}])
+    assert [figure["layout"]["title"]["text"] for figure in figures] == ["What is minimised", "my_loss"]
     assert training_figures([]) == []

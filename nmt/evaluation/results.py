@@ -139,7 +139,7 @@ class Evaluation:
         if self.given or not (self.forced and self.is_comparable):
             return None
         known = [*enumerate(self.forced), *((each.sentence, each.translation) for each in self.branches)]
-        return sorted({sentence for sentence, other in known if _is_above(other, self.translations[sentence])})
+        return sorted({sentence for sentence, other in known if ranks_above(other, self.translations[sentence])})
 
     def save(self, folder: Path) -> None:
         """Writes the evaluation to `folder`, in place of one that is there.
@@ -234,7 +234,7 @@ class Evaluation:
         )
 
 
-def _is_above(other: Translation, found: Translation) -> bool:
+def ranks_above(other: Translation, found: Translation) -> bool:
     """Whether a search would rank another text above what it found; what is cut off ranks below what has ended."""
     if other.text == found.text or other.finished < found.finished:
         return False

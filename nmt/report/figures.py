@@ -25,16 +25,19 @@ _KEPT_COLOUR = "#808a95"  # grey that shows on white and on black
 CHRF_BIN = 5
 """Width of a bar of the chrF distribution, in points."""
 
-# title -> parts of the names of its columns, unit, whether the axis begins at zero
 _PANELS = {
-    "Negative log-likelihood": (("nll", "val_loss"), "nats a token", "normal"),
-    "What is minimised": (("loss",), "nats a token", "normal"),
-    "Entropy of the attention": (("attention_entropy",), "nats a target token", "tozero"),
-    "Error rate of the alignment": (("aer",), "AER of the attention", "tozero"),
-    "Validation BLEU": (("bleu",), "BLEU", "tozero"),
+    "Negative log-likelihood": (("train_nll", "val_loss"), "nats a token", "normal"),
+    "What is minimised": (("train_loss",), "nats a token", "normal"),
+    "What is added, before its weight": (("train_guided_alignment", "train_divergence"), "nats a token", "tozero"),
+    "Validation BLEU": (("val_bleu",), "BLEU", "tozero"),
+    "Entropy of the attention": (("val_attention_entropy",), "nats a target token", "tozero"),
+    "Alignment error rate of the attention": (("val_aer",), "AER", "tozero"),
+    "Norm of the gradient, before clipping": (("gradient_norm",), "norm", "tozero"),
     "Learning rate": (("learning_rate",), "learning rate", "tozero"),
+    "Sampling of previous tokens": (("sampling_probability",), "probability", "tozero"),
     "Speed": (("tokens_per_second",), "tokens a second", "tozero"),
 }
+"""Title -> names of its columns, unit, whether the axis begins at zero."""
 
 
 def heatmap_figure() -> Figure:
@@ -97,7 +100,7 @@ def training_figures(
     columns = dict.fromkeys(name for row in rows for name in row if name not in ("epoch", "step"))
     panels: dict[str, list[str]] = {title: [] for title in _PANELS}
     for column in columns:
-        title = next((title for title, (parts, *_) in _PANELS.items() if any(part in column for part in parts)), column)
+        title = next((title for title, (names, *_) in _PANELS.items() if column in names), column)
         panels.setdefault(title, []).append(column)
     last = max((row["step"] for row in (*rows, *of_baseline) if "step" in row), default=0)
     figures = []

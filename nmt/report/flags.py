@@ -2,8 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from nmt.evaluation.branches import Branch
-from nmt.evaluation.results import SAME_SCORE, Evaluation
+from nmt.evaluation.results import Evaluation
 
 FLAGS = {
     "cut_off": ("cut off", "stopped by the length limit before the end of the sentence"),
@@ -38,20 +37,10 @@ def flags_of_both(evaluation: Evaluation, baseline: Evaluation) -> list[str]:
 
 def marks(evaluation: Evaluation) -> list[list[str]]:
     """For each sentence the flags that hold and that only the whole evaluation knows."""
-    errors = evaluation.search_errors()
-    missed = set(errors or ())
-    if errors is not None:
-        missed |= {branch.sentence for branch in evaluation.branches if ranks_above(branch, evaluation)}
-    holds = {"search_error": missed, "seen": set(evaluation.seen or ())}
+    holds = {"search_error": set(evaluation.search_errors() or ()), "seen": set(evaluation.seen or ())}
     return [
         [flag for flag, numbers in holds.items() if number in numbers] for number in range(len(evaluation.translations))
     ]
-
-
-def ranks_above(branch: Branch, evaluation: Evaluation) -> bool:
-    """Whether another translation ranks above that which the search found."""
-    found = evaluation.translations[branch.sentence]
-    return evaluation.is_comparable and branch.translation.score > found.score + SAME_SCORE
 
 
 def sentence_flags(

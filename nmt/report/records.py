@@ -130,9 +130,9 @@ def _command(folder: Path) -> str | None:
 
 
 def _kept_step(card: Path) -> int | None:
-    """The step of the exported weights as it stands in the metrics, where the first is 0; None if it is not known."""
+    """The step of the exported weights; None if it is not known."""
     try:
-        return int(json.loads(card.read_text(encoding="utf-8"))["training"]["step"]) - 1
+        return int(json.loads(card.read_text(encoding="utf-8"))["training"]["step"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

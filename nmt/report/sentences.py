@@ -13,9 +13,9 @@ from nmt.decoding.alignment import attention_entropy
 from nmt.decoding.translation import Translation
 from nmt.evaluation.alignment import Link, attention_error_rate
 from nmt.evaluation.branches import Branch
-from nmt.evaluation.results import Evaluation
+from nmt.evaluation.results import Evaluation, ranks_above
 from nmt.evaluation.samples import Samples
-from nmt.report.flags import marks, ranks_above, sentence_flags
+from nmt.report.flags import marks, sentence_flags
 
 _CHRF = CHRF()
 
@@ -33,7 +33,9 @@ def sentence_rows(evaluation: Evaluation, baseline: Evaluation | None) -> list[d
             row["reference"]["score"] = None
     for branch in evaluation.branches:
         row = rows[branch.sentence]
-        row["branches"].append(_branch(branch, row["reference"]["text"], ranks_above(branch, evaluation)))
+        found = evaluation.translations[branch.sentence]
+        is_above = evaluation.is_comparable and ranks_above(branch.translation, found)
+        row["branches"].append(_branch(branch, row["reference"]["text"], is_above))
     return rows
 
 
