@@ -92,7 +92,7 @@ def _show_origins(names: tuple[str, str], one: "Evaluation", two: "Evaluation") 
 
 def _line(of: "Difference") -> str:
     interval = f"[{of.low:+.2f}, {of.high:+.2f}]"
-    remark = "lower is better" if of.name == "TER" else of.form.partition(",")[0]
+    remark = of.form.partition(",")[0] if of.higher_is_better else "lower is better"
     return f"  {of.name:<5} {_change(of.baseline, of.score)} {interval:>16}  p {of.p_text:>7}  {remark}"
 
 

@@ -77,7 +77,7 @@ def _fields(name: str, licence: str | None, card: ModelCard, corpus: str, evalua
             dataset_type=_hub_name(evaluation.search["corpus"]) or _corpus(evaluation.search["corpus"]),
             dataset_name=_corpus(evaluation.search["corpus"]),
             dataset_split=evaluation.split,
-            metric_type=_METRICS[score.name],
+            metric_type=_METRICS.get(score.name, score.name.lower()),
             metric_name=f"{score.name}, {score.form}",
             metric_value=round(score.score, 2),
             metric_args={"signature": score.signature, "decoding": evaluation.search["decoding"]},

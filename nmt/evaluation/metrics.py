@@ -72,6 +72,7 @@ class Difference:
         p_text: the same as it is to be shown: "0.012", or "≤ 0.001" where the samples cannot tell how small it is.
         signature: sacreBLEU's, as in `Score`.
         form: the form of text that was scored, in words.
+        higher_is_better: or lower.
     """
 
     name: str
@@ -83,15 +84,25 @@ class Difference:
     p_text: str
     signature: str
     form: str
+    higher_is_better: bool
 
 
 class _Measure(NamedTuple):
-    """A metric, the form of text that it is of, what brings text into that form, and what its signature says of it."""
+    """A metric, the form of text that it is of, what brings text into that form, and what its signature says of it.
+
+    A metric is one of sacreBLEU's, or has what they have: `_extract_corpus_statistics`, `_compute_score_from_stats` and
+    `get_signature`, by which scores, intervals and differences come from the statistics of single sentences.
+    """
 
     metric: BLEU | CHRF | TER
     form: str = DETOKENISED
     prepare: Callable[[Sequence[str]], Sequence[str]] = list
     note: str = ""
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Not of an error rate."""
+        return not isinstance(self.metric, TER)
 
     def signature(self) -> str:
         """Known once something was scored."""
@@ -136,8 +147,8 @@ def corpus_scores(
         metric = measure.metric
         statistics = _statistics(metric, measure.prepare(hypotheses), measure.prepare(references))
         low, high = _middle(_resampled(metric, statistics, bootstrap, seed)) if bootstrap else (None, None)
-        result, better = _result(metric, statistics), not isinstance(metric, TER)
-        scores.append(Score(result.name, result.score, low, high, measure.signature(), measure.form, better))
+        result, told = _result(metric, statistics), (measure.signature(), measure.form, measure.higher_is_better)
+        scores.append(Score(result.name, result.score, low, high, *told))
     return scores
 
 
@@ -174,7 +185,7 @@ def score_differences(
         as_large = np.abs(samples - samples.mean()) >= abs(other - one)  # were there none: around their mean
         chance = float(as_large.sum() + 1) / (bootstrap + 1) if len(references) > 1 else 1.0
         scores = _result(metric, both[0]).name, one, other, *_middle(samples), chance, _p_text(chance, bootstrap)
-        found.append(Difference(*scores, measure.signature(), measure.form))
+        found.append(Difference(*scores, measure.signature(), measure.form, measure.higher_is_better))
     return found
 
 

@@ -34,8 +34,8 @@ function against({ baseline, alignment, sentences }) {
     el("tr", {}, el("th", { scope: "row" }, name, isLower ? lowerIsBetter() : null), cells.map((text) => el("td", {}, text))),
     el("tr", { class: "how" }, el("td", { class: "signature", colspan: head.length }, how)),
   ];
-  const difference = ({ name, baseline: before, score, low, high, p_value: p, form, signature }) =>
-    row(name, name === "TER", [fixed(before), fixed(score), signed(score - before), `${signed(low)} to ${signed(high)}`, p <= 0.001 ? "≤ 0.001" : fixed(p, 3)], `${form}, ${signature}`);
+  const difference = ({ name, baseline: before, score, low, high, p_text, form, signature, higher_is_better }) =>
+    row(name, !higher_is_better, [fixed(before), fixed(score), signed(score - before), `${signed(low)} to ${signed(high)}`, p_text], `${form}, ${signature}`);
   const aer = alignment === null || baseline.aer === null ? null :
     row("AER", true, [fixed(baseline.aer, 3), fixed(alignment.aer, 3), signed(alignment.aer - baseline.aer, 3), "–", "–"], alignment.method);
   const sorted = (descending) => address("sentences", { ...AFRESH, sort: { key: "gain", descending } });
