@@ -165,3 +165,8 @@ def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'nmt' has no attribute {name!r}")
     return getattr(import_module(_PLACES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, also before they are imported: for completion at a prompt."""
+    return sorted([*__all__, "__version__"])

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """What each attention and each decoder is worth: trains them all for the same number of updates and prints a table.
 
-python scripts/compare.py [--seeds 3] [--jobs 2] [--only dot conditional ...]
+python scripts/ablation.py [--seeds 3] [--jobs 2] [--only dot conditional ...]
 
-Each model is `configs/compare.yaml` (embedded corpus, a small network) with the settings of `MODELS`, trained by
+Each model is `configs/ablation.yaml` (embedded corpus, a small network) with the settings of `MODELS`, trained by
 `nmt train` with one thread and scored by `nmt evaluate` on the test split: BLEU of beam 5, AER of the attention under
 forced decoding, and the entropy of a target token's attention in nats (0: one position; log S: all alike). The runs
 stay in `runs/`; those that are there already are not made again, so that the comparison can be stopped and continued.
@@ -51,15 +51,15 @@ MODELS: dict[str, list[str]] = {
 }
 """Name in the table -> how it differs from the first."""
 
-CONFIG = Path(__file__).parents[1] / "configs" / "compare.yaml"
-OUT = Path("reports/benchmarks/compare.json")
+CONFIG = Path(__file__).parents[1] / "configs" / "ablation.yaml"
+OUT = Path("reports/benchmarks/ablation.json")
 FIGURES = ("BLEU", "AER", "entropy")
 
 
 def run_of(name: str, seed: int) -> Path:
     """The run's folder."""
     words = "".join(letter if letter.isalnum() else " " for letter in name).split()
-    return Path("runs") / f"compare-{'-'.join(words)}-{seed}"
+    return Path("runs") / f"ablation-{'-'.join(words)}-{seed}"
 
 
 def make(name: str, seed: int) -> None:
