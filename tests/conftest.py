@@ -17,7 +17,7 @@ import torch
 from nmt.config import AttentionConfig, ModelConfig
 from nmt.data.batch import Batch
 from nmt.data.tokenizer import EOS_ID, TokenizerPair, train_tokenizers
-from nmt.model import products
+from nmt.model.kernels import products
 from nmt.model.saved import ModelCard, save_model
 from nmt.model.seq2seq import Seq2Seq
 

@@ -11,9 +11,9 @@ from torch.nn.functional import cross_entropy
 
 from nmt.config import AttentionConfig, ModelConfig
 from nmt.model import decoders
-from nmt.model.attentive_gru import attentive_gru
 from nmt.model.decoder import Decoder
 from nmt.model.decoders import BahdanauDecoder
+from nmt.model.kernels.attentive_gru import attentive_gru
 from nmt.model.seq2seq import Seq2Seq
 
 PLAIN = ModelConfig(embedding_size=6, hidden_size=8, dropout=0.0)

@@ -6,8 +6,8 @@ from conftest import NETWORKS, build, name_of
 from torch.nn.functional import linear
 
 from nmt.config import ModelConfig
-from nmt.model.packed import PackedMatrix, _rounded, pack
-from nmt.model.products import has_onednn
+from nmt.model.inference.packed import PackedMatrix, _rounded, pack
+from nmt.model.kernels.products import has_onednn
 
 pytestmark = [
     pytest.mark.skipif(not has_onednn(), reason="this torch has no packed products"),

@@ -18,7 +18,7 @@ from nmt.data.tokenizer import BOS_ID, EOS_ID
 from nmt.decoding.endings import Task
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.search import search
-from nmt.model.packed import pack
+from nmt.model.inference.packed import pack
 from nmt.model.picture import CELL_PIXELS, PictureEncoder
 from nmt.model.seq2seq import Seq2Seq
 from nmt.report.pictures import CaptionedPicture, pictures_page

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nmt.config import ModelConfig
-from nmt.model import quantized
-from nmt.model.quantized import Int8Matrix, can_multiply_bytes, quantize
+from nmt.model.inference import quantized
+from nmt.model.inference.quantized import Int8Matrix, can_multiply_bytes, quantize
 from nmt.model.seq2seq import Seq2Seq
 
 pytestmark = pytest.mark.skipif(not can_multiply_bytes(), reason="this processor has no fast products of bytes")

@@ -23,7 +23,7 @@ from nmt.decoding.search import search
 from nmt.decoding.shortlist import FILE, Rest, Restricted, Shortlist
 from nmt.model.encoder import length_mask
 from nmt.model.ensemble import Ensemble
-from nmt.model.quantized import quantize
+from nmt.model.inference.quantized import quantize
 
 SRC = torch.tensor([[2, 5, 6, 7], [2, 9, 4, 0], [2, 8, 0, 0]])
 SRC_LENGTHS = torch.tensor([4, 3, 2])

@@ -29,8 +29,8 @@ from nmt.decoding.translation import Request
 from nmt.decoding.tree import Hypothesis
 from nmt.decoding.workers import Workers, await_ends
 from nmt.model.ensemble import Ensemble
-from nmt.model.packed import pack
-from nmt.model.quantized import quantize
+from nmt.model.inference.packed import pack
+from nmt.model.inference.quantized import quantize
 from nmt.model.seq2seq import Seq2Seq
 
 Precision = Literal["fp32", "bf16", "int8"]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config import AttentionConfig
-from nmt.model.repeated import repeated
+from nmt.model.kernels.repeated import repeated
 from nmt.model.rnn import GRU, LayerSteps
 
 Update = Callable[[Tensor, Tensor, Tensor], Tensor]

@@ -20,8 +20,8 @@ from nmt.config import ModelConfig
 from nmt.model.attention import Attention, AttentionState, Memory
 from nmt.model.dropout import Embed, SequenceDropout
 from nmt.model.encoder import EncoderOutput, recurrent_layer
-from nmt.model.linear import Linear
-from nmt.model.repeated import Product, repeated
+from nmt.model.kernels.linear import Linear
+from nmt.model.kernels.repeated import Product, repeated
 from nmt.model.rnn import CELLS, RecurrentLayer, State
 from nmt.model.stack import RecurrentStack
 

@@ -27,7 +27,7 @@ from torch.export import Dim
 
 from nmt.data.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID, TokenizerPair
 from nmt.model.decoder import DecoderMemory, DecoderState
-from nmt.model.repeated import Product
+from nmt.model.kernels.repeated import Product
 from nmt.model.rnn import GRU, LSTM, Elman, GRUv1, RecurrentLayer, State
 from nmt.model.saved import load_model
 from nmt.model.scores import Additive, Match, Score, decay

@@ -17,9 +17,9 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from nmt.config import CellKind
 from nmt.model.dropout import dropout
-from nmt.model.gru_sequence import gru_sequence
-from nmt.model.linear import is_trained_on_cpu, linear, linear_layers
-from nmt.model.repeated import Product, repeated
+from nmt.model.kernels.gru_sequence import gru_sequence
+from nmt.model.kernels.linear import is_trained_on_cpu, linear, linear_layers
+from nmt.model.kernels.repeated import Product, repeated
 
 State = tuple[Tensor, ...]
 """What one layer remembers: (h,), or (h, c) of an LSTM, each (N, H). The output is always the first."""

@@ -17,8 +17,8 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from nmt.config import AttentionConfig
-from nmt.model.linear import Linear
-from nmt.model.repeated import Product, repeated, shared
+from nmt.model.kernels.linear import Linear
+from nmt.model.kernels.repeated import Product, repeated, shared
 
 Match = Callable[[Tensor], Tensor]
 """Projected queries (B, M, T, a) -> scores (B, M, T, S)."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.model.dropout import SequenceDropout
-from nmt.model.repeated import repeated
+from nmt.model.kernels.repeated import repeated
 from nmt.model.rnn import GRU, LayerSteps, RecurrentLayer, State, gru_sequences
 
 

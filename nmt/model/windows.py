@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config import AttentionConfig
-from nmt.model.repeated import repeated
+from nmt.model.kernels.repeated import repeated
 
 CLOSED = -1e9
 """Added to the score of a position that gets nothing: its weight is then exactly zero, and nothing overflows."""

@@ -11,7 +11,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
-from nmt.model.products import add_product, product
+from nmt.model.kernels.products import add_product, product
 
 PIECE_TOKENS = 512
 """Tokens whose logits exist at once on a CPU, at most: few enough to be small, enough for fast matrix products."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from nmt.model.products import gapless, packed, product, product_over_rows, sum_of_product
+from nmt.model.kernels.products import gapless, packed, product, product_over_rows, sum_of_product
 from nmt.model.scores import FARTHEST
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from nmt.model.products import dense, matmul, product_over_rows
+from nmt.model.kernels.products import dense, matmul, product_over_rows
 
 Product = Callable[[Tensor], Tensor]
 """(..., k) -> (..., f): multiplication from the left with a fixed matrix (k, f), or with one (k, f) a sentence."""

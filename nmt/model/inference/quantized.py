@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nmt.model.prepared import PreparedMatrix, prepare
-from nmt.model.products import product
+from nmt.model.inference.prepared import PreparedMatrix, prepare
+from nmt.model.kernels.products import product
 from nmt.model.seq2seq import Seq2Seq
 
 STEPS = 127 * 256

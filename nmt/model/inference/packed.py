@@ -10,8 +10,8 @@ from typing import Any
 from torch import Tensor
 from torch.nn.functional import pad
 
-from nmt.model.prepared import PreparedMatrix, prepare
-from nmt.model.products import has_onednn, product, settled
+from nmt.model.inference.prepared import PreparedMatrix, prepare
+from nmt.model.kernels.products import has_onednn, product, settled
 from nmt.model.seq2seq import Seq2Seq
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from nmt.model.products import gapless, long_product, product_over_rows
+from nmt.model.kernels.products import gapless, long_product, product_over_rows
 
 
 def is_trained_on_cpu(inputs: Tensor) -> bool:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from nmt.model.products import layered_product, packed_layers, product_over_rows
+from nmt.model.kernels.products import layered_product, packed_layers, product_over_rows
 
 
 class _GRUSequence(Function):
