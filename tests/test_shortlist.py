@@ -14,14 +14,13 @@ from torch import Tensor
 
 from nmt.cli import main
 from nmt.config import Config, DataConfig, ModelConfig
-from nmt.data.batch import Batch, collate
+from nmt.data.batch import Batch, collate, length_mask
 from nmt.data.tokenizer import BOS_ID, EOS_ID, TokenizerPair
 from nmt.decoding.endings import Task
 from nmt.decoding.lexicon import READ_POSITIONS, build_shortlist, fit_rest
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.search import search
 from nmt.decoding.shortlist import FILE, Rest, Restricted, Shortlist
-from nmt.model.encoder import length_mask
 from nmt.model.ensemble import Ensemble
 from nmt.model.inference.quantized import quantize
 

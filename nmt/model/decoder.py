@@ -19,10 +19,10 @@ from torch.nn.functional import embedding
 from nmt.config import ModelConfig
 from nmt.model.attention import Attention, AttentionState, Memory
 from nmt.model.dropout import Embed, SequenceDropout
-from nmt.model.encoder import EncoderOutput, recurrent_layer
+from nmt.model.encoder import EncoderOutput
 from nmt.model.kernels.linear import Linear
 from nmt.model.kernels.repeated import Product, repeated
-from nmt.model.rnn import CELLS, RecurrentLayer, State
+from nmt.model.rnn import CELLS, RecurrentLayer, State, recurrent_layer
 from nmt.model.stack import RecurrentStack
 
 

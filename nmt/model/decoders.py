@@ -14,11 +14,10 @@ from torch import Tensor, nn
 from nmt.config import ModelConfig
 from nmt.model.decoder import Advance, Decoder, DecoderMemory, DecoderState, Stepped, Unrolled
 from nmt.model.dropout import SequenceDropout
-from nmt.model.encoder import recurrent_layer
 from nmt.model.kernels.attentive_gru import attentive_gru
 from nmt.model.kernels.linear import linear
 from nmt.model.kernels.repeated import repeated
-from nmt.model.rnn import GRU, LayerSteps
+from nmt.model.rnn import GRU, LayerSteps, recurrent_layer
 from nmt.model.scores import Additive
 from nmt.model.stack import RecurrentStack
 from nmt.model.windows import Global, closed

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from nmt.config import CellKind
+from nmt.config import CellKind, ModelConfig
 from nmt.model.dropout import dropout
 from nmt.model.kernels.gru_sequence import gru_sequence
 from nmt.model.kernels.linear import is_trained_on_cpu, linear, linear_layers
@@ -308,6 +308,13 @@ class LSTM(RecurrentLayer):
 
 
 CELLS: dict[CellKind, type[RecurrentLayer]] = {"elman": Elman, "gru": GRU, "gru_v1": GRUv1, "lstm": LSTM}
+
+
+def recurrent_layer(config: ModelConfig, input_size: int, hidden_size: int) -> RecurrentLayer:
+    """One layer of the configured cell, with its normalisation and state dropout."""
+    if config.cell not in CELLS:
+        raise ValueError(f"unknown cell {config.cell!r}: choose {', '.join(CELLS)}")
+    return CELLS[config.cell](input_size, hidden_size, config.layer_norm, config.recurrent_dropout)
 
 
 class LayerSteps:
