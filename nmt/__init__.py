@@ -59,6 +59,7 @@ nmt/
     windows.py            which positions are open to a step: global, local-m, local-p
     coverage.py           what each position has received so far: linguistic, neural
     attention.py          score x window x normaliser -> weights
+    context.py            the states mixed by weights, for gates and readout to read
     decoder.py            what all decoders share: memory, state, readout
     decoders.py           Bahdanau, conditional, Luong, GNMT: the order in which they attend and recur
     seq2seq.py            the model: encode, teacher-forced forward, step
