@@ -1,6 +1,6 @@
 """Memory of the source and previous target tokens -> readouts (what the output layer sees), attention, next state.
 
-A decoder has two views of the same equations: `forward`, all steps of a given target (teacher forcing), and `step`,
+A decoder has two views of the same equations: `forward`, all steps of a given target (teacher forcing), and `advance`,
 one token of every hypothesis. Nothing that does not depend on the previous step is computed step by step. Gates and
 readout read the context; in which order states are mixed and projected for them, `nmt.model.context` says.
 
@@ -192,7 +192,9 @@ class Decoder(nn.Module, ABC):
         unrolled = self._unroll(embedded, deep, memory, state)
         return self._readouts(unrolled, deep, memory), self.attention.alignment(unrolled.context.weights)
 
-    def step(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor]:
+    def advance(
+        self, previous: Tensor, memory: DecoderMemory, state: DecoderState
+    ) -> tuple[Tensor, DecoderState, Tensor]:
         """One token of every hypothesis: previous ids (N,) -> readouts (N, R), next state, attention (N, S)."""
         shape = (memory.attended.mask.shape[0], -1)
         projected, deep = self._input_terms(previous.unflatten(0, shape))
@@ -203,7 +205,7 @@ class Decoder(nn.Module, ABC):
         return readouts.flatten(0, 1), state, self.attention.alignment(context.weights).flatten(0, 1)
 
     def tabulate(self) -> None:
-        """Computes once, for `step` in inference, what each type adds to gates and readout: two tables of V rows.
+        """Computes once, for `advance` in inference, what each type adds to gates and readout: two tables of V rows.
 
         They are gone as soon as the module trains, moves, or is given other parameters.
         """

@@ -128,13 +128,8 @@ class Seq2Seq(nn.Module):
         Returns:
             Readouts (N, R), or (N, S, R) if latent, the next state, attention (N, S): for `log_probs`.
         """
-        return self.decoder.step(previous, memory, state)
+        return self.decoder.advance(previous, memory, state)
 
     def tabulate(self) -> None:
         """Spends some memory and time on many steps in inference: see `Decoder.tabulate`."""
         self.decoder.tabulate()
-
-    def step(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor]:
-        """As `advance`, but with the log-probabilities (N, V) in place of the readouts."""
-        readouts, state, attention = self.advance(previous, memory, state)
-        return self.log_probs(readouts, attention), state, attention
