@@ -85,8 +85,8 @@ class NeuralCoverage(Coverage):
 
     def updates(self, prepared: Tensor) -> Update:
         """One step of the GRU at all positions."""
-        _, of_query, of_weight = self.rnn.weight_input.split(self.sizes, dim=1)
-        steps, product, weight = LayerSteps(self.rnn), repeated(of_query.t()), of_weight[:, 0]
+        _, weight_query, weight_attention = self.rnn.weight_input.split(self.sizes, dim=1)
+        steps, product, weight = LayerSteps(self.rnn), repeated(weight_query.t()), weight_attention[:, 0]
 
         def update(coverage: Tensor, weights: Tensor, queries: Tensor) -> Tensor:
             projected = prepared + product(queries).unsqueeze(1) + weights.unsqueeze(2).to(weight.dtype) * weight

@@ -29,12 +29,12 @@ class _Linear(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        gradient, (inputs, weight), needed = gapless(gradients[0]), ctx.saved_tensors, ctx.needs_input_grad
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        grad_output, (inputs, weight), needed = gapless(grad_outputs[0]), ctx.saved_tensors, ctx.needs_input_grad
         return (
-            long_product(gradient, weight.mT) if needed[0] else None,
-            product_over_rows(gradient, inputs) if needed[1] else None,
-            gradient.sum(dim=-2) if needed[2] else None,
+            long_product(grad_output, weight.mT) if needed[0] else None,
+            product_over_rows(grad_output, inputs) if needed[1] else None,
+            grad_output.sum(dim=-2) if needed[2] else None,
         )
 
 
