@@ -18,7 +18,7 @@ from nmt.decoding.guides import State
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.proposals import Guided, Proposals, Proposer
 from nmt.decoding.sampling import generator
-from nmt.decoding.tree import Hypothesis, Layer
+from nmt.decoding.tree import Hypothesis, SearchStep
 
 
 class _Picked(NamedTuple):
@@ -63,7 +63,7 @@ class Beams:
         self._places = np.full((sentences, width), places)  # left to each group
         self._tracks: list[list[State]] = [[each.start()] * width if each is not None else [] for each in self._guides]
         self._received: np.ndarray | None = None  # (B, W, S) attention so far
-        self._layers: list[Layer] = []
+        self._steps: list[SearchStep] = []
 
     @property
     def full(self) -> bool:
@@ -91,7 +91,7 @@ class Beams:
         picked = self._pick(proposals)
         best = proposals.best_tokens, proposals.best_log_probs
         of_step = picked.tokens, picked.log_probs, picked.parents, picked.opened | picked.ended
-        self._layers.append(Layer(self._positions(), *of_step, attention, *best))
+        self._steps.append(SearchStep(self._positions(), *of_step, attention, *best))
         self._follow(picked, attention)
         kept = np.flatnonzero(self._goes_on(picked))
         width = int(picked.opened[kept].sum(axis=1).max(initial=0))
@@ -108,11 +108,11 @@ class Beams:
 
     def results(self) -> list[list[Hypothesis]]:
         """The hypotheses of each sentence that are wanted, best first; samples as they were drawn."""
-        return self._endings.hypotheses(self._layers)
+        return self._endings.hypotheses(self._steps)
 
     def _propose(self, log_probs: Tensor) -> Proposals[np.ndarray]:
         """The proposals of every place (B, W, m); an empty one proposes nothing."""
-        found = self._proposer(log_probs, len(self._layers), self._guided(), self._chance())
+        found = self._proposer(log_probs, len(self._steps), self._guided(), self._chance())
         empty = Proposals(-np.inf, self._eos, -np.inf, self._eos)
         return Proposals(*map(self._spread, found, empty))
 
@@ -223,12 +223,12 @@ class Beams:
         received = None if self._received is None else self._received[row, place]
         guide = self._guides[self._alive[row]]
         met = 0 if guide is None else guide.met(self._tracks[row][place])
-        of_place = float(picked.totals[row, place]), len(self._layers) - 1, place, int(picked.groups[row, place])
+        of_place = float(picked.totals[row, place]), len(self._steps) - 1, place, int(picked.groups[row, place])
         self._endings.add(self._alive[row], *of_place, met, received, finished)
 
     def _goes_on(self, picked: _Picked) -> np.ndarray:
         """(B,) whether a sentence is searched further; at its limit, what is open counts if too little has ended."""
-        length, limits = len(self._layers), self._limits[self._alive]
+        length, limits = len(self._steps), self._limits[self._alive]
         last = limits <= length
         for row in np.flatnonzero(last).tolist():
             if self._sampled or self._endings.are_few(self._alive[row]):

@@ -10,7 +10,7 @@ from torch import Tensor
 from nmt.decoding.guides import Guide
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.scoring import Scoring
-from nmt.decoding.tree import Ending, Hypothesis, Layer, grown, trace
+from nmt.decoding.tree import Ending, Hypothesis, SearchStep, backtrack, beam_history
 
 
 class Task(NamedTuple):
@@ -91,7 +91,7 @@ class Endings:
             return np.zeros(len(sentences), bool)
         return self._least[list(sentences)] >= self._scoring.bound(best, length, limits)
 
-    def hypotheses(self, layers: list[Layer]) -> list[list[Hypothesis]]:
+    def hypotheses(self, steps: list[SearchStep]) -> list[list[Hypothesis]]:
         """The hypotheses of each sentence that are wanted, best first, no two alike; samples as they were drawn.
 
         Those that were cut off come behind those that have ended.
@@ -99,13 +99,14 @@ class Endings:
         sampled, several = self._options.method == "sample", self._options.groups > 1  # groups can find the same
         ranked = [sorted(found, key=_number if sampled else _rank) for found in self.of]
         kept = [found if sampled or several else found[: self._wanted] for found in ranked]
-        traced = iter(trace(layers, [(sentence, each) for sentence, found in enumerate(kept) for each in found]))
-        hypotheses = [list(islice(traced, len(found))) for found in kept]
+        ended = [(sentence, ending) for sentence, endings in enumerate(kept) for ending in endings]
+        backtracked = iter(backtrack(steps, ended))
+        hypotheses = [list(islice(backtracked, len(endings))) for endings in kept]
         if sampled:
             return hypotheses
         wanted = [_different(each)[: self._wanted] for each in hypotheses]
         for sentence, found in enumerate(wanted if self._options.keep_beam else ()):
-            found[:1] = [each._replace(beam=grown(layers, sentence)) for each in found[:1]]
+            found[:1] = [each._replace(beam=beam_history(steps, sentence)) for each in found[:1]]
         return wanted
 
 

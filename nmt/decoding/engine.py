@@ -12,6 +12,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, Literal, NamedTuple, get_args
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -204,9 +205,10 @@ class Engine:
                 size = len(target) + 1
                 corner = partial(_corner, row, size)
                 log_probs = self.network.log_probs(tree_map(corner, outputs), corner(attention))
-                given = _given([*target, EOS_ID], log_probs, corner(attention), alternatives)
-                coverage = scoring.coverage(given.attention[:, 1 : len(sources[row]) + 1].sum(axis=0))
-                forced.append(given._replace(score=scoring.score(given.log_prob, size, coverage)))
+                weights = corner(attention).float().cpu().numpy()
+                coverage = scoring.coverage(weights[:, 1 : len(sources[row]) + 1].sum(axis=0))
+                score = partial(scoring.score, length=size, coverage=coverage)
+                forced.append(_given([*target, EOS_ID], log_probs, weights, alternatives, score))
         return forced
 
     def _pad(self, sources: Sequence[list[int]]) -> tuple[Tensor, Tensor]:
@@ -245,7 +247,7 @@ def choose_device(name: str | torch.device) -> torch.device:
     return torch.device(name)
 
 
-def prepared(model: Seq2Seq, precision: Precision, device: torch.device) -> Seq2Seq:
+def for_inference(model: Seq2Seq, precision: Precision, device: torch.device) -> Seq2Seq:
     """The model with its weights as they are multiplied fastest there; the one that is given stays as it was.
 
     Raises:
@@ -266,10 +268,12 @@ def _corner(row: int, size: int, tensor: Tensor) -> Tensor:
     return tensor[row, :size]
 
 
-def _given(ids: list[int], log_probs: Tensor, attention: Tensor, alternatives: int) -> Hypothesis:
+def _given(
+    ids: list[int], log_probs: Tensor, attention: np.ndarray, alternatives: int, score: Callable[[float], float]
+) -> Hypothesis:
     """The hypothesis of given ids (T), from what the network thought at each of them: (T, V), (T, S)."""
-    own = log_probs.gather(1, torch.tensor(ids, device=log_probs.device).unsqueeze(1)).squeeze(1).tolist()
+    taken = log_probs.gather(1, torch.tensor(ids, device=log_probs.device).unsqueeze(1)).squeeze(1).tolist()
     best = log_probs.topk(min(alternatives, log_probs.shape[1]), dim=-1)
     steps = zip(best.indices.tolist(), best.values.tolist(), strict=True)
     named = [list(zip(*step, strict=True)) for step in steps]
-    return Hypothesis(ids, own, attention.float().cpu().numpy(), named, sum(own), sum(own) / len(own), True)
+    return Hypothesis(ids, taken, attention, named, sum(taken), score(sum(taken)), finished=True)

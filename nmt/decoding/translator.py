@@ -12,7 +12,7 @@ from nmt.config import check
 from nmt.data.batch import cut_batches
 from nmt.data.tokenizer import Encoded, TokenizerPair
 from nmt.decoding.demands import Demands
-from nmt.decoding.engine import Engine, Job, Precision, choose_device, prepared
+from nmt.decoding.engine import Engine, Job, Precision, choose_device, for_inference
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.records import Records, nothing
 from nmt.decoding.shortlist import Shortlist
@@ -111,7 +111,7 @@ class Translator:
             if (of.src_vocab_size, of.tgt_vocab_size) != (src_size, tgt_size):
                 told = f"{src_size:,} and {tgt_size:,} types, the model {of.src_vocab_size:,} and {of.tgt_vocab_size:,}"
                 raise ValueError(f"{folder}: its tokenizer does not fit its model: it has {told}")
-        models = [prepared(model, precision, choose_device(device)) for model, _ in loaded]
+        models = [for_inference(model, precision, choose_device(device)) for model, _ in loaded]
         network = models[0] if len(models) == 1 else Ensemble(models, combine)
         chosen = Shortlist.load(folders[0]) if shortlist else None
         if chosen is not None and not chosen.fits(src_size, tgt_size, card.network.readout_features):

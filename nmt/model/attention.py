@@ -116,7 +116,7 @@ class AttentionSteps:
             self._rows = sentences * hypotheses, 1
         self._memory = memory
         self._queries = attention.score.queries()
-        self._prefer = attention.window.steps(memory.mask)
+        self._score_bias = attention.window.steps(memory.mask)
         if self._coverage is None:
             self._match = self._matcher(memory.keys)
         else:
@@ -136,7 +136,7 @@ class AttentionSteps:
     def weights(self, queries: Tensor, steps: Tensor) -> Tensor:
         """Weights (B, T, M * S) of queries (B, T, Q) at steps (B, T); rows of a head sum to one, zero on padding."""
         scores = self._match(self._split(self._queries(queries)))  # (B, M, T, S)
-        scores = scores + self._prefer(queries, steps).unsqueeze(1)  # in single precision at least
+        scores = scores + self._score_bias(queries, steps).unsqueeze(1)  # in single precision at least
         return self._attention.normalize(scores, dim=-1).transpose(1, 2).flatten(2)
 
     def _matcher(self, keys: Tensor) -> Match:

@@ -296,15 +296,15 @@ class LSTM(RecurrentLayer):
         return bool(ops._is_mkldnn_bf16_supported() if is_bfloat else ops._is_mkldnn_fp16_supported())
 
     def norm_sizes(self) -> list[int]:
-        """Of the input's product, of the recurrent product, and of the memory."""
+        """Of the input's product, of the recurrent product, and of the cell."""
         return [4 * self.hidden_size, 4 * self.hidden_size, self.hidden_size]
 
     def recur(self, projected: Tensor, state: State, hidden: Tensor, products: Sequence[Product]) -> State:
         """One step."""
         gates = self.normed(0, projected) + self.normed(1, products[0](hidden))
-        update, forget, candidate, output = gates.chunk(4, dim=1)
-        memory = torch.sigmoid(forget) * state[1] + torch.sigmoid(update) * torch.tanh(candidate)
-        return torch.sigmoid(output) * torch.tanh(self.normed(2, memory)), memory
+        input_gate, forget_gate, candidate, output_gate = gates.chunk(4, dim=1)
+        cell = torch.sigmoid(forget_gate) * state[1] + torch.sigmoid(input_gate) * torch.tanh(candidate)
+        return torch.sigmoid(output_gate) * torch.tanh(self.normed(2, cell)), cell
 
 
 CELLS: dict[CellKind, type[RecurrentLayer]] = {"elman": Elman, "gru": GRU, "gru_v1": GRUv1, "lstm": LSTM}

@@ -48,7 +48,7 @@ class PackedMatrix(PreparedMatrix):
         """Rows (...,) -> (..., K)."""
         return self._matrix[ids]
 
-    def piece(self, rows: Any, columns: Any) -> "PackedMatrix":
+    def submatrix(self, rows: Any, columns: Any) -> "PackedMatrix":
         """Some rows and some columns."""
         return PackedMatrix(self._matrix[rows][:, columns])
 

@@ -31,7 +31,7 @@ class PreparedMatrix(ABC):
 
     def __init__(self, shape: torch.Size, device: torch.device) -> None:
         self.shape, self.device = shape, device
-        self._pieces: dict[Any, Self] = {}
+        self._submatrices: dict[Any, Self] = {}
 
     @classmethod
     @abstractmethod
@@ -47,7 +47,7 @@ class PreparedMatrix(ABC):
         """Rows (...,) -> (..., K)."""
 
     @abstractmethod
-    def piece(self, rows: Any, columns: Any) -> Self:
+    def submatrix(self, rows: Any, columns: Any) -> Self:
         """Some rows and some columns, by whatever indexes a tensor."""
 
     @abstractmethod
@@ -58,14 +58,14 @@ class PreparedMatrix(ABC):
         """Some rows, and for ``[rows, columns]`` some columns of them; what slices give is kept for the next time."""
         index = index if isinstance(index, tuple) else (index, slice(None))
         if not all(isinstance(each, slice) for each in index):
-            return self.piece(*index)
+            return self.submatrix(*index)
         key = tuple((each.start, each.stop, each.step) for each in index)
-        if key not in self._pieces:
-            self._pieces[key] = self.piece(*index)
-        return self._pieces[key]
+        if key not in self._submatrices:
+            self._submatrices[key] = self.submatrix(*index)
+        return self._submatrices[key]
 
     def split(self, sizes: Sequence[int], dim: int = 0) -> list[Self]:
-        """Pieces of so many rows, or columns."""
+        """Matrices of so many rows, or columns."""
         ends = torch.tensor(sizes).cumsum(0).tolist()
         cuts = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
         return [self[cut, :] if dim == 0 else self[:, cut] for cut in cuts]

@@ -31,7 +31,7 @@ class _AttentiveGRU(Function):
         values: Tensor,
         keys: Tensor,
         energy: Tensor,
-        preference: Tensor,
+        score_bias: Tensor,
         weight_context: Tensor,
         weight_state: Tensor,
         bias: Tensor,
@@ -51,7 +51,7 @@ class _AttentiveGRU(Function):
             torch.clamp(query, -limit, limit, out=decayed[t]).neg_().exp_()
             torch.addcmul(one, keys, decayed[t].unsqueeze(1), out=logistic).reciprocal_()
             torch.mv(logistic.flatten(0, 1), energy, out=scores)
-            torch.softmax(preference + scores.view_as(preference), dim=1, out=weights[t])
+            torch.softmax(score_bias + scores.view_as(score_bias), dim=1, out=weights[t])
             torch.bmm(weights[t].unsqueeze(1), values, out=contexts[t].unsqueeze(1))
             read = sum_of_product(projected[t], contexts[t], context_matrix)
             reset, update = torch.add(read[:, : 2 * size], recurrent_gates, out=gates[t]).sigmoid_().chunk(2, dim=1)
@@ -112,7 +112,7 @@ def attentive_gru(
     values: Tensor,
     keys: Tensor,
     energy: Tensor,
-    preference: Tensor,
+    score_bias: Tensor,
     weight_context: Tensor,
     weight_state: Tensor,
     bias: Tensor,
@@ -125,7 +125,7 @@ def attentive_gru(
         values: (B, S, H) what the context is mixed of.
         keys: (B, S, D) as `nmt.model.scores.decay` gives them.
         energy: (D,) by which the logistic function of query and key is weighted.
-        preference: (B, S) added to the scores; no gradient flows here.
+        score_bias: (B, S) added to the scores; no gradient flows here.
         weight_context: (3D, H) from the context to reset gate, update gate and candidate.
         weight_state: (4D, D) from the previous state to query, candidate, reset gate and update gate.
         bias: (D,) the candidate's recurrent bias.
@@ -134,4 +134,4 @@ def attentive_gru(
     Returns:
         States (T, B, D) after each step, weights (T, B, S) and contexts (T, B, H).
     """
-    return _AttentiveGRU.apply(projected, values, keys, energy, preference, weight_context, weight_state, bias, initial)
+    return _AttentiveGRU.apply(projected, values, keys, energy, score_bias, weight_context, weight_state, bias, initial)
