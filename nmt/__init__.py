@@ -76,6 +76,7 @@ nmt/
     guides.py             what a hypothesis may and must do: begin with, contain, not contain, not repeat
     sampling.py           tokens drawn from a distribution
     scoring.py            by what hypotheses are ranked, and the bound of an open one
+    sentences.py          the sentences of a search, and what is known of them
     tree.py               the tree of hypotheses, read along its parents
     proposals.py          how each open hypothesis could go on
     endings.py            what has ended, and when nothing can change it

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nmt.cli.searching import search_options, translating_parser
-from nmt.decoding.endings import Task
 from nmt.decoding.guides import Exclude, Guide, Include, NoRepeat, Prefix, Together
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.proposals import largest
 from nmt.decoding.sampling import draw, generator
 from nmt.decoding.search import search, select_rows
+from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.tree import Hypothesis, Place
 
 BOS, EOS, VOCAB = 0, 1, 4
@@ -66,8 +66,9 @@ class Toy:
         chosen = list(range(len(self.tables))) if sentences is None else list(sentences)
         rows = torch.tensor(chosen)
         memory, state = select_rows(self.memory, rows), select_rows(self.state, rows)
-        task = Task(torch.tensor([limits[row] for row in chosen]), chosen, None, guides)
-        return search(self, memory, state, task, options, BOS, EOS)
+        chosen_limits = torch.tensor([limits[row] for row in chosen])
+        batch = SearchBatch(chosen_limits, chosen, guides=guides, bos=BOS, eos=EOS)
+        return search(self, memory, state, batch, options)
 
 
 class Looking(Toy):

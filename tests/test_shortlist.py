@@ -16,10 +16,11 @@ from nmt.cli import main
 from nmt.config import Config, DataConfig, ModelConfig
 from nmt.data.batch import Batch, collate, length_mask
 from nmt.data.tokenizer import BOS_ID, EOS_ID, TokenizerPair
-from nmt.decoding.endings import Task
+from nmt.decoding.guides import Prefix
 from nmt.decoding.lexicon import READ_POSITIONS, build_shortlist, fit_rest
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.search import search
+from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.shortlist import FILE, Rest, Restricted, Shortlist
 from nmt.model.ensemble import Ensemble
 from nmt.model.inference.quantized import quantize
@@ -48,6 +49,17 @@ def test_padding_asks_for_nothing_and_a_prefix_for_its_own() -> None:
     candidates = shortlist.candidates(src_ids, torch.tensor([[True, False], [True, True]]), [[], [6]])
     assert candidates.ids.tolist() == [BOS_ID, EOS_ID, 6, 7]
     assert candidates.allowed.tolist() == [[False, True, False, True], [False, True, True, True]]
+
+
+def test_a_search_among_candidates_is_told_their_columns() -> None:
+    candidates = SHORTLIST.candidates(SRC, length_mask(SRC_LENGTHS, 4))
+    guide, unsaid = Prefix([9], 12), (9, 5)  # 5 is no candidate
+    batch = candidates.columns_of(SearchBatch(torch.full((3,), 6), guides=[guide, None, None], unsaid=unsaid))
+    assert candidates.ids[[batch.bos, batch.eos, *batch.unsaid]].tolist() == [BOS_ID, EOS_ID, 9]
+    assert batch.guides is not None
+    assert batch.guides[0] is not None
+    assert batch.guides[1:] == [None, None]
+    assert candidates.ids[np.flatnonzero(batch.guides[0].allowed(0))].tolist() == [9]
 
 
 def given(model: Any, rows: slice, previous: Tensor, shortlist: Shortlist = SHORTLIST) -> tuple[Tensor, Tensor]:
@@ -154,9 +166,8 @@ def test_search_finds_only_what_is_allowed_for_every_hypothesis_of_a_sentence() 
     candidates = SHORTLIST.candidates(SRC, length_mask(SRC_LENGTHS, 4))
     network: Any = Restricted(model, candidates)
     memory, state = network.encode(SRC, SRC_LENGTHS)
-    task, options = Task(torch.full((3,), 6)), SearchOptions(beam_size=3)
-    columns = candidates.column(BOS_ID), candidates.column(EOS_ID)
-    found = search(network, memory, state, task, options, *columns)
+    batch = candidates.columns_of(SearchBatch(torch.full((3,), 6)))
+    found = search(network, memory, state, batch, SearchOptions(beam_size=3))
     for hypotheses, types in zip(found, ALLOWED, strict=True):
         assert hypotheses
         assert {int(candidates.ids[column]) for each in hypotheses for column in each.ids} <= types

@@ -13,11 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor
 
-from nmt.decoding.endings import Endings, Task
+from nmt.decoding.endings import Endings
 from nmt.decoding.guides import State
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.proposals import Guided, Proposals, Proposer
 from nmt.decoding.sampling import generator
+from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.tree import Hypothesis, SearchStep
 
 
@@ -37,25 +38,24 @@ class Beams:
     """The hypotheses of a batch of sentences.
 
     Args:
-        task: the sentences.
+        batch: the sentences.
         options: what is asked for.
-        eos: id that ends a hypothesis.
 
     Attributes:
         first: rows of the initial state with which to begin: a sentence once for each group, or for each sample.
     """
 
-    def __init__(self, task: Task, options: SearchOptions, eos: int) -> None:
-        self._options, self._eos = options, eos
-        self._proposer, self._endings = Proposer(options, eos), Endings(task, options)
-        self._limits, sentences = task.limits.cpu().numpy(), len(task.limits)
-        self._guides = task.guides or [None] * sentences
+    def __init__(self, batch: SearchBatch, options: SearchOptions) -> None:
+        self._options, self._eos = options, batch.eos
+        self._proposer, self._endings = Proposer(options, batch.eos), Endings(batch, options)
+        self._limits, sentences = batch.limits.cpu().numpy(), len(batch.limits)
+        self._guides = batch.guides or [None] * sentences
         self._has_guides = any(guide is not None for guide in self._guides)
         self._sampled = options.method == "sample"
         width, places = options.groups, options.beam_size // options.groups
         if self._sampled:
             width, places = options.width, 1
-            self._generators = [generator(options.seed, each) for each in task.numbers or range(sentences)]
+            self._generators = [generator(options.seed, number) for number in batch.numbers or range(sentences)]
         self.first = np.arange(sentences).repeat(width)
         self._alive = list(range(sentences))
         self._totals = np.zeros((sentences, width))  # log-probabilities; -inf is an empty place

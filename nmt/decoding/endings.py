@@ -2,51 +2,33 @@
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import NamedTuple
 
 import numpy as np
-from torch import Tensor
 
-from nmt.decoding.guides import Guide
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.scoring import Scoring
+from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.tree import Ending, Hypothesis, SearchStep, backtrack, beam_history
-
-
-class Task(NamedTuple):
-    """What is known of a batch of sentences beside what the model makes of them.
-
-    Attributes:
-        limits: (B,) most tokens of each, EOS included, at least 1.
-        numbers: (B,) of each in the whole input; with the seed they fix what is sampled.
-        covered: (B, S) bool, the source positions that the coverage penalty counts; all by default.
-        guides: of each sentence, or None where it may do anything; None if that is so for all.
-    """
-
-    limits: Tensor
-    numbers: Sequence[int] | None = None
-    covered: Tensor | None = None
-    guides: Sequence[Guide | None] | None = None
 
 
 class Endings:
     """The ended hypotheses of a batch of sentences.
 
     Args:
-        task: the sentences.
+        batch: the sentences.
         options: how they are ranked, and how many are wanted.
 
     Attributes:
         of: those of each sentence, as they came.
     """
 
-    def __init__(self, task: Task, options: SearchOptions) -> None:
+    def __init__(self, batch: SearchBatch, options: SearchOptions) -> None:
         self._options, self._scoring = options, Scoring(options)
         self._wanted = options.n_best if options.mbr == "none" else options.beam_size
-        sentences = len(task.limits)
-        self._goals = [0 if guide is None else guide.goal for guide in task.guides or [None] * sentences]
+        sentences = len(batch.limits)
+        self._goals = [0 if guide is None else guide.goal for guide in batch.guides or [None] * sentences]
         self._least = np.full(sentences, -np.inf)  # score of the last that is wanted, once there are enough
-        self._covered = None if task.covered is None else task.covered.cpu().numpy()
+        self._covered = None if batch.covered is None else batch.covered.cpu().numpy()
         self.of: list[list[Ending]] = [[] for _ in range(sentences)]
 
     def add(

@@ -18,13 +18,12 @@ from torch import Tensor
 
 from nmt.config import check
 from nmt.data.batch import pad, src_sequence, tgt_sequence
-from nmt.data.tokenizer import BOS_ID, EOS_ID
+from nmt.data.tokenizer import EOS_ID
 from nmt.decoding.demands import Demands
-from nmt.decoding.endings import Task
-from nmt.decoding.guides import Guide, OfColumns
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.scoring import Scoring
 from nmt.decoding.search import search, tree_map
+from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.shortlist import Candidates, Rest, Restricted, Shortlist
 from nmt.decoding.translation import Request
 from nmt.decoding.tree import Hypothesis
@@ -175,21 +174,22 @@ class Engine:
         mask = positions < src_lengths.unsqueeze(1)
         forced = [demands.forced(job.request) for job in jobs]
         limits = options.limits(src_lengths, torch.tensor([len(each) for each in forced], device=self.device))
-        guides: list[Guide | None] = [demands.guide(job.request) for job in jobs]
-        network: Any = self.network
-        bos, eos, ids = BOS_ID, EOS_ID, None
-        unsaid = torch.tensor(demands.unsaid, device=self.device)
-        if self.shortlist is not None:
-            candidates = self.shortlist.candidates(src_ids, mask, forced)
-            network, columns = self._restricted(candidates, self.shortlist.rest), candidates.ids.cpu().numpy()
-            bos, eos, ids = candidates.column(BOS_ID), candidates.column(EOS_ID), columns
-            unsaid = torch.isin(candidates.ids, unsaid).nonzero().squeeze(1)
-            guides = [None if guide is None else OfColumns(guide, columns) for guide in guides]
-        task = Task(limits, [job.number for job in jobs], mask & (positions > 0), guides)
+        guides = [demands.guide(job.request) for job in jobs]
+        numbers = [job.number for job in jobs]
+        batch = SearchBatch(limits, numbers, mask & (positions > 0), guides, demands.unsaid)
+        if self.shortlist is None:
+            return self._search(self.network, src_ids, src_lengths, batch, options)
+        candidates = self.shortlist.candidates(src_ids, mask, forced)
+        restricted, ids = self._restricted(candidates, self.shortlist.rest), candidates.ids.cpu().numpy()
+        found = self._search(restricted, src_ids, src_lengths, candidates.columns_of(batch), options)
+        return [[hypothesis.renamed(ids) for hypothesis in hypotheses] for hypotheses in found]
+
+    def _search(
+        self, network: Any, src_ids: Tensor, src_lengths: Tensor, batch: SearchBatch, options: SearchOptions
+    ) -> list[list[Hypothesis]]:
         with self._autocast():
             memory, state = network.encode(src_ids, src_lengths, single=options.width == 1)
-            found = search(network, memory, state, task, options, bos, eos, unsaid)
-        return found if ids is None else [[each.renamed(ids) for each in hypotheses] for hypotheses in found]
+            return search(network, memory, state, batch, options)
 
     @torch.inference_mode()
     def force(
