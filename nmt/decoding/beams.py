@@ -93,6 +93,7 @@ class Beams:
         of_step = picked.tokens, picked.log_probs, picked.parents, picked.opened | picked.ended
         self._steps.append(SearchStep(self._positions(), *of_step, attention, *best))
         self._follow(picked, attention)
+        self._cut_off(picked)
         kept = np.flatnonzero(self._goes_on(picked))
         width = int(picked.opened[kept].sum(axis=1).max(initial=0))
         parents, tokens, totals, groups = (each[kept, :width] for each in picked[:4])
@@ -226,16 +227,19 @@ class Beams:
         of_place = float(picked.totals[row, place]), len(self._steps) - 1, place, int(picked.groups[row, place])
         self._endings.add(self._alive[row], *of_place, met, received, finished)
 
-    def _goes_on(self, picked: _Picked) -> np.ndarray:
-        """(B,) whether a sentence is searched further; at its limit, what is open counts if too little has ended."""
-        length, limits = len(self._steps), self._limits[self._alive]
-        last = limits <= length
-        for row in np.flatnonzero(last).tolist():
-            if self._sampled or self._endings.are_few(self._alive[row]):
+    def _cut_off(self, picked: _Picked) -> None:
+        """Ends what is open of the sentences at their limit, where too little has ended by itself."""
+        for row in np.flatnonzero(self._limits[self._alive] <= len(self._steps)).tolist():
+            if self._sampled or self._endings.needs_more(self._alive[row]):
                 for place in np.flatnonzero(picked.opened[row]).tolist():
                     self._end(row, place, picked, finished=False)
+
+    def _goes_on(self, picked: _Picked) -> np.ndarray:
+        """(B,) whether a sentence is searched further."""
+        length, limits = len(self._steps), self._limits[self._alive]
         best = np.where(picked.opened, picked.totals, -np.inf).max(axis=1)
-        return picked.opened.any(axis=1) & ~last & ~self._endings.are_safe(self._alive, best, length, limits)
+        is_settled = self._endings.cannot_change(self._alive, best, length, limits)
+        return picked.opened.any(axis=1) & (limits > length) & ~is_settled
 
     def _positions(self) -> np.ndarray:
         """Where each sentence stands among those alive; -1 for the others."""

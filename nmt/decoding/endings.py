@@ -53,12 +53,12 @@ class Endings:
         if len(scores) >= self._wanted:
             self._least[sentence] = scores[self._wanted - 1]
 
-    def are_few(self, sentence: int) -> bool:
+    def needs_more(self, sentence: int) -> bool:
         """Whether fewer have ended than are to be given back; with groups, which can find the same, perhaps."""
         wanted = self._options.n_best
         return len(self.of[sentence]) < wanted or (self._options.groups > 1 and wanted > 1)
 
-    def are_safe(self, sentences: Sequence[int], best: np.ndarray, length: int, limits: np.ndarray) -> np.ndarray:
+    def cannot_change(self, sentences: Sequence[int], best: np.ndarray, length: int, limits: np.ndarray) -> np.ndarray:
         """(B,) whether no open hypothesis can take the place of one that is wanted.
 
         Args:
