@@ -47,7 +47,7 @@ class Translator:
         shortlist: target types that search chooses among; None for all.
         processes: on a CPU, search many sentences in processes of their own, as many as torch has threads, which is up
             to a third faster. They are forked: on Linux only, and only in a program that has no other threads by then,
-            nor any that is just ending.
+            and no thread still shutting down.
 
     Attributes:
         form: of the model, in a few words: "ensemble of 2, int8, shortlist".

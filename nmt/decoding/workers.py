@@ -45,8 +45,7 @@ class Workers(Generic[Task, Result]):
         work: what each does with a task; tasks and results go through pipes, what else it needs is there when it forks.
 
     Attributes:
-        settled: False while tasks are worked off, and after that if they were not to the end: an answer to one of them
-            could still come.
+        settled: True if no answer is outstanding, so that the workers can be reused.
     """
 
     def __init__(self, count: int, work: Callable[[Task], Result]) -> None:

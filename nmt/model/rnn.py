@@ -289,7 +289,7 @@ class LSTM(RecurrentLayer):
 
     @staticmethod
     def has_kernel_of(kind: str, precision: torch.dtype) -> bool:
-        """The same; on a CPU torch asks oneDNN, where it is there, and that has such a kernel for some processors."""
+        """The same. On a CPU, LSTMs run in oneDNN, which has bf16 and fp16 kernels only on some processors."""
         if kind != "cpu" or not torch.backends.mkldnn.is_available():
             return RecurrentLayer.has_kernel_of(kind, precision)
         is_bfloat, ops = precision == torch.bfloat16, torch.ops.mkldnn

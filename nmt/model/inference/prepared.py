@@ -26,8 +26,8 @@ class PreparedMatrix(ABC):
     """
 
     dtype = torch.float32
-    requires_grad = False
     """What the network multiplies is float32, and so is what comes out."""
+    requires_grad = False
 
     def __init__(self, shape: torch.Size, device: torch.device) -> None:
         self.shape, self.device = shape, device

@@ -1,4 +1,4 @@
-"""The recurrence of Bahdanau et al. 2015 over whole targets, to be trained on a CPU, with both passes written out.
+"""Bahdanau's recurrence over whole targets: forward and backward pass written out, faster than autograd on a CPU.
 
 Step by step through autograd, each of its small operations costs a node of the graph, memory of its own and a gradient;
 here they write where the next one reads, and each matrix has its gradient by one product over all steps. The query goes

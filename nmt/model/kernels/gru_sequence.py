@@ -1,4 +1,4 @@
-"""A GRU over whole sequences, to be trained on a CPU: forward and backward pass written out.
+"""A GRU over whole sequences: forward and backward pass written out, faster than autograd on a CPU.
 
 Torch has a fused GRU for GPUs; on a CPU its backward pass goes step by step through autograd, with a gradient of the
 recurrent matrix at each. Here that is one product over all steps, and nothing else is computed but what the equations

@@ -39,7 +39,8 @@ class _Shared(Function):
 def shared(tensor: Tensor, collect: Collect) -> Tensor:
     """A tensor for steps that give it no gradient by themselves, but leave behind what `collect` makes one of.
 
-    A backward pass that goes through the steps must go on to the tensor: what it leaves behind is the next one's else.
+    A backward pass that goes through the steps must go on to the tensor. Otherwise the gradients collected here leak
+    into the next backward pass.
     """
     return _Shared.apply(tensor, collect)
 
