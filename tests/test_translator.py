@@ -152,12 +152,11 @@ def test_by_the_least_risk_too_what_meets_the_demands_and_has_ended_comes_first(
                     assert finished == sorted(finished, reverse=True)
 
 
-def test_the_score_and_the_attention_of_a_given_translation(translator: Translator) -> None:
+def test_the_score_of_a_given_translation(translator: Translator) -> None:
     source, target = SENTENCES[0]
     record = translator.score(source, target)
     assert record.text == target
     assert record.log_prob == pytest.approx(sum(record.token_log_probs))
-    np.testing.assert_array_equal(translator.attention(source, target), record.attention)
 
 
 @pytest.mark.parametrize("combine", ["log_linear", "linear"])

@@ -189,12 +189,11 @@ class Translator:
             raise error
 
     def score(self, source: str, target: str) -> Translation:
-        """The record of a given translation (forced decoding): its `log_prob` is the model's score of it."""
-        return next(self.force([(source, target)]))
+        """The record of a given translation (forced decoding): its `log_prob` is the model's score of it.
 
-    def attention(self, source: str, target: str) -> np.ndarray:
-        """What each token of a given translation attends to, its end-of-sentence token included: float32 (T, S)."""
-        return self.score(source, target).attention
+        Its `attention` is what each token attends to, the end-of-sentence token included.
+        """
+        return next(self.force([(source, target)]))
 
     def force(
         self,
