@@ -12,7 +12,6 @@ from copy import deepcopy
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import numpy as np
@@ -127,15 +126,29 @@ def test_hypotheses_after_the_best_are_ranked(translator: Translator) -> None:
     assert all(each.source == SOURCES[0] and each.attention.shape[0] == len(each.tokens) for each in best.others)
 
 
-def test_least_risk_is_the_highest_expected_utility(translator: Translator) -> None:
-    options = SearchOptions(method="sample", beam_size=6, n_best=6, temperature=2.0)
+@pytest.mark.parametrize(
+    "options",
+    [
+        SearchOptions(method="sample", beam_size=6, n_best=6, temperature=2.0),
+        SearchOptions(beam_size=6, n_best=6, max_length=7),
+    ],
+    ids=str,
+)
+def test_least_risk_is_the_highest_expected_utility(translator: Translator, options: SearchOptions) -> None:
     plain = translator.translate(SOURCES[2], options)
-    samples = plain, *plain.others
-    texts = [each.text for each in samples]
+    found = plain, *plain.others
+    shares = [1.0 if options.method == "sample" else math.exp(each.log_prob) for each in found]  # a sample is drawn so
     chosen = translator.translate(SOURCES[2], replace(options, mbr="chrf"))
-    expected = {text: mean(CHRF().sentence_score(text, [other]).score for other in texts) for text in texts}
-    finished = {each.text for each in samples if each.finished}
-    assert 1 < len(finished) < len(samples), "there is a choice, and one that was cut off comes last"
+    expected = {
+        each.text: sum(
+            share * CHRF().sentence_score(each.text, [other.text]).score
+            for share, other in zip(shares, found, strict=True)
+        )
+        / sum(shares)
+        for each in found
+    }
+    finished = {each.text for each in found if each.finished}
+    assert 1 < len(finished) < len(found), "there is a choice, and one that was cut off comes last"
     assert chosen.score == pytest.approx(max(expected[text] for text in finished))
     assert expected[chosen.text] == pytest.approx(chosen.score)
 
