@@ -257,6 +257,14 @@ def test_a_diverse_beam_gives_other_hypotheses() -> None:
     assert len({each.ids[0] for each in diverse}) > len({each.ids[0] for each in plain})
 
 
+def test_groups_that_have_ended_alike_need_what_is_open_at_the_limit() -> None:
+    toy = Toy(0, 1)
+    toy.tables[0, BOS, BOS] = torch.tensor([-9.0, -0.5, -1.0, -9.0])
+    toy.tables[0, BOS, 2] = torch.tensor([-9.0, -50.0, -9.0, -0.1])
+    found = toy.search([2], SearchOptions(beam_size=4, n_best=2, groups=2, diversity=0.0))[0]
+    assert [(each.ids, each.finished) for each in found] == [([EOS], True), ([2, 3], False)]
+
+
 def test_samples_follow_the_distribution() -> None:
     toy = Toy(2, 1)
     options = SearchOptions(method="sample", beam_size=4000, n_best=4000, alternatives=0)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import NETWORKS, build, name_of
+from conftest import NETWORKS, PAIR, build, name_of
 from torch import Tensor
 
 from nmt.cli import main
@@ -212,6 +212,37 @@ def test_a_lexicon_is_what_attention_points_to(tokenizers: TokenizerPair) -> Non
     assert shortlist.types[12].tolist() == [EOS_ID, EOS_ID, 12]
     assert shortlist.common.tolist() in ([20, EOS_ID], [22, EOS_ID])
     assert shortlist.vocab_size == tokenizers.tgt.vocab_size
+
+
+class _Blurred(_Diagonal):
+    """The same, with a little attention for every other token."""
+
+    def __call__(self, src_ids: Tensor, src_lengths: Tensor, previous: Tensor) -> tuple[None, Tensor]:
+        _, attention = super().__call__(src_ids, src_lengths, previous)
+        return None, attention.clamp(min=0.04)
+
+
+def test_a_lexicon_leaves_out_little_attention_and_rare_links(tokenizers: TokenizerPair) -> None:
+    blurred: Any = _Blurred()
+    little = collate([{"src_ids": [10, 11], "tgt_ids": [20, 22], "index": 0}])
+    shortlist = build_shortlist(blurred, tokenizers, [little], per_token=3, frequent=1)
+    assert set(shortlist.types[10, :3].tolist()) == {20, EOS_ID}
+    sharp: Any = _Diagonal()
+    rare = collate([{"src_ids": [10], "tgt_ids": [target], "index": 0} for target in [20] * 150 + [23]])
+    shortlist = build_shortlist(sharp, tokenizers, [rare], per_token=3, frequent=1)
+    assert set(shortlist.types[10, :3].tolist()) == {20, EOS_ID}
+
+
+def test_what_readouts_hardly_differ_in_has_no_say_in_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(0)
+    signs = torch.randint(2, (200, 2), generator=generator) * 2.0 - 1.0
+    readouts, own = signs * torch.tensor([1.0, 0.01]), torch.zeros(200)
+    whole = torch.logaddexp(own, signs @ torch.tensor([0.5, 0.5]))  # exactly by weights of 0.5 and 50
+    monkeypatch.setattr("nmt.decoding.lexicon._read", lambda *_: (readouts, own, whole))
+    model: Any = None
+    weight, _ = fit_rest(model, SHORTLIST, [PAIR])
+    assert 0.4 < float(weight[0]) < 0.6
+    assert abs(float(weight[1])) < 1.0
 
 
 def test_the_command_reads_the_training_pairs_of_a_run_and_translate_uses_it(
