@@ -49,7 +49,8 @@ class Endings:
             coverage = self._scoring.coverage(received[covered])
         score = self._scoring.score(log_prob, depth + 1, coverage)
         self.of[sentence].append(Ending(met, score, log_prob, depth, place, finished, group))
-        scores = sorted((each.score for each in self.of[sentence] if each.met >= self._goals[sentence]), reverse=True)
+        complete = (ending for ending in self.of[sentence] if ending.met >= self._goals[sentence])
+        scores = sorted((ending.score for ending in complete), reverse=True)
         if len(scores) >= self._wanted:
             self._least[sentence] = scores[self._wanted - 1]
 
@@ -79,25 +80,25 @@ class Endings:
         Those that were cut off come behind those that have ended.
         """
         sampled, several = self._options.method == "sample", self._options.groups > 1  # groups can find the same
-        ranked = [sorted(found, key=_number if sampled else _rank) for found in self.of]
-        kept = [found if sampled or several else found[: self._wanted] for found in ranked]
-        ended = [(sentence, ending) for sentence, endings in enumerate(kept) for ending in endings]
-        backtracked = iter(backtrack(steps, ended))
-        hypotheses = [list(islice(backtracked, len(endings))) for endings in kept]
+        ranked = [sorted(endings, key=_number if sampled else _rank) for endings in self.of]
+        first = [endings if sampled or several else endings[: self._wanted] for endings in ranked]
+        flat = [(sentence, ending) for sentence, endings in enumerate(first) for ending in endings]
+        backtracked = iter(backtrack(steps, flat))
+        hypotheses = [list(islice(backtracked, len(endings))) for endings in first]
         if sampled:
             return hypotheses
-        wanted = [_different(each)[: self._wanted] for each in hypotheses]
-        for sentence, found in enumerate(wanted if self._options.keep_beam else ()):
-            found[:1] = [each._replace(beam=beam_history(steps, sentence)) for each in found[:1]]
+        wanted = [_different(alternatives)[: self._wanted] for alternatives in hypotheses]
+        for sentence, ranking in enumerate(wanted if self._options.keep_beam else ()):
+            ranking[:1] = [best._replace(beam=beam_history(steps, sentence)) for best in ranking[:1]]
         return wanted
 
 
 def _different(hypotheses: list[Hypothesis]) -> list[Hypothesis]:
     """The first of each that are alike."""
-    found: dict[tuple[int, ...], Hypothesis] = {}
-    for each in hypotheses:
-        found.setdefault(tuple(each.ids), each)
-    return list(found.values())
+    first: dict[tuple[int, ...], Hypothesis] = {}
+    for hypothesis in hypotheses:
+        first.setdefault(tuple(hypothesis.ids), hypothesis)
+    return list(first.values())
 
 
 def _rank(ending: Ending) -> tuple[int, bool, float]:

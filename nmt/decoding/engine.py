@@ -173,7 +173,7 @@ class Engine:
         positions = torch.arange(src_ids.shape[1], device=self.device)
         mask = positions < src_lengths.unsqueeze(1)
         forced = [demands.forced(job.request) for job in jobs]
-        limits = options.limits(src_lengths, torch.tensor([len(each) for each in forced], device=self.device))
+        limits = options.limits(src_lengths, torch.tensor([len(tokens) for tokens in forced], device=self.device))
         guides = [demands.guide(job.request) for job in jobs]
         numbers = [job.number for job in jobs]
         batch = SearchBatch(limits, numbers, mask & (positions > 0), guides, demands.unsaid)
@@ -197,7 +197,7 @@ class Engine:
     ) -> list[Hypothesis]:
         """Each given target as a hypothesis (forced decoding), scored as a search with options `ranking` would be."""
         src_ids, src_lengths = self._pad(sources)
-        tgt_ids = pad([tgt_sequence(each) for each in targets])[0].to(self.device)
+        tgt_ids = pad([tgt_sequence(target) for target in targets])[0].to(self.device)
         forced, scoring = [], Scoring(ranking)
         with self._autocast():
             outputs, attention = self.network(src_ids, src_lengths, tgt_ids[:, :-1])
@@ -213,13 +213,13 @@ class Engine:
 
     def _pad(self, sources: Sequence[list[int]]) -> tuple[Tensor, Tensor]:
         """Ids (B, S) and lengths (B,), BOS first, on the device."""
-        src_ids, src_lengths = pad([src_sequence(each) for each in sources])
+        src_ids, src_lengths = pad([src_sequence(source) for source in sources])
         return src_ids.to(self.device), src_lengths.to(self.device)
 
     def _restricted(self, candidates: Candidates, rest: Rest | None) -> Restricted | Ensemble:
         """The network of one batch, which chooses among the candidates only; the rest is of one model alone."""
         if isinstance(self.network, Ensemble):
-            return Ensemble([Restricted(each, candidates) for each in self.network.models], self.network.combine)
+            return Ensemble([Restricted(model, candidates) for model in self.network.models], self.network.combine)
         return Restricted(self.network, candidates, rest)
 
 
@@ -236,14 +236,14 @@ def choose_device(name: str | torch.device) -> torch.device:
         ValueError: if there is no such device here.
     """
     name = str(name)
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
-        return torch.device(next((kind for kind in ("cuda", "mps") if there[kind]), "cpu"))
+        return torch.device(next((kind for kind in ("cuda", "mps") if available[kind]), "cpu"))
     kind, colon, index = name.partition(":")
-    known = there.get(kind, False) and (index.isdecimal() or not colon)
+    known = available.get(kind, False) and (index.isdecimal() or not colon)
     if not known or (kind == "cuda" and int(index or 0) >= torch.cuda.device_count()):
-        here = ", ".join(kind for kind, is_there in there.items() if is_there)
-        raise ValueError(f"device {name!r}: there is no such device here; choose from auto, {here}")
+        kinds = ", ".join(kind for kind, is_available in available.items() if is_available)
+        raise ValueError(f"device {name!r}: there is no such device here; choose from auto, {kinds}")
     return torch.device(name)
 
 

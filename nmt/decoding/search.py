@@ -76,8 +76,8 @@ def search(
         log_probs = model.log_probs(outputs, attention)
         if unsaid is not None:
             log_probs.index_fill_(1, unsaid, -torch.inf)
-        kept, parents, tokens = beams.take(log_probs, weights)
-        if kept is not None:
-            memory = select_rows(memory, torch.from_numpy(kept).to(device))
+        going_on, parents, tokens = beams.take(log_probs, weights)
+        if going_on is not None:
+            memory = select_rows(memory, torch.from_numpy(going_on).to(device))
         previous = torch.from_numpy(tokens).to(device)
     return beams.results()

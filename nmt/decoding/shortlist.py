@@ -157,7 +157,7 @@ class Restricted(nn.Module):
         self.weight, self.bias = model.output.weight[self.ids], model.output.bias[self.ids]
         blocked = torch.zeros(candidates.allowed.shape, dtype=self.bias.dtype, device=self.ids.device)
         self.blocked = blocked.masked_fill_(~candidates.allowed, -torch.inf)  # (B, U)
-        self.rest = None if rest is None else Rest(*(each.to(self.ids.device) for each in rest))
+        self.rest = None if rest is None else Rest(*(tensor.to(self.ids.device) for tensor in rest))
         self.bos = candidates.column(BOS_ID)
 
     def encode(self, src_ids: Tensor, src_lengths: Tensor, single: bool = False) -> tuple[_Memory, Any]:

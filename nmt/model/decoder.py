@@ -97,7 +97,7 @@ class Bridge(nn.Module):
         """One state a layer, tensors (B, H) -> (B, D)."""
         flat = [part for state in summary for part in state]
         bridged = [torch.tanh(layer(part)) for layer, part in zip(self.layers, flat, strict=True)]
-        return [tuple(bridged[each : each + self.parts]) for each in range(0, len(bridged), self.parts)]
+        return [tuple(bridged[first : first + self.parts]) for first in range(0, len(bridged), self.parts)]
 
 
 class Readout(nn.Module):
@@ -149,7 +149,7 @@ class Decoder(nn.Module, ABC):
         between = SequenceDropout(config.dropout, config.variational)
         self.embedding = Embed(table, config.dropout, config.variational, config.word_dropout)
         sizes = [config.embedding_size + extra_size] + [size] * (lowest_layers - 1)
-        self.rnn = RecurrentStack([recurrent_layer(config, each, size) for each in sizes], between, config.residual)
+        self.rnn = RecurrentStack([recurrent_layer(config, below, size) for below in sizes], between, config.residual)
         self.attention = Attention(config.attention, size, state_size)
         parts = CELLS[config.cell].parts
         self.bridge = Bridge(state_size, size, config.layers, parts) if config.bridged else None

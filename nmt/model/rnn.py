@@ -126,7 +126,7 @@ class RecurrentLayer(nn.Module, ABC):
         if not torch.is_autocast_enabled(kind) or self.has_kernel_of(kind, torch.get_autocast_dtype(kind)):
             return self._run_kernel(inputs, lengths, initial)
         with torch.autocast(kind, enabled=False):
-            return self._run_kernel(inputs.float(), lengths, tuple(each.float() for each in initial))
+            return self._run_kernel(inputs.float(), lengths, tuple(part.float() for part in initial))
 
     @staticmethod
     def has_kernel_of(kind: str, precision: torch.dtype) -> bool:
@@ -137,7 +137,7 @@ class RecurrentLayer(nn.Module, ABC):
         return kind == "cpu" or precision == torch.float16
 
     def _run_kernel(self, inputs: Tensor, lengths: Tensor | None, initial: State) -> tuple[Tensor, State]:
-        first = tuple(each.unsqueeze(0) for each in initial)
+        first = tuple(part.unsqueeze(0) for part in initial)
         state = first if self.parts > 1 else first[0]
         if lengths is None:
             outputs, last = self.kernel(inputs, state)
@@ -145,7 +145,7 @@ class RecurrentLayer(nn.Module, ABC):
             packed = pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)
             packed, last = self.kernel(packed, state)
             outputs, _ = pad_packed_sequence(packed, batch_first=True, total_length=inputs.shape[1])
-        return outputs, tuple(each.squeeze(0) for each in (last if self.parts > 1 else (last,)))
+        return outputs, tuple(part.squeeze(0) for part in (last if self.parts > 1 else (last,)))
 
     def _stepwise(self, inputs: Tensor, lengths: Tensor | None, initial: State) -> tuple[Tensor, State]:
         steps, state, outputs = LayerSteps(self), initial, []
@@ -227,7 +227,7 @@ def gru_sequences(
     layers: Sequence[GRU], inputs: Sequence[Tensor], lengths: Tensor | None, initial: Sequence[State]
 ) -> list[tuple[Tensor, State]]:
     """What `RecurrentLayer.forward` returns, of GRUs of one size side by side, each with its own inputs (B, S, E)."""
-    rows = torch.stack([each.transpose(0, 1) for each in inputs])  # (L, S, B, E)
+    rows = torch.stack([sequence.transpose(0, 1) for sequence in inputs])  # (L, S, B, E)
     matrices = torch.stack([layer.weight_input for layer in layers])
     biases = torch.stack([cast(Tensor, layer.bias) for layer in layers])
     projected = linear_layers(rows.flatten(1, 2), matrices, biases).unflatten(1, rows.shape[1:3])

@@ -123,18 +123,18 @@ def prepare(model: Seq2Seq, form: Callable[[Tensor], Any], embeddings: bool) -> 
         form: gives what takes the place of a parameter; one that layers share is asked for once.
         embeddings: whether the tables of embeddings are replaced too.
     """
-    kept: dict[int, Any] = {id(parameter): parameter for parameter in model.parameters()}
-    copied = copy.deepcopy(model, kept)
+    shared: dict[int, Any] = {id(parameter): parameter for parameter in model.parameters()}
+    copied = copy.deepcopy(model, shared)
     coverage = copied.decoder.attention.coverage
     spared = set() if coverage is None else set(coverage.modules())
-    found: dict[int, Any] = {}  # by the parameter
+    replacements: dict[int, Any] = {}  # by the parameter
 
     def replace(module: nn.Module, name: str) -> None:
         parameter = getattr(module, name)
-        if id(parameter) not in found:
-            found[id(parameter)] = form(parameter)
+        if id(parameter) not in replacements:
+            replacements[id(parameter)] = form(parameter)
         delattr(module, name)
-        setattr(module, name, found[id(parameter)])
+        setattr(module, name, replacements[id(parameter)])
 
     tables = (each for each in copied.encoder.modules() if isinstance(each, nn.Embedding))
     for module in {*tables, copied.output, *copied.decoder.modules()} - spared:
