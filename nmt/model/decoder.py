@@ -123,9 +123,9 @@ class Readout(nn.Module):
         """Outputs (..., D), ``U y`` of `project`, and projected contexts ``V c`` (..., R) -> (..., R)."""
         return self._activate(self.state(outputs) + contexts, deep, self.dropout)
 
-    def steps(self) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    def stepper(self) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
         """The same, one step (N, .) at a time, for one sequence."""
-        product, drop = repeated(self.state.weight.t()), self.dropout.steps()
+        product, drop = repeated(self.state.weight.t()), self.dropout.stepper()
         return lambda output, deep, context: self._activate(context + self.state.bias + product(output), deep, drop)
 
     @staticmethod
@@ -198,7 +198,7 @@ class Decoder(nn.Module, ABC):
         """One token of every hypothesis: previous ids (N,) -> readouts (N, R), next state, attention (N, S)."""
         shape = (memory.attended.mask.shape[0], -1)
         projected, deep = self._input_terms(previous.unflatten(0, shape))
-        step = self._steps(memory, deep.shape[1])
+        step = self._stepper(memory, deep.shape[1])
         output, state, context = step(projected.flatten(0, 1), deep.flatten(0, 1), state)
         unrolled = Unrolled(output.unflatten(0, shape), context, state.feed.unflatten(0, shape))
         readouts = self._readouts(unrolled, deep, memory)
@@ -235,12 +235,12 @@ class Decoder(nn.Module, ABC):
         return self._lowest.project(embedded), self.readout.project(embedded)
 
     @abstractmethod
-    def _steps(self, memory: DecoderMemory, hypotheses: int) -> Step:
+    def _stepper(self, memory: DecoderMemory, hypotheses: int) -> Step:
         """The decoder along one sequence: what makes one step."""
 
     def _unroll(self, embedded: Tensor, deep: Tensor, memory: DecoderMemory, state: DecoderState) -> Unrolled:
         """All steps of embeddings (B, T, E), which add (B, T, R) to a deep output; memory and state have B rows."""
-        step, results = self._steps(memory, 1), []
+        step, results = self._stepper(memory, 1), []
         for projected, deep_term in zip(self._lowest.project(embedded).unbind(1), deep.unbind(1), strict=True):
             results.append(step(projected, deep_term, state))
             state = results[-1].state

@@ -18,9 +18,9 @@ from nmt.model.dropout import SequenceDropout
 from nmt.model.kernels.attentive_gru import attentive_gru
 from nmt.model.kernels.linear import linear
 from nmt.model.kernels.repeated import repeated
-from nmt.model.rnn import GRU, LayerSteps, recurrent_layer
+from nmt.model.rnn import GRU, LayerStepper, recurrent_layer
 from nmt.model.scores import Additive
-from nmt.model.stack import RecurrentStack
+from nmt.model.stack import RecurrentStack, StackStepper
 from nmt.model.windows import Global, closed
 
 
@@ -33,8 +33,8 @@ class BahdanauDecoder(Decoder):
     def _project_to_gates(self, values: Tensor) -> Tensor:
         return linear(values, self._extra_weight())
 
-    def _steps(self, memory: DecoderMemory, hypotheses: int) -> Step:
-        attend, recur = self.attention.steps(memory.attended, hypotheses), self.rnn.steps()
+    def _stepper(self, memory: DecoderMemory, hypotheses: int) -> Step:
+        attend, recur = self.attention.stepper(memory.attended, hypotheses), StackStepper(self.rnn)
         mix, read = self._mixer(memory), reader(memory.gates, self._extra_weight())
 
         def step(projected: Tensor, deep: Tensor, state: DecoderState) -> Stepped:
@@ -107,10 +107,10 @@ class ConditionalDecoder(Decoder):
     def _project_to_gates(self, values: Tensor) -> Tensor:
         return linear(values, self.transition.weight_input)
 
-    def _steps(self, memory: DecoderMemory, hypotheses: int) -> Step:
-        attend = self.attention.steps(memory.attended, hypotheses)
+    def _stepper(self, memory: DecoderMemory, hypotheses: int) -> Step:
+        attend = self.attention.stepper(memory.attended, hypotheses)
         mix, read = self._mixer(memory), reader(memory.gates, self.transition.weight_input)
-        recur, transition, upper = self.rnn.steps(), LayerSteps(self.transition), self.upper.steps()
+        recur, transition, upper = StackStepper(self.rnn), LayerStepper(self.transition), StackStepper(self.upper)
         bias = self.transition.bias
 
         def step(projected: Tensor, deep: Tensor, state: DecoderState) -> Stepped:
@@ -139,9 +139,9 @@ class LuongDecoder(Decoder):
     def _feed_size(self) -> int:
         return self.feed_size
 
-    def _steps(self, memory: DecoderMemory, hypotheses: int) -> Step:
-        attend, recur = self.attention.steps(memory.attended, hypotheses), self.rnn.steps()
-        project_feed, read_out = repeated(self._extra_weight().t()), self.readout.steps()
+    def _stepper(self, memory: DecoderMemory, hypotheses: int) -> Step:
+        attend, recur = self.attention.stepper(memory.attended, hypotheses), StackStepper(self.rnn)
+        project_feed, read_out = repeated(self._extra_weight().t()), self.readout.stepper()
         mix, read = self._mixer(memory), reader(memory.readouts, self.readout.context.weight)
 
         def step(projected: Tensor, deep: Tensor, state: DecoderState) -> Stepped:
@@ -184,9 +184,9 @@ class GNMTDecoder(Decoder):
     def _mixes_first(self, values: Tensor) -> bool:
         return True
 
-    def _steps(self, memory: DecoderMemory, hypotheses: int) -> Step:
-        attend, mix = self.attention.steps(memory.attended, hypotheses), mixer(memory.attended.values)
-        recur, upper = self.rnn.steps(), self.upper.steps()
+    def _stepper(self, memory: DecoderMemory, hypotheses: int) -> Step:
+        attend, mix = self.attention.stepper(memory.attended, hypotheses), mixer(memory.attended.values)
+        recur, upper = StackStepper(self.rnn), StackStepper(self.upper)
 
         def step(projected: Tensor, deep: Tensor, state: DecoderState) -> Stepped:
             query, lowest = recur(projected, state.layers[:1])

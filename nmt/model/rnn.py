@@ -1,8 +1,8 @@
 """Recurrent layers: fused over a whole sequence where torch has it, one step at a time where the context recurs.
 
 One layer is one class with one set of parameters and two views of the same equations: `forward`, a whole sequence (by
-torch's fused kernel if there is one for these settings), and `steps`, one position after the other. What does not
-depend on the previous position is computed for all positions at once.
+torch's fused kernel if there is one for these settings), and `LayerStepper`, one position after the other. What does
+not depend on the previous position is computed for all positions at once.
 
 Letters: N rows, B sentences, S positions, E input size, H hidden size, G gates.
 """
@@ -148,9 +148,9 @@ class RecurrentLayer(nn.Module, ABC):
         return outputs, tuple(part.squeeze(0) for part in (last if self.parts > 1 else (last,)))
 
     def _stepwise(self, inputs: Tensor, lengths: Tensor | None, initial: State) -> tuple[Tensor, State]:
-        steps, state, outputs = LayerSteps(self), initial, []
+        step, state, outputs = LayerStepper(self), initial, []
         for position, projected in enumerate(self.project(inputs).unbind(1)):
-            after = steps(projected, state)
+            after = step(projected, state)
             if lengths is not None:
                 real = (lengths > position).unsqueeze(1)
                 outputs.append(after[0] * real)
@@ -317,7 +317,7 @@ def recurrent_layer(config: ModelConfig, input_size: int, hidden_size: int) -> R
     return CELLS[config.cell](input_size, hidden_size, config.layer_norm, config.recurrent_dropout)
 
 
-class LayerSteps:
+class LayerStepper:
     """One layer along one sequence: the matrices and the dropout mask that all its steps share."""
 
     def __init__(self, layer: RecurrentLayer) -> None:

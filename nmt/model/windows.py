@@ -26,14 +26,14 @@ class Window(nn.Module, ABC):
     """Which positions are open to a step."""
 
     @abstractmethod
-    def steps(self, mask: Tensor) -> ScoreBias:
+    def score_bias(self, mask: Tensor) -> ScoreBias:
         """The window along one sequence; mask (B, S) is True on real tokens."""
 
 
 class Global(Window):
     """Every real token, at every step (Luong et al. 2015, section 3.1)."""
 
-    def steps(self, mask: Tensor) -> ScoreBias:
+    def score_bias(self, mask: Tensor) -> ScoreBias:
         """Closed on padding."""
         padding = closed(~mask).unsqueeze(1)
         return lambda queries, steps: padding
@@ -53,7 +53,7 @@ class Monotonic(Window):
         super().__init__()
         self.reach = reach
 
-    def steps(self, mask: Tensor) -> ScoreBias:
+    def score_bias(self, mask: Tensor) -> ScoreBias:
         """Closed on padding and out of reach."""
         padding, last = closed(~mask).unsqueeze(1), mask.sum(dim=1, keepdim=True) - 1
         positions = torch.arange(mask.shape[1], device=mask.device)
@@ -82,7 +82,7 @@ class Predictive(Window):
         self.hidden = nn.Linear(query_size, query_size, bias=False)
         self.position = nn.Linear(query_size, 1, bias=False)
 
-    def steps(self, mask: Tensor) -> ScoreBias:
+    def score_bias(self, mask: Tensor) -> ScoreBias:
         """Closed on padding and out of reach; lower with the distance."""
         padding, last = closed(~mask).unsqueeze(1), mask.sum(dim=1)[:, None, None] - 1
         positions = torch.arange(mask.shape[1], device=mask.device)
