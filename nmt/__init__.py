@@ -46,12 +46,14 @@ nmt/
     batch.py              ids -> Batch; a sampler that fills batches by tokens out of length buckets
     datamodule.py         the LightningDataModule
   model/                ids -> log-probabilities and attention
-    repeated.py           a matrix that every step multiplies by: its gradient is one product
-    products.py           products of float32 on a CPU, as fast as it can
-    linear.py             a layer of all positions of a batch, to be trained on a CPU
+    kernels/              what takes the time of a training on a CPU, written out
+      products.py           products of float32, as fast as the processor can
+      repeated.py           a matrix that every step multiplies by: its gradient is one product
+      linear.py             a layer of all positions of a batch
+      gru_sequence.py       the GRU over whole sequences
+      attentive_gru.py      Bahdanau's recurrence over whole targets
     dropout.py            dropout along a sequence, of elements and of words
     rnn.py                Elman, GRU (both forms), LSTM: fused over a sequence, or one step at a time
-    gru_sequence.py       the GRU over whole sequences, to be trained on a CPU
     stack.py              layers in both directions and on top of each other
     encoder.py            source ids -> states in reading order, summary, mask
     picture.py            a picture -> states of its cells, in the encoder's place: visual attention
@@ -59,14 +61,15 @@ nmt/
     windows.py            which positions are open to a step: global, local-m, local-p
     coverage.py           what each position has received so far: linguistic, neural
     attention.py          score x window x normaliser -> weights
+    context.py            the states mixed by weights, for gates and readout to read
     decoder.py            what all decoders share: memory, state, readout
-    attentive_gru.py      Bahdanau's recurrence over whole targets, to be trained on a CPU
     decoders.py           Bahdanau, conditional, Luong, GNMT: the order in which they attend and recur
     seq2seq.py            the model: encode, teacher-forced forward, step
     ensemble.py           several models as one
-    prepared.py           weights in another form than a tensor, for inference
-    packed.py             in the order that a CPU multiplies fastest
-    quantized.py          as whole numbers: int8
+    inference/            the weights of a trained model in a form that multiplies faster
+      prepared.py           what takes a parameter's place
+      packed.py             in the order that a CPU multiplies fastest
+      quantized.py          as whole numbers: int8
     saved.py              the model <-> safetensors and JSON
     hub.py                where a model lies: a run, a folder, the Hugging Face hub
     export.py             the model -> ONNX
@@ -75,6 +78,7 @@ nmt/
     guides.py             what a hypothesis may and must do: begin with, contain, not contain, not repeat
     sampling.py           tokens drawn from a distribution
     scoring.py            by what hypotheses are ranked, and the bound of an open one
+    sentences.py          the sentences of a search, and what is known of them
     tree.py               the tree of hypotheses, read along its parents
     proposals.py          how each open hypothesis could go on
     endings.py            what has ended, and when nothing can change it

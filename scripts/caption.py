@@ -21,10 +21,10 @@ from nmt.cli.parsing import at_least
 from nmt.config import ModelConfig
 from nmt.data.batch import Batch, pad, tgt_sequence
 from nmt.data.scenes import Scene, scenes
-from nmt.data.tokenizer import BOS_ID, EOS_ID, Tokenizer
-from nmt.decoding.endings import Task
+from nmt.data.tokenizer import Tokenizer
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.search import search
+from nmt.decoding.sentences import SearchBatch
 from nmt.model.picture import CELL_PIXELS, PictureEncoder
 from nmt.model.seq2seq import Seq2Seq
 from nmt.report.pictures import CaptionedPicture, faults_first, pictures_page
@@ -88,8 +88,8 @@ class Captioner:
         """Captions by greedy search, and what each of their words attended to."""
         batch = self.batch(some)
         memory, state = self.model.encode(batch.src_ids, batch.src_lengths)
-        task, options = Task(torch.full((len(some),), MOST_WORDS)), SearchOptions(beam_size=1, alternatives=0)
-        found = search(self.model, memory, state, task, options, BOS_ID, EOS_ID, torch.tensor(self.words.unsaid))
+        sentences = SearchBatch(torch.full((len(some),), MOST_WORDS), unsaid=self.words.unsaid)
+        found = search(self.model, memory, state, sentences, SearchOptions(beam_size=1, alternatives=0))
         captioned = []
         for scene, (best, *_) in zip(some, found, strict=True):
             words = self.words.decode(best.ids).split()

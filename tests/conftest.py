@@ -13,11 +13,12 @@ os.environ["OMP_NUM_THREADS"] = "1"  # the models here are too small to share, a
 
 import pytest
 import torch
+from torch import Tensor
 
 from nmt.config import AttentionConfig, ModelConfig
 from nmt.data.batch import Batch
 from nmt.data.tokenizer import EOS_ID, TokenizerPair, train_tokenizers
-from nmt.model import products
+from nmt.model.kernels import products
 from nmt.model.saved import ModelCard, save_model
 from nmt.model.seq2seq import Seq2Seq
 
@@ -96,6 +97,12 @@ def build(network: ModelConfig, vocab_size: int = 12, seed: int = 0, dtype: torc
             if "norms" not in name:
                 parameter.normal_(std=0.4)
     return model.eval().to(dtype)
+
+
+def step_log_probs(model: Any, previous: Tensor, memory: Any, state: Any) -> tuple[Tensor, Any, Tensor]:
+    """What `advance` gives, with log-probabilities (N, V) in the place of readouts."""
+    readouts, state, attention = model.advance(previous, memory, state)
+    return model.log_probs(readouts, attention), state, attention
 
 
 PAIR = Batch(

@@ -191,7 +191,7 @@ def test_neural_coverage_is_a_gru_over_state_query_and_weight() -> None:
     attention = build(AttentionConfig("general", coverage="neural", coverage_size=3))
     states, mask = states_and_mask()
     memory, queries = attention.prepare(states, mask), torch.randn(2, 6).double()
-    weights, state = attention.steps(memory)(queries, attention.start(memory))
+    weights, state = attention.stepper(memory)(queries, attention.start(memory))
     cell = torch.nn.GRUCell(13, 3).double()
     for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
         setattr(cell, name, getattr(attention.coverage.rnn.kernel, name + "_l0"))
@@ -224,7 +224,7 @@ def test_steps_equal_the_whole_sequence_for_several_hypotheses(attention: Attent
     memory = attention.prepare(states, mask)
     queries = torch.randn(2, 2, 4, 6).double()  # (B, K, T, Q)
     expected = [attention(queries[:, k], memory) for k in range(2)]
-    steps = attention.steps(memory, hypotheses=2)
+    steps = attention.stepper(memory, hypotheses=2)
     state = AttentionState(*(each.repeat_interleave(2, dim=0) for each in attention.start(memory)))
     for t in range(4):
         weights, state = steps(queries[:, :, t].flatten(0, 1), state)

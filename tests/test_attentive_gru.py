@@ -11,9 +11,9 @@ from torch.nn.functional import cross_entropy
 
 from nmt.config import AttentionConfig, ModelConfig
 from nmt.model import decoders
-from nmt.model.attentive_gru import attentive_gru
 from nmt.model.decoder import Decoder
 from nmt.model.decoders import BahdanauDecoder
+from nmt.model.kernels.attentive_gru import attentive_gru
 from nmt.model.seq2seq import Seq2Seq
 
 PLAIN = ModelConfig(embedding_size=6, hidden_size=8, dropout=0.0)
@@ -35,13 +35,13 @@ def test_gradients_against_finite_differences() -> None:
 
 def test_it_follows_the_equations() -> None:
     """Bahdanau et al. 2015, A.1.2 and A.2.2, with the GRU of Cho et al. 2014 (v3)."""
-    x, values, keys, energy, preference, of_context, of_state, bias, state = arguments()
-    parts, states, attention, contexts = of_state.chunk(4), [], [], []
+    x, values, keys, energy, score_bias, weight_context, weight_state, bias, state = arguments()
+    parts, states, attention, contexts = weight_state.chunk(4), [], [], []
     for t in range(len(x)):
-        scores = torch.sigmoid((state @ parts[0].T)[:, None] - keys.log()) @ energy + preference
+        scores = torch.sigmoid((state @ parts[0].T)[:, None] - keys.log()) @ energy + score_bias
         attention.append(torch.softmax(scores, 1))
         contexts.append((attention[-1][:, :, None] * values).sum(1))
-        r, z, n = (x[t] + contexts[-1] @ of_context.T).chunk(3, 1)
+        r, z, n = (x[t] + contexts[-1] @ weight_context.T).chunk(3, 1)
         r, z = torch.sigmoid(r + state @ parts[2].T), torch.sigmoid(z + state @ parts[3].T)
         state = (1 - z) * torch.tanh(n + r * (state @ parts[1].T + bias)) + z * state
         states.append(state)

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 
-from nmt.data.batch import BucketSampler, collate, cut_batches, pad
+from nmt.data.batch import BucketSampler, collate, cut_batches, length_mask, pad
 
 
 def test_collate_adds_special_tokens_and_pads_on_the_right() -> None:
@@ -33,6 +34,10 @@ def test_pad_gives_lengths() -> None:
     ids, lengths = pad([[1], [2, 3, 4]])
     assert ids.tolist() == [[1, 0, 0], [2, 3, 4]]
     assert lengths.tolist() == [1, 3]
+
+
+def test_mask_is_true_on_real_tokens() -> None:
+    assert length_mask(torch.tensor([1, 3]), 3).tolist() == [[True, False, False], [True, True, True]]
 
 
 def test_batches_are_cut_by_padded_tokens_and_by_sentences() -> None:

@@ -241,9 +241,11 @@ def test_float32_is_not_tf32(translate: Callable, monkeypatch: pytest.MonkeyPatc
         assert torch.backends.cudnn.allow_tf32 == (precision == "bf16")
 
 
-def test_every_search_option_has_a_flag() -> None:
+def test_every_search_option_that_changes_a_translation_has_a_flag() -> None:
     flags = [name for group in SEARCH_FLAGS.values() for name in group]
-    assert sorted([*flags, "alternatives", "keep_beam"]) == sorted(field.name for field in fields(SearchOptions))
+    assert sorted([*flags, "alternatives", "early_stopping", "keep_beam"]) == sorted(
+        field.name for field in fields(SearchOptions)
+    )
     options = translating_parser("translate", "", "").parse_args(["run"])
     assert search_options(options) == SearchOptions()
 

@@ -5,17 +5,13 @@ import torch
 from torch import nn
 
 from nmt.config import ModelConfig
-from nmt.model.encoder import Encoder, length_mask
+from nmt.model.encoder import Encoder
 
 
 def encoder(direction: str, cell: str = "gru", **settings: object) -> Encoder:
     torch.manual_seed(0)
     network = ModelConfig(encoder=direction, cell=cell, embedding_size=6, hidden_size=8, dropout=0.0, **settings)
     return Encoder(network, nn.Embedding(20, 6))
-
-
-def test_mask_is_true_on_real_tokens() -> None:
-    assert length_mask(torch.tensor([1, 3]), 3).tolist() == [[True, False, False], [True, True, True]]
 
 
 def test_reversed_encoder_reads_the_special_token_then_the_last_word_and_answers_in_reading_order() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from conftest import SENTENCES, build, name_of
+from conftest import SENTENCES, build, name_of, step_log_probs
 
 from nmt.cli import main
 from nmt.config import AttentionConfig, ModelConfig
@@ -64,7 +64,7 @@ def assert_like_the_model(exported: Exported, model: Seq2Seq, sentences: int, lo
     state = tree_map(lambda tensor: tensor.repeat_interleave(hypotheses, dim=0), state)
     for _ in range(3):
         previous = torch.randint(4, 12, (sentences, hypotheses), generator=random)
-        log_probs, state, attention = model.step(previous.flatten(), memory, state)
+        log_probs, state, attention = step_log_probs(model, previous.flatten(), memory, state)
         found, tensors = exported.step(previous.numpy(), tensors)
         shape = sentences, hypotheses
         np.testing.assert_allclose(found["log_probs"], log_probs.unflatten(0, shape), atol=1e-4)

@@ -9,11 +9,10 @@ import torch
 from nmt.cli import main
 from nmt.data.batch import pad, src_sequence
 from nmt.data.corpus import load_split
-from nmt.data.tokenizer import BOS_ID, EOS_ID
 from nmt.decoding.alignment import attention_alignment
-from nmt.decoding.endings import Task
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.search import search
+from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.translator import Translator
 from nmt.evaluation.alignment import alignment_error_rate
 from nmt.evaluation.results import Evaluation
@@ -67,9 +66,9 @@ def test_the_same_alone_in_a_batch_of_64_and_with_20_padding_positions(quickstar
             np.testing.assert_allclose(alone.attention, record.attention, atol=1e-5)
             ids, lengths = pad([src_sequence(translator.tokenizers.src.encode(source).ids)])
             with torch.inference_mode():
-                network, task = translator.engine.network, Task(options.limits(lengths))
+                network, batch = translator.engine.network, SearchBatch(options.limits(lengths))
                 memory, state = network.encode(torch.nn.functional.pad(ids, (0, 20)), lengths)
-                ((padded, *_),) = search(network, memory, state, task, options, BOS_ID, EOS_ID)
+                ((padded, *_),) = search(network, memory, state, batch, options)
             np.testing.assert_allclose(padded.attention[:, : alone.attention.shape[1]], alone.attention, atol=1e-5)
             assert padded.attention[:, alone.attention.shape[1] :].sum() == 0
             assert translator.tokenizers.tgt.decode(padded.ids) == alone.text

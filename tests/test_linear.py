@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from nmt.model.linear import Linear, _Linear, linear, linear_layers
+from nmt.model.kernels.linear import Linear, _Linear, linear, linear_layers
 
 pytestmark = pytest.mark.usefixtures("library")
 

@@ -9,6 +9,7 @@ from conftest import PAIR, build
 from torch import Tensor
 
 from nmt.config import AttentionConfig, ModelConfig
+from nmt.model.context import Context
 from nmt.model.decoder import Unrolled
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training import loss as losses
@@ -87,8 +88,8 @@ def test_a_latent_alignment_that_is_certain_is_a_soft_one() -> None:
     outputs = torch.randn(2, 1, 8)
     deep, certain = torch.zeros(2, 1, 8), torch.tensor([[[0.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]]])
     memory, state = latent.encode(PAIR.src_ids, PAIR.src_lengths)
-    unrolled = Unrolled(outputs, certain, certain, state.feed)
-    results = [each.decoder._read(unrolled, deep, memory) for each in (latent, soft)]
+    unrolled = Unrolled(outputs, Context(certain, None), state.feed)
+    results = [each.decoder._readouts(unrolled, deep, memory) for each in (latent, soft)]
     torch.testing.assert_close(latent.log_probs(results[0], certain), soft.log_probs(results[1], certain))
 
 

@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from conftest import NETWORKS, build, name_of
+from conftest import NETWORKS, build, name_of, step_log_probs
 from torch.nn.functional import linear
 
 from nmt.config import ModelConfig
-from nmt.model.packed import PackedMatrix, _rounded, pack
-from nmt.model.products import has_onednn
+from nmt.model.inference.packed import PackedMatrix, _rounded, pack
+from nmt.model.kernels.products import has_onednn
 
 pytestmark = [
     pytest.mark.skipif(not has_onednn(), reason="this torch has no packed products"),
@@ -53,5 +53,5 @@ def test_every_network_steps_and_reads_as_with_plain_weights(network: ModelConfi
     for each in (model, packed):
         memory, state = each.encode(SRC, SRC_LENGTHS, single)
         for t in range(PREVIOUS.shape[1]):
-            log_probs, state, _ = each.step(PREVIOUS[:, t], memory, state)
+            log_probs, state, _ = step_log_probs(each, PREVIOUS[:, t], memory, state)
             torch.testing.assert_close(log_probs, expected[:, t], atol=1e-4, rtol=1e-4)

@@ -14,11 +14,11 @@ import torch
 
 from nmt.config import AttentionConfig, ModelConfig
 from nmt.data.scenes import SIDE, Box, Scene, scenes
-from nmt.data.tokenizer import BOS_ID, EOS_ID
-from nmt.decoding.endings import Task
+from nmt.data.tokenizer import BOS_ID
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.search import search
-from nmt.model.packed import pack
+from nmt.decoding.sentences import SearchBatch
+from nmt.model.inference.packed import pack
 from nmt.model.picture import CELL_PIXELS, PictureEncoder
 from nmt.model.seq2seq import Seq2Seq
 from nmt.report.pictures import CaptionedPicture, faults_first, pictures_page
@@ -111,7 +111,7 @@ def test_every_decoder_attends_to_a_picture_alike_in_one_go_and_step_by_step(dec
     model = Seq2Seq(config, PictureEncoder(config), 9).eval()
     source, lengths = pictures(3), torch.full((3,), CELLS)
     memory, state = model.encode(source, lengths)
-    found = search(model, memory, state, Task(torch.full((3,), 6)), SearchOptions(beam_size=2), BOS_ID, EOS_ID)
+    found = search(model, memory, state, SearchBatch(torch.full((3,), 6)), SearchOptions(beam_size=2))
     for row, (best, *_) in enumerate(found):
         previous = torch.tensor([[BOS_ID, *best.ids[:-1]]])
         readouts, attention = model(source[row : row + 1], lengths[:1], previous)

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from nmt.model import products
-from nmt.model.products import (
+from nmt.model.kernels import products
+from nmt.model.kernels.products import (
     PIECES,
     add_product,
     dense,

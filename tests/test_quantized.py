@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import NETWORKS, build, name_of
+from conftest import NETWORKS, build, name_of, step_log_probs
 from torch import Tensor, nn
 from torch.nn import functional
 
 from nmt.config import ModelConfig
-from nmt.model import quantized
-from nmt.model.quantized import Int8Matrix, can_multiply_bytes, quantize
+from nmt.model.inference import quantized
+from nmt.model.inference.quantized import Int8Matrix, can_multiply_bytes, quantize
 from nmt.model.seq2seq import Seq2Seq
 
 pytestmark = pytest.mark.skipif(not can_multiply_bytes(), reason="this processor has no fast products of bytes")
@@ -86,7 +86,7 @@ def test_every_network_multiplies_by_the_rounded_weights(network: ModelConfig, m
     memory, state = fast.encode(SRC, SRC_LENGTHS)
     expected = log_probs(fast)
     for t in range(PREVIOUS.shape[1]):
-        each, state, _ = fast.step(PREVIOUS[:, t], memory, state)
+        each, state, _ = step_log_probs(fast, PREVIOUS[:, t], memory, state)
         torch.testing.assert_close(each, expected[:, t], atol=5e-3, rtol=1e-3)
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nmt.model.repeated import repeated
+from nmt.model.kernels.repeated import repeated
 
 
 def recurrence(inputs: Tensor, matrix: Tensor, product) -> Tensor:  # noqa: ANN001

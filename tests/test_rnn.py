@@ -7,8 +7,8 @@ from torch.nn.functional import layer_norm
 
 from nmt.config import CellKind
 from nmt.model.dropout import SequenceDropout, dropout
-from nmt.model.rnn import CELLS, LayerSteps, RecurrentLayer, State
-from nmt.model.stack import Bidirectional, RecurrentStack, reorder, reverse
+from nmt.model.rnn import CELLS, LayerStepper, RecurrentLayer, State
+from nmt.model.stack import Bidirectional, RecurrentStack, StackStepper, reorder, reverse
 
 KINDS = ["elman", "gru", "gru_v1", "lstm"]
 
@@ -222,7 +222,7 @@ def test_a_stack_is_its_layers(kind: str, residual: bool) -> None:
     outputs, final = layers(inputs)
     torch.testing.assert_close(outputs, third + second if residual else third)
 
-    states, steps, found = [layer.zero_state(2) for layer in layers.layers], layers.steps(), []
+    states, steps, found = [layer.zero_state(2) for layer in layers.layers], StackStepper(layers), []
     for projected in layers.layers[0].project(inputs).unbind(1):
         output, states = steps(projected, states)
         found.append(output)
@@ -248,7 +248,7 @@ def test_a_variational_mask_is_the_same_at_all_positions_and_differs_by_sentence
     assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
     assert not torch.equal(dropped[0], dropped[1])
     assert sorted(set(dropped.flatten().tolist())) == [0.0, 2.0]
-    step = SequenceDropout(0.5, variational=True).steps()
+    step = SequenceDropout(0.5, variational=True).stepper()
     assert torch.equal(step(torch.ones(8, 20)), step(torch.ones(8, 20)))
     each = SequenceDropout(0.5)(torch.ones(8, 6, 20))
     assert not torch.equal(each[:, 0], each[:, 1])
@@ -263,7 +263,7 @@ def test_state_dropout_hides_the_same_elements_at_every_step(kind: str) -> None:
     outputs, _ = layer(inputs)
     torch.manual_seed(5)
     mask = dropout(torch.ones(2, 6).double(), 0.5)
-    steps, state, found = LayerSteps(layer.eval()), layer.zero_state(2), []
+    steps, state, found = LayerStepper(layer.eval()), layer.zero_state(2), []
     for projected in layer.project(inputs).unbind(1):
         state = layer.recur(projected, state, state[0] * mask, steps._products)
         found.append(state[0])

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nmt.cli.searching import search_options, translating_parser
-from nmt.decoding.endings import Task
 from nmt.decoding.guides import Exclude, Guide, Include, NoRepeat, Prefix, Together
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.proposals import largest
 from nmt.decoding.sampling import draw, generator
 from nmt.decoding.search import search, select_rows
+from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.tree import Hypothesis, Place
 
 BOS, EOS, VOCAB = 0, 1, 4
@@ -66,8 +66,9 @@ class Toy:
         chosen = list(range(len(self.tables))) if sentences is None else list(sentences)
         rows = torch.tensor(chosen)
         memory, state = select_rows(self.memory, rows), select_rows(self.state, rows)
-        task = Task(torch.tensor([limits[row] for row in chosen]), chosen, None, guides)
-        return search(self, memory, state, task, options, BOS, EOS)
+        chosen_limits = torch.tensor([limits[row] for row in chosen])
+        batch = SearchBatch(chosen_limits, chosen, guides=guides, bos=BOS, eos=EOS)
+        return search(self, memory, state, batch, options)
 
 
 class Looking(Toy):
@@ -254,6 +255,14 @@ def test_a_diverse_beam_gives_other_hypotheses() -> None:
         toy.search([2], SearchOptions(beam_size=3, n_best=3, groups=groups, diversity=5.0))[0] for groups in (1, 3)
     )
     assert len({each.ids[0] for each in diverse}) > len({each.ids[0] for each in plain})
+
+
+def test_groups_that_have_ended_alike_need_what_is_open_at_the_limit() -> None:
+    toy = Toy(0, 1)
+    toy.tables[0, BOS, BOS] = torch.tensor([-9.0, -0.5, -1.0, -9.0])
+    toy.tables[0, BOS, 2] = torch.tensor([-9.0, -50.0, -9.0, -0.1])
+    found = toy.search([2], SearchOptions(beam_size=4, n_best=2, groups=2, diversity=0.0))[0]
+    assert [(each.ids, each.finished) for each in found] == [([EOS], True), ([2, 3], False)]
 
 
 def test_samples_follow_the_distribution() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import NETWORKS, PAIR, build, name_of
+from conftest import NETWORKS, PAIR, build, name_of, step_log_probs
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import PackedSequence
@@ -32,7 +32,7 @@ def test_steps_equal_teacher_forcing(network: ModelConfig) -> None:
         expected = model.log_probs(readouts, attention)
         memory, state = model.encode(SRC, SRC_LENGTHS)
         for t in range(PREVIOUS.shape[1]):
-            log_probs, state, weights = model.step(PREVIOUS[:, t], memory, state)
+            log_probs, state, weights = step_log_probs(model, PREVIOUS[:, t], memory, state)
             torch.testing.assert_close(log_probs, expected[:, t], atol=1e-5, rtol=1e-5)
             torch.testing.assert_close(weights, attention[:, t], atol=1e-5, rtol=1e-5)
 
@@ -45,9 +45,9 @@ def test_several_hypotheses_of_a_sentence_share_its_memory(network: ModelConfig)
         doubled = select_rows(state, torch.arange(3).repeat_interleave(2))
         alone = [state, state]
         for _ in range(2):
-            log_probs, doubled, attention = model.step(previous, memory, doubled)
+            log_probs, doubled, attention = step_log_probs(model, previous, memory, doubled)
             for k in range(2):
-                expected = model.step(previous[k::2], memory, alone[k])
+                expected = step_log_probs(model, previous[k::2], memory, alone[k])
                 alone[k] = expected[1]
                 torch.testing.assert_close(log_probs[k::2], expected[0], atol=1e-5, rtol=1e-5)
                 torch.testing.assert_close(attention[k::2], expected[2], atol=1e-5, rtol=1e-5)
@@ -140,7 +140,7 @@ def test_tables_go_when_what_they_are_made_of_changes() -> None:
         memory, state = model.encode(SRC, SRC_LENGTHS)
         readouts, attention = model(SRC, SRC_LENGTHS, PREVIOUS[:, :1])
         with torch.no_grad():
-            found = model.step(PREVIOUS[:, 0], memory, state)[0]
+            found = step_log_probs(model, PREVIOUS[:, 0], memory, state)[0]
         torch.testing.assert_close(found, model.log_probs(readouts, attention)[:, 0])
         return model.decoder._tables is None
 
@@ -193,7 +193,7 @@ def test_under_autocast_a_step_trains_and_translates(
     with torch.autocast("cpu", torch.bfloat16):
         loss = sequence_loss(model, PAIR, Objective(0.1)).total
         memory, state = model.encode(PAIR.src_ids, PAIR.src_lengths)
-        log_probs, state, attention = model.step(torch.tensor([4, 5]), memory, state)
+        log_probs, state, attention = step_log_probs(model, torch.tensor([4, 5]), memory, state)
     if network.cell != "elman":  # which carries nothing along
         assert {part.dtype for layer in state.layers for part in layer} == {torch.float32}
     loss.backward()

@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import NETWORKS, build, name_of
+from conftest import NETWORKS, PAIR, build, name_of
 from torch import Tensor
 
 from nmt.cli import main
 from nmt.config import Config, DataConfig, ModelConfig
-from nmt.data.batch import Batch, collate
+from nmt.data.batch import Batch, collate, length_mask
 from nmt.data.tokenizer import BOS_ID, EOS_ID, TokenizerPair
-from nmt.decoding.endings import Task
+from nmt.decoding.guides import Prefix
 from nmt.decoding.lexicon import READ_POSITIONS, build_shortlist, fit_rest
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.search import search
+from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.shortlist import FILE, Rest, Restricted, Shortlist
-from nmt.model.encoder import length_mask
 from nmt.model.ensemble import Ensemble
-from nmt.model.quantized import quantize
+from nmt.model.inference.quantized import quantize
 
 SRC = torch.tensor([[2, 5, 6, 7], [2, 9, 4, 0], [2, 8, 0, 0]])
 SRC_LENGTHS = torch.tensor([4, 3, 2])
@@ -49,6 +49,17 @@ def test_padding_asks_for_nothing_and_a_prefix_for_its_own() -> None:
     candidates = shortlist.candidates(src_ids, torch.tensor([[True, False], [True, True]]), [[], [6]])
     assert candidates.ids.tolist() == [BOS_ID, EOS_ID, 6, 7]
     assert candidates.allowed.tolist() == [[False, True, False, True], [False, True, True, True]]
+
+
+def test_a_search_among_candidates_is_told_their_columns() -> None:
+    candidates = SHORTLIST.candidates(SRC, length_mask(SRC_LENGTHS, 4))
+    guide, unsaid = Prefix([9], 12), (9, 5)  # 5 is no candidate
+    batch = candidates.columns_of(SearchBatch(torch.full((3,), 6), guides=[guide, None, None], unsaid=unsaid))
+    assert candidates.ids[[batch.bos, batch.eos, *batch.unsaid]].tolist() == [BOS_ID, EOS_ID, 9]
+    assert batch.guides is not None
+    assert batch.guides[0] is not None
+    assert batch.guides[1:] == [None, None]
+    assert candidates.ids[np.flatnonzero(batch.guides[0].allowed(0))].tolist() == [9]
 
 
 def given(model: Any, rows: slice, previous: Tensor, shortlist: Shortlist = SHORTLIST) -> tuple[Tensor, Tensor]:
@@ -155,9 +166,8 @@ def test_search_finds_only_what_is_allowed_for_every_hypothesis_of_a_sentence() 
     candidates = SHORTLIST.candidates(SRC, length_mask(SRC_LENGTHS, 4))
     network: Any = Restricted(model, candidates)
     memory, state = network.encode(SRC, SRC_LENGTHS)
-    task, options = Task(torch.full((3,), 6)), SearchOptions(beam_size=3)
-    columns = candidates.column(BOS_ID), candidates.column(EOS_ID)
-    found = search(network, memory, state, task, options, *columns)
+    batch = candidates.columns_of(SearchBatch(torch.full((3,), 6)))
+    found = search(network, memory, state, batch, SearchOptions(beam_size=3))
     for hypotheses, types in zip(found, ALLOWED, strict=True):
         assert hypotheses
         assert {int(candidates.ids[column]) for each in hypotheses for column in each.ids} <= types
@@ -202,6 +212,37 @@ def test_a_lexicon_is_what_attention_points_to(tokenizers: TokenizerPair) -> Non
     assert shortlist.types[12].tolist() == [EOS_ID, EOS_ID, 12]
     assert shortlist.common.tolist() in ([20, EOS_ID], [22, EOS_ID])
     assert shortlist.vocab_size == tokenizers.tgt.vocab_size
+
+
+class _Blurred(_Diagonal):
+    """The same, with a little attention for every other token."""
+
+    def __call__(self, src_ids: Tensor, src_lengths: Tensor, previous: Tensor) -> tuple[None, Tensor]:
+        _, attention = super().__call__(src_ids, src_lengths, previous)
+        return None, attention.clamp(min=0.04)
+
+
+def test_a_lexicon_leaves_out_little_attention_and_rare_links(tokenizers: TokenizerPair) -> None:
+    blurred: Any = _Blurred()
+    little = collate([{"src_ids": [10, 11], "tgt_ids": [20, 22], "index": 0}])
+    shortlist = build_shortlist(blurred, tokenizers, [little], per_token=3, frequent=1)
+    assert set(shortlist.types[10, :3].tolist()) == {20, EOS_ID}
+    sharp: Any = _Diagonal()
+    rare = collate([{"src_ids": [10], "tgt_ids": [target], "index": 0} for target in [20] * 150 + [23]])
+    shortlist = build_shortlist(sharp, tokenizers, [rare], per_token=3, frequent=1)
+    assert set(shortlist.types[10, :3].tolist()) == {20, EOS_ID}
+
+
+def test_what_readouts_hardly_differ_in_has_no_say_in_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(0)
+    signs = torch.randint(2, (200, 2), generator=generator) * 2.0 - 1.0
+    readouts, own = signs * torch.tensor([1.0, 0.01]), torch.zeros(200)
+    whole = torch.logaddexp(own, signs @ torch.tensor([0.5, 0.5]))  # exactly by weights of 0.5 and 50
+    monkeypatch.setattr("nmt.decoding.lexicon._read", lambda *_: (readouts, own, whole))
+    model: Any = None
+    weight, _ = fit_rest(model, SHORTLIST, [PAIR])
+    assert 0.4 < float(weight[0]) < 0.6
+    assert abs(float(weight[1])) < 1.0
 
 
 def test_the_command_reads_the_training_pairs_of_a_run_and_translate_uses_it(

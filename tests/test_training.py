@@ -26,8 +26,8 @@ from nmt.cli import main
 from nmt.config import TrainingConfig
 from nmt.data.batch import Batch
 from nmt.data.corpus import load_split
-from nmt.decoding.endings import Task
 from nmt.decoding.options import SearchOptions
+from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.translator import Translator
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import load_samples
@@ -554,8 +554,8 @@ def test_a_loss_that_is_not_finite_is_one_line(
 def test_a_validation_without_finite_probabilities_is_one_line(
     train: Callable, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    def nothing(model: object, memory: object, state: object, task: Task, *_: object) -> list[list]:
-        return [[] for _ in task.limits]
+    def nothing(model: object, memory: object, state: object, batch: SearchBatch, *_: object) -> list[list]:
+        return [[] for _ in batch.limits]
 
     monkeypatch.setattr(nmt.training.validation, "search", nothing)
     assert train("diverged", "--trainer.max_epochs", "1") == 2

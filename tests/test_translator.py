@@ -12,7 +12,6 @@ from copy import deepcopy
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import numpy as np
@@ -129,15 +128,29 @@ def test_hypotheses_after_the_best_are_ranked(translator: Translator) -> None:
     assert all(each.source == SOURCES[0] and each.attention.shape[0] == len(each.tokens) for each in best.others)
 
 
-def test_least_risk_is_the_highest_expected_utility(translator: Translator) -> None:
-    options = SearchOptions(method="sample", beam_size=6, n_best=6, temperature=2.0)
+@pytest.mark.parametrize(
+    "options",
+    [
+        SearchOptions(method="sample", beam_size=6, n_best=6, temperature=2.0),
+        SearchOptions(beam_size=6, n_best=6, max_length=7),
+    ],
+    ids=str,
+)
+def test_least_risk_is_the_highest_expected_utility(translator: Translator, options: SearchOptions) -> None:
     plain = translator.translate(SOURCES[2], options)
-    samples = plain, *plain.others
-    texts = [each.text for each in samples]
+    found = plain, *plain.others
+    shares = [1.0 if options.method == "sample" else math.exp(each.log_prob) for each in found]  # a sample is drawn so
     chosen = translator.translate(SOURCES[2], replace(options, mbr="chrf"))
-    expected = {text: mean(CHRF().sentence_score(text, [other]).score for other in texts) for text in texts}
-    finished = {each.text for each in samples if each.finished}
-    assert 1 < len(finished) < len(samples), "there is a choice, and one that was cut off comes last"
+    expected = {
+        each.text: sum(
+            share * CHRF().sentence_score(each.text, [other.text]).score
+            for share, other in zip(shares, found, strict=True)
+        )
+        / sum(shares)
+        for each in found
+    }
+    finished = {each.text for each in found if each.finished}
+    assert 1 < len(finished) < len(found), "there is a choice, and one that was cut off comes last"
     assert chosen.score == pytest.approx(max(expected[text] for text in finished))
     assert expected[chosen.text] == pytest.approx(chosen.score)
 
@@ -154,12 +167,11 @@ def test_by_the_least_risk_too_what_meets_the_demands_and_has_ended_comes_first(
                     assert finished == sorted(finished, reverse=True)
 
 
-def test_the_score_and_the_attention_of_a_given_translation(translator: Translator) -> None:
+def test_the_score_of_a_given_translation(translator: Translator) -> None:
     source, target = SENTENCES[0]
     record = translator.score(source, target)
     assert record.text == target
     assert record.log_prob == pytest.approx(sum(record.token_log_probs))
-    np.testing.assert_array_equal(translator.attention(source, target), record.attention)
 
 
 @pytest.mark.parametrize("combine", ["log_linear", "linear"])

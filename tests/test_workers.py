@@ -53,11 +53,15 @@ def test_they_work_in_processes_of_one_thread():
 def test_what_a_task_raises_is_raised_and_the_next_tasks_are_done(workers):
     with pytest.raises(ValueError, match="-1 is negative"):
         list(workers.map([4, -1, 8]))
+    assert workers.settled
     assert list(workers.map([4, 8])) == [2, 4]
 
 
 def test_a_caller_may_leave_before_the_end(workers):
-    assert next(workers.map([2, 4, 6, 8])) == 1
+    left = workers.map([2, 4, 6, 8])
+    assert next(left) == 1
+    left.close()
+    assert workers.settled
     assert list(workers.map([20, 40])) == [10, 20]
 
 

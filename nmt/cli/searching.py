@@ -20,7 +20,6 @@ SEARCH_FLAGS: dict[str, dict[str, tuple[str | None, str]]] = {
         "mbr": (None, "give back what agrees best with the other hypotheses, by this utility"),
         "groups": ("G", "groups of a diverse beam"),
         "diversity": ("D", "what a token costs that an earlier group took"),
-        "early_stopping": (None, "stop when nothing can become better; the result is the same"),
     },
     "score": {
         "length_norm": (None, "score is log P / length ** A, or / ((5 + length) / 6) ** A"),
@@ -103,8 +102,6 @@ def _kind(hint: Any, metavar: str | None) -> dict[str, Any]:
     """How argparse reads a value of that type."""
     if get_origin(hint) is Literal:
         return {"choices": get_args(hint)}
-    if hint is bool:
-        return {"action": argparse.BooleanOptionalAction}
     return {"type": float if hint is float else int, "metavar": metavar}
 
 

@@ -57,6 +57,11 @@ def pad(sequences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     return ids, lengths
 
 
+def length_mask(lengths: Tensor, size: int) -> Tensor:
+    """(B,) lengths -> (B, size) bool mask, True = a real position."""
+    return torch.arange(size, device=lengths.device) < lengths.unsqueeze(1)
+
+
 def collate(pairs: Sequence[dict]) -> Batch:
     """Rows -> Batch.
 

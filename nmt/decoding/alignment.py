@@ -21,9 +21,9 @@ def attention_entropy(attention: np.ndarray) -> np.ndarray:
 def merge_attention(
     attention: np.ndarray, src_words: Sequence[int | None], tgt_words: Sequence[int | None]
 ) -> np.ndarray:
-    """Attention between words: summed over the pieces of a source word, averaged over those of a target word.
+    """Attention between words: summed over the tokens of a source word, averaged over those of a target word.
 
-    Rows that sum to one still do. Words stand in order of their first piece; a token of no word (None) keeps a row
+    Rows that sum to one still do. Words stand in order of their first token; a token of no word (None) keeps a row
     or column of its own. `word_groups` tells which tokens became which row or column.
 
     Args:

@@ -13,12 +13,13 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor
 
-from nmt.decoding.endings import Endings, Task
+from nmt.decoding.endings import Endings
 from nmt.decoding.guides import State
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.proposals import Guided, Proposals, Proposer
 from nmt.decoding.sampling import generator
-from nmt.decoding.tree import Hypothesis, Layer
+from nmt.decoding.sentences import SearchBatch
+from nmt.decoding.tree import Hypothesis, SearchStep
 
 
 class _Picked(NamedTuple):
@@ -37,25 +38,24 @@ class Beams:
     """The hypotheses of a batch of sentences.
 
     Args:
-        task: the sentences.
+        batch: the sentences.
         options: what is asked for.
-        eos: id that ends a hypothesis.
 
     Attributes:
         first: rows of the initial state with which to begin: a sentence once for each group, or for each sample.
     """
 
-    def __init__(self, task: Task, options: SearchOptions, eos: int) -> None:
-        self._options, self._eos = options, eos
-        self._proposer, self._endings = Proposer(options, eos), Endings(task, options)
-        self._limits, sentences = task.limits.cpu().numpy(), len(task.limits)
-        self._guides = task.guides or [None] * sentences
+    def __init__(self, batch: SearchBatch, options: SearchOptions) -> None:
+        self._options, self._eos = options, batch.eos
+        self._proposer, self._endings = Proposer(options, batch.eos), Endings(batch, options)
+        self._limits, sentences = batch.limits.cpu().numpy(), len(batch.limits)
+        self._guides = batch.guides or [None] * sentences
         self._has_guides = any(guide is not None for guide in self._guides)
         self._sampled = options.method == "sample"
         width, places = options.groups, options.beam_size // options.groups
         if self._sampled:
             width, places = options.width, 1
-            self._generators = [generator(options.seed, each) for each in task.numbers or range(sentences)]
+            self._generators = [generator(options.seed, number) for number in batch.numbers or range(sentences)]
         self.first = np.arange(sentences).repeat(width)
         self._alive = list(range(sentences))
         self._totals = np.zeros((sentences, width))  # log-probabilities; -inf is an empty place
@@ -63,7 +63,7 @@ class Beams:
         self._places = np.full((sentences, width), places)  # left to each group
         self._tracks: list[list[State]] = [[each.start()] * width if each is not None else [] for each in self._guides]
         self._received: np.ndarray | None = None  # (B, W, S) attention so far
-        self._layers: list[Layer] = []
+        self._steps: list[SearchStep] = []
 
     @property
     def full(self) -> bool:
@@ -91,30 +91,31 @@ class Beams:
         picked = self._pick(proposals)
         best = proposals.best_tokens, proposals.best_log_probs
         of_step = picked.tokens, picked.log_probs, picked.parents, picked.opened | picked.ended
-        self._layers.append(Layer(self._positions(), *of_step, attention, *best))
+        self._steps.append(SearchStep(self._positions(), *of_step, attention, *best))
         self._follow(picked, attention)
-        kept = np.flatnonzero(self._goes_on(picked))
-        width = int(picked.opened[kept].sum(axis=1).max(initial=0))
-        parents, tokens, totals, groups = (each[kept, :width] for each in picked[:4])
-        rows = kept[:, None] * self._totals.shape[1] + parents
-        all_go_on = len(kept) == len(self._alive)
-        self._alive, self._places = [self._alive[row] for row in kept], self._places[kept]
-        self._totals = np.where(picked.opened[kept, :width], totals, -np.inf)
+        self._cut_off(picked)
+        going_on = np.flatnonzero(self._goes_on(picked))
+        width = int(picked.opened[going_on].sum(axis=1).max(initial=0))
+        parents, tokens, totals, groups = (column[going_on, :width] for column in picked[:4])
+        rows = going_on[:, None] * self._totals.shape[1] + parents
+        all_go_on = len(going_on) == len(self._alive)
+        self._alive, self._places = [self._alive[row] for row in going_on], self._places[going_on]
+        self._totals = np.where(picked.opened[going_on, :width], totals, -np.inf)
         self._groups = groups
-        self._tracks = [self._tracks[row][:width] for row in kept]
+        self._tracks = [self._tracks[row][:width] for row in going_on]
         if self._received is not None:
-            self._received = self._received[kept, :width]
-        return None if all_go_on else kept, rows.ravel(), tokens.ravel()
+            self._received = self._received[going_on, :width]
+        return None if all_go_on else going_on, rows.ravel(), tokens.ravel()
 
     def results(self) -> list[list[Hypothesis]]:
         """The hypotheses of each sentence that are wanted, best first; samples as they were drawn."""
-        return self._endings.hypotheses(self._layers)
+        return self._endings.hypotheses(self._steps)
 
     def _propose(self, log_probs: Tensor) -> Proposals[np.ndarray]:
         """The proposals of every place (B, W, m); an empty one proposes nothing."""
-        found = self._proposer(log_probs, len(self._layers), self._guided(), self._chance())
+        proposals = self._proposer(log_probs, len(self._steps), self._guided(), self._chance())
         empty = Proposals(-np.inf, self._eos, -np.inf, self._eos)
-        return Proposals(*map(self._spread, found, empty))
+        return Proposals(*map(self._spread, proposals, empty))
 
     def _spread(self, rows: Tensor, empty: float) -> np.ndarray:
         """Rows of the open hypotheses (L, m) -> (B, W, m)."""
@@ -129,44 +130,44 @@ class Beams:
         """(L,) the uniform number of each sample at this step; of a beam, nothing."""
         if not self._sampled:
             return np.zeros(0)
-        chances = np.stack([self._generators[each].random(self._options.width) for each in self._alive])
+        chances = np.stack([self._generators[sentence].random(self._options.width) for sentence in self._alive])
         rows, places = np.divmod(self.opened, self._totals.shape[1])
         return chances[rows, self._groups[rows, places]]
 
     def _guided(self) -> list[Guided]:
         """The open hypotheses that have a guide."""
-        found = []
+        guided = []
         for row, flat in enumerate(self.opened.tolist() if self._has_guides else ()):
             sentence, place = divmod(flat, self._totals.shape[1])
             guide = self._guides[self._alive[sentence]]
             if guide is not None:
-                found.append(Guided(row, guide, self._tracks[sentence][place]))
-        return found
+                guided.append(Guided(row, guide, self._tracks[sentence][place]))
+        return guided
 
     def _pick(self, proposals: Proposals[np.ndarray]) -> _Picked:
         """What is kept of the proposals, the open hypotheses first."""
         totals = self._totals[:, :, None] + proposals.log_probs
         if self._options.beam_size == 1 and not self._has_guides:  # the first is the best, and the only one to keep
-            tokens, log_probs, kept = (each[:, :, 0] for each in (proposals.tokens, proposals.log_probs, totals))
-            valid, ended = kept > -np.inf, tokens == self._eos
+            tokens, log_probs, best = (each[:, :, 0] for each in (proposals.tokens, proposals.log_probs, totals))
+            valid, ended = best > -np.inf, tokens == self._eos
             parents = np.zeros_like(self._groups)
-            return _Picked(parents, tokens, kept, self._groups, log_probs, valid & ~ended, valid & ended)
+            return _Picked(parents, tokens, best, self._groups, log_probs, valid & ~ended, valid & ended)
         index, valid, groups = self._best_of_groups(totals, proposals.tokens)
         parents = index // totals.shape[2]
         flat = (each.reshape(len(each), -1) for each in (proposals.tokens, proposals.log_probs, totals))
-        tokens, log_probs, kept = (np.take_along_axis(each, index, axis=1) for each in flat)
+        tokens, log_probs, totals = (np.take_along_axis(each, index, axis=1) for each in flat)
         ended = valid & (tokens == self._eos)
         opened = valid & ~ended
         order = np.argsort(~opened, axis=1, kind="stable")
-        found = parents, tokens, kept, groups, log_probs, opened, ended
-        return _Picked(*(np.take_along_axis(each, order, axis=1) for each in found))
+        columns = parents, tokens, totals, groups, log_probs, opened, ended
+        return _Picked(*(np.take_along_axis(column, order, axis=1) for column in columns))
 
     def _best_of_groups(self, totals: np.ndarray, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Indices (B, P) into the W * m proposals, whether there is one to keep, and the group that keeps it."""
         sentences, width, m = totals.shape
         if self._sampled:
             return np.tile(np.arange(width), (sentences, 1)), totals[:, :, 0] > -np.inf, self._groups
-        kept: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        picked: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         taken = np.zeros((sentences, 0), int)
         for group in range(self._places.shape[1]):
             scores = np.where(self._groups[:, :, None] == group, totals, -np.inf)
@@ -174,12 +175,12 @@ class Beams:
                 times = (tokens[:, :, :, None] == taken[:, None, None, :]).sum(axis=3)
                 scores = scores - self._options.diversity * times
             order = self._ranked(scores, tokens)[:, : int(self._places[:, group].max())]
-            there = np.take_along_axis(scores.reshape(sentences, -1), order, axis=1) > -np.inf
-            valid = there & (np.arange(order.shape[1]) < self._places[:, [group]])
-            kept.append((order, valid, np.full(order.shape, group)))
+            possible = np.take_along_axis(scores.reshape(sentences, -1), order, axis=1) > -np.inf
+            valid = possible & (np.arange(order.shape[1]) < self._places[:, [group]])
+            picked.append((order, valid, np.full(order.shape, group)))
             chosen = np.take_along_axis(tokens.reshape(sentences, -1), order, axis=1)
             taken = np.concatenate([taken, np.where(valid, chosen, -1)], axis=1)
-        index, valid, groups = (np.concatenate(each, axis=1) for each in zip(*kept, strict=True))
+        index, valid, groups = (np.concatenate(parts, axis=1) for parts in zip(*picked, strict=True))
         return index, valid, groups
 
     def _ranked(self, scores: np.ndarray, tokens: np.ndarray) -> np.ndarray:
@@ -223,19 +224,22 @@ class Beams:
         received = None if self._received is None else self._received[row, place]
         guide = self._guides[self._alive[row]]
         met = 0 if guide is None else guide.met(self._tracks[row][place])
-        of_place = float(picked.totals[row, place]), len(self._layers) - 1, place, int(picked.groups[row, place])
+        of_place = float(picked.totals[row, place]), len(self._steps) - 1, place, int(picked.groups[row, place])
         self._endings.add(self._alive[row], *of_place, met, received, finished)
 
-    def _goes_on(self, picked: _Picked) -> np.ndarray:
-        """(B,) whether a sentence is searched further; at its limit, what is open counts if too little has ended."""
-        length, limits = len(self._layers), self._limits[self._alive]
-        last = limits <= length
-        for row in np.flatnonzero(last).tolist():
-            if self._sampled or self._endings.are_few(self._alive[row]):
+    def _cut_off(self, picked: _Picked) -> None:
+        """Ends what is open of the sentences at their limit, where too little has ended by itself."""
+        for row in np.flatnonzero(self._limits[self._alive] <= len(self._steps)).tolist():
+            if self._sampled or self._endings.needs_more(self._alive[row]):
                 for place in np.flatnonzero(picked.opened[row]).tolist():
                     self._end(row, place, picked, finished=False)
+
+    def _goes_on(self, picked: _Picked) -> np.ndarray:
+        """(B,) whether a sentence is searched further."""
+        length, limits = len(self._steps), self._limits[self._alive]
         best = np.where(picked.opened, picked.totals, -np.inf).max(axis=1)
-        return picked.opened.any(axis=1) & ~last & ~self._endings.are_safe(self._alive, best, length, limits)
+        is_settled = self._endings.cannot_change(self._alive, best, length, limits)
+        return picked.opened.any(axis=1) & (limits > length) & ~is_settled
 
     def _positions(self) -> np.ndarray:
         """Where each sentence stands among those alive; -1 for the others."""

@@ -2,51 +2,33 @@
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import NamedTuple
 
 import numpy as np
-from torch import Tensor
 
-from nmt.decoding.guides import Guide
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.scoring import Scoring
-from nmt.decoding.tree import Ending, Hypothesis, Layer, grown, trace
-
-
-class Task(NamedTuple):
-    """What is known of a batch of sentences beside what the model makes of them.
-
-    Attributes:
-        limits: (B,) most tokens of each, EOS included, at least 1.
-        numbers: (B,) of each in the whole input; with the seed they fix what is sampled.
-        covered: (B, S) bool, the source positions that the coverage penalty counts; all by default.
-        guides: of each sentence, or None where it may do anything; None if that is so for all.
-    """
-
-    limits: Tensor
-    numbers: Sequence[int] | None = None
-    covered: Tensor | None = None
-    guides: Sequence[Guide | None] | None = None
+from nmt.decoding.sentences import SearchBatch
+from nmt.decoding.tree import Ending, Hypothesis, SearchStep, backtrack, beam_history
 
 
 class Endings:
     """The ended hypotheses of a batch of sentences.
 
     Args:
-        task: the sentences.
+        batch: the sentences.
         options: how they are ranked, and how many are wanted.
 
     Attributes:
         of: those of each sentence, as they came.
     """
 
-    def __init__(self, task: Task, options: SearchOptions) -> None:
+    def __init__(self, batch: SearchBatch, options: SearchOptions) -> None:
         self._options, self._scoring = options, Scoring(options)
         self._wanted = options.n_best if options.mbr == "none" else options.beam_size
-        sentences = len(task.limits)
-        self._goals = [0 if guide is None else guide.goal for guide in task.guides or [None] * sentences]
+        sentences = len(batch.limits)
+        self._goals = [0 if guide is None else guide.goal for guide in batch.guides or [None] * sentences]
         self._least = np.full(sentences, -np.inf)  # score of the last that is wanted, once there are enough
-        self._covered = None if task.covered is None else task.covered.cpu().numpy()
+        self._covered = None if batch.covered is None else batch.covered.cpu().numpy()
         self.of: list[list[Ending]] = [[] for _ in range(sentences)]
 
     def add(
@@ -67,16 +49,17 @@ class Endings:
             coverage = self._scoring.coverage(received[covered])
         score = self._scoring.score(log_prob, depth + 1, coverage)
         self.of[sentence].append(Ending(met, score, log_prob, depth, place, finished, group))
-        scores = sorted((each.score for each in self.of[sentence] if each.met >= self._goals[sentence]), reverse=True)
+        complete = (ending for ending in self.of[sentence] if ending.met >= self._goals[sentence])
+        scores = sorted((ending.score for ending in complete), reverse=True)
         if len(scores) >= self._wanted:
             self._least[sentence] = scores[self._wanted - 1]
 
-    def are_few(self, sentence: int) -> bool:
+    def needs_more(self, sentence: int) -> bool:
         """Whether fewer have ended than are to be given back; with groups, which can find the same, perhaps."""
         wanted = self._options.n_best
         return len(self.of[sentence]) < wanted or (self._options.groups > 1 and wanted > 1)
 
-    def are_safe(self, sentences: Sequence[int], best: np.ndarray, length: int, limits: np.ndarray) -> np.ndarray:
+    def cannot_change(self, sentences: Sequence[int], best: np.ndarray, length: int, limits: np.ndarray) -> np.ndarray:
         """(B,) whether no open hypothesis can take the place of one that is wanted.
 
         Args:
@@ -91,30 +74,31 @@ class Endings:
             return np.zeros(len(sentences), bool)
         return self._least[list(sentences)] >= self._scoring.bound(best, length, limits)
 
-    def hypotheses(self, layers: list[Layer]) -> list[list[Hypothesis]]:
+    def hypotheses(self, steps: list[SearchStep]) -> list[list[Hypothesis]]:
         """The hypotheses of each sentence that are wanted, best first, no two alike; samples as they were drawn.
 
         Those that were cut off come behind those that have ended.
         """
         sampled, several = self._options.method == "sample", self._options.groups > 1  # groups can find the same
-        ranked = [sorted(found, key=_number if sampled else _rank) for found in self.of]
-        kept = [found if sampled or several else found[: self._wanted] for found in ranked]
-        traced = iter(trace(layers, [(sentence, each) for sentence, found in enumerate(kept) for each in found]))
-        hypotheses = [list(islice(traced, len(found))) for found in kept]
+        ranked = [sorted(endings, key=_number if sampled else _rank) for endings in self.of]
+        first = [endings if sampled or several else endings[: self._wanted] for endings in ranked]
+        flat = [(sentence, ending) for sentence, endings in enumerate(first) for ending in endings]
+        backtracked = iter(backtrack(steps, flat))
+        hypotheses = [list(islice(backtracked, len(endings))) for endings in first]
         if sampled:
             return hypotheses
-        wanted = [_different(each)[: self._wanted] for each in hypotheses]
-        for sentence, found in enumerate(wanted if self._options.keep_beam else ()):
-            found[:1] = [each._replace(beam=grown(layers, sentence)) for each in found[:1]]
+        wanted = [_different(alternatives)[: self._wanted] for alternatives in hypotheses]
+        for sentence, ranking in enumerate(wanted if self._options.keep_beam else ()):
+            ranking[:1] = [best._replace(beam=beam_history(steps, sentence)) for best in ranking[:1]]
         return wanted
 
 
 def _different(hypotheses: list[Hypothesis]) -> list[Hypothesis]:
     """The first of each that are alike."""
-    found: dict[tuple[int, ...], Hypothesis] = {}
-    for each in hypotheses:
-        found.setdefault(tuple(each.ids), each)
-    return list(found.values())
+    first: dict[tuple[int, ...], Hypothesis] = {}
+    for hypothesis in hypotheses:
+        first.setdefault(tuple(hypothesis.ids), hypothesis)
+    return list(first.values())
 
 
 def _rank(ending: Ending) -> tuple[int, bool, float]:

@@ -12,25 +12,25 @@ from functools import partial
 from itertools import chain
 from typing import Any, Literal, NamedTuple, get_args
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from nmt.config import check
 from nmt.data.batch import pad, src_sequence, tgt_sequence
-from nmt.data.tokenizer import BOS_ID, EOS_ID
+from nmt.data.tokenizer import EOS_ID
 from nmt.decoding.demands import Demands
-from nmt.decoding.endings import Task
-from nmt.decoding.guides import Guide, OfColumns
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.scoring import Scoring
 from nmt.decoding.search import search, tree_map
+from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.shortlist import Candidates, Rest, Restricted, Shortlist
 from nmt.decoding.translation import Request
 from nmt.decoding.tree import Hypothesis
 from nmt.decoding.workers import Workers, await_ends
 from nmt.model.ensemble import Ensemble
-from nmt.model.packed import pack
-from nmt.model.quantized import quantize
+from nmt.model.inference.packed import pack
+from nmt.model.inference.quantized import quantize
 from nmt.model.seq2seq import Seq2Seq
 
 Precision = Literal["fp32", "bf16", "int8"]
@@ -173,22 +173,23 @@ class Engine:
         positions = torch.arange(src_ids.shape[1], device=self.device)
         mask = positions < src_lengths.unsqueeze(1)
         forced = [demands.forced(job.request) for job in jobs]
-        limits = options.limits(src_lengths, torch.tensor([len(each) for each in forced], device=self.device))
-        guides: list[Guide | None] = [demands.guide(job.request) for job in jobs]
-        network: Any = self.network
-        bos, eos, ids = BOS_ID, EOS_ID, None
-        unsaid = torch.tensor(demands.unsaid, device=self.device)
-        if self.shortlist is not None:
-            candidates = self.shortlist.candidates(src_ids, mask, forced)
-            network, columns = self._restricted(candidates, self.shortlist.rest), candidates.ids.cpu().numpy()
-            bos, eos, ids = candidates.column(BOS_ID), candidates.column(EOS_ID), columns
-            unsaid = torch.isin(candidates.ids, unsaid).nonzero().squeeze(1)
-            guides = [None if guide is None else OfColumns(guide, columns) for guide in guides]
-        task = Task(limits, [job.number for job in jobs], mask & (positions > 0), guides)
+        limits = options.limits(src_lengths, torch.tensor([len(tokens) for tokens in forced], device=self.device))
+        guides = [demands.guide(job.request) for job in jobs]
+        numbers = [job.number for job in jobs]
+        batch = SearchBatch(limits, numbers, mask & (positions > 0), guides, demands.unsaid)
+        if self.shortlist is None:
+            return self._search(self.network, src_ids, src_lengths, batch, options)
+        candidates = self.shortlist.candidates(src_ids, mask, forced)
+        restricted, ids = self._restricted(candidates, self.shortlist.rest), candidates.ids.cpu().numpy()
+        found = self._search(restricted, src_ids, src_lengths, candidates.columns_of(batch), options)
+        return [[hypothesis.renamed(ids) for hypothesis in hypotheses] for hypotheses in found]
+
+    def _search(
+        self, network: Any, src_ids: Tensor, src_lengths: Tensor, batch: SearchBatch, options: SearchOptions
+    ) -> list[list[Hypothesis]]:
         with self._autocast():
             memory, state = network.encode(src_ids, src_lengths, single=options.width == 1)
-            found = search(network, memory, state, task, options, bos, eos, unsaid)
-        return found if ids is None else [[each.renamed(ids) for each in hypotheses] for hypotheses in found]
+            return search(network, memory, state, batch, options)
 
     @torch.inference_mode()
     def force(
@@ -196,7 +197,7 @@ class Engine:
     ) -> list[Hypothesis]:
         """Each given target as a hypothesis (forced decoding), scored as a search with options `ranking` would be."""
         src_ids, src_lengths = self._pad(sources)
-        tgt_ids = pad([tgt_sequence(each) for each in targets])[0].to(self.device)
+        tgt_ids = pad([tgt_sequence(target) for target in targets])[0].to(self.device)
         forced, scoring = [], Scoring(ranking)
         with self._autocast():
             outputs, attention = self.network(src_ids, src_lengths, tgt_ids[:, :-1])
@@ -204,20 +205,21 @@ class Engine:
                 size = len(target) + 1
                 corner = partial(_corner, row, size)
                 log_probs = self.network.log_probs(tree_map(corner, outputs), corner(attention))
-                given = _given([*target, EOS_ID], log_probs, corner(attention), alternatives)
-                coverage = scoring.coverage(given.attention[:, 1 : len(sources[row]) + 1].sum(axis=0))
-                forced.append(given._replace(score=scoring.score(given.log_prob, size, coverage)))
+                weights = corner(attention).float().cpu().numpy()
+                coverage = scoring.coverage(weights[:, 1 : len(sources[row]) + 1].sum(axis=0))
+                score = partial(scoring.score, length=size, coverage=coverage)
+                forced.append(_given([*target, EOS_ID], log_probs, weights, alternatives, score))
         return forced
 
     def _pad(self, sources: Sequence[list[int]]) -> tuple[Tensor, Tensor]:
         """Ids (B, S) and lengths (B,), BOS first, on the device."""
-        src_ids, src_lengths = pad([src_sequence(each) for each in sources])
+        src_ids, src_lengths = pad([src_sequence(source) for source in sources])
         return src_ids.to(self.device), src_lengths.to(self.device)
 
     def _restricted(self, candidates: Candidates, rest: Rest | None) -> Restricted | Ensemble:
         """The network of one batch, which chooses among the candidates only; the rest is of one model alone."""
         if isinstance(self.network, Ensemble):
-            return Ensemble([Restricted(each, candidates) for each in self.network.models], self.network.combine)
+            return Ensemble([Restricted(model, candidates) for model in self.network.models], self.network.combine)
         return Restricted(self.network, candidates, rest)
 
 
@@ -234,18 +236,18 @@ def choose_device(name: str | torch.device) -> torch.device:
         ValueError: if there is no such device here.
     """
     name = str(name)
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
-        return torch.device(next((kind for kind in ("cuda", "mps") if there[kind]), "cpu"))
+        return torch.device(next((kind for kind in ("cuda", "mps") if available[kind]), "cpu"))
     kind, colon, index = name.partition(":")
-    known = there.get(kind, False) and (index.isdecimal() or not colon)
+    known = available.get(kind, False) and (index.isdecimal() or not colon)
     if not known or (kind == "cuda" and int(index or 0) >= torch.cuda.device_count()):
-        here = ", ".join(kind for kind, is_there in there.items() if is_there)
-        raise ValueError(f"device {name!r}: there is no such device here; choose from auto, {here}")
+        kinds = ", ".join(kind for kind, is_available in available.items() if is_available)
+        raise ValueError(f"device {name!r}: there is no such device here; choose from auto, {kinds}")
     return torch.device(name)
 
 
-def prepared(model: Seq2Seq, precision: Precision, device: torch.device) -> Seq2Seq:
+def for_inference(model: Seq2Seq, precision: Precision, device: torch.device) -> Seq2Seq:
     """The model with its weights as they are multiplied fastest there; the one that is given stays as it was.
 
     Raises:
@@ -266,10 +268,12 @@ def _corner(row: int, size: int, tensor: Tensor) -> Tensor:
     return tensor[row, :size]
 
 
-def _given(ids: list[int], log_probs: Tensor, attention: Tensor, alternatives: int) -> Hypothesis:
+def _given(
+    ids: list[int], log_probs: Tensor, attention: np.ndarray, alternatives: int, score: Callable[[float], float]
+) -> Hypothesis:
     """The hypothesis of given ids (T), from what the network thought at each of them: (T, V), (T, S)."""
-    own = log_probs.gather(1, torch.tensor(ids, device=log_probs.device).unsqueeze(1)).squeeze(1).tolist()
+    taken = log_probs.gather(1, torch.tensor(ids, device=log_probs.device).unsqueeze(1)).squeeze(1).tolist()
     best = log_probs.topk(min(alternatives, log_probs.shape[1]), dim=-1)
     steps = zip(best.indices.tolist(), best.values.tolist(), strict=True)
     named = [list(zip(*step, strict=True)) for step in steps]
-    return Hypothesis(ids, own, attention.float().cpu().numpy(), named, sum(own), sum(own) / len(own), True)
+    return Hypothesis(ids, taken, attention, named, sum(taken), score(sum(taken)), finished=True)

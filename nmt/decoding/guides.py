@@ -180,11 +180,11 @@ class Include:
         seen = (*begun, token)
         done = state.done if self._begins[token] else state.done - state.ended
         left = [phrase for phrase in range(len(self.phrases)) if phrase not in done]
-        there = {phrase for phrase in left if seen[-len(self.phrases[phrase]) :] == self.phrases[phrase]}
-        still = [phrase for phrase in left if phrase not in there]
+        ended = {phrase for phrase in left if seen[-len(self.phrases[phrase]) :] == self.phrases[phrase]}
+        still = [phrase for phrase in left if phrase not in ended]
         longest = max(still, key=lambda phrase: _overlap(seen, self.phrases[phrase]), default=-1)
         tokens = _overlap(seen, self.phrases[longest]) if still else 0
-        return _Progress(done | there, longest if tokens else -1, tokens, frozenset(there))
+        return _Progress(done | ended, longest if tokens else -1, tokens, frozenset(ended))
 
     def allowed(self, state: _Progress) -> np.ndarray | None:
         """All but the end, before all phrases are there; after a phrase, nothing that goes on with its last word."""
@@ -232,8 +232,8 @@ class Together:
         """What all allow; the earlier guide prevails where a later one would leave nothing."""
         mask: np.ndarray | None = None
         for guide, each in zip(self.guides, state, strict=True):
-            other = guide.allowed(each)
-            both = other if mask is None or other is None else mask & other
+            allowed = guide.allowed(each)
+            both = allowed if mask is None or allowed is None else mask & allowed
             if both is not None and both.any():
                 mask = both
         return mask

@@ -119,7 +119,7 @@ def fit_rest(model: Seq2Seq, shortlist: Shortlist, batches: Iterable[Batch]) -> 
         batches: at least one.
     """
     read = [_read(model, shortlist, batch) for batch in batches]
-    readouts, own, whole = (torch.cat(each) for each in zip(*read, strict=True))
+    readouts, own, whole = (torch.cat(parts) for parts in zip(*read, strict=True))  # logarithms of normalisers
     others = whole + torch.log(-torch.expm1((own - whole).clamp(max=-LEAST_REST)))
     weight = torch.zeros(readouts.shape[1], requires_grad=True)
     bias = others.median().requires_grad_()

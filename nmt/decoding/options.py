@@ -131,11 +131,11 @@ class SearchOptions:
         """The method in a few words: "beam 5"."""
         if self.method == "sample":
             drawn = "one sample" if self.width == 1 else f"{self.width} samples"
-            found = f"{drawn} at temperature {self.temperature:g}, seed {self.seed}"
+            searched = f"{drawn} at temperature {self.temperature:g}, seed {self.seed}"
         else:
-            found = "greedy" if self.beam_size == 1 else f"beam {self.beam_size}"
-            found += f" in {self.groups} groups" if self.groups > 1 else ""
-        return found if self.mbr == "none" else f"least risk by {self.mbr} of {found}"
+            searched = "greedy" if self.beam_size == 1 else f"beam {self.beam_size}"
+            searched += f" in {self.groups} groups" if self.groups > 1 else ""
+        return searched if self.mbr == "none" else f"least risk by {self.mbr} of {searched}"
 
     @property
     def width(self) -> int:

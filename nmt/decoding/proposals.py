@@ -119,8 +119,8 @@ class Proposer:
         if not most:
             return values, tokens
         more = torch.full((len(tokens), most), -1)
-        for row, each in wanted.items():
-            more[row, : len(each)] = torch.tensor(each)
+        for row, ids in wanted.items():
+            more[row, : len(ids)] = torch.tensor(ids)
         more = more.to(tokens.device)
         known = (more.unsqueeze(2) == tokens.unsqueeze(1)).any(dim=2) | (more < 0)
         more = more.clamp(min=0)

@@ -26,29 +26,29 @@ class Records:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer, self._tokens = tokenizer, tokenizer.tokens
 
-    def best(self, line: str, source: Encoded, found: Sequence[Hypothesis], options: SearchOptions) -> Translation:
+    def best(self, line: str, source: Encoded, hypotheses: Sequence[Hypothesis], options: SearchOptions) -> Translation:
         """The first hypothesis, with as many others as are wanted; by the least risk if that is asked for.
 
         By the least risk, too, what meets the demands comes before what does not, and what has ended before the rest.
         """
-        if not found:
+        if not hypotheses:
             raise ValueError(DIVERGED)
-        records = [self.of(line, source, each) for each in found]
+        records = [self.of(line, source, hypothesis) for hypothesis in hypotheses]
         if options.mbr != "none":
-            highest = max(each.log_prob for each in records)
-            weights = [1.0 if options.method == "sample" else math.exp(each.log_prob - highest) for each in records]
-            utilities = expected_utilities([each.text for each in records], weights, options.mbr)
-            ranked = [(-each.met, not each.finished, -utility) for each, utility in zip(found, utilities, strict=True)]
-            order = sorted(range(len(found)), key=ranked.__getitem__)
+            sampled, highest = options.method == "sample", max(record.log_prob for record in records)
+            weights = [1.0 if sampled else math.exp(record.log_prob - highest) for record in records]
+            utilities = expected_utilities([record.text for record in records], weights, options.mbr)
+            ranks = [(-each.met, not each.finished, -gain) for each, gain in zip(hypotheses, utilities, strict=True)]
+            order = sorted(range(len(hypotheses)), key=ranks.__getitem__)
             records = [replace(records[index], score=utilities[index]) for index in order]
-        return replace(records[0], beam=self._beam(found[0]), others=tuple(records[1 : options.n_best]))
+        return replace(records[0], beam=self._beam(hypotheses[0]), others=tuple(records[1 : options.n_best]))
 
-    def of(self, line: str, source: Encoded, found: Hypothesis) -> Translation:
+    def of(self, line: str, source: Encoded, hypothesis: Hypothesis) -> Translation:
         """The record of one hypothesis."""
-        if math.isnan(found.log_prob):
+        if math.isnan(hypothesis.log_prob):
             raise ValueError(DIVERGED)
-        text, tokens, spans = self._tokenizer.decode_with_spans(found.ids)
-        named = [tuple((self._tokens[token], score) for token, score in step) for step in found.alternatives]
+        text, tokens, spans = self._tokenizer.decode_with_spans(hypothesis.ids)
+        named = [tuple((self._tokens[token], score) for token, score in step) for step in hypothesis.alternatives]
         return Translation(
             source=line,
             source_tokens=(BOS, *source.tokens),
@@ -56,12 +56,12 @@ class Records:
             text=text,
             tokens=tuple(tokens),
             spans=tuple(spans),
-            token_log_probs=tuple(found.token_log_probs),
-            attention=found.attention[:, : len(source.ids) + 1],
+            token_log_probs=tuple(hypothesis.token_log_probs),
+            attention=hypothesis.attention[:, : len(source.ids) + 1],
             alternatives=tuple(named),
-            log_prob=found.log_prob,
-            score=found.score,
-            finished=found.finished,
+            log_prob=hypothesis.log_prob,
+            score=hypothesis.score,
+            finished=hypothesis.finished,
         )
 
     def _beam(self, first: Hypothesis) -> Beam:

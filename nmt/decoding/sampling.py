@@ -29,8 +29,8 @@ def draw(log_probs: Tensor, chance: Tensor, options: SearchOptions) -> Tensor:
     Returns:
         (L,) ids, where double precision is: on the CPU for "mps", which has none.
     """
-    there = log_probs.cpu() if log_probs.device.type == "mps" else log_probs
-    scaled = there.double() / options.temperature
+    has_doubles = log_probs.device.type != "mps"
+    scaled = (log_probs if has_doubles else log_probs.cpu()).double() / options.temperature
     order = None
     if options.top_k or options.top_p < 1:
         kept = min(options.top_k, log_probs.shape[1]) if options.top_k else log_probs.shape[1]

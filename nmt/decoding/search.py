@@ -1,6 +1,6 @@
 """Search over any step function: greedy, beam, diverse beam, sampling; free, or guided by what a sentence demands.
 
-Search knows a step function, the BOS and EOS ids and its own options: neither Lightning nor a concrete model. All
+Search knows a step function, a batch of sentences and its own options: neither Lightning nor a concrete model. All
 sentences of a batch advance together. A beam has K places; a hypothesis that ends keeps its place, so that fewer are
 open, and the output layer is computed for the open ones only. A sentence without an open hypothesis, or whose open ones
 cannot overtake what has ended, leaves the batch. What is large (log-probabilities, states) stays on the device; the
@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from nmt.decoding.beams import Beams
-from nmt.decoding.endings import Task
 from nmt.decoding.options import SearchOptions
+from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.tree import Hypothesis
 
 
@@ -47,14 +47,7 @@ def select_rows(tree: Any, rows: Tensor) -> Any:
 
 
 def search(
-    model: StepFunction,
-    memory: Any,
-    state: Any,
-    task: Task,
-    options: SearchOptions,
-    bos: int,
-    eos: int,
-    unsaid: Tensor | None = None,
+    model: StepFunction, memory: Any, state: Any, batch: SearchBatch, options: SearchOptions
 ) -> list[list[Hypothesis]]:
     """The hypotheses of each sentence, best first; samples as they were drawn.
 
@@ -64,15 +57,13 @@ def search(
         model: the step function.
         memory: tree of tensors with one row a sentence; what does not change from step to step.
         state: tree of tensors with one row a sentence; the state before the first token.
-        task: what else is known of the sentences.
+        batch: what else is known of the sentences.
         options: what is asked for.
-        bos: id that every hypothesis begins with (not part of the result).
-        eos: id that finishes a hypothesis.
-        unsaid: ids that no hypothesis holds; the probabilities of the others stay as they are.
     """
-    beams, device = Beams(task, options, eos), task.limits.device
-    parents, rows = beams.first, len(task.limits)
-    previous = torch.full((len(parents),), bos, device=device)
+    beams, device = Beams(batch, options), batch.limits.device
+    parents, rows = beams.first, len(batch.limits)
+    previous = torch.full((len(parents),), batch.bos, device=device)
+    unsaid = torch.tensor(batch.unsaid, dtype=torch.int64, device=device) if batch.unsaid else None
     while len(parents):
         if len(parents) != rows or (parents != np.arange(rows)).any():
             state = select_rows(state, torch.from_numpy(parents).to(device))
@@ -85,8 +76,8 @@ def search(
         log_probs = model.log_probs(outputs, attention)
         if unsaid is not None:
             log_probs.index_fill_(1, unsaid, -torch.inf)
-        kept, parents, tokens = beams.take(log_probs, weights)
-        if kept is not None:
-            memory = select_rows(memory, torch.from_numpy(kept).to(device))
+        going_on, parents, tokens = beams.take(log_probs, weights)
+        if going_on is not None:
+            memory = select_rows(memory, torch.from_numpy(going_on).to(device))
         previous = torch.from_numpy(tokens).to(device)
     return beams.results()

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
@@ -18,6 +19,8 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from nmt.data.tokenizer import BOS_ID, EOS_ID
+from nmt.decoding.guides import OfColumns
+from nmt.decoding.sentences import SearchBatch
 from nmt.model.seq2seq import Seq2Seq
 
 FILE = "shortlist.safetensors"
@@ -37,6 +40,16 @@ class Candidates(NamedTuple):
     def column(self, token: int) -> int:
         """Where a type stands among `ids`."""
         return int(torch.searchsorted(self.ids, token))
+
+    def columns_of(self, batch: SearchBatch) -> SearchBatch:
+        """The same sentences, with columns in place of ids."""
+        ids = self.ids.cpu().numpy()
+        return batch._replace(
+            guides=[None if guide is None else OfColumns(guide, ids) for guide in batch.guides or ()],
+            unsaid=np.isin(ids, batch.unsaid).nonzero()[0].tolist(),
+            bos=self.column(batch.bos),
+            eos=self.column(batch.eos),
+        )
 
 
 class Rest(NamedTuple):
@@ -144,7 +157,7 @@ class Restricted(nn.Module):
         self.weight, self.bias = model.output.weight[self.ids], model.output.bias[self.ids]
         blocked = torch.zeros(candidates.allowed.shape, dtype=self.bias.dtype, device=self.ids.device)
         self.blocked = blocked.masked_fill_(~candidates.allowed, -torch.inf)  # (B, U)
-        self.rest = None if rest is None else Rest(*(each.to(self.ids.device) for each in rest))
+        self.rest = None if rest is None else Rest(*(tensor.to(self.ids.device) for tensor in rest))
         self.bos = candidates.column(BOS_ID)
 
     def encode(self, src_ids: Tensor, src_lengths: Tensor, single: bool = False) -> tuple[_Memory, Any]:

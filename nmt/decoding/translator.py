@@ -13,7 +13,7 @@ from nmt.config import check
 from nmt.data.batch import cut_batches
 from nmt.data.tokenizer import Encoded, TokenizerPair
 from nmt.decoding.demands import Demands
-from nmt.decoding.engine import Engine, Job, Precision, choose_device, prepared
+from nmt.decoding.engine import Engine, Job, Precision, choose_device, for_inference
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.records import Records, nothing
 from nmt.decoding.shortlist import Shortlist
@@ -48,7 +48,7 @@ class Translator:
         shortlist: target types that search chooses among; None for all.
         processes: on a CPU, search many sentences in processes of their own, as many as torch has threads, which is up
             to a third faster. They are forked: on Linux only, and only in a program that has no other threads by then,
-            nor any that is just ending.
+            and no thread still shutting down.
 
     Attributes:
         form: of the model, in a few words: "ensemble of 2, int8, shortlist".
@@ -112,7 +112,7 @@ class Translator:
             if (of.src_vocab_size, of.tgt_vocab_size) != (src_size, tgt_size):
                 told = f"{src_size:,} and {tgt_size:,} types, the model {of.src_vocab_size:,} and {of.tgt_vocab_size:,}"
                 raise ValueError(f"{folder}: its tokenizer does not fit its model: it has {told}")
-        models = [prepared(model, precision, choose_device(device)) for model, _ in loaded]
+        models = [for_inference(model, precision, choose_device(device)) for model, _ in loaded]
         network = models[0] if len(models) == 1 else Ensemble(models, combine)
         chosen = Shortlist.load(folders[0]) if shortlist else None
         if chosen is not None and not chosen.fits(src_size, tgt_size, card.network.readout_features):
@@ -190,12 +190,11 @@ class Translator:
             raise error
 
     def score(self, source: str, target: str) -> Translation:
-        """The record of a given translation (forced decoding): its `log_prob` is the model's score of it."""
-        return next(self.force([(source, target)]))
+        """The record of a given translation (forced decoding): its `log_prob` is the model's score of it.
 
-    def attention(self, source: str, target: str) -> np.ndarray:
-        """What each token of a given translation attends to, its end-of-sentence token included: float32 (T, S)."""
-        return self.score(source, target).attention
+        Its `attention` is what each token attends to, the end-of-sentence token included.
+        """
+        return next(self.force([(source, target)]))
 
     def force(
         self,

@@ -58,7 +58,7 @@ class Hypothesis(NamedTuple):
         return self._replace(ids=[int(ids[token]) for token in self.ids], alternatives=best, beam=beam)
 
 
-class Layer(NamedTuple):
+class SearchStep(NamedTuple):
     """One step, for the sentences that were still searched then.
 
     Attributes:
@@ -104,51 +104,51 @@ class Ending(NamedTuple):
     group: int
 
 
-def trace(layers: Sequence[Layer], endings: Sequence[tuple[int, Ending]]) -> list[Hypothesis]:
+def backtrack(steps: Sequence[SearchStep], endings: Sequence[tuple[int, Ending]]) -> list[Hypothesis]:
     """Reads hypotheses along their parents, side by side from their ends to their beginnings.
 
     Args:
-        layers: all steps.
+        steps: all steps.
         endings: each with the sentence that it belongs to.
     """
     if not endings:
         return []
     sentences = np.array([sentence for sentence, _ in endings])
     depths, places = (np.array([getattr(each, name) for _, each in endings]) for name in ("depth", "place"))
-    first, shape = layers[0], (len(endings), depths.max() + 1)
+    first, shape = steps[0], (len(endings), depths.max() + 1)
     ids, log_probs = np.zeros(shape, first.tokens.dtype), np.zeros(shape, first.log_probs.dtype)
     attention, best_tokens, best_log_probs = (
         np.zeros((*shape, each.shape[2]), each.dtype)
         for each in (first.attention, first.best_tokens, first.best_log_probs)
     )
     for depth in reversed(range(shape[1])):
-        layer, here = layers[depth], np.flatnonzero(depths >= depth)
-        row, place = layer.row[sentences[here]], places[here]
-        ids[here, depth], log_probs[here, depth] = layer.tokens[row, place], layer.log_probs[row, place]
-        places[here] = parent = layer.parents[row, place]
-        attention[here, depth] = layer.attention[row, parent]
-        best_tokens[here, depth] = layer.best_tokens[row, parent]
-        best_log_probs[here, depth] = layer.best_log_probs[row, parent]
-    found = []
+        step, open_rows = steps[depth], np.flatnonzero(depths >= depth)
+        row, place = step.row[sentences[open_rows]], places[open_rows]
+        ids[open_rows, depth], log_probs[open_rows, depth] = step.tokens[row, place], step.log_probs[row, place]
+        places[open_rows] = parent = step.parents[row, place]
+        attention[open_rows, depth] = step.attention[row, parent]
+        best_tokens[open_rows, depth] = step.best_tokens[row, parent]
+        best_log_probs[open_rows, depth] = step.best_log_probs[row, parent]
+    hypotheses = []
     for number, (_, ending) in enumerate(endings):
-        own = number, slice(ending.depth + 1)
+        path = number, slice(ending.depth + 1)
         alternatives: list[list[tuple[int, float]]] = [[] for _ in range(ending.depth + 1)]
         if best_tokens.shape[2]:
-            best = zip(best_tokens[own].tolist(), best_log_probs[own].tolist(), strict=True)
-            alternatives = [list(zip(*step, strict=True)) for step in best]
-        along = ids[own].tolist(), log_probs[own].tolist(), attention[own].copy(), alternatives
-        found.append(Hypothesis(*along, ending.log_prob, ending.score, ending.finished, ending.met))
-    return found
+            best = zip(best_tokens[path].tolist(), best_log_probs[path].tolist(), strict=True)
+            alternatives = [list(zip(*pairs, strict=True)) for pairs in best]
+        along = ids[path].tolist(), log_probs[path].tolist(), attention[path].copy(), alternatives
+        hypotheses.append(Hypothesis(*along, ending.log_prob, ending.score, ending.finished, ending.met))
+    return hypotheses
 
 
-def grown(layers: Sequence[Layer], sentence: int) -> list[list[Place]]:
+def beam_history(steps: Sequence[SearchStep], sentence: int) -> list[list[Place]]:
     """What the beam of a sentence held after each step, the places in order."""
-    steps = []
-    for layer in layers:
-        row = layer.row[sentence]
+    history = []
+    for step in steps:
+        row = step.row[sentence]
         if row < 0:
             break
-        kept = layer.kept[row]
-        parts = (each[row][kept].tolist() for each in (layer.parents, layer.tokens, layer.log_probs))
-        steps.append([Place(*place) for place in zip(*parts, strict=True)])
-    return steps
+        kept = step.kept[row]
+        parts = (each[row][kept].tolist() for each in (step.parents, step.tokens, step.log_probs))
+        history.append([Place(*place) for place in zip(*parts, strict=True)])
+    return history

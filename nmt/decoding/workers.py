@@ -33,7 +33,7 @@ def await_ends(threads: Collection[int]) -> None:
     Python joins a thread before its last act, in which MKL gives back the thread's memory and holds all locks of it.
     A process that is forked meanwhile holds them for ever, and waits for them at its first product.
     """
-    while can_fork() and any(Path(f"/proc/self/task/{each}").exists() for each in threads):
+    while can_fork() and any(Path(f"/proc/self/task/{thread}").exists() for thread in threads):
         time.sleep(1e-4)
 
 
@@ -45,8 +45,7 @@ class Workers(Generic[Task, Result]):
         work: what each does with a task; tasks and results go through pipes, what else it needs is there when it forks.
 
     Attributes:
-        settled: False while tasks are worked off, and after that if they were not to the end: an answer to one of them
-            could still come.
+        settled: True if no answer is outstanding, so that the workers can be reused.
     """
 
     def __init__(self, count: int, work: Callable[[Task], Result]) -> None:
@@ -55,11 +54,11 @@ class Workers(Generic[Task, Result]):
         self._pipes: list[Connection] = []
         self._processes = []
         for _ in range(count):
-            here, there = context.Pipe()
-            self._pipes.append(here)
-            process = context.Process(target=_serve, args=(there, list(self._pipes), work), daemon=True)
+            pipe, far_end = context.Pipe()
+            self._pipes.append(pipe)
+            process = context.Process(target=_serve, args=(far_end, list(self._pipes), work), daemon=True)
             process.start()
-            there.close()
+            far_end.close()
             self._processes.append(process)
         self.settled = True
 
@@ -85,7 +84,7 @@ class Workers(Generic[Task, Result]):
             for number in range(len(tasks)):
                 while number not in done:
                     ready = wait(list(busy))
-                    for pipe in [each for each in busy if each in ready]:
+                    for pipe in [pipe for pipe in busy if pipe in ready]:
                         ended = busy.pop(pipe)
                         done[ended] = _received(pipe)
                         give(pipe)
@@ -119,8 +118,8 @@ def _received(pipe: Connection) -> Any:
 def _serve(pipe: Connection, others: Sequence[Connection], work: Callable[[Task], Result]) -> None:
     """Works off the tasks that come, until no more can: with the last copy of its other end, the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the first process to end
-    for each in others:
-        each.close()
+    for other in others:
+        other.close()
     torch.set_num_threads(1)
     with suppress(EOFError, ConnectionError):
         while True:

@@ -82,19 +82,19 @@ class Attention(nn.Module):
         step = torch.zeros(memory.mask.shape[0], dtype=torch.int64, device=memory.mask.device)
         return AttentionState(step, memory.coverage.new_zeros(*memory.mask.shape, size))
 
-    def steps(self, memory: Memory, hypotheses: int = 1) -> "AttentionSteps":
+    def stepper(self, memory: Memory, hypotheses: int = 1) -> "AttentionStepper":
         """The attention along one sequence, step by step, for K hypotheses a sentence."""
-        return AttentionSteps(self, memory, hypotheses)
+        return AttentionStepper(self, memory, hypotheses)
 
     def forward(self, queries: Tensor, memory: Memory) -> Tensor:
         """Weights of a whole sequence of queries (B, T, Q), from the first step on: (B, T, M * S)."""
-        steps, state = self.steps(memory), self.start(memory)
+        stepper, state = self.stepper(memory), self.start(memory)
         if self.coverage is None:
             numbers = torch.arange(queries.shape[1], device=queries.device)
-            return steps.weights(queries, numbers.expand(len(queries), -1))
+            return stepper.weights(queries, numbers.expand(len(queries), -1))
         weights = []
         for query in queries.unbind(1):
-            each, state = steps(query, state)
+            each, state = stepper(query, state)
             weights.append(each)
         return torch.cat(weights, dim=1)
 
@@ -103,7 +103,7 @@ class Attention(nn.Module):
         return weights if self.heads == 1 else weights.unflatten(2, (self.heads, -1)).mean(dim=2)
 
 
-class AttentionSteps:
+class AttentionStepper:
     """Attention along one sequence: what all its steps share."""
 
     def __init__(self, attention: Attention, memory: Memory, hypotheses: int) -> None:
@@ -116,7 +116,7 @@ class AttentionSteps:
             self._rows = sentences * hypotheses, 1
         self._memory = memory
         self._queries = attention.score.queries()
-        self._prefer = attention.window.steps(memory.mask)
+        self._score_bias = attention.window.score_bias(memory.mask)
         if self._coverage is None:
             self._match = self._matcher(memory.keys)
         else:
@@ -136,7 +136,7 @@ class AttentionSteps:
     def weights(self, queries: Tensor, steps: Tensor) -> Tensor:
         """Weights (B, T, M * S) of queries (B, T, Q) at steps (B, T); rows of a head sum to one, zero on padding."""
         scores = self._match(self._split(self._queries(queries)))  # (B, M, T, S)
-        scores = scores + self._prefer(queries, steps).unsqueeze(1)  # in single precision at least
+        scores = scores + self._score_bias(queries, steps).unsqueeze(1)  # in single precision at least
         return self._attention.normalize(scores, dim=-1).transpose(1, 2).flatten(2)
 
     def _matcher(self, keys: Tensor) -> Match:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config import AttentionConfig
-from nmt.model.repeated import repeated
-from nmt.model.rnn import GRU, LayerSteps
+from nmt.model.kernels.repeated import repeated
+from nmt.model.rnn import GRU, LayerStepper
 
 Update = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Coverage (N, S, C), the step's attention (N, S) and queries (N, Q) -> coverage (N, S, C)."""
@@ -85,12 +85,12 @@ class NeuralCoverage(Coverage):
 
     def updates(self, prepared: Tensor) -> Update:
         """One step of the GRU at all positions."""
-        _, of_query, of_weight = self.rnn.weight_input.split(self.sizes, dim=1)
-        steps, product, weight = LayerSteps(self.rnn), repeated(of_query.t()), of_weight[:, 0]
+        _, weight_query, weight_attention = self.rnn.weight_input.split(self.sizes, dim=1)
+        step, product, weight = LayerStepper(self.rnn), repeated(weight_query.t()), weight_attention[:, 0]
 
         def update(coverage: Tensor, weights: Tensor, queries: Tensor) -> Tensor:
             projected = prepared + product(queries).unsqueeze(1) + weights.unsqueeze(2).to(weight.dtype) * weight
-            (after,) = steps(projected.flatten(0, 1), (coverage.flatten(0, 1),))
+            (after,) = step(projected.flatten(0, 1), (coverage.flatten(0, 1),))
             return after.view_as(coverage)
 
         return update

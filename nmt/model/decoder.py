@@ -1,8 +1,8 @@
 """Memory of the source and previous target tokens -> readouts (what the output layer sees), attention, next state.
 
-A decoder has two views of the same equations: `forward`, all steps of a given target (teacher forcing), and `step`,
-one token of every hypothesis. Nothing that does not depend on the previous step is computed step by step; and as
-``W c = a (W h)``, the encoder states are projected once a sentence to whatever reads the context, and mixed there.
+A decoder has two views of the same equations: `forward`, all steps of a given target (teacher forcing), and `advance`,
+one token of every hypothesis. Nothing that does not depend on the previous step is computed step by step. Gates and
+readout read the context; in which order states are mixed and projected for them, `nmt.model.context` says.
 
 Letters: B sentences, K hypotheses a sentence (rows of one sentence stand side by side), N = B * K, T target steps,
 S source positions, M heads, E embedding size, H encoder state size, D decoder state size, R readout size, G gates.
@@ -18,11 +18,12 @@ from torch.nn.functional import embedding
 
 from nmt.config import ModelConfig
 from nmt.model.attention import Attention, AttentionState, Memory
+from nmt.model.context import Context, Mixer, joined, mixer
 from nmt.model.dropout import Embed, SequenceDropout
-from nmt.model.encoder import EncoderOutput, recurrent_layer
-from nmt.model.linear import Linear
-from nmt.model.repeated import Product, repeated
-from nmt.model.rnn import CELLS, RecurrentLayer, State
+from nmt.model.encoder import EncoderOutput
+from nmt.model.kernels.linear import Linear
+from nmt.model.kernels.repeated import repeated
+from nmt.model.rnn import CELLS, RecurrentLayer, State, recurrent_layer
 from nmt.model.stack import RecurrentStack
 
 
@@ -48,7 +49,8 @@ class DecoderMemory(NamedTuple):
         gates: (B, M * S, G * D) what each source position adds to the gates that read the context.
         readouts: (B, M * S, R) what each source position adds to the readout.
 
-    The last two are empty, (B, M * S, 0), where it is the mixed context that is projected, or nothing reads it.
+    The last two are the encoder states projected first; (B, M * S, 0) where they are mixed first, and gates where the
+    recurrence does not read the context.
     """
 
     attended: Memory
@@ -57,28 +59,22 @@ class DecoderMemory(NamedTuple):
 
 
 class Stepped(NamedTuple):
-    """What a step gives: the output (N, D), the state after it, the weights (B, K, M * S), and what is `seen` by them.
-
-    Seen, by what reads the context, are the weights themselves where it is projected already; else the context that
-    they mix, (B, K, H).
-    """
+    """What a step gives: the output (N, D), the state after it, and the context of K hypotheses a sentence."""
 
     output: Tensor
     state: DecoderState
-    weights: Tensor
-    seen: Tensor
+    context: Context
 
 
 class Unrolled(NamedTuple):
-    """What all steps give: outputs (B, T, D), weights (B, T, M * S), what is seen (as above), and fed (B, T, R)."""
+    """What all steps give: outputs (B, T, D), their contexts, and the states' feed (B, T, R), where there is any."""
 
     outputs: Tensor
-    weights: Tensor
-    seen: Tensor
-    fed: Tensor
+    context: Context
+    feed: Tensor
 
 
-Advance = Callable[[Tensor, Tensor, DecoderState], Stepped]
+Step = Callable[[Tensor, Tensor, DecoderState], Stepped]
 """One step: what the previous tokens add to the lowest gates (N, G * D) and to a deep output (N, R), and the state."""
 
 
@@ -101,7 +97,7 @@ class Bridge(nn.Module):
         """One state a layer, tensors (B, H) -> (B, D)."""
         flat = [part for state in summary for part in state]
         bridged = [torch.tanh(layer(part)) for layer, part in zip(self.layers, flat, strict=True)]
-        return [tuple(bridged[each : each + self.parts]) for each in range(0, len(bridged), self.parts)]
+        return [tuple(bridged[first : first + self.parts]) for first in range(0, len(bridged), self.parts)]
 
 
 class Readout(nn.Module):
@@ -125,15 +121,15 @@ class Readout(nn.Module):
 
     def forward(self, outputs: Tensor, deep: Tensor, contexts: Tensor) -> Tensor:
         """Outputs (..., D), ``U y`` of `project`, and projected contexts ``V c`` (..., R) -> (..., R)."""
-        return self._conclude(self.state(outputs) + contexts, deep, self.dropout)
+        return self._activate(self.state(outputs) + contexts, deep, self.dropout)
 
-    def steps(self) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    def stepper(self) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
         """The same, one step (N, .) at a time, for one sequence."""
-        product, drop = repeated(self.state.weight.t()), self.dropout.steps()
-        return lambda output, deep, context: self._conclude(context + self.state.bias + product(output), deep, drop)
+        product, drop = repeated(self.state.weight.t()), self.dropout.stepper()
+        return lambda output, deep, context: self._activate(context + self.state.bias + product(output), deep, drop)
 
     @staticmethod
-    def _conclude(summed: Tensor, deep: Tensor, drop: Callable[[Tensor], Tensor]) -> Tensor:
+    def _activate(summed: Tensor, deep: Tensor, drop: Callable[[Tensor], Tensor]) -> Tensor:
         return drop(torch.tanh(summed + deep if deep.shape[-1] else summed))
 
 
@@ -143,17 +139,17 @@ class Decoder(nn.Module, ABC):
     Args:
         config: cell, sizes, layers, attention, bridge, readout and dropout.
         table: V x E, embeddings of the target tokens.
-        fed_size: of what the lowest layer reads beside the embedding.
+        extra_size: of what the lowest layer reads beside the embedding.
         lowest_layers: how many layers stand below the point where the decoder attends.
     """
 
-    def __init__(self, config: ModelConfig, table: nn.Embedding, fed_size: int, lowest_layers: int) -> None:
+    def __init__(self, config: ModelConfig, table: nn.Embedding, extra_size: int, lowest_layers: int) -> None:
         super().__init__()
         size, state_size = config.state_size, config.hidden_size
         between = SequenceDropout(config.dropout, config.variational)
         self.embedding = Embed(table, config.dropout, config.variational, config.word_dropout)
-        sizes = [config.embedding_size + fed_size] + [size] * (lowest_layers - 1)
-        self.rnn = RecurrentStack([recurrent_layer(config, each, size) for each in sizes], between, config.residual)
+        sizes = [config.embedding_size + extra_size] + [size] * (lowest_layers - 1)
+        self.rnn = RecurrentStack([recurrent_layer(config, below, size) for below in sizes], between, config.residual)
         self.attention = Attention(config.attention, size, state_size)
         parts = CELLS[config.cell].parts
         self.bridge = Bridge(state_size, size, config.layers, parts) if config.bridged else None
@@ -167,12 +163,12 @@ class Decoder(nn.Module, ABC):
         Args:
             encoded: B sentences.
             single: each sentence will have one hypothesis only. Then there are no more contexts to project than source
-                positions, and they are projected, which leaves a fraction of the memory to be read at each step.
+                positions, and mixing first leaves a fraction of the memory to be read at each step.
         """
         attended = self.attention.prepare(encoded.states, encoded.mask)
         gates = readouts = attended.values[:, :, :0]
-        if self.latent or not (single or self._mixes(attended.values)):
-            gates, readouts = self._to_gates(attended.values), self.readout.context(attended.values)
+        if self.latent or not (single or self._mixes_first(attended.values)):
+            gates, readouts = self._project_to_gates(attended.values), self.readout.context(attended.values)
         memory = DecoderMemory(attended, gates, readouts)
         layers = encoded.final_state if self.bridge is None else self.bridge(encoded.final_state)
         if torch.is_autocast_enabled(encoded.states.device.type):  # what is carried along keeps its digits
@@ -194,26 +190,28 @@ class Decoder(nn.Module, ABC):
         embedded = self.embedding(previous)
         deep = self.readout.project(embedded)
         unrolled = self._unroll(embedded, deep, memory, state)
-        return self._read(unrolled, deep, memory), self.attention.alignment(unrolled.weights)
+        return self._readouts(unrolled, deep, memory), self.attention.alignment(unrolled.context.weights)
 
-    def step(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor]:
+    def advance(
+        self, previous: Tensor, memory: DecoderMemory, state: DecoderState
+    ) -> tuple[Tensor, DecoderState, Tensor]:
         """One token of every hypothesis: previous ids (N,) -> readouts (N, R), next state, attention (N, S)."""
         shape = (memory.attended.mask.shape[0], -1)
-        projected, deep = self._enter(previous.unflatten(0, shape))
-        advance = self._steps(memory, deep.shape[1])
-        output, state, weights, seen = advance(projected.flatten(0, 1), deep.flatten(0, 1), state)
-        unrolled = Unrolled(output.unflatten(0, shape), weights, seen, state.feed.unflatten(0, shape))
-        readouts = self._read(unrolled, deep, memory)
-        return readouts.flatten(0, 1), state, self.attention.alignment(weights).flatten(0, 1)
+        projected, deep = self._input_terms(previous.unflatten(0, shape))
+        step = self._stepper(memory, deep.shape[1])
+        output, state, context = step(projected.flatten(0, 1), deep.flatten(0, 1), state)
+        unrolled = Unrolled(output.unflatten(0, shape), context, state.feed.unflatten(0, shape))
+        readouts = self._readouts(unrolled, deep, memory)
+        return readouts.flatten(0, 1), state, self.attention.alignment(context.weights).flatten(0, 1)
 
     def tabulate(self) -> None:
-        """Computes once, for `step` in inference, what each type adds to gates and readout: two tables of V rows.
+        """Computes once, for `advance` in inference, what each type adds to gates and readout: two tables of V rows.
 
         They are gone as soon as the module trains, moves, or is given other parameters.
         """
         if self._tables is None:
             ids = torch.arange(self.embedding.table.num_embeddings, device=self.readout.state.bias.device)
-            self._tables = self._enter(ids)
+            self._tables = self._input_terms(ids)
 
     def train(self, mode: bool = True) -> "Decoder":
         """As of any module."""
@@ -228,7 +226,7 @@ class Decoder(nn.Module, ABC):
         self._tables = None
         super()._load_from_state_dict(*arguments)
 
-    def _enter(self, previous: Tensor) -> tuple[Tensor, Tensor]:
+    def _input_terms(self, previous: Tensor) -> tuple[Tensor, Tensor]:
         """What tokens (...,) add to the lowest layer's gates (..., G * D), and to a deep output (..., R)."""
         if self._tables is not None:
             gates, deep = self._tables
@@ -237,24 +235,24 @@ class Decoder(nn.Module, ABC):
         return self._lowest.project(embedded), self.readout.project(embedded)
 
     @abstractmethod
-    def _steps(self, memory: DecoderMemory, hypotheses: int) -> Advance:
+    def _stepper(self, memory: DecoderMemory, hypotheses: int) -> Step:
         """The decoder along one sequence: what makes one step."""
 
     def _unroll(self, embedded: Tensor, deep: Tensor, memory: DecoderMemory, state: DecoderState) -> Unrolled:
         """All steps of embeddings (B, T, E), which add (B, T, R) to a deep output; memory and state have B rows."""
-        advance, steps = self._steps(memory, 1), []
-        for projected, each in zip(self._lowest.project(embedded).unbind(1), deep.unbind(1), strict=True):
-            steps.append(advance(projected, each, state))
-            state = steps[-1].state
-        outputs, states, weights, seen = zip(*steps, strict=True)
-        fed = torch.stack([each.feed for each in states], dim=1)
-        return Unrolled(torch.stack(outputs, dim=1), torch.cat(weights, dim=1), torch.cat(seen, dim=1), fed)
+        step, results = self._stepper(memory, 1), []
+        for projected, deep_term in zip(self._lowest.project(embedded).unbind(1), deep.unbind(1), strict=True):
+            results.append(step(projected, deep_term, state))
+            state = results[-1].state
+        outputs, states, contexts = zip(*results, strict=True)
+        feed = torch.stack([after.feed for after in states], dim=1)
+        return Unrolled(torch.stack(outputs, dim=1), joined(contexts), feed)
 
-    def _mixes(self, values: Tensor) -> bool:
-        """Whether each step mixes the context as such: then there is no use in projecting what it is mixed of."""
+    def _mixes_first(self, values: Tensor) -> bool:
+        """Whether the recurrence needs the context as such: then there is no use in projecting what it is mixed of."""
         return False
 
-    def _to_gates(self, values: Tensor) -> Tensor:
+    def _project_to_gates(self, values: Tensor) -> Tensor:
         """What values (B, M * S, H) add to the gates that read the context: (B, M * S, G * D), or (B, M * S, 0)."""
         return values[:, :, :0]
 
@@ -265,24 +263,20 @@ class Decoder(nn.Module, ABC):
     def _lowest(self) -> RecurrentLayer:
         return cast(RecurrentLayer, self.rnn.layers[0])
 
-    def _fed_weight(self) -> Tensor:
+    def _extra_weight(self) -> Tensor:
         """(G * D, F) the lowest layer's, of what it reads beside the embedding."""
         return self._lowest.weight_input[:, self.embedding.table.embedding_dim :]
 
-    def _read(self, unrolled: Unrolled, deep: Tensor, memory: DecoderMemory) -> Tensor:
-        """Readouts, with deep outputs (B, T, R), for `forward` to return."""
+    def _readouts(self, unrolled: Unrolled, deep: Tensor, memory: DecoderMemory) -> Tensor:
+        """What `forward` returns, with deep outputs (B, T, R)."""
         if self.latent:
             return self.readout(unrolled.outputs.unsqueeze(2), deep.unsqueeze(2), memory.readouts.unsqueeze(1))
-        seen, projected = unrolled.seen, memory.readouts
-        contexts = repeated(projected)(seen) if projected.shape[2] else self.readout.context(seen)
-        return self.readout(unrolled.outputs, deep, contexts)
+        context, projected = unrolled.context, memory.readouts
+        if projected.shape[2]:
+            return self.readout(unrolled.outputs, deep, repeated(projected)(context.weights))
+        return self.readout(unrolled.outputs, deep, self.readout.context(context.vectors))
 
     @staticmethod
-    def _sight(memory: DecoderMemory) -> Product:
-        """Weights (B, T, M * S) -> what is seen by them."""
-        return (lambda weights: weights) if memory.readouts.shape[2] else repeated(memory.attended.values)
-
-    @staticmethod
-    def _reader(projected: Tensor, weight: Tensor) -> Product:
-        """What is seen (B, T, .) -> what a reader of the context gets, by its weight (F, H) or projected: (B, T, F)."""
-        return repeated(projected if projected.shape[2] else weight.t())
+    def _mixer(memory: DecoderMemory) -> Mixer:
+        """What makes contexts, for readers that project first if the memory holds what they need."""
+        return mixer(memory.attended.values, project_first=bool(memory.readouts.shape[2]))

@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config import ModelConfig
-from nmt.model.attentive_gru import attentive_gru
-from nmt.model.decoder import Advance, Decoder, DecoderMemory, DecoderState, Stepped, Unrolled
+from nmt.model.context import Context, mixer, reader
+from nmt.model.decoder import Decoder, DecoderMemory, DecoderState, Step, Stepped, Unrolled
 from nmt.model.dropout import SequenceDropout
-from nmt.model.encoder import recurrent_layer
-from nmt.model.linear import linear
-from nmt.model.repeated import repeated
-from nmt.model.rnn import GRU, LayerSteps
+from nmt.model.kernels.attentive_gru import attentive_gru
+from nmt.model.kernels.linear import linear
+from nmt.model.kernels.repeated import repeated
+from nmt.model.rnn import GRU, LayerStepper, recurrent_layer
 from nmt.model.scores import Additive
-from nmt.model.stack import RecurrentStack
+from nmt.model.stack import RecurrentStack, StackStepper
 from nmt.model.windows import Global, closed
 
 
@@ -28,22 +28,22 @@ class BahdanauDecoder(Decoder):
     """``a_t = attend(s_{t-1})``, ``s_t = f(s_{t-1}, [y_{t-1}; a_t h])`` (Bahdanau et al. 2015, sections 3.1, A.2.2)."""
 
     def __init__(self, config: ModelConfig, table: nn.Embedding) -> None:
-        super().__init__(config, table, fed_size=config.hidden_size, lowest_layers=config.layers)
+        super().__init__(config, table, extra_size=config.hidden_size, lowest_layers=config.layers)
 
-    def _to_gates(self, values: Tensor) -> Tensor:
-        return linear(values, self._fed_weight())
+    def _project_to_gates(self, values: Tensor) -> Tensor:
+        return linear(values, self._extra_weight())
 
-    def _steps(self, memory: DecoderMemory, hypotheses: int) -> Advance:
-        attend, recur = self.attention.steps(memory.attended, hypotheses), self.rnn.steps()
-        see, read = self._sight(memory), self._reader(memory.gates, self._fed_weight())
+    def _stepper(self, memory: DecoderMemory, hypotheses: int) -> Step:
+        attend, recur = self.attention.stepper(memory.attended, hypotheses), StackStepper(self.rnn)
+        mix, read = self._mixer(memory), reader(memory.gates, self._extra_weight())
 
-        def advance(projected: Tensor, deep: Tensor, state: DecoderState) -> Stepped:
+        def step(projected: Tensor, deep: Tensor, state: DecoderState) -> Stepped:
             weights, attention = attend(state.layers[-1][0], state.attention)
-            seen = see(weights)
-            output, layers = recur(projected + read(seen).flatten(0, 1), state.layers)
-            return Stepped(output, DecoderState(layers, attention, state.feed), weights, seen)
+            context = mix(weights)
+            output, layers = recur(projected + read(context).flatten(0, 1), state.layers)
+            return Stepped(output, DecoderState(layers, attention, state.feed), context)
 
-        return advance
+        return step
 
     def _unroll(self, embedded: Tensor, deep: Tensor, memory: DecoderMemory, state: DecoderState) -> Unrolled:
         if not self._is_written_out(memory.attended.values):
@@ -60,15 +60,15 @@ class BahdanauDecoder(Decoder):
                 memory.attended.keys,
                 2.0 * score.energy[0],
                 closed(~memory.attended.mask),
-                self._fed_weight(),
+                self._extra_weight(),
                 torch.cat([2.0 * score.query.weight, candidate, gates]),
                 layer.inner_bias(),
                 state.layers[0][0],
             )
         )
-        return Unrolled(outputs, weights, weights if memory.readouts.shape[2] else contexts, state.feed)
+        return Unrolled(outputs, Context(weights, contexts), state.feed)
 
-    def _mixes(self, values: Tensor) -> bool:
+    def _mixes_first(self, values: Tensor) -> bool:
         return self._is_written_out(values)
 
     def _is_written_out(self, values: Tensor) -> bool:
@@ -96,7 +96,7 @@ class ConditionalDecoder(Decoder):
     """
 
     def __init__(self, config: ModelConfig, table: nn.Embedding) -> None:
-        super().__init__(config, table, fed_size=0, lowest_layers=1)
+        super().__init__(config, table, extra_size=0, lowest_layers=1)
         size = config.state_size
         self.transition = recurrent_layer(config, config.hidden_size, size)
         above = [recurrent_layer(config, size, size) for _ in range(config.layers - 1)]
@@ -104,25 +104,25 @@ class ConditionalDecoder(Decoder):
             above, SequenceDropout(config.dropout, config.variational), config.residual, plain=0
         )
 
-    def _to_gates(self, values: Tensor) -> Tensor:
+    def _project_to_gates(self, values: Tensor) -> Tensor:
         return linear(values, self.transition.weight_input)
 
-    def _steps(self, memory: DecoderMemory, hypotheses: int) -> Advance:
-        attend = self.attention.steps(memory.attended, hypotheses)
-        see, read = self._sight(memory), self._reader(memory.gates, self.transition.weight_input)
-        recur, conclude, climb = self.rnn.steps(), LayerSteps(self.transition), self.upper.steps()
+    def _stepper(self, memory: DecoderMemory, hypotheses: int) -> Step:
+        attend = self.attention.stepper(memory.attended, hypotheses)
+        mix, read = self._mixer(memory), reader(memory.gates, self.transition.weight_input)
+        recur, transition, upper = StackStepper(self.rnn), LayerStepper(self.transition), StackStepper(self.upper)
         bias = self.transition.bias
 
-        def advance(projected: Tensor, deep: Tensor, state: DecoderState) -> Stepped:
-            query, (half,) = recur(projected, state.layers[:1])
+        def step(projected: Tensor, deep: Tensor, state: DecoderState) -> Stepped:
+            query, (between,) = recur(projected, state.layers[:1])
             weights, attention = attend(query, state.attention)
-            seen = see(weights)
-            context = read(seen).flatten(0, 1)
-            lowest = conclude(context if bias is None else context + bias, half)
-            output, above = climb.read(lowest[0], state.layers[1:])
-            return Stepped(output, DecoderState([lowest, *above], attention, state.feed), weights, seen)
+            context = mix(weights)
+            gates = read(context).flatten(0, 1)
+            lowest = transition(gates if bias is None else gates + bias, between)
+            output, above = upper.read(lowest[0], state.layers[1:])
+            return Stepped(output, DecoderState([lowest, *above], attention, state.feed), context)
 
-        return advance
+        return step
 
 
 class LuongDecoder(Decoder):
@@ -134,38 +134,38 @@ class LuongDecoder(Decoder):
 
     def __init__(self, config: ModelConfig, table: nn.Embedding) -> None:
         self.feed_size = config.readout_features if config.input_feeding else 0
-        super().__init__(config, table, fed_size=self.feed_size, lowest_layers=config.layers)
+        super().__init__(config, table, extra_size=self.feed_size, lowest_layers=config.layers)
 
     def _feed_size(self) -> int:
         return self.feed_size
 
-    def _steps(self, memory: DecoderMemory, hypotheses: int) -> Advance:
-        attend, recur = self.attention.steps(memory.attended, hypotheses), self.rnn.steps()
-        feed, conclude = repeated(self._fed_weight().t()), self.readout.steps()
-        see, read = self._sight(memory), self._reader(memory.readouts, self.readout.context.weight)
+    def _stepper(self, memory: DecoderMemory, hypotheses: int) -> Step:
+        attend, recur = self.attention.stepper(memory.attended, hypotheses), StackStepper(self.rnn)
+        project_feed, read_out = repeated(self._extra_weight().t()), self.readout.stepper()
+        mix, read = self._mixer(memory), reader(memory.readouts, self.readout.context.weight)
 
-        def advance(projected: Tensor, deep: Tensor, state: DecoderState) -> Stepped:
+        def step(projected: Tensor, deep: Tensor, state: DecoderState) -> Stepped:
             if self.feed_size:
-                projected = projected + feed(state.feed)
+                projected = projected + project_feed(state.feed)
             output, layers = recur(projected, state.layers)
             weights, attention = attend(output, state.attention)
-            seen = see(weights)
-            fed = conclude(output, deep, read(seen).flatten(0, 1)) if self.feed_size else state.feed
-            return Stepped(output, DecoderState(layers, attention, fed), weights, seen)
+            context = mix(weights)
+            feed = read_out(output, deep, read(context).flatten(0, 1)) if self.feed_size else state.feed
+            return Stepped(output, DecoderState(layers, attention, feed), context)
 
-        return advance
+        return step
 
     def _unroll(self, embedded: Tensor, deep: Tensor, memory: DecoderMemory, state: DecoderState) -> Unrolled:
         if self.feed_size:
             return super()._unroll(embedded, deep, memory, state)
         outputs, _ = self.rnn(embedded, initial=state.layers)
         weights = self.attention(outputs, memory.attended)
-        return Unrolled(outputs, weights, self._sight(memory)(weights), state.feed)
+        return Unrolled(outputs, self._mixer(memory)(weights), state.feed)
 
-    def _read(self, unrolled: Unrolled, deep: Tensor, memory: DecoderMemory) -> Tensor:
+    def _readouts(self, unrolled: Unrolled, deep: Tensor, memory: DecoderMemory) -> Tensor:
         if self.feed_size and not self.latent:
-            return unrolled.fed
-        return super()._read(unrolled, deep, memory)
+            return unrolled.feed
+        return super()._readouts(unrolled, deep, memory)
 
 
 class GNMTDecoder(Decoder):
@@ -175,34 +175,33 @@ class GNMTDecoder(Decoder):
     """
 
     def __init__(self, config: ModelConfig, table: nn.Embedding) -> None:
-        super().__init__(config, table, fed_size=0, lowest_layers=1)
+        super().__init__(config, table, extra_size=0, lowest_layers=1)
         size = config.state_size
         self.between = SequenceDropout(config.dropout, config.variational)
         above = [recurrent_layer(config, size + config.hidden_size, size) for _ in range(config.layers - 1)]
         self.upper = RecurrentStack(above, self.between, config.residual)
 
-    def _mixes(self, values: Tensor) -> bool:
+    def _mixes_first(self, values: Tensor) -> bool:
         return True
 
-    def _steps(self, memory: DecoderMemory, hypotheses: int) -> Advance:
-        attend, mix = self.attention.steps(memory.attended, hypotheses), repeated(memory.attended.values)
-        recur, climb = self.rnn.steps(), self.upper.steps()
+    def _stepper(self, memory: DecoderMemory, hypotheses: int) -> Step:
+        attend, mix = self.attention.stepper(memory.attended, hypotheses), mixer(memory.attended.values)
+        recur, upper = StackStepper(self.rnn), StackStepper(self.upper)
 
-        def advance(projected: Tensor, deep: Tensor, state: DecoderState) -> Stepped:
+        def step(projected: Tensor, deep: Tensor, state: DecoderState) -> Stepped:
             query, lowest = recur(projected, state.layers[:1])
             weights, attention = attend(query, state.attention)
-            contexts = mix(weights)
-            output, above = climb.read(query, state.layers[1:], contexts.flatten(0, 1))
-            return Stepped(output, DecoderState([*lowest, *above], attention, state.feed), weights, contexts)
+            context = mix(weights)
+            output, above = upper.read(query, state.layers[1:], context.vectors.flatten(0, 1))
+            return Stepped(output, DecoderState([*lowest, *above], attention, state.feed), context)
 
-        return advance
+        return step
 
     def _unroll(self, embedded: Tensor, deep: Tensor, memory: DecoderMemory, state: DecoderState) -> Unrolled:
         queries, _ = self.rnn(embedded, initial=state.layers[:1])
-        weights = self.attention(queries, memory.attended)
-        contexts = repeated(memory.attended.values)(weights)
-        outputs, _ = self.upper(self.between(queries), initial=state.layers[1:], contexts=contexts)
-        return Unrolled(outputs, weights, contexts, state.feed)
+        context = mixer(memory.attended.values)(self.attention(queries, memory.attended))
+        outputs, _ = self.upper(self.between(queries), initial=state.layers[1:], contexts=context.mixed)
+        return Unrolled(outputs, context, state.feed)
 
 
 def build_decoder(config: ModelConfig, table: nn.Embedding) -> Decoder:

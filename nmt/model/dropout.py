@@ -43,7 +43,7 @@ class SequenceDropout(nn.Module):
             return dropout(inputs, self.p)
         return inputs * dropout(torch.ones_like(inputs[:, :1]), self.p)
 
-    def steps(self) -> Callable[[Tensor], Tensor]:
+    def stepper(self) -> Callable[[Tensor], Tensor]:
         """The same, one position (N, F) at a time, for one sequence."""
         if not (self.training and self.p):
             return lambda inputs: inputs

@@ -2,12 +2,12 @@
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from nmt.config import ModelConfig
+from nmt.data.batch import length_mask
 from nmt.model.dropout import Embed, SequenceDropout
-from nmt.model.rnn import CELLS, RecurrentLayer, State
+from nmt.model.rnn import RecurrentLayer, State, recurrent_layer
 from nmt.model.stack import Bidirectional, RecurrentStack, reorder, reverse
 
 
@@ -23,18 +23,6 @@ class EncoderOutput(NamedTuple):
     states: Tensor
     final_state: list[State]
     mask: Tensor
-
-
-def length_mask(lengths: Tensor, size: int) -> Tensor:
-    """(B,) lengths -> (B, size) bool mask, True = a real position."""
-    return torch.arange(size, device=lengths.device) < lengths.unsqueeze(1)
-
-
-def recurrent_layer(config: ModelConfig, input_size: int, hidden_size: int) -> RecurrentLayer:
-    """One layer of the configured cell, with its normalisation and state dropout."""
-    if config.cell not in CELLS:
-        raise ValueError(f"unknown cell {config.cell!r}: choose {', '.join(CELLS)}")
-    return CELLS[config.cell](input_size, hidden_size, config.layer_norm, config.recurrent_dropout)
 
 
 class Encoder(nn.Module):

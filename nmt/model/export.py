@@ -27,7 +27,7 @@ from torch.export import Dim
 
 from nmt.data.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID, TokenizerPair
 from nmt.model.decoder import DecoderMemory, DecoderState
-from nmt.model.repeated import Product
+from nmt.model.kernels.repeated import Product
 from nmt.model.rnn import GRU, LSTM, Elman, GRUv1, RecurrentLayer, State
 from nmt.model.saved import load_model
 from nmt.model.scores import Additive, Match, Score, decay
@@ -134,9 +134,9 @@ class _Step(nn.Module):
     def forward(self, previous: Tensor, memory: list[Tensor], state: list[Tensor]) -> list[Tensor]:
         prepared = _filled(self.structure[0], iter(memory))
         before = _filled(self.structure[1], (part.flatten(0, 1) for part in state))
-        log_probs, after, attention = self.model.step(previous.flatten(), prepared, before)
-        found = [log_probs, attention, *dict(_named(after, "next")).values()]
-        return [each.unflatten(0, previous.shape) for each in found]
+        readouts, after, attention = self.model.advance(previous.flatten(), prepared, before)
+        outputs = [self.model.log_probs(readouts, attention), attention, *dict(_named(after, "next")).values()]
+        return [output.unflatten(0, previous.shape) for output in outputs]
 
 
 def _named(tree: Any, name: str) -> Iterator[tuple[str, Tensor]]:

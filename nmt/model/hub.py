@@ -36,10 +36,10 @@ def model_folder(path: str | Path) -> Path:
             f"{folder} has no model yet: its training has not ended; go on with `nmt train --resume {folder}`, "
             "which with `--trainer.max_steps 1` exports what there is"
         )
-    found = folder / "model" if (folder / "model").is_dir() else folder
-    if not (found / "config.json").is_file():
-        raise FileNotFoundError(f"{found} holds no model: there is no config.json in it")
-    return found
+    model = folder / "model" if (folder / "model").is_dir() else folder
+    if not (model / "config.json").is_file():
+        raise FileNotFoundError(f"{model} holds no model: there is no config.json in it")
+    return model
 
 
 def _fetched(name: str) -> Path:
@@ -55,12 +55,12 @@ def _fetched(name: str) -> Path:
 
 def foreign_files(folder: Path) -> list[Path]:
     """What a model and its card in `folder` would replace, unless it is a model of ours with its card."""
-    there = [path for pattern in (*MODEL_FILES, CARD) for path in folder.glob(pattern)]
+    present = [path for pattern in (*MODEL_FILES, CARD) for path in folder.glob(pattern)]
     try:
         read_card(folder)
     except (FileNotFoundError, ValueError):
-        return there
-    return [] if (folder / CARD).exists() else there
+        return present
+    return [] if (folder / CARD).exists() else present
 
 
 def upload(folder: Path, name: str, private: bool) -> str:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config import ModelConfig
-from nmt.model.encoder import EncoderOutput, length_mask
+from nmt.data.batch import length_mask
+from nmt.model.encoder import EncoderOutput
 from nmt.model.rnn import CELLS
 
 CELL_PIXELS = 4

@@ -1,8 +1,8 @@
 """Recurrent layers: fused over a whole sequence where torch has it, one step at a time where the context recurs.
 
 One layer is one class with one set of parameters and two views of the same equations: `forward`, a whole sequence (by
-torch's fused kernel if there is one for these settings), and `steps`, one position after the other. What does not
-depend on the previous position is computed for all positions at once.
+torch's fused kernel if there is one for these settings), and `LayerStepper`, one position after the other. What does
+not depend on the previous position is computed for all positions at once.
 
 Letters: N rows, B sentences, S positions, E input size, H hidden size, G gates.
 """
@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from nmt.config import CellKind
+from nmt.config import CellKind, ModelConfig
 from nmt.model.dropout import dropout
-from nmt.model.gru_sequence import gru_sequence
-from nmt.model.linear import is_trained_on_cpu, linear, linear_layers
-from nmt.model.repeated import Product, repeated
+from nmt.model.kernels.gru_sequence import gru_sequence
+from nmt.model.kernels.linear import is_trained_on_cpu, linear, linear_layers
+from nmt.model.kernels.repeated import Product, repeated
 
 State = tuple[Tensor, ...]
 """What one layer remembers: (h,), or (h, c) of an LSTM, each (N, H). The output is always the first."""
@@ -126,7 +126,7 @@ class RecurrentLayer(nn.Module, ABC):
         if not torch.is_autocast_enabled(kind) or self.has_kernel_of(kind, torch.get_autocast_dtype(kind)):
             return self._run_kernel(inputs, lengths, initial)
         with torch.autocast(kind, enabled=False):
-            return self._run_kernel(inputs.float(), lengths, tuple(each.float() for each in initial))
+            return self._run_kernel(inputs.float(), lengths, tuple(part.float() for part in initial))
 
     @staticmethod
     def has_kernel_of(kind: str, precision: torch.dtype) -> bool:
@@ -137,7 +137,7 @@ class RecurrentLayer(nn.Module, ABC):
         return kind == "cpu" or precision == torch.float16
 
     def _run_kernel(self, inputs: Tensor, lengths: Tensor | None, initial: State) -> tuple[Tensor, State]:
-        first = tuple(each.unsqueeze(0) for each in initial)
+        first = tuple(part.unsqueeze(0) for part in initial)
         state = first if self.parts > 1 else first[0]
         if lengths is None:
             outputs, last = self.kernel(inputs, state)
@@ -145,12 +145,12 @@ class RecurrentLayer(nn.Module, ABC):
             packed = pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)
             packed, last = self.kernel(packed, state)
             outputs, _ = pad_packed_sequence(packed, batch_first=True, total_length=inputs.shape[1])
-        return outputs, tuple(each.squeeze(0) for each in (last if self.parts > 1 else (last,)))
+        return outputs, tuple(part.squeeze(0) for part in (last if self.parts > 1 else (last,)))
 
     def _stepwise(self, inputs: Tensor, lengths: Tensor | None, initial: State) -> tuple[Tensor, State]:
-        steps, state, outputs = LayerSteps(self), initial, []
+        step, state, outputs = LayerStepper(self), initial, []
         for position, projected in enumerate(self.project(inputs).unbind(1)):
-            after = steps(projected, state)
+            after = step(projected, state)
             if lengths is not None:
                 real = (lengths > position).unsqueeze(1)
                 outputs.append(after[0] * real)
@@ -227,7 +227,7 @@ def gru_sequences(
     layers: Sequence[GRU], inputs: Sequence[Tensor], lengths: Tensor | None, initial: Sequence[State]
 ) -> list[tuple[Tensor, State]]:
     """What `RecurrentLayer.forward` returns, of GRUs of one size side by side, each with its own inputs (B, S, E)."""
-    rows = torch.stack([each.transpose(0, 1) for each in inputs])  # (L, S, B, E)
+    rows = torch.stack([sequence.transpose(0, 1) for sequence in inputs])  # (L, S, B, E)
     matrices = torch.stack([layer.weight_input for layer in layers])
     biases = torch.stack([cast(Tensor, layer.bias) for layer in layers])
     projected = linear_layers(rows.flatten(1, 2), matrices, biases).unflatten(1, rows.shape[1:3])
@@ -289,28 +289,35 @@ class LSTM(RecurrentLayer):
 
     @staticmethod
     def has_kernel_of(kind: str, precision: torch.dtype) -> bool:
-        """The same; on a CPU torch asks oneDNN, where it is there, and that has such a kernel for some processors."""
+        """The same. On a CPU, LSTMs run in oneDNN, which has bf16 and fp16 kernels only on some processors."""
         if kind != "cpu" or not torch.backends.mkldnn.is_available():
             return RecurrentLayer.has_kernel_of(kind, precision)
         is_bfloat, ops = precision == torch.bfloat16, torch.ops.mkldnn
         return bool(ops._is_mkldnn_bf16_supported() if is_bfloat else ops._is_mkldnn_fp16_supported())
 
     def norm_sizes(self) -> list[int]:
-        """Of the input's product, of the recurrent product, and of the memory."""
+        """Of the input's product, of the recurrent product, and of the cell."""
         return [4 * self.hidden_size, 4 * self.hidden_size, self.hidden_size]
 
     def recur(self, projected: Tensor, state: State, hidden: Tensor, products: Sequence[Product]) -> State:
         """One step."""
         gates = self.normed(0, projected) + self.normed(1, products[0](hidden))
-        update, forget, candidate, output = gates.chunk(4, dim=1)
-        memory = torch.sigmoid(forget) * state[1] + torch.sigmoid(update) * torch.tanh(candidate)
-        return torch.sigmoid(output) * torch.tanh(self.normed(2, memory)), memory
+        input_gate, forget_gate, candidate, output_gate = gates.chunk(4, dim=1)
+        cell = torch.sigmoid(forget_gate) * state[1] + torch.sigmoid(input_gate) * torch.tanh(candidate)
+        return torch.sigmoid(output_gate) * torch.tanh(self.normed(2, cell)), cell
 
 
 CELLS: dict[CellKind, type[RecurrentLayer]] = {"elman": Elman, "gru": GRU, "gru_v1": GRUv1, "lstm": LSTM}
 
 
-class LayerSteps:
+def recurrent_layer(config: ModelConfig, input_size: int, hidden_size: int) -> RecurrentLayer:
+    """One layer of the configured cell, with its normalisation and state dropout."""
+    if config.cell not in CELLS:
+        raise ValueError(f"unknown cell {config.cell!r}: choose {', '.join(CELLS)}")
+    return CELLS[config.cell](input_size, hidden_size, config.layer_norm, config.recurrent_dropout)
+
+
+class LayerStepper:
     """One layer along one sequence: the matrices and the dropout mask that all its steps share."""
 
     def __init__(self, layer: RecurrentLayer) -> None:

@@ -17,8 +17,8 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from nmt.config import AttentionConfig
-from nmt.model.linear import Linear
-from nmt.model.repeated import Product, repeated, shared
+from nmt.model.kernels.linear import Linear
+from nmt.model.kernels.repeated import Product, repeated, shared
 
 Match = Callable[[Tensor], Tensor]
 """Projected queries (B, M, T, a) -> scores (B, M, T, S)."""
@@ -73,7 +73,7 @@ class _AdditiveScores(Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, queries: Tensor, keys: Tensor, energy: Tensor, of_keys: list[Tensor]) -> Tensor:
+    def forward(ctx: Any, queries: Tensor, keys: Tensor, energy: Tensor, grad_keys: list[Tensor]) -> Tensor:
         decayed, one = decay(queries), keys.new_ones(())
         scores, kind = keys.new_empty(*queries.shape[:3], keys.shape[2]), keys.device.type
         sentences = max(1, AT_ONCE // keys.shape[1:].numel()) if kind == "cpu" else len(keys)
@@ -84,24 +84,24 @@ class _AdditiveScores(Function):
                     torch.addcmul(one, decayed[some, :, step, None], keys[some], out=logistic).reciprocal_()
                     scores[some, :, step] = _weighted(logistic, energy)
         ctx.save_for_backward(decayed, keys, energy)
-        ctx.of_keys = of_keys
+        ctx.grad_keys = grad_keys
         return scores
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         decayed, keys, energy = ctx.saved_tensors
-        if not ctx.of_keys:
-            ctx.of_keys.append(torch.zeros_like(keys))
-        of_queries, of_energy, logistic = torch.empty_like(decayed), torch.zeros_like(energy), torch.empty_like(keys)
-        one = keys.new_ones(())
-        for step, gradient in enumerate(gradients[0].unsqueeze(3).unbind(2)):  # (B, M, 1, S)
+        if not ctx.grad_keys:
+            ctx.grad_keys.append(torch.zeros_like(keys))
+        grad_queries, grad_energy = torch.empty_like(decayed), torch.zeros_like(energy)
+        logistic, one = torch.empty_like(keys), keys.new_ones(())
+        for step, grad_scores in enumerate(grad_outputs[0].unsqueeze(3).unbind(2)):  # (B, M, 1, S)
             torch.addcmul(one, decayed[:, :, step, None], keys, out=logistic).reciprocal_()
-            of_energy += (gradient @ logistic).sum(dim=(0, 2))
+            grad_energy += (grad_scores @ logistic).sum(dim=(0, 2))
             slope = logistic.addcmul_(logistic, logistic, value=-1.0)  # half of the derivative of s(2 x)
-            torch.mul((gradient @ slope).squeeze(2), 2.0 * energy, out=of_queries[:, :, step])
-            ctx.of_keys[0].addcmul_(gradient.mT, slope)  # times the energy over the key at the end, once
-        return of_queries, None, of_energy, None
+            torch.mul((grad_scores @ slope).squeeze(2), 2.0 * energy, out=grad_queries[:, :, step])
+            ctx.grad_keys[0].addcmul_(grad_scores.mT, slope)  # times the energy over the key at the end, once
+        return grad_queries, None, grad_energy, None
 
 
 def _weighted(logistic: Tensor, energy: Tensor) -> Tensor:
@@ -147,10 +147,10 @@ class Additive(Score):
         As ``tanh x = 2 s(2 x) - 1``, and as no normaliser minds a constant, ``v' tanh`` becomes ``2 v' s``.
         """
         energy = 2.0 * self.energy.to(keys.dtype)
-        of_keys: list[Tensor] = []
+        grad_keys: list[Tensor] = []
         if torch.is_grad_enabled() and keys.requires_grad:
-            keys = shared(keys, lambda: of_keys.pop() * -energy.detach().unsqueeze(1) / keys.detach())
-        return lambda queries: _AdditiveScores.apply(queries.to(keys.dtype), keys, energy, of_keys)
+            keys = shared(keys, lambda: grad_keys.pop() * -energy.detach().unsqueeze(1) / keys.detach())
+        return lambda queries: _AdditiveScores.apply(queries.to(keys.dtype), keys, energy, grad_keys)
 
 
 class Concat(Additive):

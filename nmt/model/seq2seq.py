@@ -100,8 +100,8 @@ class Seq2Seq(nn.Module):
             return self.normalized(self.output(readouts), attention)
         rows = max(1, LATENT_LOGITS // (attention.shape[-1] * self.output.out_features))
         parts = zip(readouts.flatten(0, -3).split(rows), attention.flatten(0, -2).split(rows), strict=True)
-        found = torch.cat([self.normalized(self.output(read), weights) for read, weights in parts])
-        return found.unflatten(0, attention.shape[:-1])
+        log_probs = torch.cat([self.normalized(self.output(read), weights) for read, weights in parts])
+        return log_probs.unflatten(0, attention.shape[:-1])
 
     def normalized(self, logits: Tensor, attention: Tensor) -> Tensor:
         """Log-probabilities of logits (..., V), or (..., S, V) if latent, and attention (..., S), as in `log_probs`.
@@ -128,13 +128,8 @@ class Seq2Seq(nn.Module):
         Returns:
             Readouts (N, R), or (N, S, R) if latent, the next state, attention (N, S): for `log_probs`.
         """
-        return self.decoder.step(previous, memory, state)
+        return self.decoder.advance(previous, memory, state)
 
     def tabulate(self) -> None:
         """Spends some memory and time on many steps in inference: see `Decoder.tabulate`."""
         self.decoder.tabulate()
-
-    def step(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, DecoderState, Tensor]:
-        """As `advance`, but with the log-probabilities (N, V) in place of the readouts."""
-        readouts, state, attention = self.advance(previous, memory, state)
-        return self.log_probs(readouts, attention), state, attention

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from nmt.model.dropout import SequenceDropout
-from nmt.model.repeated import repeated
-from nmt.model.rnn import GRU, LayerSteps, RecurrentLayer, State, gru_sequences
+from nmt.model.kernels.repeated import repeated
+from nmt.model.rnn import GRU, LayerStepper, RecurrentLayer, State, gru_sequences
 
 
 def reverse(lengths: Tensor, size: int, keep: int = 0) -> Tensor:
@@ -103,21 +103,17 @@ class RecurrentStack(nn.Module):
         """Whether the layer's output is added to its input."""
         return self.residual and depth >= self.plain
 
-    def steps(self) -> "StackSteps":
-        """The same layers, one position at a time, for one sequence."""
-        return StackSteps(self)
 
-
-class StackSteps:
+class StackStepper:
     """A stack along one sequence: the matrices and dropout masks that all its steps share."""
 
     def __init__(self, stack: RecurrentStack) -> None:
         self._adds = stack.adds
         layers = [cast(RecurrentLayer, layer) for layer in stack.layers]
-        self._layers = [LayerSteps(layer) for layer in layers]
+        self._layers = [LayerStepper(layer) for layer in layers]
         self._products = [repeated(layer.weight_input.t()) for layer in layers]
         self._biases = [layer.bias for layer in layers]
-        self._dropouts = [stack.dropout.steps() for _ in layers]
+        self._dropouts = [stack.dropout.stepper() for _ in layers]
 
     def __call__(
         self, projected: Tensor, states: Sequence[State], context: Tensor | None = None

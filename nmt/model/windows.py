@@ -13,27 +13,27 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config import AttentionConfig
-from nmt.model.repeated import repeated
+from nmt.model.kernels.repeated import repeated
 
 CLOSED = -1e9
 """Added to the score of a position that gets nothing: its weight is then exactly zero, and nothing overflows."""
 
-Preference = Callable[[Tensor, Tensor], Tensor]
-"""Queries (B, T, Q) and steps (B, T), counted from 0, to a term of the scores that broadcasts to (B, T, S)."""
+ScoreBias = Callable[[Tensor, Tensor], Tensor]
+"""Queries (B, T, Q) and steps (B, T), counted from 0 -> what is added to the scores, broadcasts to (B, T, S)."""
 
 
 class Window(nn.Module, ABC):
     """Which positions are open to a step."""
 
     @abstractmethod
-    def steps(self, mask: Tensor) -> Preference:
+    def score_bias(self, mask: Tensor) -> ScoreBias:
         """The window along one sequence; mask (B, S) is True on real tokens."""
 
 
 class Global(Window):
     """Every real token, at every step (Luong et al. 2015, section 3.1)."""
 
-    def steps(self, mask: Tensor) -> Preference:
+    def score_bias(self, mask: Tensor) -> ScoreBias:
         """Closed on padding."""
         padding = closed(~mask).unsqueeze(1)
         return lambda queries, steps: padding
@@ -53,16 +53,16 @@ class Monotonic(Window):
         super().__init__()
         self.reach = reach
 
-    def steps(self, mask: Tensor) -> Preference:
+    def score_bias(self, mask: Tensor) -> ScoreBias:
         """Closed on padding and out of reach."""
         padding, last = closed(~mask).unsqueeze(1), mask.sum(dim=1, keepdim=True) - 1
         positions = torch.arange(mask.shape[1], device=mask.device)
 
-        def prefer(queries: Tensor, steps: Tensor) -> Tensor:
+        def score_bias(queries: Tensor, steps: Tensor) -> Tensor:
             centre = torch.minimum(steps + 1, last)
             return padding + closed((positions - centre.unsqueeze(2)).abs() > self.reach)
 
-        return prefer
+        return score_bias
 
 
 class Predictive(Window):
@@ -82,18 +82,18 @@ class Predictive(Window):
         self.hidden = nn.Linear(query_size, query_size, bias=False)
         self.position = nn.Linear(query_size, 1, bias=False)
 
-    def steps(self, mask: Tensor) -> Preference:
+    def score_bias(self, mask: Tensor) -> ScoreBias:
         """Closed on padding and out of reach; lower with the distance."""
         padding, last = closed(~mask).unsqueeze(1), mask.sum(dim=1)[:, None, None] - 1
         positions = torch.arange(mask.shape[1], device=mask.device)
         hidden = repeated(self.hidden.weight.t())
 
-        def prefer(queries: Tensor, steps: Tensor) -> Tensor:
+        def score_bias(queries: Tensor, steps: Tensor) -> Tensor:
             centre = last * torch.sigmoid(self.position(torch.tanh(hidden(queries))))  # (B, T, 1)
             distance = positions - centre
             return padding + closed(distance.abs() > self.reach) - 2 * (distance / self.reach) ** 2
 
-        return prefer
+        return score_bias
 
 
 def closed(where: Tensor) -> Tensor:

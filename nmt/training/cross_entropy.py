@@ -11,7 +11,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
-from nmt.model.products import add_product, product
+from nmt.model.kernels.products import add_product, product
 
 PIECE_TOKENS = 512
 """Tokens whose logits exist at once on a CPU, at most: few enough to be small, enough for fast matrix products."""
@@ -43,9 +43,9 @@ class _LinearCrossEntropy(Function):
         full = torch.promote_types(weight.dtype, torch.float32)
         low = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
         weight_low, bias_low, readouts_low = weight.to(low), bias.to(low), readouts.to(low)
-        of_readouts = torch.empty_like(readouts_low)
-        of_weight: Tensor | None = None
-        of_bias = torch.zeros_like(bias, dtype=full)
+        grad_readouts = torch.empty_like(readouts_low)
+        grad_weight: Tensor | None = None
+        grad_bias = torch.zeros_like(bias, dtype=full)
         step = piece_rows(len(targets), size, kind)
         total, nll = weight.new_zeros(2, dtype=full).unbind()
         with torch.autocast(kind, enabled=False):
@@ -55,37 +55,39 @@ class _LinearCrossEntropy(Function):
                 read = pad(read, (0, 0, 0, step - len(target)))
                 rows = product(read, weight_low, bias_low).to(full)
                 logits = rows[: len(target)]
-                of_target, mean = logits.gather(1, target).sum(), logits.mean(dim=1).sum() if smoothing else 0.0
+                target_logits, mean = logits.gather(1, target).sum(), logits.mean(dim=1).sum() if smoothing else 0.0
                 largest = logits.amax(dim=1)
                 errors = torch.softmax(logits, dim=1, out=logits)  # in the place of the logits
                 log_normalizer = (largest - errors.amax(dim=1).log()).sum()
-                nll = nll + log_normalizer - of_target
-                total = total + log_normalizer - (1 - smoothing) * of_target - smoothing * mean
+                nll = nll + log_normalizer - target_logits
+                total = total + log_normalizer - (1 - smoothing) * target_logits - smoothing * mean
                 if not train:
                     continue
                 if smoothing:
                     errors.sub_(smoothing / size)
                 errors.scatter_add_(1, target, errors.new_full((len(target), 1), smoothing - 1))
-                of_bias.add_(errors.sum(dim=0))
+                grad_bias.add_(errors.sum(dim=0))
                 rows[len(target) :] = 0.0
                 errors = rows.to(low)
-                of_readouts[piece] = product(errors, weight_low.t())[: len(target)]
+                grad_readouts[piece] = product(errors, weight_low.t())[: len(target)]
                 if low == full:
-                    of_weight = add_product(of_weight, errors, read)
+                    grad_weight = add_product(grad_weight, errors, read)
                 else:
                     part = (errors.t() @ read).to(full)
-                    of_weight = part if of_weight is None else of_weight.add_(part)
-        ctx.gradients = (of_readouts, of_weight, of_bias)
+                    grad_weight = part if grad_weight is None else grad_weight.add_(part)
+        ctx.gradients = (grad_readouts, grad_weight, grad_bias)
         ctx.mark_non_differentiable(nll)
         return total, nll
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (of_readouts, of_weight, of_bias), ctx.gradients = ctx.gradients, None  # scaled in place: the graph serves once
-        rows = of_weight if of_weight.is_contiguous() else of_weight.new_empty(of_weight.shape)
-        scaled = torch.mul(of_weight, gradients[0], out=rows)  # in the order of the weight, whatever it was summed in
-        return of_readouts.mul_(gradients[0]), scaled, of_bias.mul_(gradients[0]), None, None, None
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        grad_total, (grad_readouts, grad_weight, grad_bias) = grad_outputs[0], ctx.gradients
+        ctx.gradients = None  # scaled in place: the graph serves once
+        # In the order of the weight, whatever it was summed in.
+        rows = grad_weight if grad_weight.is_contiguous() else grad_weight.new_empty(grad_weight.shape)
+        scaled = torch.mul(grad_weight, grad_total, out=rows)
+        return grad_readouts.mul_(grad_total), scaled, grad_bias.mul_(grad_total), None, None, None
 
 
 def linear_cross_entropy(

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from nmt.data.batch import Batch
-from nmt.model.encoder import length_mask
+from nmt.data.batch import Batch, length_mask
 from nmt.model.seq2seq import LEAST_WEIGHT, Seq2Seq
 from nmt.training.cross_entropy import PIECE_TOKENS, linear_cross_entropy
 

@@ -8,12 +8,11 @@ from torch import Tensor
 
 from nmt.data.batch import Batch
 from nmt.data.datamodule import TranslationData
-from nmt.data.tokenizer import BOS_ID, EOS_ID
 from nmt.decoding.alignment import hard_alignment
-from nmt.decoding.endings import Task
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.records import Records
 from nmt.decoding.search import search
+from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.translation import Translation
 from nmt.decoding.tree import Hypothesis
 from nmt.evaluation.alignment import count_links, error_rate
@@ -61,9 +60,9 @@ class Validation:
         if "alignment" in self._data.validation.column_names:
             self._compare_links(batch, loss.attention)
         memory, state = model.encode(batch.src_ids, batch.src_lengths)
-        task = Task(self._options.limits(batch.src_lengths))
-        unsaid = torch.tensor(self._data.tokenizers.tgt.unsaid, device=batch.src_ids.device)
-        found = search(model, memory, state, task, self._options, BOS_ID, EOS_ID, unsaid)
+        limits = self._options.limits(batch.src_lengths)
+        sentences = SearchBatch(limits, unsaid=self._data.tokenizers.tgt.unsaid)
+        found = search(model, memory, state, sentences, self._options)
         totals.lost += sum(not hypotheses for hypotheses in found)
         rows = zip(batch.indices.tolist(), found, strict=True)
         self._best |= {row: hypotheses[0] for row, hypotheses in rows if hypotheses}

@@ -8,8 +8,8 @@ to the gates of both directions, and the key. Not counted are elementwise work, 
 scores and mixtures of attention (below half a percent).
 
 The roofline is the rate of these very products at the same number of threads and precision, each as `torch.mm` or
-`nmt.model.products` computes it (oneDNN, if on a CPU in float32), packed before or not, whichever is fastest, the best
-of several times: all operations over the sum of the times, the harmonic mean weighted by operations.
+`nmt.model.kernels.products` computes it (oneDNN, if on a CPU in float32), packed before or not, whichever is fastest,
+the best of several times: all operations over the sum of the times, the harmonic mean weighted by operations.
 
 On a machine with neighbours the best of these times is a moment that no longer work has throughout. So beside it stands
 the usual rate, by the medians of the same times: the share of the roofline has lost what the program and the neighbours
@@ -85,7 +85,7 @@ def seconds_per_row(work: Work, precision: str, device: str) -> Seconds:
     import torch
     from torch.utils.benchmark import Timer
 
-    from nmt.model.products import packed, product
+    from nmt.model.kernels.products import packed, product
 
     def seconds(rows: int, left: "Tensor", right: "Tensor") -> Seconds:
         out, ready = left.new_empty(len(left), right.shape[1]), packed(right.t())

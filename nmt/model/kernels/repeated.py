@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from nmt.model.products import dense, matmul, product_over_rows
+from nmt.model.kernels.products import dense, matmul, product_over_rows
 
 Product = Callable[[Tensor], Tensor]
 """(..., k) -> (..., f): multiplication from the left with a fixed matrix (k, f), or with one (k, f) a sentence."""
@@ -39,7 +39,8 @@ class _Shared(Function):
 def shared(tensor: Tensor, collect: Collect) -> Tensor:
     """A tensor for steps that give it no gradient by themselves, but leave behind what `collect` makes one of.
 
-    A backward pass that goes through the steps must go on to the tensor: what it leaves behind is the next one's else.
+    A backward pass that goes through the steps must go on to the tensor. Otherwise the gradients collected here leak
+    into the next backward pass.
     """
     return _Shared.apply(tensor, collect)
 
@@ -55,10 +56,10 @@ class _Multiply(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None, None]:
-        (gradient,), (inputs, matrix) = gradients, ctx.saved_tensors
-        ctx.uses.append((inputs, gradient))
-        return matmul(gradient, matrix.mT) if ctx.needs_input_grad[0] else None, None, None
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, None, None]:
+        (grad_output,), (inputs, matrix) = grad_outputs, ctx.saved_tensors
+        ctx.uses.append((inputs, grad_output))
+        return matmul(grad_output, matrix.mT) if ctx.needs_input_grad[0] else None, None, None
 
 
 def repeated(matrix: Tensor) -> Product:
@@ -73,12 +74,12 @@ def repeated(matrix: Tensor) -> Product:
         matrix = matrix.to(torch.get_autocast_dtype(kind))
     if not (torch.is_grad_enabled() and matrix.requires_grad):
         return lambda inputs: inputs.to(matrix.dtype) @ matrix
-    uses: list[tuple[Tensor, Tensor]] = []  # input and gradient of each step
+    uses: list[tuple[Tensor, Tensor]] = []  # input of each step, and gradient of its output
 
     def collect() -> Tensor:
-        inputs, gradients = (torch.cat(each, dim=-2) for each in zip(*uses, strict=True))
+        inputs, grad_outputs = (torch.cat(steps, dim=-2) for steps in zip(*uses, strict=True))
         uses.clear()
-        return product_over_rows(inputs, gradients) if inputs.dim() == 2 else inputs.mT @ gradients
+        return product_over_rows(inputs, grad_outputs) if inputs.dim() == 2 else inputs.mT @ grad_outputs
 
     matrix = shared(dense(matrix) if matrix.dim() == 2 else matrix, collect)
     if matrix.dim() > 2:

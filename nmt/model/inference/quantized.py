@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nmt.model.prepared import PreparedMatrix, prepare
-from nmt.model.products import product
+from nmt.model.inference.prepared import PreparedMatrix, prepare
+from nmt.model.kernels.products import product
 from nmt.model.seq2seq import Seq2Seq
 
 STEPS = 127 * 256
@@ -56,7 +56,7 @@ class Int8Matrix(PreparedMatrix):
         scales = scales.clamp(min=torch.finfo(torch.float32).tiny)
         return cls((matrix / scales.unsqueeze(1)).round().to(torch.int8), scales)
 
-    def piece(self, rows: Any, columns: Any) -> "Int8Matrix":
+    def submatrix(self, rows: Any, columns: Any) -> "Int8Matrix":
         """Some rows and some columns."""
         return Int8Matrix(self.rows[rows][:, columns].contiguous(), self.scales[rows])
 

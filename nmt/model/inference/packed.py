@@ -10,8 +10,8 @@ from typing import Any
 from torch import Tensor
 from torch.nn.functional import pad
 
-from nmt.model.prepared import PreparedMatrix, prepare
-from nmt.model.products import has_onednn, product, settled
+from nmt.model.inference.prepared import PreparedMatrix, prepare
+from nmt.model.kernels.products import has_onednn, product, settled
 from nmt.model.seq2seq import Seq2Seq
 
 
@@ -48,7 +48,7 @@ class PackedMatrix(PreparedMatrix):
         """Rows (...,) -> (..., K)."""
         return self._matrix[ids]
 
-    def piece(self, rows: Any, columns: Any) -> "PackedMatrix":
+    def submatrix(self, rows: Any, columns: Any) -> "PackedMatrix":
         """Some rows and some columns."""
         return PackedMatrix(self._matrix[rows][:, columns])
 

@@ -1,4 +1,4 @@
-"""A GRU over whole sequences, to be trained on a CPU: forward and backward pass written out.
+"""A GRU over whole sequences: forward and backward pass written out, faster than autograd on a CPU.
 
 Torch has a fused GRU for GPUs; on a CPU its backward pass goes step by step through autograd, with a gradient of the
 recurrent matrix at each. Here that is one product over all steps, and nothing else is computed but what the equations
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from nmt.model.products import layered_product, packed_layers, product_over_rows
+from nmt.model.kernels.products import layered_product, packed_layers, product_over_rows
 
 
 class _GRUSequence(Function):
@@ -29,41 +29,41 @@ class _GRUSequence(Function):
         gates = initial.new_empty(steps, *initial.shape[:-1], 2 * size)
         inner, candidates = initial.new_empty(2, steps, *initial.shape)
         states[0], matrices = initial, packed_layers(weight)
-        for t, of_input in enumerate(projected.unbind(1)):
+        for t, input_terms in enumerate(projected.unbind(1)):
             recurrent = layered_product(states[t], matrices)
-            torch.add(of_input[..., : 2 * size], recurrent[..., size:], out=gates[t]).sigmoid_()
+            torch.add(input_terms[..., : 2 * size], recurrent[..., size:], out=gates[t]).sigmoid_()
             reset, update = gates[t].chunk(2, dim=-1)
             if padding is not None:
                 update.masked_fill_(padding[t], 1.0)  # the state stays as it is
             torch.add(recurrent[..., :size], bias, out=inner[t])
-            torch.addcmul(of_input[..., 2 * size :], reset, inner[t], out=candidates[t]).tanh_()
+            torch.addcmul(input_terms[..., 2 * size :], reset, inner[t], out=candidates[t]).tanh_()
             torch.lerp(candidates[t], states[t], update, out=states[t + 1])
         ctx.save_for_backward(weight, states, gates, inner, candidates)
         return states[1:]
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        weight, states, gates, inner, candidates = ctx.saved_tensors
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        (grad_states,), (weight, states, gates, inner, candidates) = grad_outputs, ctx.saved_tensors
         steps, layers, sentences, size = candidates.shape
         joined = gates.new_empty(layers, steps, sentences, 4 * size)  # both have the gates' columns
-        of_projected, of_recurrent = joined[..., size:], joined[..., : 3 * size]
-        of_state, matrices = torch.zeros_like(states[0]), packed_layers(weight.mT)
+        grad_projected, grad_recurrent = joined[..., size:], joined[..., : 3 * size]
+        grad_state, matrices = torch.zeros_like(states[0]), packed_layers(weight.mT)
         for t in reversed(range(steps)):
-            of_inner, of_gates, of_candidate = joined[:, t].split([size, 2 * size, size], dim=-1)
+            grad_inner, grad_gates, grad_candidate = joined[:, t].split([size, 2 * size, size], dim=-1)
             reset, update = gates[t].chunk(2, dim=-1)
-            of_state = of_state + gradients[0][t]
-            held = of_state * update
-            torch.ops.aten.tanh_backward.grad_input(of_state - held, candidates[t], grad_input=of_candidate)
-            torch.mul(of_candidate, inner[t], out=of_gates[..., :size])
-            torch.mul(of_state, states[t] - candidates[t], out=of_gates[..., size:])
-            torch.ops.aten.sigmoid_backward.grad_input(of_gates, gates[t], grad_input=of_gates)
-            torch.mul(of_candidate, reset, out=of_inner)
-            of_state = layered_product(of_recurrent[:, t], matrices, held)
+            grad_state = grad_state + grad_states[t]
+            grad_kept = grad_state * update
+            torch.ops.aten.tanh_backward.grad_input(grad_state - grad_kept, candidates[t], grad_input=grad_candidate)
+            torch.mul(grad_candidate, inner[t], out=grad_gates[..., :size])
+            torch.mul(grad_state, states[t] - candidates[t], out=grad_gates[..., size:])
+            torch.ops.aten.sigmoid_backward.grad_input(grad_gates, gates[t], grad_input=grad_gates)
+            torch.mul(grad_candidate, reset, out=grad_inner)
+            grad_state = layered_product(grad_recurrent[:, t], matrices, grad_kept)
         before = states[:-1].transpose(0, 1).flatten(1, 2)
-        of_weight = product_over_rows(of_recurrent.flatten(1, 2), before)
-        of_bias = of_recurrent[..., :size].sum(dim=(1, 2)).unsqueeze(1)
-        return of_projected, of_weight, of_bias, of_state, None
+        grad_weight = product_over_rows(grad_recurrent.flatten(1, 2), before)
+        grad_bias = grad_recurrent[..., :size].sum(dim=(1, 2)).unsqueeze(1)
+        return grad_projected, grad_weight, grad_bias, grad_state, None
 
 
 def gru_sequence(

@@ -26,12 +26,12 @@ class PreparedMatrix(ABC):
     """
 
     dtype = torch.float32
-    requires_grad = False
     """What the network multiplies is float32, and so is what comes out."""
+    requires_grad = False
 
     def __init__(self, shape: torch.Size, device: torch.device) -> None:
         self.shape, self.device = shape, device
-        self._pieces: dict[Any, Self] = {}
+        self._submatrices: dict[Any, Self] = {}
 
     @classmethod
     @abstractmethod
@@ -47,7 +47,7 @@ class PreparedMatrix(ABC):
         """Rows (...,) -> (..., K)."""
 
     @abstractmethod
-    def piece(self, rows: Any, columns: Any) -> Self:
+    def submatrix(self, rows: Any, columns: Any) -> Self:
         """Some rows and some columns, by whatever indexes a tensor."""
 
     @abstractmethod
@@ -58,14 +58,14 @@ class PreparedMatrix(ABC):
         """Some rows, and for ``[rows, columns]`` some columns of them; what slices give is kept for the next time."""
         index = index if isinstance(index, tuple) else (index, slice(None))
         if not all(isinstance(each, slice) for each in index):
-            return self.piece(*index)
+            return self.submatrix(*index)
         key = tuple((each.start, each.stop, each.step) for each in index)
-        if key not in self._pieces:
-            self._pieces[key] = self.piece(*index)
-        return self._pieces[key]
+        if key not in self._submatrices:
+            self._submatrices[key] = self.submatrix(*index)
+        return self._submatrices[key]
 
     def split(self, sizes: Sequence[int], dim: int = 0) -> list[Self]:
-        """Pieces of so many rows, or columns."""
+        """Matrices of so many rows, or columns."""
         ends = torch.tensor(sizes).cumsum(0).tolist()
         cuts = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
         return [self[cut, :] if dim == 0 else self[:, cut] for cut in cuts]
@@ -123,18 +123,18 @@ def prepare(model: Seq2Seq, form: Callable[[Tensor], Any], embeddings: bool) -> 
         form: gives what takes the place of a parameter; one that layers share is asked for once.
         embeddings: whether the tables of embeddings are replaced too.
     """
-    kept: dict[int, Any] = {id(parameter): parameter for parameter in model.parameters()}
-    copied = copy.deepcopy(model, kept)
+    shared: dict[int, Any] = {id(parameter): parameter for parameter in model.parameters()}
+    copied = copy.deepcopy(model, shared)
     coverage = copied.decoder.attention.coverage
     spared = set() if coverage is None else set(coverage.modules())
-    found: dict[int, Any] = {}  # by the parameter
+    replacements: dict[int, Any] = {}  # by the parameter
 
     def replace(module: nn.Module, name: str) -> None:
         parameter = getattr(module, name)
-        if id(parameter) not in found:
-            found[id(parameter)] = form(parameter)
+        if id(parameter) not in replacements:
+            replacements[id(parameter)] = form(parameter)
         delattr(module, name)
-        setattr(module, name, found[id(parameter)])
+        setattr(module, name, replacements[id(parameter)])
 
     tables = (each for each in copied.encoder.modules() if isinstance(each, nn.Embedding))
     for module in {*tables, copied.output, *copied.decoder.modules()} - spared:

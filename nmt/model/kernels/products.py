@@ -32,8 +32,8 @@ PIECES = 512, 128, 32
 @cache
 def has_onednn() -> bool:
     """Whether this torch multiplies by oneDNN, and lays out matrices for it."""
-    there = all(hasattr(torch.ops.mkldnn, name) for name in ("_reorder_linear_weight", "_linear_pointwise"))
-    return there and torch.backends.mkldnn.is_available()
+    has_operators = all(hasattr(torch.ops.mkldnn, name) for name in ("_reorder_linear_weight", "_linear_pointwise"))
+    return has_operators and torch.backends.mkldnn.is_available()
 
 
 @cache
@@ -110,7 +110,7 @@ def sum_of_product(summand: Tensor, left: Tensor, right: Tensor) -> Tensor:
 
 def packed_layers(matrices: Tensor) -> Tensor | list[Tensor]:
     """Matrices (L, F, K) in the order that `layered_product` multiplies them fastest in."""
-    return [packed(each) for each in matrices] if _is_for_pieces(matrices) else matrices
+    return [packed(matrix) for matrix in matrices] if _is_for_pieces(matrices) else matrices
 
 
 def layered_product(left: Tensor, right: Tensor | list[Tensor], summand: Tensor | None = None) -> Tensor:
@@ -118,8 +118,8 @@ def layered_product(left: Tensor, right: Tensor | list[Tensor], summand: Tensor 
     if isinstance(right, Tensor):
         return left @ right.mT if summand is None else torch.baddbmm(summand, left, right.mT)
     if summand is None:
-        return _side_by_side([product(*each) for each in zip(left, right, strict=True)])
-    return _side_by_side([sum_of_product(*each) for each in zip(summand, left, right, strict=True)])
+        return _side_by_side([product(*layer) for layer in zip(left, right, strict=True)])
+    return _side_by_side([sum_of_product(*layer) for layer in zip(summand, left, right, strict=True)])
 
 
 def _side_by_side(layers: list[Tensor]) -> Tensor:
@@ -181,7 +181,7 @@ def product_over_rows(left: Tensor, right: Tensor) -> Tensor:
     if not _is_for_pieces(left):
         return left.mT @ right
     if left.dim() > 2:
-        return _side_by_side([product_over_rows(*each) for each in zip(left, right, strict=True)])
+        return _side_by_side([product_over_rows(*layer) for layer in zip(left, right, strict=True)])
     left, right, total = dense(left), dense(right), None
     for rows, whole in _pieces(len(left)):
         total = (add_product if whole else _add_by_torch)(total, left[rows], right[rows])
