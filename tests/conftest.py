@@ -5,7 +5,7 @@ import random
 import tempfile
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 os.environ["HF_DATASETS_CACHE"] = tempfile.mkdtemp(prefix="nmt-tests-")  # read when datasets is imported
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -29,11 +29,10 @@ DECODERS: list[dict[str, Any]] = [
     {"decoder": "luong", "input_feeding": False},
     {"decoder": "gnmt"},
 ]
-SCORES = ["additive", "dot", "scaled_dot", "general", "concat", "location"]
-WINDOWS = ["global", "local_m", "local_p"]
-NORMALIZERS = ["softmax", "sparsemax", "entmax15"]
-CELL_KINDS = ["elman", "gru", "gru_v1", "lstm"]
-ENCODERS = ["forward", "reversed", "bidirectional", "gnmt"]
+SCORES, WINDOWS, NORMALIZERS = (
+    list(get_args(get_type_hints(AttentionConfig)[name])) for name in ("score", "window", "normalizer")
+)
+CELL_KINDS, ENCODERS = (list(get_args(get_type_hints(ModelConfig)[name])) for name in ("cell", "encoder"))
 
 
 def _networks() -> list[ModelConfig]:

@@ -19,6 +19,7 @@ from nmt.decoding.search import tree_map
 from nmt.decoding.translator import Translator
 from nmt.model import export
 from nmt.model.export import ENCODER, STEP, export_network
+from nmt.model.rnn import GRU
 from nmt.model.seq2seq import Seq2Seq
 
 Arrays = dict[str, np.ndarray]
@@ -179,6 +180,9 @@ def test_what_cannot_be_exported_is_named(tmp_path: Path, monkeypatch: pytest.Mo
     model = build(ModelConfig(layer_norm=True, embedding_size=6, hidden_size=8))
     with pytest.raises(ValueError, match="model.layer_norm: true cannot be exported"):
         export_network(model, tmp_path)
+    monkeypatch.delitem(export.OPERATORS, GRU)
+    with pytest.raises(ValueError, match="model.cell: GRU cannot be exported"):
+        export_network(build(ModelConfig(embedding_size=6, hidden_size=8)), tmp_path)
     monkeypatch.setattr(export, "find_spec", lambda package: None)
     with pytest.raises(ValueError, match=r"onnx and onnxscript must be installed .* pip install 'nmt\[onnx\]'"):
         export_network(model, tmp_path)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nmt.config import TokenizerKind
 from nmt.data.tokenizer import EOS_ID, Tokenizer
 from nmt.decoding.demands import Demands
 from nmt.decoding.guides import Exclude, Guide, Include, NoRepeat, Prefix, Together
@@ -97,6 +98,16 @@ def test_what_is_demanded_in_words_becomes_a_guide() -> None:
     assert guide is not None
     assert guide.goal == len(tokenizer.encode("dog").ids)
     assert guide.met(walk(guide, forced)) == guide.goal
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram", "wordpiece", "char"])
+@pytest.mark.parametrize("phrase", [".", ", the cat", "'s", ").", "( the", "(the"])
+def test_a_mark_that_ends_something_stands_right_behind_it(phrase: str, kind: TokenizerKind) -> None:
+    text = "( the dog's cat, the cat (the dog)."
+    tokenizer = Tokenizer.train([text] * 3, kind, vocab_size=300)
+    guide = Demands(tokenizer).guide(Request("", include=(phrase,)))
+    assert guide is not None
+    assert guide.met(walk(guide, tokenizer.encode(text).ids)) == guide.goal
 
 
 @pytest.mark.parametrize(

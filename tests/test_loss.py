@@ -152,6 +152,14 @@ def test_gradients_are_the_same_whatever_the_size_of_a_piece(monkeypatch: pytest
 
 
 @pytest.mark.usefixtures("library")
+def test_a_loss_that_serves_once_says_so() -> None:
+    model = build(SOFT, vocab_size=10)
+    total = sequence_loss(model, PAIR).total
+    total.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match=r"serves once; for another, compute `Seq2Seq.log_probs`"):
+        total.backward()
+
+
 def test_the_gradient_of_a_wide_output_layer_lies_as_its_weight() -> None:
     """torch's fused Adam reads both one after the other, in the order of memory."""
     readouts, weight, bias = torch.randn(150, 6), torch.randn(40, 6), torch.randn(40)

@@ -1,5 +1,7 @@
 """The recurrent layers against their published equations, written out here, and against torch's fused kernels."""
 
+from collections.abc import Callable, Sequence
+
 import pytest
 import torch
 from torch import Tensor
@@ -10,7 +12,7 @@ from nmt.model.dropout import SequenceDropout, dropout
 from nmt.model.rnn import CELLS, LayerStepper, RecurrentLayer, State
 from nmt.model.stack import Bidirectional, RecurrentStack, StackStepper, reorder, reverse
 
-KINDS = ["elman", "gru", "gru_v1", "lstm"]
+KINDS = list(CELLS)
 
 
 def norm(layer: RecurrentLayer, index: int, values: Tensor) -> Tensor:
@@ -286,6 +288,31 @@ def test_dropout_zeroes_with_its_probability_and_keeps_the_expectation(p: float)
     rows, columns = (dropped == 0).float().mean(1), (dropped == 0).float().mean(0)
     assert rows.std().item() == pytest.approx((p * (1 - p) / 333) ** 0.5, rel=0.1)  # no pattern along either side
     assert columns.std().item() == pytest.approx((p * (1 - p) / 1000) ** 0.5, rel=0.2)
+
+
+def test_dropout_of_hardly_less_than_all_drops_nearly_all() -> None:
+    assert (dropout(torch.ones(1000), 0.9999999) == 0).float().mean() > 0.99
+
+
+def test_a_cell_that_torch_does_not_know_may_have_any_number_of_gates() -> None:
+    class Minimal(RecurrentLayer):
+        """Two gates (Zhou et al. 2016)."""
+
+        gates = 2
+
+        def recur(
+            self, projected: Tensor, state: State, hidden: Tensor, products: Sequence[Callable[[Tensor], Tensor]]
+        ) -> State:
+            forget, candidate = (projected + products[0](hidden)).chunk(2, dim=1)
+            return (torch.lerp(hidden, torch.tanh(candidate), torch.sigmoid(forget)),)
+
+    layer = Minimal(3, 5)
+    for parameter in layer.parameters():
+        torch.nn.init.uniform_(parameter, -0.1, 0.1)
+    outputs, (last,) = layer(torch.randn(2, 4, 3), torch.tensor([4, 2]))
+    assert layer.weight_hidden.shape == (10, 5)
+    torch.testing.assert_close(outputs[1, 1], last[1])
+    assert not outputs[1, 2:].any()
 
 
 @pytest.mark.parametrize("lengths", [None, torch.tensor([4, 2])], ids=["full", "padded"])

@@ -15,7 +15,9 @@ from torch.nn.utils.rnn import PackedSequence
 from nmt.config import ModelConfig
 from nmt.data.batch import Batch
 from nmt.decoding.search import select_rows
+from nmt.model import attention
 from nmt.model.rnn import CELLS, RecurrentLayer
+from nmt.model.scores import Dot
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.cross_entropy import linear_cross_entropy
 from nmt.training.loss import Objective, sequence_loss
@@ -127,6 +129,21 @@ def test_residual_layers_are_all_but_the_lowest(decoder: str, plain: int) -> Non
             build(replace(config, residual=residual)).decoder(PREVIOUS, memory, state)[0] for residual in (False, True)
         )
         assert torch.equal(one, other) == (layers <= plain)
+
+
+def test_parameters_of_ones_own_keep_what_they_were_made_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Warm(Dot):
+        """Divided by a temperature that is learned."""
+
+        def __init__(self, state_size: int) -> None:
+            super().__init__(state_size)
+            self.temperature = torch.nn.Parameter(torch.tensor(10.0))
+
+    monkeypatch.setattr(attention, "build_score", lambda config, query_size, state_size: Warm(state_size))
+    model = Seq2Seq(ModelConfig(embedding_size=6, hidden_size=8, layer_norm=True), 10, 10)
+    assert model.decoder.attention.score.temperature.item() == 10
+    for name, parameter in model.named_parameters():
+        assert "temperature" in name or "norms" in name or 0 < parameter.abs().mean().item() < 0.3
 
 
 def test_tables_go_when_what_they_are_made_of_changes() -> None:

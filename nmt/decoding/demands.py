@@ -1,5 +1,6 @@
 """What is demanded of a translation, in words -> a guide over tokens."""
 
+import unicodedata
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -8,6 +9,9 @@ import numpy as np
 from nmt.data.tokenizer import EOS_ID, Tokenizer
 from nmt.decoding.guides import Exclude, Guide, Include, NoRepeat, Prefix, Together
 from nmt.decoding.translation import Request
+
+CLOSING = frozenset(".,;:!?…%'")
+"""Marks that stand right behind a word, beside closing brackets and quotes."""
 
 MOST_EXCLUDED = 1000
 """Phrases whose masks over the vocabulary are kept for the next request."""
@@ -27,7 +31,7 @@ class Demands:
 
     def forced(self, request: Request) -> list[int]:
         """The tokens that the translation must have, prefix first."""
-        return [*self._prefix(request), *(token for text in request.include for token in self._tokens(text))]
+        return [*self._prefix(request), *(token for text in request.include for token in self._phrase(text))]
 
     @property
     def unsaid(self) -> tuple[int, ...]:
@@ -40,7 +44,7 @@ class Demands:
         guides: list[Guide] = []
         if prefix := self._prefix(request):
             guides.append(Prefix(prefix, size))
-        phrases = [ids for text in request.include if (ids := self._tokens(text))]  # a lone "▁" is white space
+        phrases = [ids for text in request.include if (ids := self._phrase(text))]  # a lone "▁" is white space
         if phrases:
             guides.append(Include(phrases, EOS_ID, size, self._begins))
         guides += [self._exclude(text) for text in request.exclude]
@@ -61,6 +65,14 @@ class Demands:
     def _tokens(self, text: str) -> Sequence[int]:
         return self._tokenizer.encode(text).ids
 
+    def _phrase(self, text: str) -> Sequence[int]:
+        """The tokens of a text within a sentence: a mark that ends something stands right behind a word."""
+        if _closes(text.lstrip()):
+            alone, behind = self._tokens("a"), self._tokens(f"a{text.lstrip()}")
+            if behind[: len(alone)] == alone:
+                return behind[len(alone) :]
+        return self._tokens(text)
+
     def _exclude(self, text: str) -> Exclude:
         if len(self._excludes) > MOST_EXCLUDED:
             self._excludes.clear()
@@ -78,6 +90,11 @@ def unmet(request: Request, text: str, tokenizer: Tokenizer) -> list[str]:
         *(f"does not contain {each!r}" for each in request.include if tokenizer.written(each).strip() not in text),
         *(f"contains {each!r}" for each in request.exclude if tokenizer.written(each) in f" {text} "),
     ]
+
+
+def _closes(text: str) -> bool:
+    """Whether a text begins with a mark that ends what is before it, such as a full stop or a bracket."""
+    return text[:1] in CLOSING or unicodedata.category(text[:1] or " ") in ("Pe", "Pf")
 
 
 def _goes_on(surface: bytes) -> bool:

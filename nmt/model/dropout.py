@@ -20,7 +20,8 @@ def dropout(inputs: Tensor, p: float) -> Tensor:
         return functional.dropout(inputs, p)
     words = torch.empty(-(-inputs.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
     chance = words.view(torch.int16)[: inputs.numel()].view(inputs.shape)
-    return inputs * (chance >= round(p * 2**16) - 2**15).to(inputs.dtype).div_(1 - p)
+    least = min(round(p * 2**16), 2**16 - 1) - 2**15
+    return inputs * (chance >= least).to(inputs.dtype).div_(1 - p)
 
 
 class SequenceDropout(nn.Module):

@@ -221,6 +221,10 @@ def _exportable(model: Seq2Seq) -> Seq2Seq:
             if isinstance(layer, RecurrentLayer):
                 if layer.norms is not None:
                     raise ValueError("model.layer_norm: true cannot be exported, no recurrent operator of ONNX has it")
+                if type(layer) not in OPERATORS:
+                    raise ValueError(
+                        f"model.cell: {type(layer).__name__} cannot be exported, ONNX has no operator of it"
+                    )
                 setattr(parent, name, _OperatorLayer(layer))
     attention = model.decoder.attention
     if isinstance(attention.score, Additive):

@@ -8,7 +8,7 @@ Letters: N rows, B sentences, S positions, E input size, H hidden size, G gates.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -25,6 +25,25 @@ State = tuple[Tensor, ...]
 """What one layer remembers: (h,), or (h, c) of an LSTM, each (N, H). The output is always the first."""
 
 
+class CellParameters(nn.Module):
+    """The parameters of a cell that torch has no kernel of, by the names that they have in torch's kernels.
+
+    Args:
+        gates: G.
+        input_size: E.
+        hidden_size: H.
+        bias: of input and recurrence, one each.
+    """
+
+    def __init__(self, gates: int, input_size: int, hidden_size: int, bias: bool) -> None:
+        super().__init__()
+        self.weight_ih_l0 = nn.Parameter(torch.empty(gates * hidden_size, input_size))
+        self.weight_hh_l0 = nn.Parameter(torch.empty(gates * hidden_size, hidden_size))
+        if bias:
+            self.bias_ih_l0 = nn.Parameter(torch.empty(gates * hidden_size))
+            self.bias_hh_l0 = nn.Parameter(torch.empty(gates * hidden_size))
+
+
 class RecurrentLayer(nn.Module, ABC):
     """One layer, read in one direction.
 
@@ -37,9 +56,8 @@ class RecurrentLayer(nn.Module, ABC):
     """
 
     gates: int
-    kernel_type: Callable[..., nn.RNNBase]
-    has_kernel = True
-    """Whether torch's kernel computes this cell; otherwise it only holds the parameters."""
+    kernel_type: type[nn.RNN | nn.GRU | nn.LSTM] | None = None
+    """Torch's kernel of the cell; None where it has none."""
     parts = 1
     """Tensors of a state."""
 
@@ -47,7 +65,12 @@ class RecurrentLayer(nn.Module, ABC):
         super().__init__()
         self.input_size, self.hidden_size = input_size, hidden_size
         self.state_dropout = state_dropout
-        self.kernel = self.kernel_type(input_size, hidden_size, bias=not layer_norm, batch_first=True)
+        self.has_kernel = self.kernel_type is not None
+        self.kernel: nn.Module
+        if self.kernel_type is not None:
+            self.kernel = self.kernel_type(input_size, hidden_size, bias=not layer_norm, batch_first=True)
+        else:
+            self.kernel = CellParameters(self.gates, input_size, hidden_size, bias=not layer_norm)
         self.norms = nn.ModuleList(nn.LayerNorm(size) for size in self.norm_sizes()) if layer_norm else None
 
     @abstractmethod
@@ -254,8 +277,6 @@ class GRUv1(RecurrentLayer):
     """
 
     gates = 3
-    kernel_type = nn.GRU
-    has_kernel = False
 
     def norm_sizes(self) -> list[int]:
         """Gates and candidate, of the input's and of the recurrent product."""

@@ -82,8 +82,10 @@ class _LinearCrossEntropy(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        if ctx.gradients is None:
+            raise RuntimeError("the way back through this loss serves once; for another, compute `Seq2Seq.log_probs`")
         grad_total, (grad_readouts, grad_weight, grad_bias) = grad_outputs[0], ctx.gradients
-        ctx.gradients = None  # scaled in place: the graph serves once
+        ctx.gradients = None  # for they are scaled in place
         # In the order of the weight, whatever it was summed in.
         rows = grad_weight if grad_weight.is_contiguous() else grad_weight.new_empty(grad_weight.shape)
         scaled = torch.mul(grad_weight, grad_total, out=rows)
