@@ -71,7 +71,7 @@ def test_a_compressed_file_is_read(run: Path, lines: Path, tmp_path: Path) -> No
     [
         (["--as", "x", "--beam-size", "1", "--temperature", "2"], "leave out --beam-size, --temperature\n"),
         (["--as", "x", "--shortlist", "--what-if", "2"], "leave out --shortlist, --what-if\n"),
-        (["--as", "x", "--no-early-stopping"], "leave out --early-stopping\n"),
+        (["--as", "x", "--word-reward", "1"], "leave out --word-reward\n"),
         ([], "--translations needs --as NAME"),
         (["--as", "test"], "--translations needs --as NAME, not the split's"),
         (["--as", "x"], "short.en has 1 lines, test has 5 sentences: line n must be the translation of sentence n"),

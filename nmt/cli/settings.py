@@ -57,9 +57,13 @@ def parse_settings(parser: "ArgumentParser", arguments: list[str]) -> Any:
         settings = parser.parse_args(_with_configs_first(arguments, sections))
     except argparse.ArgumentError as error:
         raise ValueError(_mistake(kinds, " ".join(str(error).split()))) from error
+    defaults = parser.get_defaults()
     for section in sorted(sections):  # where all is commented out
         if settings[section] is None:
-            settings[section] = parser.get_defaults()[section]
+            settings[section] = defaults[section]
+    for key in kinds:  # where all but a flag is
+        if key not in settings:
+            settings[key] = defaults[key]
     for key, kind in kinds.items():
         if kind is not None and settings[key] is None and "null" not in _choices(kind):
             raise ValueError(f"{key}: null is not allowed, it must be {_allowed(kind)}")
