@@ -61,7 +61,7 @@ def parse_settings(parser: "ArgumentParser", arguments: list[str]) -> Any:
     for section in sorted(sections):  # where all is commented out
         if settings[section] is None:
             settings[section] = defaults[section]
-    for key in kinds:  # where all but a flag is
+    for key in defaults.keys():  # noqa: SIM118 - where all but a flag is; a namespace walks along its values
         if key not in settings:
             settings[key] = defaults[key]
     for key, kind in kinds.items():
