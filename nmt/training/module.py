@@ -115,13 +115,14 @@ class TranslationModule(pl.LightningModule):
         self._tokens_since += int(tokens)
         if not math.isfinite(total):
             raise self._diverged(f"the loss is {total}", self.trainer.global_step + 1)
-        self._log_position(self.trainer.global_step + 1)
         self.log("train_loss", total / tokens, prog_bar=True)
-        self.log("train_nll", nll / tokens)
-        for name, value in zip(loss.added, added, strict=True):
-            self.log(f"train_{name}", value / tokens)
-        if self.config.training.scheduled_sampling:
-            self.log("sampling_probability", objective.sampling)
+        if self._is_logged:
+            self._log_position(self.trainer.global_step + 1)
+            self.log("train_nll", nll / tokens)
+            for name, value in zip(loss.added, added, strict=True):
+                self.log(f"train_{name}", value / tokens)
+            if self.config.training.scheduled_sampling:
+                self.log("sampling_probability", objective.sampling)
         # DDP averages gradients over the ranks; the mean over all their tokens is the sum of these.
         return loss.total / tokens * (self.trainer.world_size * self._scale(batch_idx))
 
@@ -130,6 +131,12 @@ class TranslationModule(pl.LightningModule):
         batches = self.trainer.accumulate_grad_batches
         left = self.trainer.num_training_batches - batch_idx // batches * batches
         return batches / min(batches, left)
+
+    @property
+    def _is_logged(self) -> bool:
+        """Whether the trainer logs the step that is being made: Lightning takes a while for each figure."""
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        return bool(every) and (self.trainer.global_step + 1) % every == 0
 
     def _log_position(self, step: int) -> None:
         """Gives what is logged the numbers that the command line prints: steps and epochs that have begun, from 1."""
@@ -155,7 +162,8 @@ class TranslationModule(pl.LightningModule):
         limit = gradient_clip_val if by_norm and gradient_clip_val else math.inf
         self._learning_rate = float(optimizer.param_groups[0]["lr"])
         self._gradient_norm = torch.nn.utils.clip_grad_norm_(self.parameters(), limit)
-        self.log("gradient_norm", self._gradient_norm)
+        if self._is_logged:
+            self.log("gradient_norm", self._gradient_norm)
         if not by_norm:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
