@@ -90,7 +90,7 @@ nmt/
     demands.py            what is demanded of a translation, in words -> a guide over tokens
     risk.py               the hypothesis that the others agree with most
     shortlist.py          the target types that a source may need
-    lexicon.py            the attention of the training data -> a shortlist
+    fit_shortlist.py      the attention of the training data -> a shortlist
     workers.py            processes that search side by side
     engine.py             a network on a device: batches -> hypotheses
     records.py            hypotheses -> Translation records
@@ -106,7 +106,7 @@ nmt/
     terminal.py           sentences typed at a terminal, and a map of the attention
   evaluation/           translations + references -> numbers
     metrics.py            BLEU, chrF, TER with signature and interval
-    alignment.py          links between words -> AER
+    aer.py                links between words -> AER
     results.py            the Evaluation record, and its files
     branches.py           another token at a step that was hardly decided, and how it goes on
     samples.py            the same few sentences at each validation, and their files
@@ -128,10 +128,10 @@ nmt/
     folder.py             the run's folder, changed once training has begun
     train.py              a config -> a run folder with its model
   report/               records + numbers -> one HTML file
-    records.py            run folder -> all that a report can show
+    read_run.py           run folder -> all that a report can show
     flags.py              what is remarkable about a translation
     sentences.py          an evaluation, and a baseline -> a row of the report for each sentence
-    words.py              an evaluation -> by what each source word was translated
+    word_table.py         an evaluation -> by what each source word was translated
     findings.py           what stands out, in plain words
     figures.py            plotly figures
     tables.py             rows -> the tables beside the page, and the alignments

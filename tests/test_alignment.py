@@ -10,7 +10,7 @@ from nmt.decoding.alignment import (
     word_groups,
 )
 from nmt.decoding.translation import Translation
-from nmt.evaluation.alignment import alignment_error_rate, attention_error_rate
+from nmt.evaluation.aer import alignment_error_rate, attention_error_rate
 
 # Four target tokens (word 0 in two pieces, word 1, end of sentence), five source tokens (start of sentence, word 0 in
 # two pieces, word 1, a space that is no word).

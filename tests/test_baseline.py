@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from test_results import evaluation
 
-from nmt.report.records import read_run
+from nmt.report.read_run import read_run
 
 SOURCES = "eins", "zwei"
 

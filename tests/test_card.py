@@ -11,7 +11,7 @@ import yaml
 from test_results import evaluation
 
 from nmt.config import Config, DataConfig
-from nmt.evaluation.alignment import AlignmentScore
+from nmt.evaluation.aer import AlignmentScore
 from nmt.evaluation.card import model_card
 from nmt.evaluation.metrics import Score
 from nmt.evaluation.results import Evaluation

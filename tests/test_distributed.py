@@ -19,7 +19,7 @@ from nmt.data.corpus import load_split
 from nmt.data.datamodule import collate, encode
 from nmt.decoding.search import SearchOptions
 from nmt.decoding.translator import Translator
-from nmt.evaluation.alignment import attention_error_rate
+from nmt.evaluation.aer import attention_error_rate
 from nmt.evaluation.metrics import bleu
 from nmt.model.saved import load_model
 from nmt.training.loss import sequence_loss

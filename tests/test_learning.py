@@ -14,7 +14,7 @@ from nmt.decoding.options import SearchOptions
 from nmt.decoding.search import search
 from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.translator import Translator
-from nmt.evaluation.alignment import alignment_error_rate
+from nmt.evaluation.aer import alignment_error_rate
 from nmt.evaluation.results import Evaluation
 
 pytestmark = pytest.mark.slow

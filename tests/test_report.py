@@ -16,7 +16,7 @@ from sacrebleu import sentence_chrf
 
 from nmt.data.words import split_words
 from nmt.decoding.translation import Translation
-from nmt.evaluation.alignment import AlignmentScore, attention_error_rate
+from nmt.evaluation.aer import AlignmentScore, attention_error_rate
 from nmt.evaluation.branches import Branch
 from nmt.evaluation.metrics import Score
 from nmt.evaluation.results import Evaluation
@@ -26,7 +26,7 @@ from nmt.report.figures import distribution_figure, training_figures
 from nmt.report.findings import findings
 from nmt.report.flags import sentence_flags
 from nmt.report.sentences import pack_attention, sentence_row
-from nmt.report.words import word_rows
+from nmt.report.word_table import word_rows
 
 HOSTILE = "</script><script>alert(1)</script> <b>x</b> &amp; \"q\" '%{x}' \u2028 \0 שלום <!-- =1+1"
 

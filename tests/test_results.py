@@ -11,7 +11,7 @@ import pytest
 
 from nmt.decoding.translation import Translation
 from nmt.evaluation import results
-from nmt.evaluation.alignment import AlignmentScore
+from nmt.evaluation.aer import AlignmentScore
 from nmt.evaluation.branches import Branch
 from nmt.evaluation.metrics import Score
 from nmt.evaluation.results import Evaluation, installed_versions, saved_evaluations

@@ -16,8 +16,8 @@ from nmt.cli import main
 from nmt.config import Config, DataConfig, ModelConfig
 from nmt.data.batch import Batch, collate, length_mask
 from nmt.data.tokenizer import BOS_ID, EOS_ID, TokenizerPair
+from nmt.decoding.fit_shortlist import READ_POSITIONS, build_shortlist, fit_rest
 from nmt.decoding.guides import Prefix
-from nmt.decoding.lexicon import READ_POSITIONS, build_shortlist, fit_rest
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.search import search
 from nmt.decoding.sentences import SearchBatch
@@ -238,7 +238,7 @@ def test_what_readouts_hardly_differ_in_has_no_say_in_the_rest(monkeypatch: pyte
     signs = torch.randint(2, (200, 2), generator=generator) * 2.0 - 1.0
     readouts, own = signs * torch.tensor([1.0, 0.01]), torch.zeros(200)
     whole = torch.logaddexp(own, signs @ torch.tensor([0.5, 0.5]))  # exactly by weights of 0.5 and 50
-    monkeypatch.setattr("nmt.decoding.lexicon._read", lambda *_: (readouts, own, whole))
+    monkeypatch.setattr("nmt.decoding.fit_shortlist._read", lambda *_: (readouts, own, whole))
     model: Any = None
     weight, _ = fit_rest(model, SHORTLIST, [PAIR])
     assert 0.4 < float(weight[0]) < 0.6

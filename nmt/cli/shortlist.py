@@ -31,7 +31,7 @@ def run(arguments: list[str]) -> int:
     )
     options = parser.parse_args(arguments)
     from nmt.data.tokenizer import TokenizerPair
-    from nmt.decoding.lexicon import build_shortlist, fit_rest
+    from nmt.decoding.fit_shortlist import build_shortlist, fit_rest
     from nmt.decoding.shortlist import FILE
     from nmt.model.saved import load_model
     from nmt.pipe.progress import watched

@@ -18,7 +18,7 @@ from typing import Any
 
 from nmt.data.files import naming
 from nmt.decoding.translation import Translation, load_translations, parse_json, save_translations
-from nmt.evaluation.alignment import AlignmentScore, Link
+from nmt.evaluation.aer import AlignmentScore, Link
 from nmt.evaluation.branches import Branch, load_branches, save_branches
 from nmt.evaluation.metrics import Score
 

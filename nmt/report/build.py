@@ -25,10 +25,10 @@ from nmt.evaluation.results import Evaluation
 from nmt.report.figures import HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
 from nmt.report.findings import findings
 from nmt.report.flags import FLAGS, flags_of_both, known_flags
-from nmt.report.records import Baseline, Run, read_run
+from nmt.report.read_run import Baseline, Run, read_run
 from nmt.report.sentences import chrf_signature, sample_rows, sentence_rows
 from nmt.report.tables import alignments_pharaoh, sentences_csv, words_csv
-from nmt.report.words import word_rows
+from nmt.report.word_table import word_rows
 
 REPORT_VERSION = 2
 """Version of the layout of `report.json`."""

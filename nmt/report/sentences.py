@@ -11,7 +11,7 @@ from sacrebleu.metrics import CHRF
 from nmt.data.words import split_words, words_of_spans
 from nmt.decoding.alignment import attention_entropy
 from nmt.decoding.translation import Translation
-from nmt.evaluation.alignment import Link, attention_error_rate
+from nmt.evaluation.aer import Link, attention_error_rate
 from nmt.evaluation.branches import Branch
 from nmt.evaluation.results import Evaluation, ranks_above
 from nmt.evaluation.samples import Samples

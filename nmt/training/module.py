@@ -29,10 +29,9 @@ class TranslationModule(pl.LightningModule):
     cross entropy, with dropout and after sampled tokens), `train_guided_alignment` and `train_divergence` (the added
     terms before their weights); `sampling_probability`, `gradient_norm` (before clipping), `learning_rate` and
     `tokens_per_second` (target tokens, all ranks). Of each validation `val_loss` (nats a target token), `val_bleu`
-    (0 to 100), `val_attention_entropy` (nats a target token of the references: 0 where each attends to one position;
-    of several heads, that of their mean)
-    and, where the split has gold word alignments, `val_aer` (0 to 1, of the attention to them). Steps and epochs count
-    from 1.
+    (0 to 100), `val_attention_entropy` (nats a target token of the references: 0 where each attends to one position; of
+    several heads, that of their mean) and, where the split has gold word alignments, `val_aer` (0 to 1, of the
+    attention to them). Steps and epochs count from 1.
 
     Attribute `samples` holds, for callbacks, what the last validation made of `training.sample_sentences` sentences
     spread evenly over the split, by row.

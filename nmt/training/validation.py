@@ -15,7 +15,7 @@ from nmt.decoding.search import search
 from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.translation import Translation
 from nmt.decoding.tree import Hypothesis
-from nmt.evaluation.alignment import count_links, error_rate
+from nmt.evaluation.aer import count_links, error_rate
 from nmt.evaluation.metrics import bleu
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.loss import sequence_loss
