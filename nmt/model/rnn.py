@@ -26,7 +26,7 @@ State = tuple[Tensor, ...]
 
 
 class CellParameters(nn.Module):
-    """The parameters of a cell that torch has no kernel of, by the names that they have in torch's kernels.
+    """The parameters of a cell that torch has no kernel of, named and drawn as those of torch's kernels.
 
     Args:
         gates: G.
@@ -42,6 +42,8 @@ class CellParameters(nn.Module):
         if bias:
             self.bias_ih_l0 = nn.Parameter(torch.empty(gates * hidden_size))
             self.bias_hh_l0 = nn.Parameter(torch.empty(gates * hidden_size))
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -(hidden_size**-0.5), hidden_size**-0.5)
 
 
 class RecurrentLayer(nn.Module, ABC):
