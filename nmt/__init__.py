@@ -93,6 +93,8 @@ nmt/
     fit_shortlist.py      the attention of the training data -> a shortlist
     workers.py            processes that search side by side
     engine.py             a network on a device: batches -> hypotheses
+    one_look.py           what a step would write if it looked at one source position alone
+    steps.py              given targets -> what goes on at each of their steps
     records.py            hypotheses -> Translation records
     translator.py         a saved model + text -> Translation records
   pipe/                 lines -> translations -> lines: what `nmt translate` does
@@ -109,6 +111,9 @@ nmt/
     aer.py                links between words -> AER
     results.py            the Evaluation record, and its files
     branches.py           another token at a step that was hardly decided, and how it goes on
+    looks.py              where else a step could have looked
+    neighbors.py          where in the training data the model was in the same situation
+    insight.py            translations -> branches, looks, neighbours
     samples.py            the same few sentences at each validation, and their files
     evaluate.py           a run and a split -> Evaluation
     comparison.py         two evaluations -> differences, and whether they are chance

@@ -436,7 +436,7 @@ def test_from_training_to_the_report(
     greedy = ["evaluate", "runs/small", "--split", "test", "--as", "greedy", "--beam-size", "1"]
     assert main([*greedy, "--what-if", "-1"]) == 2
     assert "--what-if: -1 is not allowed, it must be at least 0" in capsys.readouterr().err
-    assert main([*greedy, "--what-if", "2"]) == 0
+    assert main([*greedy, "--what-if", "2", "--looks", "--neighbors", "3"]) == 0
     shown = capsys.readouterr().out
     assert "9 sentences" in shown
     assert ", where the reference or a what-if ranks above what was found" in shown
@@ -447,6 +447,9 @@ def test_from_training_to_the_report(
     plain, branched = (sum(len(row["branches"]) for row in each["sentences"]) for each in shown)
     assert (plain, branched) == (0, len(Evaluation.load(Path("runs/small/evaluations/greedy")).branches))
     assert 0 < branched <= 2 * 9
+    assert [len(each["sentences"][0]["hypothesis"].get("neighbors", ())) > 0 for each in shown] == [False, True]
+    assert ["looks" in each["sentences"][0]["hypothesis"] for each in shown] == [False, True]
+    assert shown[1]["neighbors"]["searched"] == 120
     assert [(each["split"], each["label"]) for each in shown] == [("test", "test"), ("test", "greedy")]
     assert main(["evaluate", "runs/small", "--split", "train", "--as", "known", "--beam-size", "1"]) == 0
     known = Evaluation.load(Path("runs/small/evaluations/known"))

@@ -18,7 +18,9 @@ from nmt.data.words import split_words
 from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import AlignmentScore, attention_error_rate
 from nmt.evaluation.branches import Branch
+from nmt.evaluation.looks import Looks
 from nmt.evaluation.metrics import Score
+from nmt.evaluation.neighbors import Example, Neighbor, Neighbors
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import Samples, load_samples
 from nmt.report.build import build_report
@@ -194,6 +196,35 @@ def test_rows_hold_what_else_a_translation_could_have_been(run: Path, tmp_path: 
     assert branch["words"] == ["Two", "kids", "children", "play", "."]
     assert branch["chrf"] == pytest.approx(sentence_chrf(branch["text"], [SENTENCES[1][2]]).score, abs=0.005)
     assert branch["score"] == pytest.approx(make_translation(SENTENCES[1][0], branch["text"]).score, abs=1e-4)
+
+
+def with_insight(saved: Evaluation) -> Evaluation:
+    """The evaluation with a look at each source token, the last of which brings another one, and two neighbours."""
+    looks = []
+    for rows, columns in (each.attention.shape for each in saved.translations):
+        probabilities, written = np.full((2, rows, columns), [[[0.5]], [[0.25]]], np.float32)
+        looks.append(Looks(((*["other"] * (columns - 1), "A"),) * rows, probabilities, written))
+    near = Neighbor(0, "A", 1, 3, 0.9), Neighbor(1, "</s>", 9, 9, 0.125)
+    examples = Example("Sieh da!", "💩 A!"), Example(HOSTILE, "Well then")
+    steps = tuple((near,) * len(each.tokens) for each in saved.translations)
+    return replace(saved, looks=tuple(looks), neighbors=Neighbors(examples, steps, 1234))
+
+
+def test_rows_hold_looks_and_neighbors_where_they_were_asked_for(run: Path, tmp_path: Path) -> None:
+    plain = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]
+    assert plain["neighbors"] is None
+    assert not {"looks", "neighbors"} & set(plain["sentences"][0]["hypothesis"])
+    folder = run / "evaluations" / "test"
+    with_insight(Evaluation.load(folder)).save(folder)
+    shown = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]
+    assert shown["neighbors"] == {"examples": [["Sieh da!", "💩 A!"], [HOSTILE, "Well then"]], "searched": 1234}
+    first = shown["sentences"][0]["hypothesis"]
+    assert first["neighbors"] == [[[0, "A", 1, 3, 0.9], [1, "</s>", 9, 9, 0.125]]] * len(first["tokens"])
+    columns = len(shown["sentences"][0]["source"]["tokens"])
+    looks = first["looks"]
+    assert [looks["types"][place] for place in looks["tokens"]][:columns] == [*["other"] * (columns - 1), "A"]
+    assert looks["probabilities"] == pack_attention(np.full((len(first["tokens"]), columns), 0.5))
+    assert looks["written"] == pack_attention(np.full((len(first["tokens"]), columns), 0.25))
 
 
 def test_another_translation_that_ranks_above_is_a_search_error(run: Path, tmp_path: Path) -> None:

@@ -13,11 +13,21 @@ from typing import Any
 import numpy as np
 import pytest
 from sacrebleu import sentence_chrf
-from test_report import BETTER, HOSTILE, SENTENCES, make_evaluation, make_forced, make_run, make_translation
+from test_report import (
+    BETTER,
+    HOSTILE,
+    SENTENCES,
+    make_evaluation,
+    make_forced,
+    make_run,
+    make_translation,
+    with_insight,
+)
 
 from nmt.data.words import words_of_spans
 from nmt.decoding.alignment import merge_attention
 from nmt.decoding.translation import Translation
+from nmt.evaluation.results import Evaluation
 from nmt.report.build import build_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -135,6 +145,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     make_evaluation(run, split="many", sentences=many)
     make_evaluation(run, split="unforced", sentences=SENTENCES[:2], forced=False)
     make_evaluation(run, name="again", sentences=BETTER)
+    again = run / "evaluations" / "again"
+    with_insight(Evaluation.load(again)).save(again)
     make_evaluation(folder / "runs" / "before", sentences=BETTER, longest=50)
     page = build_report(run, folder / "reports" / "toy", folder / "runs" / "before")
     browser = Browser(folder / "profile")
@@ -218,6 +230,39 @@ def test_sentences_with_a_better_other_translation_are_listed(browser: Browser) 
     assert browser.evaluate(chips) == ["what-if better 1"]
     go(browser, "#/sentences?kind=what_if&split=again")
     assert browser.evaluate("state.rows") == []  # the one that there is has a lower chrF
+
+
+def test_looks_and_neighbors_are_those_of_the_chosen_step(browser: Browser) -> None:
+    go(browser, "#/sentences/1?split=again")
+    looks = (
+        "[...document.querySelectorAll('.looks li')]"
+        ".map(node => [node.innerText.split('\\n').join(' '), node.className])"
+    )
+    source = make_translation(*SENTENCES[0][:2]).source_tokens
+    others = [[f"{token} → other 50%", ""] for token in source[:-1]]
+    assert browser.evaluate(looks) == [*others, [f"{source[-1]} → A 50%", "same"]]
+    assert browser.evaluate("document.querySelector('.looks li').title") == "“A” 25%; attention 30%"
+    near = "[...document.querySelectorAll('.neighbors li')].map(node => node.innerText)"
+    assert browser.evaluate(near) == ["0.90\n💩 A!\nSieh da!", f"0.13\nWell then</s>\n{HOSTILE}"]
+    marks = "[...document.querySelectorAll('.neighbors mark')].map(node => [node.textContent, node.className])"
+    assert browser.evaluate(marks) == [["A", "same"], ["</s>", ""]]
+    hints = "[...document.querySelectorAll('.insight .hint')].map(node => node.innerText)"
+    first, second = browser.evaluate(hints)
+    assert "What would stand for A if" in first
+    assert "of 1,234 training pairs" in second
+    assert second.endswith("1 of 2 go on as here.")
+    browser.evaluate("document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight', bubbles: true}))")
+    assert [kind for _, kind in browser.evaluate(looks)] == [""] * len(source)
+    assert browser.evaluate(hints)[1].endswith("0 of 2 go on as here.")
+    browser.evaluate("setShown('reference')")
+    assert browser.evaluate("document.querySelectorAll('.insight section').length") == 0
+    browser.evaluate("setShown('hypothesis')")
+    assert browser.evaluate("document.querySelectorAll('.insight section').length") == 2
+    go(browser, "#/sentences/4?split=again")
+    assert browser.evaluate("document.querySelectorAll('.insight section').length") == 2  # of the end of the sentence
+    go(browser, "#/sentences/1?split=test")
+    assert browser.evaluate("document.querySelectorAll('.insight section').length") == 0
+    assert browser.complaints() == []
 
 
 def test_the_beam_is_read_by_keyboard(browser: Browser) -> None:

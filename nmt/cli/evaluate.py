@@ -24,6 +24,12 @@ def run(arguments: list[str]) -> int:
     )
     told = "at the N most narrowly decided steps of each translation, search on from the runner-up too: for the report"
     parser.add_argument("--what-if", type=at_least(0), default=0, metavar="N", help=told)
+    told = "try what each step would write if it looked at one source token alone, at each of them: for the report"
+    parser.add_argument("--looks", action="store_true", help=told)
+    told = (
+        "find for each step the N steps of the training data where the model's state was most like it: for the report"
+    )
+    parser.add_argument("--neighbors", type=at_least(0), default=0, metavar="N", help=told)
     told = "score the lines of this file, such as another system's, in place of what a search finds; needs --as"
     parser.add_argument("--translations", type=file_path, metavar="FILE", help=told)
     options = parser.parse_args(arguments)
@@ -32,6 +38,7 @@ def run(arguments: list[str]) -> int:
     search = search_options(options, keep_beam=True)
     from nmt.config import load_config
     from nmt.evaluation.evaluate import evaluate as run_evaluation
+    from nmt.evaluation.insight import Wanted
 
     folder = Path(options.run)
     config = config_of(folder, options.path)
@@ -39,7 +46,7 @@ def run(arguments: list[str]) -> int:
     command = shlex.join(["nmt", "evaluate", *arguments])
     result = run_evaluation(
         *(folder, config, options.split, search, translator, command, options.batch_sentences, options.name),
-        what_if=options.what_if,
+        wanted=Wanted(options.what_if, options.looks, options.neighbors),
         trained_on=load_config(folder / "config.yaml").data,
         given=options.translations,
     )

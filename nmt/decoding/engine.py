@@ -104,7 +104,7 @@ class Engine:
         check(precision in get_args(Precision), "precision", precision, "fp32, bf16 or int8")
         self.network = network.to(device).eval()
         self.device, self.shortlist = device, shortlist
-        self._autocast = partial(torch.autocast, device.type, torch.bfloat16, enabled=precision == "bf16")
+        self.autocast = partial(torch.autocast, device.type, torch.bfloat16, enabled=precision == "bf16")
         self._processes = processes
         self._workers: Workers[Sequence[Job], list[list[Hypothesis]]] | None = None
         self._asked: tuple[int, SearchOptions] | None = None  # of the workers
@@ -126,7 +126,7 @@ class Engine:
         """
         search = partial(self.search, demands=demands, options=options)
         if len(jobs) >= MANY_SENTENCES:
-            with torch.inference_mode(), self._autocast():
+            with torch.inference_mode(), self.autocast():
                 self.network.tabulate()
         workers = torch.get_num_threads() if self.device.type == "cpu" else 1
         batches = [jobs[start : start + size] for start in range(0, len(jobs), size)]
@@ -169,7 +169,7 @@ class Engine:
     @torch.inference_mode()
     def search(self, jobs: Sequence[Job], demands: Demands, options: SearchOptions) -> list[list[Hypothesis]]:
         """The hypotheses of each sentence, as `nmt.decoding.search.search` gives them."""
-        src_ids, src_lengths = self._pad([job.src_ids for job in jobs])
+        src_ids, src_lengths = self.padded([job.src_ids for job in jobs])
         positions = torch.arange(src_ids.shape[1], device=self.device)
         mask = positions < src_lengths.unsqueeze(1)
         forced = [demands.forced(job.request) for job in jobs]
@@ -187,7 +187,7 @@ class Engine:
     def _search(
         self, network: Any, src_ids: Tensor, src_lengths: Tensor, batch: SearchBatch, options: SearchOptions
     ) -> list[list[Hypothesis]]:
-        with self._autocast():
+        with self.autocast():
             memory, state = network.encode(src_ids, src_lengths, single=options.width == 1)
             return search(network, memory, state, batch, options)
 
@@ -196,10 +196,10 @@ class Engine:
         self, sources: Sequence[list[int]], targets: Sequence[list[int]], alternatives: int, ranking: SearchOptions
     ) -> list[Hypothesis]:
         """Each given target as a hypothesis (forced decoding), scored as a search with options `ranking` would be."""
-        src_ids, src_lengths = self._pad(sources)
+        src_ids, src_lengths = self.padded(sources)
         tgt_ids = pad([tgt_sequence(target) for target in targets])[0].to(self.device)
         forced, scoring = [], Scoring(ranking)
-        with self._autocast():
+        with self.autocast():
             outputs, attention = self.network(src_ids, src_lengths, tgt_ids[:, :-1])
             for row, target in enumerate(targets):
                 size = len(target) + 1
@@ -211,7 +211,7 @@ class Engine:
                 forced.append(_given([*target, EOS_ID], log_probs, weights, alternatives, score))
         return forced
 
-    def _pad(self, sources: Sequence[list[int]]) -> tuple[Tensor, Tensor]:
+    def padded(self, sources: Sequence[list[int]]) -> tuple[Tensor, Tensor]:
         """Ids (B, S) and lengths (B,), BOS first, on the device."""
         src_ids, src_lengths = pad([src_sequence(source) for source in sources])
         return src_ids.to(self.device), src_lengths.to(self.device)

@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,10 @@ from nmt.config import Config, DataConfig, check, check_folder_name
 from nmt.data.corpus import load_split, sources_within
 from nmt.data.readers import text_lines
 from nmt.decoding.search import SearchOptions
+from nmt.decoding.steps import single_model
 from nmt.decoding.translator import Translator
 from nmt.evaluation.aer import Link, attention_error_rate
-from nmt.evaluation.branches import branch, forks
+from nmt.evaluation.insight import Wanted, find_out
 from nmt.evaluation.metrics import corpus_scores
 from nmt.evaluation.results import Evaluation
 from nmt.pipe.progress import watched
@@ -30,7 +30,7 @@ def evaluate(
     command: str,
     batch_sentences: int = 64,
     name: str = "",
-    what_if: int = 0,
+    wanted: Wanted | None = None,
     trained_on: DataConfig | None = None,
     given: Path | None = None,
 ) -> Evaluation:
@@ -49,24 +49,26 @@ def evaluate(
         command: what the user called, kept with the scores.
         batch_sentences: sentences that are searched together.
         name: of the evaluation; by default that of the split.
-        what_if: steps of each translation at which another token is tried: see `nmt.evaluation.branches`.
+        wanted: what else is to be found out.
         trained_on: the corpus that the model has seen; by default that of `config`.
         given: a file whose lines are taken for the translations, in place of a search.
 
     Raises:
-        ValueError: if there is no such split, it is empty, no folder can have the name, or the file is not of as many
-            lines.
+        ValueError: if there is no such split, it is empty, no folder can have the name, the file is not of as many
+            lines, or something is to be found out that an ensemble does not know.
         OSError: if nothing can be saved there, or the file cannot be opened.
     """
     if name:
         check_folder_name("--as", name)
-    check(what_if >= 0, "--what-if", what_if, "at least 0")
-    check(not what_if or options.alternatives > 1, "alternatives", options.alternatives, "at least 2 with --what-if")
-    data = config.data
+    wanted, data = wanted or Wanted(), config.data
+    has_runners_up = options.alternatives > 1
+    check(not wanted.what_if or has_runners_up, "alternatives", options.alternatives, "at least 2 with --what-if")
+    if wanted.looks or wanted.neighbors:
+        single_model(translator.engine)
     sources, references, gold = _read(data, split)
     lines = None if given is None else _given_lines(given, split, len(sources))
     folder = _writable(run / "evaluations")
-    seen = _seen(trained_on or data, sources)
+    training = _training_split(trained_on or data, needed=wanted.neighbors > 0)
     began = time.perf_counter()
     if lines is None:
         records, what = translator.translate(sources, options, batch_sentences), f"translating {split}"
@@ -79,8 +81,7 @@ def evaluate(
     pairs = zip(sources, references, strict=True)
     records = translator.force(pairs, options.alternatives, batch_sentences, options)
     forced = list(watched(records, len(sources), "scoring references"))
-    places = forks(translations, what_if) if what_if else []
-    branches = branch(translator, translations, places, options, batch_sentences)
+    insights = find_out(wanted, translator, translations, options, batch_sentences, training)
     evaluation = Evaluation(
         split=split,
         src=data.src,
@@ -88,8 +89,8 @@ def evaluate(
         translations=tuple(translations),
         references=tuple(references),
         forced=tuple(forced),
-        branches=tuple(watched(branches, len(places), "searching on from the runners-up")),
-        seen=seen,
+        **insights,
+        seen=None if training is None else tuple(sources_within(sources, training)),
         gold=tuple(gold),
         scores=tuple(scores),
         alignment=attention_error_rate(forced, gold) if any(gold) else None,
@@ -149,9 +150,11 @@ def _read(data: DataConfig, split: str) -> tuple[list[str], list[str], list[tupl
     return list(corpus["src"]), list(corpus["tgt"]), gold
 
 
-def _seen(data: DataConfig, sources: Sequence[str]) -> tuple[int, ...] | None:
-    """The sentences, from 0, whose source stands in the training split; None where that can no longer be read."""
+def _training_split(data: DataConfig, needed: bool) -> datasets.Dataset | None:
+    """What the model has seen; None where that can no longer be read and is not needed."""
     try:
-        return tuple(sources_within(sources, load_split(data.path, data.src, data.tgt, data.train)))
+        return load_split(data.path, data.src, data.tgt, data.train)
     except (OSError, ValueError):
+        if needed:
+            raise
         return None

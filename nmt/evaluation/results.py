@@ -2,9 +2,9 @@
 
 ``runs/<run>/evaluations/<split or name>/`` holds ``translations.jsonl`` and ``attention.npz`` (see
 `nmt.decoding.translation`), ``references.jsonl`` (a line a sentence: the reference and its gold alignment or null),
-``forced/`` (what the model makes of the references, as the translations), ``branches/`` where they were asked for (see
-`nmt.evaluation.branches`), and ``scores.json`` (the scores, and with
-which search, checkpoint, command and versions they were made).
+``forced/`` (what the model makes of the references, as the translations), ``scores.json`` (the scores, and with which
+search, checkpoint, command and versions they were made), and where they were asked for ``branches/``, ``looks.jsonl``
+and ``neighbors/`` (see `nmt.evaluation.branches`, `looks`, `neighbors`).
 """
 
 import json
@@ -20,7 +20,9 @@ from nmt.data.files import naming
 from nmt.decoding.translation import Translation, load_translations, parse_json, save_translations
 from nmt.evaluation.aer import AlignmentScore, Link
 from nmt.evaluation.branches import Branch, load_branches, save_branches
+from nmt.evaluation.looks import Looks, load_looks, save_looks
 from nmt.evaluation.metrics import Score
+from nmt.evaluation.neighbors import Neighbors, load_neighbors, save_neighbors
 
 FORMAT_VERSION = 2
 """Version of `scores.json`; a reader refuses any other."""
@@ -72,6 +74,8 @@ class Evaluation:
         versions: of Python and packages, by name.
         seen: the sentences, from 0, whose source stands in the training data; None where that was not looked up.
         branches: what else the translations could have been, where that was asked for.
+        looks: for each translation what its steps could have looked at; none where that was not asked for.
+        neighbors: where the model was in the same situation; None where that was not asked for.
         name: that it was given to be kept beside others of its split; empty for that of the split.
         given: the file whose lines the translations are, by forced decoding; empty where a search found them.
     """
@@ -92,6 +96,8 @@ class Evaluation:
     name: str = ""
     forced: tuple[Translation, ...] = ()
     branches: tuple[Branch, ...] = ()
+    looks: tuple[Looks, ...] = ()
+    neighbors: Neighbors | None = None
     seen: tuple[int, ...] | None = None
     given: str = ""
 
@@ -161,6 +167,10 @@ class Evaluation:
             save_translations(folder / "forced", self.forced)
         if self.branches:
             save_branches(folder / "branches", self.branches)
+        if self.looks:
+            save_looks(folder / "looks.jsonl", self.looks)
+        if self.neighbors:
+            save_neighbors(folder / "neighbors", self.neighbors)
         with open(folder / "references.jsonl", "w", encoding="utf-8", errors="backslashreplace") as lines:
             for reference, links in zip(self.references, self.gold, strict=True):
                 lines.write(json.dumps({"reference": reference, "alignment": links}, ensure_ascii=False) + "\n")
@@ -211,12 +221,12 @@ class Evaluation:
             )
         with open(folder / "references.jsonl", encoding="utf-8") as lines:
             references = [parse_json(line, f"{lines.name}:{number}") for number, line in enumerate(lines, start=1)]
-        alignment = scores["alignment"]
+        alignment, translations = scores["alignment"], tuple(load_translations(folder))
         return cls(
             split=scores["split"],
             src=scores["src"],
             tgt=scores["tgt"],
-            translations=tuple(load_translations(folder)),
+            translations=translations,
             references=tuple(fields["reference"] for fields in references),
             gold=tuple(_links(fields["alignment"]) for fields in references),
             scores=tuple(Score(**score) for score in scores["scores"]),
@@ -230,6 +240,8 @@ class Evaluation:
             given=scores.get("given", ""),
             forced=tuple(load_translations(folder / "forced")) if (folder / "forced").is_dir() else (),
             branches=tuple(load_branches(folder / "branches")),
+            looks=tuple(load_looks(folder / "looks.jsonl", translations)),
+            neighbors=load_neighbors(folder / "neighbors", translations),
             seen=None if scores.get("seen") is None else tuple(scores["seen"]),
         )
 

@@ -26,7 +26,7 @@ from nmt.report.figures import HEAT_SCALES, distribution_figure, heatmap_figure,
 from nmt.report.findings import findings
 from nmt.report.flags import FLAGS, flags_of_both, known_flags
 from nmt.report.read_run import Baseline, Run, read_run
-from nmt.report.sentences import chrf_signature, sample_rows, sentence_rows
+from nmt.report.sentences import chrf_signature, neighbor_examples, sample_rows, sentence_rows
 from nmt.report.tables import alignments_pharaoh, sentences_csv, words_csv
 from nmt.report.word_table import word_rows
 
@@ -47,6 +47,7 @@ _SCRIPTS = (
     "beam",
     "texts",
     "steps",
+    "insight",
     "sentence",
     "words",
     "samples",
@@ -126,6 +127,7 @@ def _evaluation(evaluation: Evaluation, compared: Baseline | None) -> dict[str, 
             [row["chrf"] for row in rows], [row["baseline"]["chrf"] for row in rows] if baseline else None
         ),
         "sentences": rows,
+        "neighbors": neighbor_examples(evaluation.neighbors),
         "words": word_rows(evaluation.translations),
     }
 

@@ -13,6 +13,8 @@ from nmt.decoding.alignment import attention_entropy
 from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import Link, attention_error_rate
 from nmt.evaluation.branches import Branch
+from nmt.evaluation.looks import Looks
+from nmt.evaluation.neighbors import Neighbors
 from nmt.evaluation.results import Evaluation, ranks_above
 from nmt.evaluation.samples import Samples
 from nmt.report.flags import marks, sentence_flags
@@ -31,6 +33,11 @@ def sentence_rows(evaluation: Evaluation, baseline: Evaluation | None) -> list[d
     if not evaluation.is_comparable:
         for row in rows:
             row["reference"]["score"] = None
+    for row, looks in zip(rows, evaluation.looks, strict=False):
+        row["hypothesis"]["looks"] = _looks(looks)
+    if evaluation.neighbors:
+        for row, steps in zip(rows, evaluation.neighbors.steps, strict=True):
+            row["hypothesis"]["neighbors"] = [[[*each] for each in found] for found in steps]
     for branch in evaluation.branches:
         row = rows[branch.sentence]
         found = evaluation.translations[branch.sentence]
@@ -58,7 +65,7 @@ def sentence_row(
     `chrf` is 0 to 100, `length_ratio` hypothesis words by reference words, `confidence` the geometric mean of the token
     probabilities, `entropy` that of the attention in nats a token, `aer` the error rate of the reference's attention
     against gold; a value that is not defined for the sentence is None, and so is a reference's score where the
-    hypothesis has one of another kind.
+    hypothesis has one of another kind. A hypothesis has `looks` and `neighbors` where the evaluation has.
     """
     source = _side(translation.source, translation.source_tokens, translation.source_spans)
     hypothesis = _decoded(translation)
@@ -104,6 +111,13 @@ def sample_rows(samples: Sequence[Samples]) -> list[dict[str, Any]]:
     return rows
 
 
+def neighbor_examples(neighbors: Neighbors | None) -> dict[str, Any] | None:
+    """The training pairs that the rows of sentences name by their numbers, and among how many they were found."""
+    if neighbors is None:
+        return None
+    return {"examples": [[each.source, each.target] for each in neighbors.examples], "searched": neighbors.searched}
+
+
 def chrf_signature() -> str:
     """The sacreBLEU signature of the sentence chrF: one reference, the settings, the version."""
     _CHRF.sentence_score("a", ["a"])  # the signature knows the number of references only after a score
@@ -141,6 +155,17 @@ def _branch(branch: Branch, reference: str, above: bool) -> dict[str, Any]:
     found = branch.translation
     own = {"text": found.text, "words": word_texts(found.text), "chrf": _chrf(found.text, reference)}
     return {"step": branch.step, "token": branch.token, **own, "score": round(found.score, 4), "above": above}
+
+
+def _looks(looks: Looks) -> dict[str, Any]:
+    """What each look (T, S) would have brought, row by row: tokens as places among `types`, probabilities packed."""
+    fields = looks.to_json()
+    return {
+        "types": fields["types"],
+        "tokens": [place for row in fields["tokens"] for place in row],
+        "probabilities": pack_attention(looks.probabilities),
+        "written": pack_attention(looks.written),
+    }
 
 
 def _chrf(text: str, reference: str) -> float:

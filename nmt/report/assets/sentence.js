@@ -1,4 +1,4 @@
-/* The chosen sentence: its texts, its attention as a heatmap or a table, and its beam. */
+/* The chosen sentence: its texts, its attention as a heatmap or a table, what else is known of a step, and its beam. */
 
 /** What is shown of hypothesis, reference or baseline: the units of target and source, their weights, the chosen step
  *  (a row of the heatmap), and the source word that is held in its place, or null. */
@@ -36,9 +36,11 @@ function renderDetail(note = "No sentence passes the search and the filters.") {
     detailTools(sentence, targets.length > 0),
     targets.length ? [stepPanel, frame] : el("p", { class: "note" }, "There is no target token to show."),
     goldNote(view),
+    insightPanel,
     beamSection(sentence),
   );
   markFound("detail", byId("detail"));
+  showInsight();
   if (targets.length) {
     showAttention();
     focusTarget(null);
@@ -164,6 +166,7 @@ function chooseStep(step) {
   view.step = Math.max(0, Math.min(view.targets.length - 1, step));
   view.held = null;
   focusTarget(null);
+  showInsight();
   const shown = state.asTable ? frame.querySelectorAll("tbody tr")[view.step] : stepMark;
   shown?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }

@@ -1,0 +1,189 @@
+"""Translations -> what else is to be known of them: branches, looks, neighbours.
+
+Letters: n steps of translations, m steps of training pairs, R readout size, k neighbours of a step.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import datasets
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from nmt.config import check
+from nmt.data.tokenizer import EOS_ID, Encoded, TokenizerPair
+from nmt.data.vocabulary import EOS
+from nmt.decoding.options import SearchOptions
+from nmt.decoding.steps import looks, readouts
+from nmt.decoding.translation import Translation
+from nmt.decoding.translator import MAX_SOURCE_TOKENS, Translator
+from nmt.evaluation.branches import branch, forks
+from nmt.evaluation.looks import Looks
+from nmt.evaluation.neighbors import Example, Neighbor, Neighbors
+from nmt.pipe.progress import watched
+
+MOST_EXAMPLES = 20_000
+"""Training pairs that are looked through, at most."""
+
+BLOCK_STEPS = 1 << 11
+"""Steps of training pairs that the others are compared with at once."""
+
+BLOCK_QUERIES = 1 << 13
+"""Steps of translations that are compared at once."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be found out of each translation beside its scores, for the report.
+
+    Attributes:
+        what_if: steps at which another token is tried: see `nmt.evaluation.branches`.
+        looks: whether to try at each step to look at each source token alone: see `nmt.evaluation.looks`.
+        neighbors: of each step, so many steps of training pairs: see `nmt.evaluation.neighbors`.
+    """
+
+    what_if: int = 0
+    looks: bool = False
+    neighbors: int = 0
+
+    def __post_init__(self) -> None:
+        check(self.what_if >= 0, "--what-if", self.what_if, "at least 0")
+        check(self.neighbors >= 0, "--neighbors", self.neighbors, "at least 0")
+
+
+def find_out(
+    wanted: Wanted,
+    translator: Translator,
+    translations: Sequence[Translation],
+    options: SearchOptions,
+    size: int,
+    training: datasets.Dataset | None,
+) -> dict[str, Any]:
+    """What is wanted, by the names of the attributes of `nmt.evaluation.results.Evaluation`.
+
+    Args:
+        wanted: what.
+        translator: which made the translations; with one model, unless only branches are wanted.
+        translations: of which.
+        options: of the search.
+        size: sentences that are searched together.
+        training: the training pairs, where neighbours are wanted.
+    """
+    found: dict[str, Any] = {}
+    if wanted.what_if:
+        places = forks(translations, wanted.what_if)
+        branches = branch(translator, translations, places, options, size)
+        found["branches"] = tuple(watched(branches, len(places), "searching on from the runners-up"))
+    if wanted.looks:
+        each = looks_of(translator, translations)
+        found["looks"] = tuple(watched(each, len(translations), "looking at each source token alone"))
+    if wanted.neighbors and training is not None:
+        found["neighbors"] = neighbors_of(translator, translations, training, wanted.neighbors)
+    return found
+
+
+def looks_of(translator: Translator, translations: Sequence[Translation]) -> Iterator[Looks]:
+    """What each step of translations could have looked at, in their order.
+
+    Raises:
+        ValueError: if the translator has several models.
+    """
+    names = translator.tokenizers.tgt.tokens
+    for best, probabilities, written in looks(translator.engine, *_ids(translator.tokenizers, translations)):
+        tokens = tuple(tuple(names[token] for token in row) for row in best.tolist())
+        yield Looks(tokens, probabilities, written)
+
+
+def neighbors_of(
+    translator: Translator, translations: Sequence[Translation], corpus: datasets.Dataset, count: int
+) -> Neighbors:
+    """The steps of training pairs whose readouts have the largest cosine with those of the steps of translations.
+
+    Args:
+        translator: which made the translations, with one model.
+        translations: with the tokens that were written.
+        corpus: the training pairs, columns `src` and `tgt`; of more than `MOST_EXAMPLES`, as many, evenly spread.
+        count: how many of each step, at most.
+
+    Raises:
+        ValueError: if the translator has several models.
+    """
+    src, tgt = translator.tokenizers.src, translator.tokenizers.tgt
+    chosen = corpus.select(np.linspace(0, len(corpus) - 1, min(MOST_EXAMPLES, len(corpus)), dtype=np.int64))
+    pairs = sorted(zip(chosen["src"], chosen["tgt"], strict=True), key=lambda pair: len(pair[1]))
+    sources = [ids[:MAX_SOURCE_TOKENS] for ids in src.encode_batch([source for source, _ in pairs])]
+    targets = tgt.encode_all([target for _, target in pairs])
+    queries = _units(readouts(translator.engine, *_ids(translator.tokenizers, translations)))
+    given = readouts(translator.engine, sources, [[*target.ids, EOS_ID] for target in targets])
+    given = watched(given, len(pairs), "searching the training data for neighbors")
+    similarities, places = _nearest(queries, _blocks(given), count)
+    ends = np.cumsum([len(target.ids) + 1 for target in targets])
+    numbers = np.searchsorted(ends, places, side="right")  # which pair, (n, k)
+    near, examples = np.unique(numbers, return_inverse=True)
+    steps = places - (ends - np.diff(ends, prepend=0))[numbers]
+    columns = examples.reshape(places.shape), numbers, steps, similarities
+    found = [
+        tuple(
+            Neighbor(example, *_token(pairs[number][1], targets[number], step), similarity)
+            for example, number, step, similarity in zip(*row, strict=True)
+        )
+        for row in zip(*(column.tolist() for column in columns), strict=True)
+    ]
+    sizes = np.cumsum([len(each.tokens) for each in translations]).tolist()
+    return Neighbors(
+        examples=tuple(Example(*pairs[number]) for number in near.tolist()),
+        steps=tuple(tuple(found[end - len(each.tokens) : end]) for each, end in zip(translations, sizes, strict=True)),
+        searched=len(pairs),
+    )
+
+
+def _token(text: str, encoded: Encoded, step: int) -> tuple[str, int, int]:
+    """What stands at a step of a text, and where: at the last step its end."""
+    if step == len(encoded.ids):
+        return EOS, len(text), len(text)
+    return encoded.tokens[step], *encoded.spans[step]
+
+
+def _ids(tokenizers: TokenizerPair, translations: Sequence[Translation]) -> tuple[list[list[int]], list[list[int]]]:
+    """The ids of what was read, without BOS, and of what was written."""
+    sources = [tokenizers.src.ids(each.source_tokens[1:]) for each in translations]
+    return sources, [tokenizers.tgt.ids(each.tokens) for each in translations]
+
+
+def _units(rows: Iterable[np.ndarray]) -> Tensor:
+    """Rows (m, R), in parts -> as vectors of length one."""
+    return normalize(torch.from_numpy(np.concatenate(list(rows))))
+
+
+def _blocks(parts: Iterable[np.ndarray]) -> Iterator[Tensor]:
+    """The same rows as vectors of length one, some thousands at a time."""
+    block: list[np.ndarray] = []
+    for part in parts:
+        block.append(part)
+        if sum(map(len, block)) >= BLOCK_STEPS:
+            yield _units(block)
+            block = []
+    if block:
+        yield _units(block)
+
+
+def _nearest(queries: Tensor, blocks: Iterable[Tensor], count: int) -> tuple[np.ndarray, np.ndarray]:
+    """For vectors (n, R) the largest products with those of all blocks (m, R), best first, and their rows: (n, k)."""
+    best = queries.new_full((len(queries), count), -torch.inf)
+    places = torch.zeros(best.shape, dtype=torch.int64)
+    first = 0
+    for block in blocks:
+        for rows in torch.arange(len(queries)).split(BLOCK_QUERIES):
+            products, columns = (queries[rows] @ block.t()).topk(min(count, len(block)))
+            both, all_places = (
+                torch.cat([best[rows], products], dim=1),
+                torch.cat([places[rows], columns + first], dim=1),
+            )
+            best[rows], chosen = both.topk(count)
+            places[rows] = all_places.gather(1, chosen)
+        first += len(block)
+    few = min(count, first)
+    return best[:, :few].numpy(), places[:, :few].numpy()
