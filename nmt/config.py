@@ -9,7 +9,9 @@ from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_h
 Settings = TypeVar("Settings")
 
 TokenizerKind = Literal["bpe", "unigram", "wordpiece", "word", "char"]
-CellKind = Literal["elman", "gru", "gru_v1", "lstm"]
+CellKind = Literal["elman", "gru", "gru_reset_first", "lstm"]
+SAME_SIZE_SCORES = ("dot", "scaled_dot")
+"""Scores for which the states of decoder and encoder are of one size."""
 ScheduleKind = Literal["constant", "inverse_sqrt", "linear", "plateau"]
 
 
@@ -23,6 +25,18 @@ def check_folder_name(key: str, name: str) -> None:
     """Raises ValueError if a folder within another cannot have that name."""
     plain = bool(name) and not set(name) & set("/\\\0") and not name.startswith(".")
     check(plain, key, name, "a folder name without slashes, and no dot at its beginning")
+
+
+def check_types(settings: Any, section: str = "") -> None:
+    """Raises a ValueError that names the key, unless each field is of its type or one of its choices."""
+    for name, hint in get_type_hints(type(settings)).items():
+        value = getattr(settings, name)
+        if is_dataclass(hint):
+            check(isinstance(value, cast(type, hint)), f"{section}{name}", value, cast(type, hint).__name__)
+        elif get_origin(hint) is tuple:
+            check(isinstance(value, tuple), f"{section}{name}", value, "a tuple")
+        else:
+            _built(hint, value, f"{section}{name}")
 
 
 _DROPPED_WORD = "a dropped word is a vector of zeros, and the gradient of normalising it is without bound"
@@ -48,6 +62,7 @@ class TokenizerConfig:
     bpe_dropout: float = 0.0
 
     def __post_init__(self) -> None:
+        check_types(self, "data.tokenizer.")
         check(self.vocab_size > 4, "data.tokenizer.vocab_size", self.vocab_size, "more than the 4 special tokens")
         check(0 <= self.bpe_dropout < 1, "data.tokenizer.bpe_dropout", self.bpe_dropout, "at least 0 and below 1")
         has_merges = self.kind == "bpe" or not self.bpe_dropout
@@ -85,6 +100,7 @@ class DataConfig:
     literature_form: bool = False
 
     def __post_init__(self) -> None:
+        check_types(self, "data.")
         named = self.path not in ("", "hub:")
         check(named, "data.path", self.path, 'a folder, "phrasebook" or "hub:owner/name"')
         check(self.src != self.tgt, "data.tgt", self.tgt, "another language than data.src")
@@ -123,6 +139,7 @@ class AttentionConfig:
     coverage_size: int = 10
 
     def __post_init__(self) -> None:
+        check_types(self, "model.attention.")
         for name in ("heads", "reach", "positions", "coverage_size"):
             check(getattr(self, name) > 0, f"model.attention.{name}", getattr(self, name), "positive")
         fits = self.size >= 0 and self.size % self.heads == 0
@@ -134,8 +151,8 @@ class ModelConfig:
     """The network.
 
     Attributes:
-        cell: the recurrent cell of encoder and decoder; gru resets after the recurrent product (as torch does), gru_v1
-            before it.
+        cell: the recurrent cell of encoder and decoder; gru resets after the recurrent product (as torch does),
+            gru_reset_first before it (as in Cho et al. 2014).
         layers: number of layers of the encoder, and of the decoder.
         layer_norm: layer normalisation within the cell.
         residual: the output of a layer has its input added, but for the lowest (of the gnmt decoder, the lowest two).
@@ -209,6 +226,7 @@ class ModelConfig:
         return self.readout_size or (self.state_size if self.tie_embeddings == "none" else self.embedding_size)
 
     def __post_init__(self) -> None:
+        check_types(self, "model.")
         for name in ("layers", "embedding_size", "hidden_size"):
             check(getattr(self, name) > 0, f"model.{name}", getattr(self, name), "positive")
         for name in ("decoder_size", "readout_size"):
@@ -229,7 +247,7 @@ class ModelConfig:
 
     def _check_attention(self) -> None:
         attention = self.attention
-        same = attention.score not in ("dot", "scaled_dot") or self.state_size == self.hidden_size
+        same = attention.score not in SAME_SIZE_SCORES or self.state_size == self.hidden_size
         check(same, "model.attention.score", attention.score, "another where decoder_size is not hidden_size")
         parts = self.hidden_size % attention.heads == 0 and self.state_size % attention.heads == 0
         check(parts, "model.attention.heads", attention.heads, "a divisor of model.hidden_size and decoder_size")
@@ -283,6 +301,7 @@ class TrainingConfig:
     start_from: str = ""
 
     def __post_init__(self) -> None:
+        check_types(self, "training.")
         check(self.learning_rate > 0, "training.learning_rate", self.learning_rate, "positive")
         check(0 <= self.label_smoothing < 1, "training.label_smoothing", self.label_smoothing, "at least 0 and below 1")
         check(0 <= self.average_decay < 1, "training.average_decay", self.average_decay, "at least 0 and below 1")
@@ -315,6 +334,7 @@ class Config:
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
+        check_types(self)
         check_folder_name("name", self.name)
         check(0 <= self.seed < 1 << 63, "seed", self.seed, "at least 0 and below 2 ** 63")
         tied = self.model.tie_embeddings != "all" or self.data.tokenizer.joint

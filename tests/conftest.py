@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nmt.config import AttentionConfig, ModelConfig
+from nmt.config import SAME_SIZE_SCORES, AttentionConfig, ModelConfig
 from nmt.data.batch import Batch
 from nmt.data.tokenizer import EOS_ID, TokenizerPair, train_tokenizers
 from nmt.model.kernels import products
@@ -23,11 +23,9 @@ from nmt.model.saved import ModelCard, save_model
 from nmt.model.seq2seq import Seq2Seq
 
 DECODERS: list[dict[str, Any]] = [
-    {"decoder": "bahdanau"},
-    {"decoder": "conditional"},
-    {"decoder": "luong", "input_feeding": True},
-    {"decoder": "luong", "input_feeding": False},
-    {"decoder": "gnmt"},
+    {"decoder": kind, "input_feeding": feeding}
+    for kind in get_args(get_type_hints(ModelConfig)["decoder"])
+    for feeding in ([True, False] if kind == "luong" else [True])
 ]
 SCORES, WINDOWS, NORMALIZERS = (
     list(get_args(get_type_hints(AttentionConfig)[name])) for name in ("score", "window", "normalizer")
@@ -63,7 +61,7 @@ def _networks() -> list[ModelConfig]:
             layers=2 if decoder["decoder"] == "gnmt" else chance.choice([1, 2]),
             residual=chance.choice([False, True]),
             summary=chance.choice(["last", "mean"]),
-            decoder_size=0 if attention.score in ("dot", "scaled_dot") else chance.choice([0, 4]),
+            decoder_size=0 if attention.score in SAME_SIZE_SCORES else chance.choice([0, 4]),
             deep_output=chance.choice([None, False, True]),
             tie_embeddings=chance.choice(["none", "output", "all"]),
             embedding_size=6,

@@ -266,3 +266,17 @@ def test_additive_scores_keep_their_digits_under_autocast(heads: int) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         found = score.match(keys)(queries)
     torch.testing.assert_close(found, expected, atol=0, rtol=0)
+
+
+def test_an_attention_made_by_hand_has_parameters_that_are_drawn() -> None:
+    weights = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        attention = Attention(AttentionConfig(), 6, 6)
+        memory = attention.prepare(torch.randn(2, 3, 6), torch.ones(2, 3, dtype=torch.bool))
+        weights.append(attention(torch.randn(2, 4, 6), memory))
+        assert attention.score.energy.norm().item() == pytest.approx(1)
+    torch.testing.assert_close(weights[0], weights[1], atol=0, rtol=0)
+    assert "scale=0.4082" in repr(Attention(AttentionConfig("scaled_dot"), 6, 6))
+    assert "heads=2, normalize=sparsemax" in repr(Attention(AttentionConfig(heads=2, normalizer="sparsemax"), 6, 6))
+    assert "reach=5" in repr(Attention(AttentionConfig(window="local_p"), 6, 6))

@@ -96,7 +96,7 @@ def attending(**settings: object) -> ModelConfig:
 
 
 OTHERS = {
-    "cell": changed(cell="gru_v1"),
+    "cell": changed(cell="gru_reset_first"),
     "lstm": changed(cell="lstm"),
     "layers": changed(layers=2),
     "layer_norm": changed(layer_norm=True),

@@ -2,10 +2,11 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from nmt.config import Config, DataConfig, ModelConfig, TokenizerConfig, TrainingConfig, load_config
+from nmt.config import AttentionConfig, Config, DataConfig, ModelConfig, TokenizerConfig, TrainingConfig, load_config
 
 
 @pytest.mark.parametrize(
@@ -74,3 +75,22 @@ def test_a_config_that_was_changed_by_hand_is_read_strictly(text: str, message: 
     (tmp_path / "config.yaml").write_text(text)
     with pytest.raises(ValueError, match=f"config.yaml is not the config of a run: {re.escape(message)}"):
         load_config(tmp_path / "config.yaml")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ModelConfig(encoder="bidirectonal"), "model.encoder: 'bidirectonal' is not allowed"),
+        (lambda: ModelConfig(hidden_size=1.5), "model.hidden_size: 1.5 is not allowed, it must be int"),
+        (lambda: ModelConfig(attention="dot"), "model.attention: 'dot' is not allowed, it must be AttentionConfig"),
+        (lambda: AttentionConfig(coverage="neurall"), "model.attention.coverage: 'neurall' is not allowed"),
+        (lambda: TrainingConfig(schedule="cosine"), "training.schedule: 'cosine' is not allowed"),
+        (lambda: TrainingConfig(freeze="encoder"), "training.freeze: 'encoder' is not allowed, it must be a tuple"),
+        (lambda: TokenizerConfig(kind="sentencepiece"), "data.tokenizer.kind: 'sentencepiece' is not allowed"),
+        (lambda: DataConfig(literature_form="yes"), "data.literature_form: 'yes' is not allowed, it must be bool"),
+        (lambda: Config(model=None), "model: None is not allowed, it must be ModelConfig"),
+    ],
+)
+def test_settings_made_in_a_program_are_checked_too(make: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        make()

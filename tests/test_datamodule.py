@@ -29,7 +29,6 @@ def aligned_folder(corpus_folder: Path) -> Path:
 def data_of(path: Path | str, folder: Path, with_alignment: bool = False, bpe_dropout: float = 0.0) -> TranslationData:
     tokenizer = TokenizerConfig(vocab_size=320, bpe_dropout=bpe_dropout)
     data = TranslationData(DataConfig(str(path), tokenizer=tokenizer, batch_sentences=16), 1, folder, with_alignment)
-    data._position = lambda: (0, 0)  # of the trainer
     data.prepare_data()
     data.setup("fit")
     return data
@@ -195,3 +194,12 @@ def test_lengths_are_those_of_all_chunks() -> None:
     second = datasets.Dataset.from_dict({"src_ids": [[8, 8, 8]], "tgt_ids": [[9]]})
     chunked = datasets.concatenate_datasets([first, second])
     assert pair_lengths(chunked).tolist() == [[3, 3], [1, 5], [2, 2], [4, 3]]
+
+
+def test_without_a_trainer_each_pass_is_an_epoch(corpus_folder: Path, tmp_path: Path) -> None:
+    loader = data_of(corpus_folder, tmp_path).train_dataloader()
+    first, second = ([batch.indices.tolist() for batch in loader] for _ in range(2))
+    assert sorted(sum(first, [])) == sorted(sum(second, [])) == list(range(120))
+    assert first != second
+    again = data_of(corpus_folder, tmp_path).train_dataloader()
+    assert [[batch.indices.tolist() for batch in again] for _ in range(2)] == [first, second]

@@ -34,7 +34,7 @@ def test_reversed_final_state_is_that_of_the_first_word() -> None:
 
 @pytest.mark.parametrize("summary", ["last", "mean"])
 @pytest.mark.parametrize("direction", ["forward", "reversed", "bidirectional", "gnmt"])
-@pytest.mark.parametrize("cell", ["elman", "gru", "gru_v1", "lstm"])
+@pytest.mark.parametrize("cell", ["elman", "gru", "gru_reset_first", "lstm"])
 def test_padding_changes_nothing(direction: str, cell: str, summary: str) -> None:
     model = encoder(direction, cell, layers=2, residual=True, summary=summary)
     ids = torch.tensor([[2, 5, 6, 7]])
@@ -65,5 +65,5 @@ def test_the_mean_summary_is_that_of_the_real_positions_for_every_layer_and_part
 
 
 def test_an_unknown_cell_is_named() -> None:
-    with pytest.raises(ValueError, match="unknown cell 'gruu': choose elman, gru, gru_v1, lstm"):
+    with pytest.raises(ValueError, match="unknown cell 'gruu': choose elman, gru, gru_reset_first, lstm"):
         encoder("forward", "gruu")

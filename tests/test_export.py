@@ -121,7 +121,7 @@ OTHERS = [
         hidden_size=8,
     ),
     ModelConfig(
-        cell="gru_v1",
+        cell="gru_reset_first",
         layers=2,
         encoder="gnmt",
         decoder="gnmt",

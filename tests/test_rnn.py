@@ -37,7 +37,7 @@ def gru_parts(layer: RecurrentLayer) -> tuple[list[Tensor], ...]:
 
 
 def gru_equations(layer: RecurrentLayer, x: Tensor, state: State) -> State:
-    """Cho et al. 2014 (v3), with the reset gate after the recurrent product; Ba et al. 2016, eq. 27 to 29."""
+    """The first arXiv version of Cho et al. 2014: reset after the recurrent product; Ba et al. 2016, eq. 27 to 29."""
     (h,), (w, u, b, c) = state, gru_parts(layer)
     if layer.norms is not None:
         gates_x = norm(layer, 0, torch.cat([x @ w[0].T, x @ w[1].T], 1))
@@ -51,8 +51,8 @@ def gru_equations(layer: RecurrentLayer, x: Tensor, state: State) -> State:
     return ((1 - z) * n + z * h,)
 
 
-def gru_v1_equations(layer: RecurrentLayer, x: Tensor, state: State) -> State:
-    """Cho et al. 2014 (v1): g = tanh(W x + W_h (r * h) + b)."""
+def gru_reset_first_equations(layer: RecurrentLayer, x: Tensor, state: State) -> State:
+    """Cho et al. 2014: g = tanh(W x + W_h (r * h) + b)."""
     (h,), (w, u, b, c) = state, gru_parts(layer)
     if layer.norms is not None:
         gates_x = norm(layer, 0, torch.cat([x @ w[0].T, x @ w[1].T], 1))
@@ -82,7 +82,7 @@ def lstm_equations(layer: RecurrentLayer, x: Tensor, state: State) -> State:
 EQUATIONS = {
     "elman": elman_equations,
     "gru": gru_equations,
-    "gru_v1": gru_v1_equations,
+    "gru_reset_first": gru_reset_first_equations,
     "lstm": lstm_equations,
 }
 
@@ -156,7 +156,7 @@ def test_gradients_of_steps_against_finite_differences(kind: str) -> None:
 
 
 def test_the_two_grus_differ_where_the_reset_gate_acts() -> None:
-    after, before = make("gru"), make("gru_v1")
+    after, before = make("gru"), make("gru_reset_first")
     before.load_state_dict(after.state_dict())
     inputs, state = torch.randn(2, 1, 4).double(), (torch.randn(2, 6).double(),)
     assert not torch.allclose(after(inputs, initial=state)[0], before(inputs, initial=state)[0])

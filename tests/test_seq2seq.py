@@ -1,5 +1,6 @@
 """The model in every combination: steps equal teacher forcing, padding and batch change nothing, gradients hold."""
 
+import doctest
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -163,6 +164,7 @@ def test_tables_go_when_what_they_are_made_of_changes() -> None:
 
     assert not changed_by(lambda: None)
     assert changed_by(lambda: model.load_state_dict(saved))
+    assert changed_by(lambda: model.decoder.embedding.table.weight.detach().mul_(2.0))
     assert changed_by(model.train)
     assert changed_by(model.double)
 
@@ -219,3 +221,30 @@ def test_under_autocast_a_step_trains_and_translates(
     torch.testing.assert_close(attention.sum(-1).float(), torch.ones(2), atol=0.01, rtol=0)
     full = sequence_loss(model, PAIR, Objective(0.1)).total
     assert loss.item() == pytest.approx(full.item(), rel=0.1)
+
+
+@pytest.mark.parametrize("network", NETWORKS[::4], ids=name_of)
+def test_a_look_at_a_gradient_leaves_nothing_to_the_next_backward_pass(network: ModelConfig) -> None:
+    """As for saliency: the pass goes to the encoder's states only, and no product is told of its matrix's gradient."""
+    model = build(network)
+    targets = torch.tensor([[4, 5, 6, 3], [7, 8, 3, 0], [11, 3, 0, 0]]).unsqueeze(2)
+
+    def gradients(look: bool) -> list[Tensor | None]:
+        encoded = model.encoder(SRC, SRC_LENGTHS)
+        readouts, attention = model.decoder(PREVIOUS, *model.decoder.start(encoded))
+        loss = -model.log_probs(readouts, attention).gather(2, targets).sum()
+        if look:
+            torch.autograd.grad(loss, encoded.states, retain_graph=True)
+        return list(torch.autograd.grad(loss, list(model.parameters()), allow_unused=True))
+
+    for plain, looked in zip(gradients(False), gradients(True), strict=True):
+        assert (plain is None) == (looked is None)
+        if plain is not None:
+            torch.testing.assert_close(looked, plain)
+
+
+def test_the_example_of_the_package_holds() -> None:
+    import nmt.model
+
+    assert doctest.testmod(nmt.model).attempted > 5
+    assert doctest.testmod(nmt.model).failed == 0

@@ -325,7 +325,7 @@ def test_resuming_what_is_no_run_is_named(train: Callable, capsys: pytest.Captur
     [
         (["--data.pth", "x"], "there is no key 'data.pth', did you mean 'data.path'?"),
         (["--modle.layers", "2"], "there is no key 'modle.layers', did you mean 'model.layers'?"),
-        (["--model.cell", "gruu"], "model.cell: 'gruu' is not allowed, it must be elman, gru, gru_v1 or lstm"),
+        (["--model.cell", "gruu"], "model.cell: 'gruu' is not allowed, it must be elman, gru, gru_reset_first or lstm"),
         (["--model.layers", "two"], "model.layers: 'two' is not allowed, it must be a whole number"),
         (["--model.bridge", "maybe"], "model.bridge: 'maybe' is not allowed, it must be true, false or null"),
         (["--trainer.precision", "fp16"], "trainer.precision: 'fp16' is not allowed, it must be 64, 32, 16, "),

@@ -482,9 +482,9 @@ def test_what_cannot_be_asked_for_is_refused(translator: Translator) -> None:
     for text in (None, b"ja", {"text": "ja"}):
         with pytest.raises(ValueError, match="text: .* is not allowed, it must be a sentence, a Request"):
             translator.translate(text)  # type: ignore[call-overload]
-    with pytest.raises(ValueError, match=r"pairs: \(None, .*\) is not allowed, it must be of two strings each"):
+    with pytest.raises(ValueError, match=r"pairs: \(None, .*\) is not allowed, it must be two strings"):
         translator.score(None, "yes")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"pairs: .*5.* is not allowed, it must be of two strings each"):
+    with pytest.raises(ValueError, match=r"pairs: .*5.* is not allowed, it must be two strings"):
         translator.score("ja", 5)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="samples cannot be made to contain"):
         translator.translate(Request("ja", include=("yes",)), SearchOptions(method="sample"))
@@ -580,3 +580,17 @@ def test_a_tokenizer_or_a_shortlist_of_another_model_is_refused(
     Tokenizer.train(["something else, quite"] * 3, vocab_size=290).save(model_folder / "tokenizer.json")
     with pytest.raises(ValueError, match="its tokenizer does not fit its model"):
         Translator.load(model_folder)
+
+
+def test_records_and_translators_say_what_they_are(model_folder: Path) -> None:
+    translator = Translator.load(model_folder, device="cpu")
+    assert repr(translator) == "Translator(de-en, step 7, fp32, cpu)"
+    found = translator.translate("ein <hund>")
+    shape = " x ".join(map(str, found.attention.shape))
+    assert (
+        repr(found) == f"Translation('ein <hund>' -> {found.text!r}, log_prob={found.log_prob:.2f}, attention {shape})"
+    )
+    page = found._repr_html_()
+    assert page.count("<tr>") == len(found.tokens) + 1
+    assert page.count("<td style=") == found.attention.size
+    assert "<th>&lt;s&gt;</th>" in page

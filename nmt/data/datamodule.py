@@ -28,15 +28,20 @@ class EpochLoader(DataLoader[Batch]):
     Args:
         dataset: rows for `collate`.
         sampler: of its batches.
-        position: gives the epoch, and how many of its batches were trained on before.
+        position: gives the epoch, and how many of its batches were trained on before; None for one pass after the other.
     """
 
-    def __init__(self, dataset: Any, sampler: BucketSampler, position: Callable[[], tuple[int, int]]) -> None:
+    def __init__(self, dataset: Any, sampler: BucketSampler, position: Callable[[], tuple[int, int] | None]) -> None:
         super().__init__(dataset, batch_sampler=sampler, collate_fn=collate)
-        self._sampler, self._position = sampler, position
+        self._sampler, self._position, self._passes = sampler, position, 0
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
-        self._sampler.epoch, self._sampler.start = self._position()
+        position, sampler = self._position(), self._sampler
+        if position is None:
+            sampler.epoch, sampler.start = self._passes, 0
+            self._passes += 1
+        else:
+            sampler.epoch, sampler.start = position
         yield from super().__iter__()
 
 
@@ -150,10 +155,11 @@ class TranslationData(pl.LightningDataModule):
         sampler = self._sampler(pair_lengths(self.validation), False, min(each, self.config.batch_sentences))
         return DataLoader(self.validation, batch_sampler=sampler, collate_fn=collate)
 
-    def _position(self) -> tuple[int, int]:
-        """Epoch, and batches of it that are done: the trainer's own progress, which its checkpoints hold."""
+    def _position(self) -> tuple[int, int] | None:
+        """Epoch, and batches of it that are done: the trainer's own progress, which its checkpoints hold, if any."""
         trainer = self.trainer
-        assert trainer is not None
+        if trainer is None:
+            return None
         return trainer.current_epoch, trainer.fit_loop.epoch_loop.batch_progress.current.ready
 
     def _sampler(self, lengths: np.ndarray, shuffle: bool, batch_sentences: int) -> BucketSampler:

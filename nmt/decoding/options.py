@@ -38,8 +38,8 @@ class SearchOptions:
             2016, eq. 14): attention that leaves source words out costs.
         word_reward: added to the score for each token, EOS included (He et al. 2016, section 3.3).
         min_length: a hypothesis has at least this many tokens, EOS not counted,
-        max_length: and at most this many, EOS not counted, or one more if it is cut off there; what is demanded of it
-            makes it no longer, so that a prefix of more tokens is cut off too. None sets no limit beside the next.
+        max_length: and at most this many, EOS not counted, or one more if it is cut off there. What is demanded of it
+            does not extend this; a longer prefix is cut off. None: only the next two set a limit.
         max_length_ratio: a hypothesis has at most this many tokens, EOS counted, for each source token, BOS counted,
         max_length_offset: and this many more, beside those of a prefix and of what it must include.
         no_repeat_ngram: no sequence of this many tokens comes twice in a hypothesis; 0 allows it.
@@ -49,8 +49,8 @@ class SearchOptions:
         temperature: of sampling; below 1 the probable becomes more probable.
         top_k: sample among this many most probable tokens; 0 for all.
         top_p: sample among the fewest tokens that have this probability together (Holtzman et al. 2020).
-        seed: of sampling; with the number of the sentence it fixes what is drawn, in whatever batch, as far as the
-            batch does not change the last digits of a probability: of some hundred samples one can be another.
+        seed: of sampling; with the number of the sentence it fixes what is drawn, whatever the batch, but that
+            rounding can change one sample in some hundreds.
         alternatives: the most probable tokens to record at each step.
         keep_beam: record what the beam held after each step; of samples there is none.
     """

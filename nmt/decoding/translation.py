@@ -7,6 +7,7 @@ input order, and ``attention.npz`` all attention matrices, one behind the other,
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 from unicodedata import category
@@ -72,7 +73,7 @@ class Request:
         return bool(self.prefix or self.prefix_tokens or self.include or self.exclude)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Translation:
     """One translated sentence: S source tokens, T target tokens.
 
@@ -107,6 +108,20 @@ class Translation:
     finished: bool
     beam: Beam = ()
     others: tuple["Translation", ...] = ()
+
+    def __repr__(self) -> str:
+        shape = " x ".join(map(str, self.attention.shape))
+        return f"Translation({self.source!r} -> {self.text!r}, log_prob={self.log_prob:.2f}, attention {shape})"
+
+    def _repr_html_(self) -> str:
+        """In a notebook: a table of what each target token attended to."""
+        head = "".join(f"<th>{escape(token)}</th>" for token in self.source_tokens)
+        rows = [
+            f"<tr><th>{escape(token)}</th>"
+            + "".join(f'<td style="background:rgba(11,92,173,{weight:.3f})">{weight:.2f}</td>' for weight in row)
+            for token, row in zip(self.tokens, self.attention.tolist(), strict=True)
+        ]
+        return f"<p>{escape(self.text)}</p><table><tr><td></td>{head}</tr>{''.join(rows)}</table>"
 
     @property
     def source_complete(self) -> bool:

@@ -37,7 +37,9 @@ FORCED_LATENT_TOKENS = 1 << 9
 
 
 class Translator:
-    """Translates with one model or several; without processes from several threads at once too, as nothing is kept.
+    """Translates with one model or several. Several threads may use it at once, unless it has processes.
+
+    A network that is given is put on the device, and in evaluation mode.
 
     Args:
         network: one model, or an ensemble of them.
@@ -118,6 +120,10 @@ class Translator:
         if chosen is not None and not chosen.fits(src_size, tgt_size, card.network.readout_features):
             raise ValueError(f"{folders[0]}: its shortlist is of another model: make it again with `nmt shortlist RUN`")
         return cls(network, tokenizers, card, device, precision, chosen, processes)
+
+    def __repr__(self) -> str:
+        card = self.card
+        return f"Translator({card.src}-{card.tgt}, {card.checkpoint}, {self.form}, {self.engine.device})"
 
     def __getstate__(self) -> NoReturn:
         raise TypeError("a Translator cannot be pickled: load it in each process")
@@ -221,7 +227,7 @@ class Translator:
         while batch := list(islice(remaining, batch_sentences)):
             for pair in batch:
                 is_pair = isinstance(pair, tuple | list) and [type(text) for text in pair] == [str, str]
-                check(is_pair, "pairs", pair, "of two strings each, source and target")
+                check(is_pair, "pairs", pair, "two strings, source and target")
             sources = self._encode([source for source, _ in batch])
             targets = self.tokenizers.tgt.encode_all([target for _, target in batch])
             encoded = list(zip(sources, targets, strict=True))

@@ -1,4 +1,4 @@
-"""Attention: how well each source position answers a query, as weights, and what is mixed by them.
+"""Attention: how well each source position answers a query, as weights; `nmt.model.context` mixes by them.
 
 A score function, a window and a normaliser, each chosen on its own, coverage if wanted, and any number of heads.
 
@@ -65,6 +65,10 @@ class Attention(nn.Module):
         self.window = build_window(config, query_size)
         self.normalize = build_normalizer(config)
         self.coverage = build_coverage(config, query_size, state_size, self.score.key_size)
+
+    def extra_repr(self) -> str:
+        """As of any module."""
+        return f"heads={self.heads}, normalize={self.normalize.__name__}"
 
     def prepare(self, states: Tensor, mask: Tensor) -> Memory:
         """Does once a sentence what does not depend on the query: states (B, S, H), mask (B, S) True on real tokens."""

@@ -32,7 +32,7 @@ class Context(NamedTuple):
 
     @property
     def vectors(self) -> Tensor:
-        """(B, T, H), for who has not projected first."""
+        """(B, T, H), for readers that have not projected first."""
         assert self.mixed is not None
         return self.mixed
 

@@ -31,7 +31,7 @@ class Coverage(nn.Module, ABC):
         self.key = nn.Linear(size, key_size, bias=False)
 
     def of_keys(self, coverage: Tensor) -> Tensor:
-        """What the keys become more by it: (N, S, C) -> (N, S, A)."""
+        """What coverage adds to the keys: (N, S, C) -> (N, S, A)."""
         return self.key(coverage.to(self.key.weight.dtype))
 
     @abstractmethod
@@ -44,7 +44,7 @@ class Coverage(nn.Module, ABC):
 
 
 class LinguisticCoverage(Coverage):
-    """The attention received, in proportion to the fertility ``2 s(U h)`` of the position (Tu et al. 2016, linguistic).
+    """The attention received, in proportion to the fertility ``2 sigmoid(U h)`` of its position (Tu et al. 2016).
 
     Args:
         state_size: H.

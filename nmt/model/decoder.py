@@ -79,7 +79,9 @@ Step = Callable[[Tensor, Tensor, DecoderState], Stepped]
 
 
 class Bridge(nn.Module):
-    """Encoder summary -> first decoder state: ``tanh(W s + b)`` for each tensor of each layer (Bahdanau 2015, A.2.2).
+    """Encoder summary -> first decoder state: ``tanh(W s + b)`` for each tensor of each layer.
+
+    In Bahdanau et al. 2015, A.2.2, it is of the backward reading alone, and without a bias.
 
     Args:
         summary_size: H.
@@ -102,6 +104,9 @@ class Bridge(nn.Module):
 
 class Readout(nn.Module):
     """``tanh(W s + U y + V c)``, of state, context and, for a deep output (Pascanu et al. 2014), previous embedding.
+
+    Luong et al. 2015, eq. 5, without U; in Bahdanau et al. 2015, A.2.2, maxout stands for tanh and the state before the
+    step for s.
 
     Args:
         config: sizes and dropout.
@@ -156,6 +161,7 @@ class Decoder(nn.Module, ABC):
         self.readout = Readout(config)
         self.latent = config.alignment == "latent"
         self._tables: tuple[Tensor, Tensor] | None = None
+        self._tables_version = 0
 
     def start(self, encoded: EncoderOutput, single: bool = False) -> tuple[DecoderMemory, DecoderState]:
         """Prepares a batch of encoded sentences: their memory and the state before the first token.
@@ -207,11 +213,11 @@ class Decoder(nn.Module, ABC):
     def tabulate(self) -> None:
         """Computes once, for `advance` in inference, what each type adds to gates and readout: two tables of V rows.
 
-        They are gone as soon as the module trains, moves, or is given other parameters.
+        They are gone as soon as the module trains, moves, or is given other parameters, or its embeddings change.
         """
-        if self._tables is None:
+        if self._valid_tables() is None:
             ids = torch.arange(self.embedding.table.num_embeddings, device=self.readout.state.bias.device)
-            self._tables = self._input_terms(ids)
+            self._tables, self._tables_version = self._input_terms(ids), self._embedding_version()
 
     def train(self, mode: bool = True) -> "Decoder":
         """As of any module."""
@@ -228,11 +234,23 @@ class Decoder(nn.Module, ABC):
 
     def _input_terms(self, previous: Tensor) -> tuple[Tensor, Tensor]:
         """What tokens (...,) add to the lowest layer's gates (..., G * D), and to a deep output (..., R)."""
-        if self._tables is not None:
-            gates, deep = self._tables
+        tables = self._valid_tables()
+        if tables is not None:
+            gates, deep = tables
             return embedding(previous, gates), embedding(previous, deep)
         embedded = self.embedding(previous)
         return self._lowest.project(embedded), self.readout.project(embedded)
+
+    def _valid_tables(self) -> tuple[Tensor, Tensor] | None:
+        """What `tabulate` has computed, unless the embeddings have been changed in place since."""
+        if self._tables is not None and self._tables_version != self._embedding_version():
+            self._tables = None
+        return self._tables
+
+    def _embedding_version(self) -> int:
+        """How often the embeddings were changed in place; other weights than tensors are not."""
+        weight = self.embedding.table.weight
+        return weight._version if isinstance(weight, Tensor) and not weight.is_inference() else 0
 
     @abstractmethod
     def _stepper(self, memory: DecoderMemory, hypotheses: int) -> Step:

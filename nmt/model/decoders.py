@@ -25,7 +25,10 @@ from nmt.model.windows import Global, closed
 
 
 class BahdanauDecoder(Decoder):
-    """``a_t = attend(s_{t-1})``, ``s_t = f(s_{t-1}, [y_{t-1}; a_t h])`` (Bahdanau et al. 2015, sections 3.1, A.2.2)."""
+    """``a_t = attend(s_{t-1})``, ``s_t = f(s_{t-1}, [y_{t-1}; a_t h])`` (Bahdanau et al. 2015, sections 3.1, A.2.2).
+
+    With several layers it is the top layer's own state that attends, without the residual.
+    """
 
     def __init__(self, config: ModelConfig, table: nn.Embedding) -> None:
         super().__init__(config, table, extra_size=config.hidden_size, lowest_layers=config.layers)
@@ -54,7 +57,7 @@ class BahdanauDecoder(Decoder):
         gates, candidate = layer.weight_hidden.split([2 * layer.hidden_size, layer.hidden_size])
         outputs, weights, contexts = (
             each.transpose(0, 1)
-            for each in attentive_gru(
+            for each in attentive_gru(  # where tanh(x) is 2 sigmoid(2 x) - 1: see `Additive`
                 layer.project(embedded.transpose(0, 1).contiguous()),
                 memory.attended.values,
                 memory.attended.keys,

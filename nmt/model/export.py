@@ -28,7 +28,7 @@ from torch.export import Dim
 from nmt.data.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID, TokenizerPair
 from nmt.model.decoder import DecoderMemory, DecoderState
 from nmt.model.kernels.repeated import Product
-from nmt.model.rnn import GRU, LSTM, Elman, GRUv1, RecurrentLayer, State
+from nmt.model.rnn import GRU, LSTM, Elman, GRUResetFirst, RecurrentLayer, State
 from nmt.model.saved import load_model
 from nmt.model.scores import Additive, Match, Score, decay
 from nmt.model.seq2seq import Seq2Seq
@@ -43,7 +43,7 @@ BATCH, SOURCE, HYPOTHESES = Dim("batch"), Dim("source"), Dim("hypotheses")
 OPERATORS: dict[type[RecurrentLayer], tuple[str, Sequence[int], dict[str, int]]] = {
     Elman: ("RNN", (0,), {}),
     GRU: ("GRU", (1, 0, 2), {"linear_before_reset": 1}),
-    GRUv1: ("GRU", (1, 0, 2), {"linear_before_reset": 0}),
+    GRUResetFirst: ("GRU", (1, 0, 2), {"linear_before_reset": 0}),
     LSTM: ("LSTM", (0, 3, 1, 2), {}),
 }
 """The ONNX operator of each cell, where each of its gates stands among ours, and its attributes."""

@@ -26,7 +26,7 @@ State = tuple[Tensor, ...]
 
 
 class CellParameters(nn.Module):
-    """The parameters of a cell that torch has no kernel of, named and drawn as those of torch's kernels.
+    """The parameters of a cell that torch has no kernel for, named and drawn as those of torch's kernels.
 
     Args:
         gates: G.
@@ -79,6 +79,9 @@ class RecurrentLayer(nn.Module, ABC):
     def recur(self, projected: Tensor, state: State, hidden: Tensor, products: Sequence[Product]) -> State:
         """One step.
 
+        What layer normalisation is for must go through `normed`, by its place in `norm_sizes`: with `layer_norm` there
+        are no biases.
+
         Args:
             projected: (N, G * H) what the input adds to the gates, biases included.
             state: before the step.
@@ -116,7 +119,7 @@ class RecurrentLayer(nn.Module, ABC):
         return cast(Tensor, self.kernel.bias_ih_l0) + self.late_bias()
 
     def project(self, inputs: Tensor) -> Tensor:
-        """What inputs (..., E) add to the gates: (..., G * H). Of fewer elements, what the first columns add."""
+        """What inputs (..., E) add to the gates: (..., G * H). Of fewer elements, only the first columns are used."""
         return linear(inputs, self.weight_input[:, : inputs.shape[-1]], self.bias)
 
     def normed(self, index: int, values: Tensor) -> Tensor:
@@ -187,7 +190,7 @@ class RecurrentLayer(nn.Module, ABC):
 
 
 class Elman(RecurrentLayer):
-    """``h' = tanh(W x + U h + b)`` (Elman 1990); layer normalisation of the sum (Ba et al. 2016, eq. 4)."""
+    """The next state is ``tanh(W x + U h + b)`` (Elman 1990); the sum can be normalised (Ba et al. 2016, eq. 4)."""
 
     gates = 1
     kernel_type = nn.RNN
@@ -202,10 +205,11 @@ class Elman(RecurrentLayer):
 
 
 class GRU(RecurrentLayer):
-    """The reset gate acts after the recurrent product (Cho et al. 2014, arXiv v3; torch's and cuDNN's form).
+    """The reset gate acts after the recurrent product (the first arXiv version of Cho et al. 2014; torch and cuDNN).
 
-    ``r, z = s(W x + U h + b)``, ``n = tanh(W x + b + r * (U h + c))``, ``h' = (1 - z) * n + z * h``. Layer
-    normalisation of each product, gates and candidate apart (Ba et al. 2016, eq. 27 to 29).
+    ``r = sigmoid(W_r x + U_r h + b_r)``, ``z = sigmoid(W_z x + U_z h + b_z)``, ``n = tanh(W_n x + b_n + r * (U_n h +
+    c_n))``, and the next state is ``(1 - z) * n + z * h``. Layer normalisation of each product, gates and candidate
+    apart (Ba et al. 2016, eq. 27 to 29).
     """
 
     gates = 3
@@ -271,11 +275,11 @@ def _between(candidate: Tensor, state: Tensor, update: Tensor) -> Tensor:
     return torch.lerp(candidate.to(state.dtype), state, update.to(state.dtype))
 
 
-class GRUv1(RecurrentLayer):
-    """The reset gate acts before the recurrent product (Cho et al. 2014, arXiv v1; Bahdanau et al. 2015, A.1.1).
+class GRUResetFirst(RecurrentLayer):
+    """The reset gate acts before the recurrent product (Cho et al. 2014 as published; Bahdanau et al. 2015, A.1.1).
 
-    ``r, z = s(W x + U h + b)``, ``n = tanh(W x + U (r * h) + b)``, ``h' = (1 - z) * n + z * h``. Torch has no kernel
-    for it. Layer normalisation as in `GRU`.
+    As `GRU`, but ``n = tanh(W_n x + U_n (r * h) + b_n)``. In Bahdanau et al. ``z`` and ``1 - z`` stand the other way
+    round. Torch has no kernel for it. Layer normalisation as in `GRU`.
     """
 
     gates = 3
@@ -302,8 +306,9 @@ class GRUv1(RecurrentLayer):
 class LSTM(RecurrentLayer):
     """Long short-term memory (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000).
 
-    ``i, f, o = s(W x + U h + b)``, ``g = tanh(W x + U h + b)``, ``c' = f * c + i * g``, ``h' = o * tanh(c')``. Layer
-    normalisation of both products, and of ``c'`` before its tanh (Ba et al. 2016, eq. 20 to 22).
+    ``i = sigmoid(W_i x + U_i h + b_i)``, and so ``f`` and ``o``; ``g = tanh(W_g x + U_g h + b_g)``; the next cell is
+    ``f * c + i * g``, the next state ``o * tanh`` of that. Layer normalisation of both products, and of the next cell
+    before its tanh (Ba et al. 2016, eq. 20 to 22).
     """
 
     gates = 4
@@ -330,7 +335,12 @@ class LSTM(RecurrentLayer):
         return torch.sigmoid(output_gate) * torch.tanh(self.normed(2, cell)), cell
 
 
-CELLS: dict[CellKind, type[RecurrentLayer]] = {"elman": Elman, "gru": GRU, "gru_v1": GRUv1, "lstm": LSTM}
+CELLS: dict[CellKind, type[RecurrentLayer]] = {
+    "elman": Elman,
+    "gru": GRU,
+    "gru_reset_first": GRUResetFirst,
+    "lstm": LSTM,
+}
 
 
 def recurrent_layer(config: ModelConfig, input_size: int, hidden_size: int) -> RecurrentLayer:

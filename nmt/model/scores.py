@@ -18,7 +18,7 @@ from torch.autograd.function import once_differentiable
 
 from nmt.config import AttentionConfig
 from nmt.model.kernels.linear import Linear
-from nmt.model.kernels.repeated import Product, repeated, shared
+from nmt.model.kernels.repeated import LeftBehind, Product, repeated, shared
 
 Match = Callable[[Tensor], Tensor]
 """Projected queries (B, M, T, a) -> scores (B, M, T, S)."""
@@ -26,6 +26,8 @@ Match = Callable[[Tensor], Tensor]
 
 class Score(nn.Module, ABC):
     """A score function.
+
+    Parameters of its own, beside those of modules such as `nn.Linear`, are to be drawn where they are made.
 
     Attributes:
         key_size: A, over all heads.
@@ -55,8 +57,8 @@ AT_ONCE = 1 << 17
 
 
 FARTHEST = 40.0
-"""A number farther from zero counts as this far in `decay`: there tanh is long 1, and its decay neither 0 nor infinite,
-so that one may divide by it. Of two the product may be infinite: one over it is 0, as tanh is then -1."""
+"""`decay` clamps to this range. Beyond it tanh is 1 in all digits, and within it exp is neither 0 nor infinite, so that
+one may divide by it. The product of two may be infinite; one over that is 0, which is right, for tanh is -1 there."""
 
 
 def decay(vectors: Tensor) -> Tensor:
@@ -66,14 +68,14 @@ def decay(vectors: Tensor) -> Tensor:
 
 
 class _AdditiveScores(Function):
-    """``sum_a e_a s_a`` with ``s = 1 / (1 + d(q) d(k))``, the logistic function of ``2 (q + k)``, a query at a time.
+    """``sum_a e_a l_a`` with ``l = 1 / (1 + d(q) d(k)) = sigmoid(2 (q + k))``, a query at a time.
 
-    What s is for a query at all positions is the largest thing in a decoder's step; it is computed again in the
+    What l is for a query at all positions is the largest thing in a decoder's step; it is computed again in the
     backward pass, not kept. The gradient of the keys is summed in one place over all the steps that share them.
     """
 
     @staticmethod
-    def forward(ctx: Any, queries: Tensor, keys: Tensor, energy: Tensor, grad_keys: list[Tensor]) -> Tensor:
+    def forward(ctx: Any, queries: Tensor, keys: Tensor, energy: Tensor, grad_keys: LeftBehind) -> Tensor:
         decayed, one = decay(queries), keys.new_ones(())
         scores, kind = keys.new_empty(*queries.shape[:3], keys.shape[2]), keys.device.type
         sentences = max(1, AT_ONCE // keys.shape[1:].numel()) if kind == "cpu" else len(keys)
@@ -91,28 +93,32 @@ class _AdditiveScores(Function):
     @once_differentiable
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         decayed, keys, energy = ctx.saved_tensors
-        if not ctx.grad_keys:
-            ctx.grad_keys.append(torch.zeros_like(keys))
+        left = ctx.grad_keys.of_this_pass()
+        if not left:
+            left.append(torch.zeros_like(keys))
         grad_queries, grad_energy = torch.empty_like(decayed), torch.zeros_like(energy)
         logistic, one = torch.empty_like(keys), keys.new_ones(())
         for step, grad_scores in enumerate(grad_outputs[0].unsqueeze(3).unbind(2)):  # (B, M, 1, S)
             torch.addcmul(one, decayed[:, :, step, None], keys, out=logistic).reciprocal_()
             grad_energy += (grad_scores @ logistic).sum(dim=(0, 2))
-            slope = logistic.addcmul_(logistic, logistic, value=-1.0)  # half of the derivative of s(2 x)
+            slope = logistic.addcmul_(logistic, logistic, value=-1.0)  # half of the derivative of sigmoid(2 x)
             torch.mul((grad_scores @ slope).squeeze(2), 2.0 * energy, out=grad_queries[:, :, step])
-            ctx.grad_keys[0].addcmul_(grad_scores.mT, slope)  # times the energy over the key at the end, once
+            left[0].addcmul_(grad_scores.mT, slope)  # times the energy over the key at the end, once
         return grad_queries, None, grad_energy, None
 
 
 def _weighted(logistic: Tensor, energy: Tensor) -> Tensor:
-    """(b, M, S, a), (M, a) -> (b, M, S); of one head by a product with a vector, which a batched one is far from."""
+    """(b, M, S, a), (M, a) -> (b, M, S); with one head by a matrix-vector product, which is much faster."""
     if len(energy) == 1:
         return torch.mv(logistic.view(-1, logistic.shape[3]), energy[0]).view(logistic.shape[:3])
     return (logistic @ energy.unsqueeze(2)).squeeze(3)
 
 
 class Additive(Score):
-    """``v' tanh(W q + U h)`` (Bahdanau et al. 2015, section A.1.2).
+    """``v^T tanh(W q + U h)`` (Bahdanau et al. 2015, section A.1.2), less the constant ``-sum v``.
+
+    No normaliser minds a constant, and as ``tanh x = 2 sigmoid(2 x) - 1`` it leaves ``2 v^T sigmoid(2 (W q + U h))``.
+    Keys are kept as `decay` gives them.
 
     Args:
         query_size: Q.
@@ -127,7 +133,8 @@ class Additive(Score):
         self.key_size = key_size
         self.query = nn.Linear(query_size, key_size, bias=False)
         self.key = Linear(state_size, key_size, bias)
-        self.energy = nn.Parameter(torch.empty(heads, key_size // heads))
+        size = key_size // heads
+        self.energy = nn.Parameter(torch.full((heads, size), size**-0.5))
 
     def keys(self, states: Tensor) -> Tensor:
         """(B, S, H) -> (B, S, A): what tanh adds to a query, decayed."""
@@ -142,19 +149,16 @@ class Additive(Score):
         return repeated(self.query.weight.t())
 
     def match(self, keys: Tensor) -> Match:
-        """Keys (B, M, S, a) -> what scores queries against them.
-
-        As ``tanh x = 2 s(2 x) - 1``, and as no normaliser minds a constant, ``v' tanh`` becomes ``2 v' s``.
-        """
+        """Keys (B, M, S, a) -> what scores queries against them."""
         energy = 2.0 * self.energy.to(keys.dtype)
-        grad_keys: list[Tensor] = []
+        grad_keys = LeftBehind()
         if torch.is_grad_enabled() and keys.requires_grad:
             keys = shared(keys, lambda: grad_keys.pop() * -energy.detach().unsqueeze(1) / keys.detach())
         return lambda queries: _AdditiveScores.apply(queries.to(keys.dtype), keys, energy, grad_keys)
 
 
 class Concat(Additive):
-    """``v' tanh(W [q; h])`` (Luong et al. 2015, section 3.1): additive, without a bias and as wide as the query.
+    """``v^T tanh(W [q; h])`` (Luong et al. 2015, section 3.1): additive, without a bias and as wide as the query.
 
     The product with ``[q; h]`` is the sum of two products, so that the one with ``h`` is done once a sentence.
     """
@@ -164,7 +168,7 @@ class Concat(Additive):
 
 
 class Dot(Score):
-    """``q' h`` (Luong et al. 2015, section 3.1), or ``q' h / sqrt(a)`` (Vaswani et al. 2017, eq. 1); Q = H.
+    """``q^T h`` (Luong et al. 2015, section 3.1), or ``q^T h / sqrt(a)`` (Vaswani et al. 2017, eq. 1); Q = H.
 
     Args:
         state_size: H.
@@ -176,6 +180,10 @@ class Dot(Score):
         self.key_size = state_size
         self.scale = scale
 
+    def extra_repr(self) -> str:
+        """As of any module."""
+        return f"scale={self.scale:.4g}"
+
     def keys(self, states: Tensor) -> Tensor:
         """(B, S, H) -> (B, S, H): the states themselves, scaled."""
         return states * self.scale
@@ -186,7 +194,7 @@ class Dot(Score):
 
 
 class General(Dot):
-    """``q' W h`` (Luong et al. 2015, section 3.1).
+    """``q^T W h`` (Luong et al. 2015, section 3.1).
 
     Args:
         query_size: Q.

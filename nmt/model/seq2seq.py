@@ -101,7 +101,8 @@ class Seq2Seq(nn.Module):
     def log_probs(self, readouts: Tensor, attention: Tensor) -> Tensor:
         """What the next token is: readouts (..., R), or (..., S, R) if latent, and attention (..., S) -> (..., V).
 
-        A latent alignment is marginalised exactly, ``log sum_s a_s p(y | s)`` (Deng et al. 2018, section 4).
+        A latent alignment is marginalised exactly, ``log sum_s a_s p(y | s)`` (Deng et al. 2018, section 4); recurrence
+        and input feeding read the mean of the states, as with a soft one.
         """
         if not self.latent or torch.is_grad_enabled() or torch.compiler.is_compiling():
             return self.normalized(self.output(readouts), attention)
@@ -113,7 +114,7 @@ class Seq2Seq(nn.Module):
     def normalized(self, logits: Tensor, attention: Tensor) -> Tensor:
         """Log-probabilities of logits (..., V), or (..., S, V) if latent, and attention (..., S), as in `log_probs`.
 
-        In inference, logits of single precision are overwritten: what is that large takes long to get memory for.
+        Without gradients, logits of single precision are overwritten: to get memory for a tensor this large is slow.
         """
         dtype = torch.promote_types(logits.dtype, torch.float32)
         in_place = logits.dtype == dtype and not torch.is_grad_enabled()

@@ -53,6 +53,10 @@ class Monotonic(Window):
         super().__init__()
         self.reach = reach
 
+    def extra_repr(self) -> str:
+        """As of any module."""
+        return f"reach={self.reach}"
+
     def score_bias(self, mask: Tensor) -> ScoreBias:
         """Closed on padding and out of reach."""
         padding, last = closed(~mask).unsqueeze(1), mask.sum(dim=1, keepdim=True) - 1
@@ -68,8 +72,8 @@ class Monotonic(Window):
 class Predictive(Window):
     """Positions within D of a predicted one, the nearer the better: local-p (Luong et al. 2015, eq. 9 and 10).
 
-    ``p = (S - 1) s(v' tanh(W q))``, and the weights are multiplied by ``exp(-(s - p)^2 / (2 sigma^2))``, with
-    ``sigma = D / 2``. Here the exponent is added to the scores, so that the normaliser comes last and rows sum to one.
+    ``p = (S - 1) sigmoid(v^T tanh(W q))``, and the weights are multiplied by ``exp(-(s - p)^2 / (2 sigma^2))``,
+    with ``sigma = D / 2``. Here the exponent is added to the scores: the normaliser comes last, and rows sum to one.
 
     Args:
         query_size: Q.
@@ -81,6 +85,10 @@ class Predictive(Window):
         self.reach = reach
         self.hidden = nn.Linear(query_size, query_size, bias=False)
         self.position = nn.Linear(query_size, 1, bias=False)
+
+    def extra_repr(self) -> str:
+        """As of any module."""
+        return f"reach={self.reach}"
 
     def score_bias(self, mask: Tensor) -> ScoreBias:
         """Closed on padding and out of reach; lower with the distance."""

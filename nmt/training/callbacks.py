@@ -217,7 +217,7 @@ class Patience(EarlyStopping):
 class _Best(ModelCheckpoint):
     """Lightning's, which goes on in a run that was moved: Lightning forgets how good the best one in it was.
 
-    Of equals it keeps the later: many are a BLEU of 0, and the first of them has learned the least.
+    Of equals it keeps the later: early validations often have a BLEU of 0, and the first has learned the least.
     """
 
     def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:

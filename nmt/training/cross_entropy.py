@@ -17,7 +17,7 @@ PIECE_TOKENS = 512
 """Tokens whose logits exist at once on a CPU, at most: few enough to be small, enough for fast matrix products."""
 
 ROUNDED_ROWS = 32
-"""Rows of a piece differ by it: so few sizes, which oneDNN compiles products for, and memory serves again."""
+"""Rows of a piece are a multiple of it: there are few sizes, so that oneDNN compiles little and memory is reused."""
 
 PIECE_LOGITS = 1 << 26
 """Logits that exist at once elsewhere, at most: there it is the number of calls that takes time."""

@@ -83,7 +83,7 @@ def sequence_loss(model: Seq2Seq, batch: Batch, objective: Objective | None = No
 def _predict(model: Seq2Seq, batch: Batch, previous: Tensor) -> _Tokens:
     readouts, attention = model(batch.src_ids, batch.src_lengths, previous)
     parts, mask = (batch.tgt_ids[:, 1:], readouts, attention), _real(batch)
-    if mask.all():  # as mostly in a batch of targets of like lengths: then there is nothing to copy
+    if mask.all():  # usual where the targets have like lengths: then nothing needs to be copied
         return _Tokens(*(each.flatten(0, 1) for each in parts))
     return _Tokens(*(each[mask] for each in parts))
 

@@ -21,6 +21,24 @@ Collect = Callable[[], Tensor]
 """Gives the gradient that the steps have left behind, and forgets it."""
 
 
+class LeftBehind(list[Any]):
+    """What the steps of a backward pass have left behind.
+
+    A pass that does not go on to what they share, such as `torch.autograd.grad` by a state, never collects it; the next
+    pass must not find it there.
+    """
+
+    _task = -1
+
+    def of_this_pass(self) -> "LeftBehind":
+        """Itself, without what another backward pass has left."""
+        task = torch._C._current_graph_task_id()
+        if task != self._task:
+            self.clear()
+            self._task = task
+        return self
+
+
 class _Shared(Function):
     """The tensor itself; its backward comes when all the steps have had theirs."""
 
@@ -37,11 +55,7 @@ class _Shared(Function):
 
 
 def shared(tensor: Tensor, collect: Collect) -> Tensor:
-    """A tensor for steps that give it no gradient by themselves, but leave behind what `collect` makes one of.
-
-    A backward pass that goes through the steps must go on to the tensor. Otherwise the gradients collected here leak
-    into the next backward pass.
-    """
+    """A tensor for steps that give it no gradient by themselves, but leave behind what `collect` makes one of."""
     return _Shared.apply(tensor, collect)
 
 
@@ -49,7 +63,7 @@ class _Multiply(Function):
     """One step's product."""
 
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, matrix: Tensor, uses: list[tuple[Tensor, Tensor]]) -> Tensor:
+    def forward(ctx: Any, inputs: Tensor, matrix: Tensor, uses: LeftBehind) -> Tensor:
         ctx.save_for_backward(inputs, matrix)
         ctx.uses = uses
         return matmul(inputs, matrix)
@@ -58,7 +72,7 @@ class _Multiply(Function):
     @once_differentiable
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, None, None]:
         (grad_output,), (inputs, matrix) = grad_outputs, ctx.saved_tensors
-        ctx.uses.append((inputs, grad_output))
+        ctx.uses.of_this_pass().append((inputs, grad_output))
         return matmul(grad_output, matrix.mT) if ctx.needs_input_grad[0] else None, None, None
 
 
@@ -74,7 +88,7 @@ def repeated(matrix: Tensor) -> Product:
         matrix = matrix.to(torch.get_autocast_dtype(kind))
     if not (torch.is_grad_enabled() and matrix.requires_grad):
         return lambda inputs: inputs.to(matrix.dtype) @ matrix
-    uses: list[tuple[Tensor, Tensor]] = []  # input of each step, and gradient of its output
+    uses = LeftBehind()  # input of each step, and gradient of its output
 
     def collect() -> Tensor:
         inputs, grad_outputs = (torch.cat(steps, dim=-2) for steps in zip(*uses, strict=True))
