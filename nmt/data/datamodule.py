@@ -28,7 +28,7 @@ class EpochLoader(DataLoader[Batch]):
     Args:
         dataset: rows for `collate`.
         sampler: of its batches.
-        position: gives the epoch, and how many of its batches were trained on before; None for one pass after the other.
+        position: gives the epoch, and how many of its batches were trained on before; None: passes are epochs.
     """
 
     def __init__(self, dataset: Any, sampler: BucketSampler, position: Callable[[], tuple[int, int] | None]) -> None:
