@@ -1,6 +1,7 @@
 """Files that outlast a power cut, errors that name their file, and folders that one process has for itself."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,36 @@ def fsync(*paths: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def put(unfinished: Path, path: Path, *others: Path) -> None:
+    """Moves a file into its place, once it and the others are on the disk: whatever happens, what is there is whole."""
+    fsync(unfinished, *others)
+    os.replace(unfinished, path)
+    fsync(path.parent)
+
+
+def beside(path: Path, state: str) -> Path:
+    """The hidden file or folder beside another that is what will take its place, or what had it."""
+    return path.with_name(f".{path.name}.{state}")
+
+
+@contextmanager
+def put_folder(folder: Path) -> Iterator[Path]:
+    """A new folder, which takes the place of another once it is filled: a crash leaves the old one or the new one.
+
+    Between its two moves the old one is `beside` its place, as "old".
+    """
+    fresh, old = beside(folder, "new"), beside(folder, "old")
+    shutil.rmtree(fresh, ignore_errors=True)  # of a process that was killed
+    fresh.mkdir(parents=True)
+    with naming(fresh):
+        yield fresh
+    if folder.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        folder.rename(old)
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager

@@ -9,14 +9,13 @@ which search, checkpoint, command and versions they were made).
 
 import json
 import platform
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from nmt.data.files import naming
+from nmt.data.files import beside, put_folder
 from nmt.decoding.translation import Translation, load_translations, parse_json, save_translations
 from nmt.evaluation.aer import AlignmentScore, Link
 from nmt.evaluation.branches import Branch, load_branches, save_branches
@@ -142,18 +141,9 @@ class Evaluation:
         return sorted({sentence for sentence, other in known if ranks_above(other, self.translations[sentence])})
 
     def save(self, folder: Path) -> None:
-        """Writes the evaluation to `folder`, in place of one that is there.
-
-        All is written beside `folder` first and then moved, so that a crash leaves the old evaluation or the new one.
-        """
-        fresh, old = _sibling(folder, "new"), _sibling(folder, "old")
-        with naming(fresh):
+        """Writes the evaluation to `folder`, in place of one that is there: a crash leaves one of the two whole."""
+        with put_folder(folder) as fresh:
             self._write(fresh)
-        if folder.exists():
-            shutil.rmtree(old, ignore_errors=True)
-            folder.rename(old)
-        fresh.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
 
     def _write(self, folder: Path) -> None:
         save_translations(folder, self.translations)
@@ -191,8 +181,8 @@ class Evaluation:
             FileNotFoundError: if there is none, or a file of it is missing.
             ValueError: if it has another format version, something is missing in it, or its files do not fit together.
         """
-        if not folder.exists() and _sibling(folder, "old").exists():
-            folder = _sibling(folder, "old")  # the crash came between the two moves of `save`
+        if not folder.exists() and beside(folder, "old").exists():
+            folder = beside(folder, "old")  # the crash came between the two moves of `put_folder`
         if not folder.is_dir():
             raise FileNotFoundError(f"no evaluation in {folder}: make it with `nmt evaluate`")
         try:
@@ -239,10 +229,6 @@ def ranks_above(other: Translation, found: Translation) -> bool:
     if other.text == found.text or other.finished < found.finished:
         return False
     return other.finished > found.finished or other.score > found.score + SAME_SCORE
-
-
-def _sibling(folder: Path, state: str) -> Path:
-    return folder.with_name(f".{folder.name}.{state}")
 
 
 def _links(pairs: list[list[int]] | None) -> tuple[Link, ...] | None:

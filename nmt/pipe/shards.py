@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from nmt.data.compression import create_binary
-from nmt.data.files import fsync, lock_folder, naming
+from nmt.data.files import fsync, lock_folder, naming, put
 from nmt.decoding.attention_file import attention_pieces, write_archive
 from nmt.pipe.lines import file_lines
 from nmt.pipe.processes import Processes
@@ -97,12 +97,10 @@ class Parts:
             for shard in range(shards):
                 with open(self._lines(shard), "rb") as part:
                     shutil.copyfileobj(part, whole, 1 << 20)
-        fsync(unfinished)
-        os.replace(unfinished, self.output)
+        put(unfinished, self.output)
         if self.attention:
             with naming(self.attention):
                 write_archive(self.attention, [self._attention(shard) for shard in range(shards)])
-        fsync(self.output.parent)
         joined = self.folder.with_name(f"{self.folder.name}.joined")
         shutil.rmtree(joined, ignore_errors=True)  # of a run that was killed just then
         os.replace(self.folder, joined)  # at once: there are all shards to go on from, or none
@@ -135,9 +133,7 @@ class Parts:
         pieces = attention_pieces(self._attention(shard)) if self.attention else nullcontext()
         with naming(self.folder), open(unfinished, "wb") as stream, pieces as add:
             yield stream, add
-        fsync(unfinished, *(self.folder.glob(f"{shard:08}.[ws]*") if self.attention else ()))
-        os.replace(unfinished, self._lines(shard))
-        fsync(self.folder)
+        put(unfinished, self._lines(shard), *(self.folder.glob(f"{shard:08}.[ws]*") if self.attention else ()))
 
 
 def digest(*paths: Path) -> str:

@@ -9,7 +9,6 @@ import base64
 import gzip
 import hashlib
 import json
-import os
 from dataclasses import asdict
 from importlib.metadata import version
 from importlib.resources import files
@@ -20,6 +19,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from nmt.data.files import beside, put
 from nmt.evaluation.comparison import compare
 from nmt.evaluation.results import Evaluation
 from nmt.report.figures import HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
@@ -79,9 +79,9 @@ def build_report(run_folder: Path, output: Path, baseline: Path | None = None) -
     }
     output.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        (output / f".{name}.new").write_text(text, encoding="utf-8", newline="")
+        beside(output / name, "new").write_text(text, encoding="utf-8", newline="")
     for name in texts:
-        os.replace(output / f".{name}.new", output / name)
+        put(beside(output / name, "new"), output / name)
     return output / "report.html"
 
 
