@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sacrebleu.metrics import CHRF
 
-from nmt.data.words import split_words, words_of_spans
+from nmt.data.words import word_texts, words_of_spans
 from nmt.decoding.alignment import attention_entropy
 from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import Link, attention_error_rate
@@ -108,11 +108,6 @@ def chrf_signature() -> str:
     """The sacreBLEU signature of the sentence chrF: one reference, the settings, the version."""
     _CHRF.sentence_score("a", ["a"])  # the signature knows the number of references only after a score
     return str(_CHRF.get_signature())
-
-
-def word_texts(text: str) -> list[str]:
-    """The words of `text`, in the sense of `nmt.data.words`."""
-    return [text[start:end] for start, end in split_words(text)]
 
 
 def pack_attention(attention: np.ndarray) -> str:
