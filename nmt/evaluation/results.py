@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from nmt.data.files import beside, put_folder
-from nmt.decoding.translation import Translation, load_translations, parse_json, save_translations
+from nmt.decoding.translation import Translation, load_json_lines, load_translations, parse_json, save_translations
 from nmt.evaluation.aer import AlignmentScore, Link
 from nmt.evaluation.branches import Branch, load_branches, save_branches
 from nmt.evaluation.metrics import Score
@@ -199,8 +199,7 @@ class Evaluation:
                 f"{folder / 'scores.json'}: format version {scores.get('version')!r}, this program reads "
                 f"{FORMAT_VERSION}: run `nmt evaluate` again"
             )
-        with open(folder / "references.jsonl", encoding="utf-8") as lines:
-            references = [parse_json(line, f"{lines.name}:{number}") for number, line in enumerate(lines, start=1)]
+        references = load_json_lines(folder / "references.jsonl")
         alignment = scores["alignment"]
         return cls(
             split=scores["split"],
