@@ -15,10 +15,9 @@ from conftest import SENTENCES
 
 from nmt.cli import main
 from nmt.data import files
-from nmt.data.compression import MAGIC
+from nmt.data.compression import MAGIC, file_lines
 from nmt.decoding.attention_file import load_attention
 from nmt.pipe import shards
-from nmt.pipe.lines import file_lines
 from nmt.pipe.pipe import Pipe
 from nmt.pipe.processes import Processes
 from nmt.pipe.shards import Parts

@@ -78,7 +78,7 @@ def _parser() -> Parser:
 
 def _check_lengths(sources: Path, targets: Path) -> None:
     """Finds lines without a partner before anything is loaded, unless a pipe can be read only once."""
-    from nmt.pipe.lines import file_lines
+    from nmt.data.compression import file_lines
 
     if is_special(sources) or is_special(targets):
         return
@@ -97,8 +97,8 @@ def _pairs(options: argparse.Namespace, progress: "Progress") -> Iterator[tuple[
 
 
 def _texts(path: Path, progress: "Progress") -> Iterator[str]:
+    from nmt.data.compression import file_lines
     from nmt.decoding.translation import Request
-    from nmt.pipe.lines import file_lines
     from nmt.pipe.requests import RequestReader, Warnings
 
     warn = Warnings(str(path), progress.say)

@@ -155,10 +155,10 @@ def _converse(options: argparse.Namespace, search: "SearchOptions") -> None:
 
 def _translate_stream(options: argparse.Namespace, search: "SearchOptions") -> None:
     """Arguments, a file or standard input, as it comes."""
-    from nmt.data.compression import create_binary
+    from nmt.data.compression import create_binary, file_lines
     from nmt.data.files import naming
     from nmt.decoding.attention_file import attention_archive
-    from nmt.pipe.lines import arriving_windows, file_lines, windows
+    from nmt.pipe.lines import arriving_windows, windows
 
     with ExitStack() as stack:
         pipe = _pipe(options, search, options.device, stack, shown=bool(options.output) or not sys.stdout.isatty())
@@ -224,8 +224,8 @@ def _translate_file(options: argparse.Namespace, search: "SearchOptions", proces
 
 def _job(options: argparse.Namespace) -> dict[str, Any]:
     """What decides on the output, as JSON values."""
+    from nmt.data.files import digest
     from nmt.model.hub import model_folder
-    from nmt.pipe.shards import digest
 
     flags = {name.replace("_", "-"): value for name, value in vars(options).items() if name not in NOT_THE_JOB}
     folders = [model_folder(run) for run in (options.run, *options.ensemble)]

@@ -5,7 +5,6 @@ A corpus is named by its path: ``phrasebook`` (the embedded one), a folder of fi
 """
 
 import functools
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ import pyarrow
 import pyarrow.compute
 from datasets.exceptions import DatasetGenerationError, DatasetsError
 
-from nmt.data import links, phrasebook, readers
+from nmt.data import compression, links, phrasebook, readers
+from nmt.data.files import digest
 from nmt.data.links import word_links
 from nmt.data.phrasebook import SentencePair
 from nmt.data.readers import Row, SplitFiles
@@ -26,6 +26,10 @@ _VALIDATION = ("validation", "val", "dev", "valid")
 
 _TEXT = {"src": datasets.Value("string"), "tgt": datasets.Value("string")}
 _ALIGNMENT = {"alignment": [[datasets.Value("int32")]]}
+
+
+_CODE = Path(compression.__file__), Path(readers.__file__), Path(links.__file__)
+"""What reads the files: rows that other code has read are read again."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +171,7 @@ def _load_files(files: SplitFiles, src: str, tgt: str) -> datasets.Dataset:
         return datasets.Dataset.from_generator(
             _rows,
             features=datasets.Features({**_TEXT, **(_ALIGNMENT if "alignment" in first else {})}),
-            gen_kwargs={"files": files, "src": src, "tgt": tgt, "content": _digest(files)},
+            gen_kwargs={"files": files, "src": src, "tgt": tgt, "content": digest(*files.paths, *_CODE)},
         )
     except DatasetGenerationError as error:
         raise (error.__cause__ or error) from None
@@ -176,15 +180,6 @@ def _load_files(files: SplitFiles, src: str, tgt: str) -> datasets.Dataset:
 def _rows(files: SplitFiles, src: str, tgt: str, content: str) -> Iterator[Row]:
     """What `files` hold; the arguments are the key of the cache, `content` so that changed files are read again."""
     return readers.read_rows(files, src, tgt)
-
-
-def _digest(files: SplitFiles) -> str:
-    """A hash of the content of the files, and of the code that reads them."""
-    digest = hashlib.sha256()
-    for path in (*files.paths, Path(readers.__file__), Path(links.__file__)):
-        with open(path, "rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return digest.hexdigest()
 
 
 def _missing_files(folder: Path, src: str, tgt: str, split: str, names: list[str]) -> str:
