@@ -49,6 +49,16 @@ def saved_evaluations(run: Path) -> list[Path]:
     return [run / "evaluations" / name for name in sorted(names)]
 
 
+def is_evaluation(path: Path) -> bool:
+    """Whether a folder lies where the evaluations of a run do."""
+    return path.absolute().parent.name == "evaluations"
+
+
+def run_of(path: Path) -> Path:
+    """The run that a folder is, or that it is an evaluation of."""
+    return path.absolute().parent.parent if is_evaluation(path) else path
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """One split, translated and scored; N sentences in corpus order.
