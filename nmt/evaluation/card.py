@@ -105,10 +105,9 @@ def _scores(evaluations: Sequence[Evaluation]) -> str:
     rows = ["| split | sentences | metric | score | 95% interval | text | signature |", "|---|---|---|---|---|---|---|"]
     for each in evaluations:
         for score in each.scores:
-            known = score.low is not None and score.high is not None
-            interval = f"[{score.low:.1f}, {score.high:.1f}]" if known else ""
             signature = score.signature.replace("|", "\\|")  # or it would end the cell
-            cells = (_split(each), f"{len(each.references):,}", score.name, f"{score.score:.2f}", interval, score.form)
+            figures = score.name, f"{score.score:.2f}", score.interval, score.form
+            cells = (_split(each), f"{len(each.references):,}", *figures)
             rows.append(f"| {' | '.join(cells)} | `{signature}` |")
         if each.alignment is not None:
             gold = f"{each.alignment.links:,} gold links"

@@ -21,12 +21,13 @@ from plotly.offline import get_plotlyjs
 
 from nmt.data.files import beside, put
 from nmt.evaluation.comparison import compare
+from nmt.evaluation.metrics import sentence_chrf_signature
 from nmt.evaluation.results import Evaluation
 from nmt.report.figures import HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
 from nmt.report.findings import findings
 from nmt.report.flags import FLAGS, flags_of_both, known_flags
 from nmt.report.read_run import Baseline, Run, read_run
-from nmt.report.sentences import chrf_signature, sample_rows, sentence_rows
+from nmt.report.sentences import sample_rows, sentence_rows
 from nmt.report.tables import alignments_pharaoh, sentences_csv, words_csv
 from nmt.report.word_table import word_rows
 
@@ -91,7 +92,7 @@ def _report(run: Run) -> dict[str, Any]:
         "version": REPORT_VERSION,
         "run": {"name": run.name, "config": run.config},
         "versions": {name: version(name) for name in ("plotly", "sacrebleu")},
-        "chrf_signature": chrf_signature(),
+        "chrf_signature": sentence_chrf_signature(),
         "flags": {name: {"label": label, "meaning": meaning} for name, (label, meaning) in FLAGS.items()},
         "heatmap": {"figure": heatmap_figure(), "scales": HEAT_SCALES},
         "training": training_figures(run.metrics, run.baseline_metrics, run.kept_step),

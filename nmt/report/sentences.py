@@ -6,18 +6,16 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
-from sacrebleu.metrics import CHRF
 
 from nmt.data.words import word_texts, words_of_spans
 from nmt.decoding.alignment import attention_entropy
 from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import Link, attention_error_rate
 from nmt.evaluation.branches import Branch
+from nmt.evaluation.metrics import sentence_chrf
 from nmt.evaluation.results import Evaluation, ranks_above
 from nmt.evaluation.samples import Samples
 from nmt.report.flags import marks, sentence_flags
-
-_CHRF = CHRF()
 
 
 def sentence_rows(evaluation: Evaluation, baseline: Evaluation | None) -> list[dict[str, Any]]:
@@ -104,12 +102,6 @@ def sample_rows(samples: Sequence[Samples]) -> list[dict[str, Any]]:
     return rows
 
 
-def chrf_signature() -> str:
-    """The sacreBLEU signature of the sentence chrF: one reference, the settings, the version."""
-    _CHRF.sentence_score("a", ["a"])  # the signature knows the number of references only after a score
-    return str(_CHRF.get_signature())
-
-
 def pack_attention(attention: np.ndarray) -> str:
     """Attention (T, S) as base64 of one byte a weight, row by row: 255 times the square root of the weight.
 
@@ -139,7 +131,7 @@ def _branch(branch: Branch, reference: str, above: bool) -> dict[str, Any]:
 
 
 def _chrf(text: str, reference: str) -> float:
-    return round(_CHRF.sentence_score(text, [reference]).score, 2)
+    return round(sentence_chrf(text, reference), 2)
 
 
 def _baseline(record: Translation, row: dict[str, Any], marked: Collection[str]) -> dict[str, Any]:
