@@ -58,6 +58,8 @@ class RecurrentLayer(nn.Module, ABC):
     """
 
     gates: int
+    normed_parts: tuple[int, ...]
+    """What is normalised, each in multiples of H, for `normed` by index."""
     kernel_type: type[nn.RNN | nn.GRU | nn.LSTM] | None = None
     """Torch's kernel of the cell; None where it has none."""
     parts = 1
@@ -73,7 +75,7 @@ class RecurrentLayer(nn.Module, ABC):
             self.kernel = self.kernel_type(input_size, hidden_size, bias=not layer_norm, batch_first=True)
         else:
             self.kernel = CellParameters(self.gates, input_size, hidden_size, bias=not layer_norm)
-        self.norms = nn.ModuleList(nn.LayerNorm(size) for size in self.norm_sizes()) if layer_norm else None
+        self.norms = nn.ModuleList(nn.LayerNorm(n * hidden_size) for n in self.normed_parts) if layer_norm else None
 
     @abstractmethod
     def recur(self, projected: Tensor, state: State, hidden: Tensor, products: Sequence[Product]) -> State:
@@ -85,10 +87,6 @@ class RecurrentLayer(nn.Module, ABC):
             hidden: (N, H) the previous output as the gates see it, that is with dropout.
             products: with the matrices of `matrices`.
         """
-
-    def norm_sizes(self) -> list[int]:
-        """Sizes of what is normalised, for `normed` by index."""
-        return [self.gates * self.hidden_size] * 2
 
     def matrices(self) -> list[Tensor]:
         """The recurrent matrices (H, F) of a step."""
@@ -190,11 +188,8 @@ class Elman(RecurrentLayer):
     """``h' = tanh(W x + U h + b)`` (Elman 1990); layer normalisation of the sum (Ba et al. 2016, eq. 4)."""
 
     gates = 1
+    normed_parts = (1,)
     kernel_type = nn.RNN
-
-    def norm_sizes(self) -> list[int]:
-        """One, of the sum."""
-        return [self.hidden_size]
 
     def recur(self, projected: Tensor, state: State, hidden: Tensor, products: Sequence[Product]) -> State:
         """One step."""
@@ -209,11 +204,8 @@ class GRU(RecurrentLayer):
     """
 
     gates = 3
+    normed_parts = (2, 1, 2, 1)
     kernel_type = nn.GRU
-
-    def norm_sizes(self) -> list[int]:
-        """Gates and candidate, of the input's and of the recurrent product."""
-        return [2 * self.hidden_size, self.hidden_size] * 2
 
     def late_bias(self) -> Tensor:
         """Only that of the gates: the candidate's is reset too."""
@@ -279,10 +271,7 @@ class GRUv1(RecurrentLayer):
     """
 
     gates = 3
-
-    def norm_sizes(self) -> list[int]:
-        """Gates and candidate, of the input's and of the recurrent product."""
-        return [2 * self.hidden_size, self.hidden_size] * 2
+    normed_parts = GRU.normed_parts
 
     def matrices(self) -> list[Tensor]:
         """Of the gates, and of the candidate."""
@@ -307,6 +296,7 @@ class LSTM(RecurrentLayer):
     """
 
     gates = 4
+    normed_parts = (4, 4, 1)
     kernel_type = nn.LSTM
     parts = 2
 
@@ -317,10 +307,6 @@ class LSTM(RecurrentLayer):
             return RecurrentLayer.has_kernel_of(kind, precision)
         is_bfloat, ops = precision == torch.bfloat16, torch.ops.mkldnn
         return bool(ops._is_mkldnn_bf16_supported() if is_bfloat else ops._is_mkldnn_fp16_supported())
-
-    def norm_sizes(self) -> list[int]:
-        """Of the input's product, of the recurrent product, and of the cell."""
-        return [4 * self.hidden_size, 4 * self.hidden_size, self.hidden_size]
 
     def recur(self, projected: Tensor, state: State, hidden: Tensor, products: Sequence[Product]) -> State:
         """One step."""
