@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from nmt.config import check
-from nmt.data.batch import pad, src_sequence, tgt_sequence
-from nmt.data.tokenizer import EOS_ID
+from nmt.data.batch import length_mask, pad, src_sequence, tgt_sequence
+from nmt.data.tokenizer import BOS_ID, EOS_ID
 from nmt.decoding.demands import Demands
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.scoring import Scoring
@@ -170,13 +170,13 @@ class Engine:
     def search(self, jobs: Sequence[Job], demands: Demands, options: SearchOptions) -> list[list[Hypothesis]]:
         """The hypotheses of each sentence, as `nmt.decoding.search.search` gives them."""
         src_ids, src_lengths = self._pad([job.src_ids for job in jobs])
-        positions = torch.arange(src_ids.shape[1], device=self.device)
-        mask = positions < src_lengths.unsqueeze(1)
+        mask = length_mask(src_lengths, src_ids.shape[1])
+        covered = mask & (src_ids != BOS_ID)
         forced = [demands.forced(job.request) for job in jobs]
         limits = options.limits(src_lengths, torch.tensor([len(tokens) for tokens in forced], device=self.device))
         guides = [demands.guide(job.request) for job in jobs]
         numbers = [job.number for job in jobs]
-        batch = SearchBatch(limits, numbers, mask & (positions > 0), guides, demands.unsaid)
+        batch = SearchBatch(limits, numbers, covered, guides, demands.unsaid)
         if self.shortlist is None:
             return self._search(self.network, src_ids, src_lengths, batch, options)
         candidates = self.shortlist.candidates(src_ids, mask, forced)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from nmt.config import CellKind, ModelConfig
+from nmt.data.batch import length_mask
 from nmt.model.dropout import dropout
 from nmt.model.kernels.gru_sequence import gru_sequence
 from nmt.model.kernels.linear import is_trained_on_cpu, linear, linear_layers
@@ -248,7 +249,7 @@ def gru_sequences(
     matrices = torch.stack([layer.weight_input for layer in layers])
     biases = torch.stack([cast(Tensor, layer.bias) for layer in layers])
     projected = linear_layers(rows.flatten(1, 2), matrices, biases).unflatten(1, rows.shape[1:3])
-    padding = None if lengths is None else (torch.arange(rows.shape[1]).unsqueeze(1) >= lengths).unsqueeze(2)
+    padding = None if lengths is None else ~length_mask(lengths, rows.shape[1]).t().unsqueeze(2)
     size = layers[0].hidden_size
     parts = [layer.weight_hidden.split([2 * size, size]) for layer in layers]
     recurrent = torch.stack([torch.cat([candidate, gates]) for gates, candidate in parts])
