@@ -282,6 +282,11 @@ class TrainingConfig:
     sample_sentences: int = 3
     start_from: str = ""
 
+    @property
+    def monitor_mode(self) -> Literal["max", "min"]:
+        """Which of two values of the monitored figure is the better one."""
+        return "max" if self.monitor == "val_bleu" else "min"
+
     def __post_init__(self) -> None:
         check(self.learning_rate > 0, "training.learning_rate", self.learning_rate, "positive")
         check(0 <= self.label_smoothing < 1, "training.label_smoothing", self.label_smoothing, "at least 0 and below 1")

@@ -104,7 +104,7 @@ class TranslationData(pl.LightningDataModule):
             "digest of their lengths": sha256(self.train_lengths.tobytes()).hexdigest()[:8],
             "data.batch_tokens": self.config.batch_tokens,
             "data.batch_sentences": self.config.batch_sentences,
-            "processes": self.trainer.world_size if self.trainer else 1,
+            "processes": self._world_size,
             "validation": sha256("\n".join(self.validation_references).encode(errors="replace")).hexdigest()[:8],
         }
 
@@ -143,7 +143,7 @@ class TranslationData(pl.LightningDataModule):
         Raises:
             ValueError: if there are fewer pairs than ranks.
         """
-        ranks, pairs = self.trainer.world_size if self.trainer else 1, len(self.validation)
+        ranks, pairs = self._world_size, len(self.validation)
         if pairs < ranks:
             raise ValueError(f"split {self.config.validation!r} has {pairs} pairs: too few for {ranks} processes")
         each = pairs // ranks  # a rank without a batch would not join the others at the end
@@ -157,16 +157,13 @@ class TranslationData(pl.LightningDataModule):
         return trainer.current_epoch, trainer.fit_loop.epoch_loop.batch_progress.current.ready
 
     def _sampler(self, lengths: np.ndarray, shuffle: bool, batch_sentences: int) -> BucketSampler:
-        trainer = self.trainer
-        return BucketSampler(
-            lengths,
-            self.config.batch_tokens,
-            batch_sentences,
-            shuffle,
-            self.seed,
-            rank=trainer.global_rank if trainer else 0,
-            world_size=trainer.world_size if trainer else 1,
-        )
+        rank = self.trainer.global_rank if self.trainer else 0
+        limits = self.config.batch_tokens, batch_sentences
+        return BucketSampler(lengths, *limits, shuffle, self.seed, rank, self._world_size)
+
+    @property
+    def _world_size(self) -> int:
+        return self.trainer.world_size if self.trainer else 1
 
     def _unknown(self) -> str:
         if self.tokenizers.src.has_byte_fallback:
@@ -227,23 +224,6 @@ def pair_lengths(encoded: datasets.Dataset) -> np.ndarray:
     sides = [encoded.data.column(side).chunks for side in ("src_ids", "tgt_ids")]
     lengths = [np.concatenate([chunk.value_lengths() for chunk in chunks]) for chunks in sides]
     return np.stack(lengths, axis=1) + SPECIAL_COUNTS
-
-
-def check_alignment(corpus: datasets.Dataset, config: DataConfig) -> None:
-    """Makes sure that the training split has what guided alignment needs.
-
-    Raises:
-        ValueError: if it has no word alignment.
-    """
-    if "alignment" in corpus.column_names:
-        return
-    message = f"training.guided_alignment: split {config.train!r} of {config.path} has no word alignment: "
-    if config.path.startswith("hub:"):
-        raise ValueError(message + "the dataset has no column 'alignment', a list of [source word, target word]")
-    raise ValueError(
-        f"{message}add a file {config.train}.align beside the texts, one line such as '0-0 1-2' for each pair, "
-        "or a key 'alignment' to each row of the table"
-    )
 
 
 @rank_zero_only

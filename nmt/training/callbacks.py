@@ -240,7 +240,7 @@ def best_checkpoint(folder: Path, settings: TrainingConfig) -> ModelCheckpoint:
         dirpath=folder,
         filename="best",
         monitor=settings.monitor,
-        mode="max" if settings.monitor == "val_bleu" else "min",
+        mode=settings.monitor_mode,
         enable_version_counter=False,
         save_on_train_epoch_end=False,  # steps after the last validation have not been validated
     )

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import datasets
 import torch
 
-from nmt.config import Config, TrainingConfig, check, load_config
+from nmt.config import Config, DataConfig, TrainingConfig, check, load_config
 from nmt.data.corpus import load_split
-from nmt.data.datamodule import check_alignment
 from nmt.model.hub import model_folder
 from nmt.model.saved import read_card
 from nmt.training.callbacks import latest_checkpoint
@@ -87,6 +87,19 @@ def _holds_a_run(folder: Path) -> bool:
     """Whether there is something that a new run would replace."""
     there = {path.name for path in folder.iterdir()} if folder.exists() else set()
     return bool(there - _BEFORE_CHECKPOINTS) or latest_checkpoint(folder / "checkpoints") is not None
+
+
+def check_alignment(corpus: datasets.Dataset, config: DataConfig) -> None:
+    """Raises ValueError if the training split has no word alignment, which guided alignment needs."""
+    if "alignment" in corpus.column_names:
+        return
+    message = f"training.guided_alignment: split {config.train!r} of {config.path} has no word alignment: "
+    if config.path.startswith("hub:"):
+        raise ValueError(message + "the dataset has no column 'alignment', a list of [source word, target word]")
+    raise ValueError(
+        f"{message}add a file {config.train}.align beside the texts, one line such as '0-0 1-2' for each pair, "
+        "or a key 'alignment' to each row of the table"
+    )
 
 
 def _check_unvalidated(settings: TrainingConfig) -> None:

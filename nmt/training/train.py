@@ -176,7 +176,7 @@ def _callbacks(config: Config, folder: Path) -> list[Callback]:
     callbacks: list[Callback] = [MovingAverage(settings.average_decay)] if settings.average_decay else []
     callbacks.append(Reporter(folder / "samples"))
     if settings.early_stopping:
-        mode = "max" if settings.monitor == "val_bleu" else "min"
+        mode = settings.monitor_mode
         at_validations = {"check_on_train_epoch_end": False}  # an epoch may end before the first of them
         callbacks.append(Patience(settings.monitor, patience=settings.early_stopping, mode=mode, **at_validations))
     checkpoints = folder / "checkpoints"
