@@ -49,9 +49,7 @@ MOST_THREADS = 1024
 COMBINATIONS = ("log_linear", "linear")
 
 
-def translating_parser(
-    command: str, description: str, run: str, without: Collection[str] = ()
-) -> argparse.ArgumentParser:
+def translating_parser(command: str, description: str, run: str, without: Collection[str] = ()) -> Parser:
     """What the commands that translate have in common.
 
     Args:
