@@ -38,7 +38,7 @@ nmt/
     files.py              files that outlast a power cut, errors that name them, folders held by one process
     compression.py        files that may be compressed, and their lines
     readers.py            files -> rows, with file and line where something is wrong
-    corpus.py             phrasebook, files or hub -> datasets.Dataset of src, tgt, alignment; filters
+    corpus.py             phrasebook, files or hub -> datasets.Dataset of src, tgt, alignment
     vocabulary.py         sentences -> a vocabulary, byte for byte the same each time
     surfaces.py           ids -> text, and where in it each went
     tokenizer.py          sentences <-> ids: BPE, Unigram, WordPiece, word, character; joint or separate

@@ -66,7 +66,8 @@ class DataConfig:
         validation: name of the validation split.
         tokenizer: how sentences become tokens.
         max_length_tokens: training pairs with a longer side are dropped (special tokens not counted).
-        max_length_ratio: training pairs with one side this many times longer are dropped.
+        max_length_ratio: training pairs with one side more than this many times as long as the other are dropped (9 as
+            in Moses' clean-corpus-n.perl).
         batch_tokens: tokens a batch holds at most on either side, padding included, on each rank.
         batch_sentences: sentence pairs a batch holds at most, on each rank.
         literature_form: also score in the form of the Multi30k literature (lowercased, Moses-tokenised).

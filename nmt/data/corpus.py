@@ -5,9 +5,7 @@ A corpus is named by its path: ``phrasebook`` (the embedded one), a folder of fi
 """
 
 import functools
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import datasets
@@ -30,39 +28,6 @@ _ALIGNMENT = {"alignment": [[datasets.Value("int32")]]}
 
 _CODE = Path(compression.__file__), Path(readers.__file__), Path(links.__file__)
 """What reads the files: rows that other code has read are read again."""
-
-
-@dataclass(frozen=True)
-class Filters:
-    """Which training pairs are left out; lengths count tokens, without start and end."""
-
-    max_length_tokens: int = 100
-    """Either side, at most."""
-    max_length_ratio: float = 9.0
-    """The longer side over the shorter, at most (9 is what Moses' clean-corpus-n.perl uses)."""
-
-    def reason(self, src_length_tokens: int, tgt_length_tokens: int) -> str | None:
-        """Why a pair is left out: "empty", "too long" or "length ratio"; None if it stays."""
-        shorter, longer = sorted((src_length_tokens, tgt_length_tokens))
-        if shorter == 0:
-            return "empty"
-        if longer > self.max_length_tokens:
-            return "too long"
-        if longer > self.max_length_ratio * shorter:
-            return "length ratio"
-        return None
-
-    def summary(self, reasons: Iterable[str | None]) -> str:
-        """One line on what `reason` said of each pair of a corpus."""
-        counts = Counter(reasons)
-        total, kept = counts.total(), counts.pop(None, 0)
-        limits = {
-            "empty": "empty",
-            "too long": f"too long (> {self.max_length_tokens} tokens)",
-            "length ratio": f"length ratio (> {self.max_length_ratio:g})",
-        }
-        why = ", ".join(f"{counts[reason]:,} {text}" for reason, text in limits.items() if counts[reason])
-        return f"dropped {total - kept:,} of {total:,} pairs" + (f": {why}" if why else "")
 
 
 def load_split(path: str, src: str, tgt: str, split: str) -> datasets.Dataset:

@@ -1,6 +1,7 @@
 """The LightningDataModule: corpus -> tokenizers -> ids -> loaders of batches."""
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from torch.utils.data import DataLoader
 from nmt.config import DataConfig
 from nmt.data.batch import Batch, BucketSampler, collate
 from nmt.data.bpe_dropout import DroppedPairs
-from nmt.data.corpus import Filters, load_split
+from nmt.data.corpus import load_split
 from nmt.data.tokenizer import Tokenizer, TokenizerPair, train_tokenizers
 from nmt.data.words import words_of_spans
 
@@ -183,14 +184,36 @@ def training_pairs(
     Raises:
         ValueError: if none is left.
     """
-    filters = Filters(config.max_length_tokens, config.max_length_ratio)
     pairs = encode(corpus, tokenizers, with_words)
     lengths = pair_lengths(pairs)
-    reasons = [filters.reason(*pair) for pair in (lengths - SPECIAL_COUNTS).tolist()]
-    kept, summary = [row for row, reason in enumerate(reasons) if reason is None], filters.summary(reasons)
+    reasons = [why_dropped(config, *pair) for pair in (lengths - SPECIAL_COUNTS).tolist()]
+    kept, summary = [row for row, reason in enumerate(reasons) if reason is None], told_of_dropped(config, reasons)
     if not kept:
         raise ValueError(f"no pair of split {config.train!r} of {config.path} is left: {summary}")
     return pairs.select(kept), lengths[kept], summary
+
+
+def why_dropped(config: DataConfig, src_length_tokens: int, tgt_length_tokens: int) -> str | None:
+    """Why a training pair is left out: "empty", "too long" or "length ratio"; None if it stays."""
+    shorter, longer = sorted((src_length_tokens, tgt_length_tokens))
+    if shorter == 0:
+        return "empty"
+    if longer > config.max_length_tokens:
+        return "too long"
+    return "length ratio" if longer > config.max_length_ratio * shorter else None
+
+
+def told_of_dropped(config: DataConfig, reasons: Iterable[str | None]) -> str:
+    """One line on what `why_dropped` said of each pair of a corpus."""
+    counts = Counter(reasons)
+    total, kept = counts.total(), counts.pop(None, 0)
+    limits = {
+        "empty": "empty",
+        "too long": f"too long (> {config.max_length_tokens} tokens)",
+        "length ratio": f"length ratio (> {config.max_length_ratio:g})",
+    }
+    why = ", ".join(f"{counts[reason]:,} {text}" for reason, text in limits.items() if counts[reason])
+    return f"dropped {total - kept:,} of {total:,} pairs" + (f": {why}" if why else "")
 
 
 def encode(corpus: datasets.Dataset, tokenizers: TokenizerPair, with_words: bool = False) -> datasets.Dataset:
