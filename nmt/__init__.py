@@ -53,7 +53,8 @@ nmt/
       gru_sequence.py       the GRU over whole sequences
       attentive_gru.py      Bahdanau's recurrence over whole targets
     dropout.py            dropout along a sequence, of elements and of words
-    rnn.py                Elman, GRU (both forms), LSTM: fused over a sequence, or one step at a time
+    rnn.py                a recurrent layer: fused over a sequence, or one step at a time
+    cells.py              Elman, GRU (both forms), LSTM
     stack.py              layers in both directions and on top of each other
     encoder.py            source ids -> states in reading order, summary, mask
     picture.py            a picture -> states of its cells, in the encoder's place: visual attention

@@ -26,9 +26,10 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from nmt.data.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID, TokenizerPair
+from nmt.model.cells import GRU, LSTM, Elman, GRUv1
 from nmt.model.decoder import DecoderMemory, DecoderState
 from nmt.model.kernels.repeated import Product
-from nmt.model.rnn import GRU, LSTM, Elman, GRUv1, RecurrentLayer, State
+from nmt.model.rnn import RecurrentLayer, State
 from nmt.model.saved import load_model
 from nmt.model.scores import Additive, Match, Score, decay
 from nmt.model.seq2seq import Seq2Seq
