@@ -94,7 +94,7 @@ def evaluate(
         scores=tuple(scores),
         alignment=attention_error_rate(forced, gold) if any(gold) else None,
         search=_described(options, translator, data.path) if given is None else _forced(given, translator, data.path),
-        checkpoint=translator.card.checkpoint,
+        checkpoint=translator.info.checkpoint,
         command=command,
         seconds=time.perf_counter() - began,
         name=name,

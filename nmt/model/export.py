@@ -165,12 +165,12 @@ def export_model(model: Path, folder: Path) -> None:
         FileNotFoundError: if there is no such model.
         ValueError: if its files are damaged, or as `export_network`.
     """
-    network, card = load_model(model)
+    network, info = load_model(model)
     tokenizers = TokenizerPair.load(model)
     files = export_network(network, folder)
     tokenizers.save(folder)
     ids = {"pad": PAD_ID, "unk": UNK_ID, "bos": BOS_ID, "eos": EOS_ID}
-    fields = {"format": "onnx", "format_version": FORMAT_VERSION, "ids": ids, "files": files, **asdict(card)}
+    fields = {"format": "onnx", "format_version": FORMAT_VERSION, "ids": ids, "files": files, **asdict(info)}
     (folder / "config.json").write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
 
 

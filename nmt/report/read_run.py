@@ -129,10 +129,10 @@ def _command(folder: Path) -> str | None:
         return None
 
 
-def _kept_step(card: Path) -> int | None:
+def _kept_step(info: Path) -> int | None:
     """The step of the exported weights; None if it is not known."""
     try:
-        return int(json.loads(card.read_text(encoding="utf-8"))["training"]["step"])
+        return int(json.loads(info.read_text(encoding="utf-8"))["training"]["step"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

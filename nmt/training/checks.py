@@ -13,7 +13,7 @@ import torch
 from nmt.config import Config, DataConfig, TrainingConfig, check, load_config
 from nmt.data.corpus import load_split
 from nmt.model.hub import model_folder
-from nmt.model.saved import read_card
+from nmt.model.saved import read_info
 from nmt.training.callbacks import latest_checkpoint
 
 COPYING_STRATEGIES = "ddp_spawn", "ddp_fork", "ddp_notebook"
@@ -141,7 +141,7 @@ def start_folder(config: Config) -> Path:
     """
     name = config.training.start_from
     folder = model_folder(name)
-    has, given = _flat("model", asdict(read_card(folder).network)), _flat("model", asdict(config.model))
+    has, given = _flat("model", asdict(read_info(folder).network)), _flat("model", asdict(config.model))
     if (folder.parent / "config.yaml").is_file():  # of a run; how other tokenizers came to be is not known
         has |= _flat("data.tokenizer", asdict(load_config(folder.parent / "config.yaml").data.tokenizer))
         given |= _flat("data.tokenizer", asdict(config.data.tokenizer))
