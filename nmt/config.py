@@ -10,6 +10,8 @@ Settings = TypeVar("Settings")
 
 TokenizerKind = Literal["bpe", "unigram", "wordpiece", "word", "char"]
 CellKind = Literal["elman", "gru", "gru_v1", "lstm"]
+Precision = Literal["fp32", "bf16", "int8"]
+Combine = Literal["log_linear", "linear"]
 ScheduleKind = Literal["constant", "inverse_sqrt", "linear", "plateau"]
 
 

@@ -439,7 +439,7 @@ def test_what_came_before_an_error_of_the_callers_is_translated(translator: Tran
         ({"temperature": "hot"}, "temperature: 'hot' is not allowed, it must be a number"),
         ({"early_stopping": "no"}, "early_stopping: 'no' is not allowed, it must be true or false"),
         ({"top_k": True}, "top_k: True is not allowed, it must be a whole number"),
-        ({"method": 3}, "method: 3 is not allowed, it must be one of its choices"),
+        ({"method": 3}, "method: 3 is not allowed, it must be one of beam, sample"),
     ],
 )
 def test_options_of_another_type_are_named(given: dict[str, Any], message: str) -> None:

@@ -10,13 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from nmt.config import check
+from nmt.config import Precision, check
 from nmt.data.batch import length_mask, pad, src_sequence, tgt_sequence
 from nmt.data.tokenizer import BOS_ID, EOS_ID
 from nmt.decoding.demands import Demands
@@ -32,8 +32,6 @@ from nmt.model.ensemble import Ensemble
 from nmt.model.inference.packed import pack
 from nmt.model.inference.quantized import quantize
 from nmt.model.seq2seq import Seq2Seq
-
-Precision = Literal["fp32", "bf16", "int8"]
 
 SWITCH_SECONDS = 2e-4
 """How long a thread may keep others from Python: with its usual 5 ms, searches wait for whoever reads their results."""

@@ -9,16 +9,16 @@ from typing import NoReturn, get_args, overload
 import numpy as np
 import torch
 
-from nmt.config import check
+from nmt.config import Combine, Precision, check
 from nmt.data.batch import cut_batches
 from nmt.data.tokenizer import Encoded, TokenizerPair
 from nmt.decoding.demands import Demands
-from nmt.decoding.engine import Engine, Job, Precision, choose_device, for_inference
+from nmt.decoding.engine import Engine, Job, choose_device, for_inference
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.records import Records, nothing
 from nmt.decoding.shortlist import Shortlist
 from nmt.decoding.translation import Request, Translation
-from nmt.model.ensemble import Combine, Ensemble
+from nmt.model.ensemble import Ensemble
 from nmt.model.hub import model_folder
 from nmt.model.saved import ModelInfo, load_model
 from nmt.model.seq2seq import Seq2Seq
