@@ -18,7 +18,7 @@ from conftest import SENTENCES, build
 from nmt import Translator
 from nmt.config import ModelConfig
 from nmt.data.tokenizer import TokenizerPair
-from nmt.decoding.search import SearchOptions
+from nmt.decoding.options import SearchOptions
 from nmt.model.saved import ModelInfo, save_model
 
 FAKE_PEER = """#!/bin/sh

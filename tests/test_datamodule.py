@@ -13,7 +13,7 @@ from nmt.config import DataConfig, TokenizerConfig
 from nmt.data.batch import Batch
 from nmt.data.corpus import load_split
 from nmt.data.datamodule import TranslationData, pair_lengths
-from nmt.data.tokenizer import EOS_ID, PAD_ID
+from nmt.data.vocabulary import EOS_ID, PAD_ID
 from nmt.training.checks import check_alignment
 
 

@@ -9,17 +9,8 @@ import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nmt.data.tokenizer import (
-    BOS_ID,
-    EOS_ID,
-    PAD_ID,
-    SPECIAL_TOKENS,
-    UNK_ID,
-    Tokenizer,
-    TokenizerPair,
-    train_tokenizers,
-)
-from nmt.data.vocabulary import encodable
+from nmt.data.tokenizer import Tokenizer, TokenizerPair, train_tokenizers
+from nmt.data.vocabulary import BOS_ID, EOS_ID, PAD_ID, SPECIAL_TOKENS, UNK_ID, encodable
 
 KINDS = ("bpe", "unigram", "wordpiece", "word", "char")
 BYTE_KINDS = ("bpe", "unigram")

@@ -11,10 +11,11 @@ import datasets
 
 from nmt.config import Config, DataConfig, check, check_folder_name
 from nmt.data.corpus import load_split, sources_within
+from nmt.data.links import Link
 from nmt.data.readers import text_lines
-from nmt.decoding.search import SearchOptions
+from nmt.decoding.options import SearchOptions
 from nmt.decoding.translator import Translator
-from nmt.evaluation.aer import Link, attention_error_rate
+from nmt.evaluation.aer import attention_error_rate
 from nmt.evaluation.branches import branch, forks
 from nmt.evaluation.metrics import corpus_scores
 from nmt.evaluation.results import Evaluation

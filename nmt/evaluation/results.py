@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from nmt.data.files import beside, put_folder
+from nmt.data.links import Link
 from nmt.decoding.translation import Translation, load_json_lines, load_translations, parse_json, save_translations
-from nmt.evaluation.aer import AlignmentScore, Link
+from nmt.evaluation.aer import AlignmentScore
 from nmt.evaluation.branches import Branch, load_branches, save_branches
 from nmt.evaluation.metrics import Score
 

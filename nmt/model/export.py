@@ -25,7 +25,8 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from nmt.data.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID, TokenizerPair
+from nmt.data.tokenizer import TokenizerPair
+from nmt.data.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 from nmt.model.cells import GRU, LSTM, Elman, GRUv1
 from nmt.model.decoder import DecoderMemory, DecoderState
 from nmt.model.kernels.repeated import Product

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from nmt.data.links import Link
 from nmt.data.words import word_texts, words_of_spans
 from nmt.decoding.alignment import attention_entropy
 from nmt.decoding.translation import Translation
-from nmt.evaluation.aer import Link, attention_error_rate
+from nmt.evaluation.aer import attention_error_rate
 from nmt.evaluation.branches import Branch
 from nmt.evaluation.metrics import sentence_chrf
 from nmt.evaluation.results import Evaluation, ranks_above

@@ -160,7 +160,7 @@ def measure_translation(specification: str) -> Figures:
     import_translator()  # as the command does
     import torch
 
-    from nmt.decoding.search import SearchOptions
+    from nmt.decoding.options import SearchOptions
 
     decoding = Decoding(**json.loads(specification))
     translator, sources = decoding.translator(), decoding.sentences("src")
