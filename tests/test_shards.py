@@ -14,10 +14,10 @@ import pytest
 from conftest import SENTENCES
 
 from nmt.cli import main
-from nmt.data.compression import MAGIC
+from nmt.data import files
+from nmt.data.compression import MAGIC, file_lines
 from nmt.decoding.attention_file import load_attention
 from nmt.pipe import shards
-from nmt.pipe.lines import file_lines
 from nmt.pipe.pipe import Pipe
 from nmt.pipe.processes import Processes
 from nmt.pipe.shards import Parts
@@ -268,7 +268,8 @@ def test_a_shard_counts_once_it_is_on_the_disk(tmp_path: Path, source: Path, mon
     parts = Parts(tmp_path / "out", tmp_path / "out.npz", 100)
     flushed: list[tuple[set[Path], bool]] = []
     finished = parts.folder / "00000000.lines"
-    monkeypatch.setattr(shards, "fsync", lambda *paths: flushed.append((set(paths), finished.exists())))
+    for module in (files, shards):
+        monkeypatch.setattr(module, "fsync", lambda *paths: flushed.append((set(paths), finished.exists())))
     parts.open({}, resume=False)
     parts.translate(source, Processes(), lambda lines, write, add, first: add(np.ones((1, 2), np.float32)))
     raw = {parts.folder / f"00000000.{name}" for name in ("unfinished", "weights", "shapes")}

@@ -6,9 +6,10 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from nmt.model.cells import GRU, gru_sequences
 from nmt.model.dropout import SequenceDropout
 from nmt.model.kernels.repeated import repeated
-from nmt.model.rnn import GRU, LayerStepper, RecurrentLayer, State, gru_sequences
+from nmt.model.rnn import LayerStepper, RecurrentLayer, State
 
 
 def reverse(lengths: Tensor, size: int, keep: int = 0) -> Tensor:
