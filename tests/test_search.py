@@ -215,6 +215,19 @@ def test_a_narrow_beam_obeys_too(seed: int, beam: int, demands: tuple) -> None:
         assert contains(best.ids, include)
 
 
+def test_a_beam_is_divided_among_those_that_have_what_is_asked_for_and_those_that_may_still() -> None:
+    """Dynamic beam allocation (Post & Vilar 2018, section 3): else what is included stands as early as it can."""
+    toy = Toy(5, 1)
+    toy.tables[..., EOS] = -20.0
+    options = SearchOptions(beam_size=2, keep_beam=True)
+    ((found,),) = toy.search([6], options, [Include([[2]], EOS, VOCAB)])
+    held: list[list[int]] = [[]]
+    for step in found.beam:
+        held = [[*held[place.parent], place.token] for place in step]
+        assert sorted(2 in ids for ids in held) == [False, True]
+    assert len(found.beam) == 6
+
+
 def test_tokens_that_are_forced_keep_their_own_probability() -> None:
     toy = Toy(5, 1)
     ((found,),) = toy.search([6], SearchOptions(beam_size=1, alternatives=VOCAB), [Prefix([3, 2, 3], VOCAB)])

@@ -30,6 +30,7 @@ from nmt.decoding.options import SearchOptions
 from nmt.decoding.shortlist import Rest, Shortlist
 from nmt.decoding.translation import Request, Translation
 from nmt.decoding.translator import MAX_SOURCE_TOKENS, Translator
+from nmt.model.ensemble import Ensemble
 from nmt.model.saved import ModelCard, save_model
 from nmt.model.seq2seq import Seq2Seq
 
@@ -222,6 +223,35 @@ def with_shortlist(translator: Translator, tmp_path_factory: pytest.TempPathFact
     types = (torch.arange(translator.tokenizers.src.vocab_size).unsqueeze(1) + torch.arange(40)).clamp(4, size - 1)
     Shortlist(types, torch.tensor([EOS_ID]), size).save(folder)
     return folder
+
+
+@pytest.mark.parametrize("combine", ["log_linear", "linear"])
+def test_an_ensemble_with_a_shortlist_averages_as_it_was_told(translator: Translator, combine: Any) -> None:
+    tokenizers, card, size = translator.tokenizers, translator.card, translator.tokenizers.tgt.vocab_size
+    shortlist = Shortlist(torch.full((size, 1), EOS_ID), torch.arange(EOS_ID, size), size)
+    models = [deepcopy(translator.engine.network), build(card.network, size, seed=2)]
+    options = SearchOptions(beam_size=1, alternatives=size)
+    one, other, both = (
+        dict(Translator(network, tokenizers, card, shortlist=shortlist).translate(SOURCES[0], options).alternatives[0])
+        for network in (*models, Ensemble(models, combine))
+    )
+    assert one.keys() == other.keys() == both.keys()
+    values = np.array([[each[token] for token in both] for each in (one, other)])
+    expected = np.logaddexp(*values) - np.log(2) if combine == "linear" else values.mean(axis=0)
+    expected -= np.logaddexp.reduce(expected)
+    np.testing.assert_allclose(list(both.values()), expected, atol=1e-5)
+
+
+def test_what_is_demanded_may_be_said_though_the_shortlist_has_it_not(translator: Translator) -> None:
+    size = translator.tokenizers.tgt.vocab_size
+    silent = Shortlist(torch.full((size, 1), EOS_ID), torch.tensor([EOS_ID]), size)
+    network = deepcopy(translator.engine.network)
+    listed = Translator(network, translator.tokenizers, translator.card, shortlist=silent)
+    demanding = Request(SOURCES[1], prefix="the dog", include=("house",))
+    free, guided = listed.translate([SOURCES[1], demanding])
+    assert free.text == ""
+    assert guided.text.startswith("the dog")
+    assert "house" in guided.text
 
 
 @pytest.mark.parametrize("shortlist", [False, True])
@@ -558,6 +588,15 @@ def test_numbers_that_no_search_can_count_with_are_refused(name: str, wrong: Any
 def test_a_prefix_does_not_lengthen_what_is_limited(translator: Translator) -> None:
     found = translator.translate(Request("der hund", prefix="ja ja ja ja ja"), SearchOptions(max_length=3))
     assert len(found.tokens) <= 4
+
+
+def test_a_prefix_and_what_is_included_lengthen_what_the_source_allows(translator: Translator) -> None:
+    options = SearchOptions(max_length_ratio=0.0, max_length_offset=1)
+    assert len(translator.translate("ja", options).tokens) == 1
+    found = translator.translate(Request("ja", prefix="the dog", include=("house",)), options)
+    assert len(found.tokens) == len(translator.tokenizers.tgt.encode("the dog house").tokens) + 1
+    assert found.text.startswith("the dog")
+    assert "house" in found.text
 
 
 def test_a_tokenizer_or_a_shortlist_of_another_model_is_refused(
