@@ -122,6 +122,10 @@ def test_r_drop_without_dropout_is_the_plain_loss() -> None:
     plain, r_drop = (sequence_loss(model, PAIR, Objective(0.1, r_drop=alpha)) for alpha in (0.0, 5.0))
     torch.testing.assert_close(r_drop.total, plain.total)
     torch.testing.assert_close(r_drop.nll, plain.nll)
+    guided = PAIR._replace(alignment=torch.eye(3).expand(2, 3, 3))
+    plain, r_drop = (sequence_loss(model, guided, Objective(0.1, 0.3, r_drop=alpha)) for alpha in (0.0, 5.0))
+    torch.testing.assert_close(r_drop.total, plain.total)
+    torch.testing.assert_close(r_drop.added["guided_alignment"], plain.added["guided_alignment"])
 
 
 @pytest.mark.parametrize("network", [SOFT, LATENT], ids=["soft", "latent"])
