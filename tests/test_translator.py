@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
 from copy import deepcopy
 from dataclasses import replace
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,13 @@ def test_the_same_alone_in_a_batch_of_64_and_with_longer_company(translator: Tra
             assert_same(each, another)
     with_padding = list(translator.translate([SOURCES[3], SOURCES[3] + "x" * 20], options, first=3))[0]
     assert_same(alone[3], with_padding)
+
+
+def test_the_same_out_of_a_stream_as_alone(translator: Translator) -> None:
+    options = METHODS["samples"]
+    alone = [translator.translate(source, options, first=7 + number) for number, source in enumerate(SOURCES)]
+    for one, other in zip(alone, translator.translate(iter(SOURCES), options, 1, first=7), strict=True):
+        assert_same(one, other)  # in windows of 1, 2 and 2 sentences
 
 
 def test_demands_are_met_for_one_sentence_and_leave_the_others_alone(translator: Translator) -> None:
@@ -366,6 +373,17 @@ def test_several_threads_may_read_one_translator(translator: Translator) -> None
             assert_same(one, other)
 
 
+def test_a_thread_that_comes_after_a_search_has_as_many_of_torchs_as_before(translator: Translator) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert len(list(translator.translate(SOURCES, batch_sentences=1))) == len(SOURCES)
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == 2
+    finally:
+        torch.set_num_threads(threads)
+
+
 def test_attention_is_a_distribution_over_the_source_of_every_token(translator: Translator) -> None:
     for record in translator.translate(SOURCES):
         assert record.attention.shape == (len(record.tokens), len(record.source_tokens))
@@ -436,8 +454,9 @@ def test_lines_come_back_in_order_whatever_they_hold(translator: Translator) -> 
     assert records[8].attention.shape[1] == MAX_SOURCE_TOKENS + 1
 
 
-def test_input_is_read_a_window_ahead_not_all_at_once(translator: Translator) -> None:
-    read = []
+def test_input_is_read_a_window_ahead_not_all_at_once(translator: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(translator_module, "WINDOW_BATCHES", 3)
+    read: list[int] = []
 
     def endless() -> object:
         while True:
@@ -446,7 +465,9 @@ def test_input_is_read_a_window_ahead_not_all_at_once(translator: Translator) ->
 
     records = translator.translate(endless(), SearchOptions(beam_size=1), batch_sentences=2)
     assert next(records).source == "ja"
-    assert len(read) <= 2 * 20
+    assert len(read) == 2
+    ahead = [len(read) - given for given, _ in enumerate(islice(records, 40), start=2)]
+    assert max(ahead) < 2 * 3
 
 
 def test_what_came_before_an_error_of_the_callers_is_translated(translator: Translator) -> None:
