@@ -228,6 +228,13 @@ def test_a_beam_is_divided_among_those_that_have_what_is_asked_for_and_those_tha
     assert len(found.beam) == 6
 
 
+def test_where_nothing_is_allowed_a_translation_ends() -> None:
+    every = Together([Exclude(surface.strip(), SURFACES) for surface in SURFACES if surface])
+    ((found,), (free,)) = Toy(5, 2).search([6, 6], SearchOptions(beam_size=2, min_length=3), [every, None])
+    assert (found.ids, found.finished) == ([EOS], True)
+    assert len(free.ids) > 3
+
+
 def test_tokens_that_are_forced_keep_their_own_probability() -> None:
     toy = Toy(5, 1)
     ((found,),) = toy.search([6], SearchOptions(beam_size=1, alternatives=VOCAB), [Prefix([3, 2, 3], VOCAB)])
