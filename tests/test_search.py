@@ -211,8 +211,13 @@ def test_a_narrow_beam_obeys_too(seed: int, beam: int, demands: tuple) -> None:
         assert each.ids[: len(prefix)] == prefix
         assert not exclude or exclude in text_of(prefix) or exclude not in text_of(each.ids)
     if include:
-        best = Toy(seed, 1).search([16], SearchOptions(beam_size=beam), [Include(include, EOS, VOCAB)])[0][0]
+        options = SearchOptions(beam_size=beam, keep_beam=True)
+        best = Toy(seed, 1).search([16], options, [Include(include, EOS, VOCAB)])[0][0]
         assert contains(best.ids, include)
+        held: list[tuple[int, ...]] = [()]
+        for step in best.beam:
+            held = [(*held[place.parent], place.token) for place in step]
+            assert len(set(held)) == len(held), "no two places hold the same"
 
 
 def test_a_beam_is_divided_among_those_that_have_what_is_asked_for_and_those_that_may_still() -> None:
