@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.translator import Translator
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import load_samples
-from nmt.training.callbacks import best_checkpoint, latest_checkpoint
+from nmt.training.callbacks import Resumable, best_checkpoint, latest_checkpoint
 from nmt.training.loss import Loss
 from nmt.training.train import TRAINER_DEFAULTS
 from nmt.training.validation import Validation
@@ -500,16 +501,41 @@ def test_null_is_lightnings_default_and_not_ours(train: Callable, monkeypatch: p
     assert any(not torch.equal(value, weights("ours")[key]) for key, value in weights("free").items())
 
 
-def test_a_damaged_checkpoint_is_named_and_stays(train: Callable, capsys: pytest.CaptureFixture) -> None:
-    assert train("cut", "--trainer.max_steps", "4") == 0
-    checkpoint = Path("runs/cut/checkpoints/step-4.ckpt")
-    for damaged in (checkpoint.read_bytes()[:-1000], b"", b"no checkpoint"):
+class Hostile:
+    """Makes a file when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Callable, tuple[Path]]:
+        return Path.touch, (Path("executed"),)
+
+
+@pytest.mark.parametrize("name", ["step-8", "best"])
+def test_a_damaged_checkpoint_is_named_and_stays(train: Callable, capsys: pytest.CaptureFixture, name: str) -> None:
+    assert train("cut", "--trainer.max_steps", "8") == 0
+    checkpoint = Path(f"runs/cut/checkpoints/{name}.ckpt")
+    hostile = io.BytesIO()
+    torch.save({"state_dict": Hostile()}, hostile)
+    for damaged in (checkpoint.read_bytes()[:-1000], b"", b"no checkpoint", hostile.getvalue()):
         checkpoint.write_bytes(damaged)
         before = files("runs/cut")
         capsys.readouterr()
-        assert main(["train", "--resume", "runs/cut", "--trainer.max_steps", "5"]) == 2
+        assert main(["train", "--resume", "runs/cut", "--trainer.max_steps", "9"]) == 2
         assert one_line(capsys).startswith(f"nmt train: {checkpoint} is damaged (")
         assert files("runs/cut") == before
+    assert not Path("executed").exists()
+
+
+def test_a_second_signal_is_not_waited_for(tmp_path: Path) -> None:
+    numbers = signal.SIGINT, signal.SIGTERM
+    before = [signal.getsignal(number) for number in numbers]
+    resumable: Any = Resumable(tmp_path, 10)
+    resumable.on_train_start(None, None)
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert resumable.received == signal.SIGTERM
+        assert [signal.getsignal(number) for number in numbers] == [signal.SIG_DFL] * 2
+    finally:
+        resumable.teardown(None, None, "fit")
+    assert [signal.getsignal(number) for number in numbers] == before
 
 
 def test_a_run_that_goes_on_with_other_pairs_says_so(
