@@ -175,6 +175,21 @@ def test_by_the_least_risk_too_what_meets_the_demands_and_has_ended_comes_first(
                     assert finished == sorted(finished, reverse=True)
 
 
+def test_by_the_least_risk_too_what_has_more_of_what_is_included_comes_first_where_all_are_cut_off(
+    translator: Translator,
+) -> None:
+    options, partly = SearchOptions(beam_size=6, n_best=6), 0
+    for source, length in product(SOURCES, range(3, 8)):
+        request = Request(source, include=("kleine",))
+        plain, risk = (
+            translator.translate(request, replace(options, max_length=length, mbr=mbr)) for mbr in ("none", "chrf")
+        )
+        has = ["kleine" in each.text for each in (plain, *plain.others)]
+        partly += len(set(has)) == 2
+        assert ("kleine" in risk.text) == has[0]
+    assert partly
+
+
 def test_the_score_of_a_given_translation(translator: Translator) -> None:
     source, target = SENTENCES[0]
     record = translator.score(source, target)
