@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
 from copy import deepcopy
 from dataclasses import replace
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from nmt.decoding.options import SearchOptions
 from nmt.decoding.shortlist import Rest, Shortlist
 from nmt.decoding.translation import Request, Translation
 from nmt.decoding.translator import MAX_SOURCE_TOKENS, Translator
+from nmt.model.ensemble import Ensemble
 from nmt.model.saved import ModelInfo, save_model
 from nmt.model.seq2seq import Seq2Seq
 
@@ -79,6 +80,13 @@ def test_the_same_alone_in_a_batch_of_64_and_with_longer_company(translator: Tra
             assert_same(each, another)
     with_padding = list(translator.translate([SOURCES[3], SOURCES[3] + "x" * 20], options, first=3))[0]
     assert_same(alone[3], with_padding)
+
+
+def test_the_same_out_of_a_stream_as_alone(translator: Translator) -> None:
+    options = METHODS["samples"]
+    alone = [translator.translate(source, options, first=7 + number) for number, source in enumerate(SOURCES)]
+    for one, other in zip(alone, translator.translate(iter(SOURCES), options, 1, first=7), strict=True):
+        assert_same(one, other)  # in windows of 1, 2 and 2 sentences
 
 
 def test_demands_are_met_for_one_sentence_and_leave_the_others_alone(translator: Translator) -> None:
@@ -167,6 +175,21 @@ def test_by_the_least_risk_too_what_meets_the_demands_and_has_ended_comes_first(
                     assert finished == sorted(finished, reverse=True)
 
 
+def test_by_the_least_risk_too_what_has_more_of_what_is_included_comes_first_where_all_are_cut_off(
+    translator: Translator,
+) -> None:
+    options, partly = SearchOptions(beam_size=6, n_best=6), 0
+    for source, length in product(SOURCES, range(3, 8)):
+        request = Request(source, include=("kleine",))
+        plain, risk = (
+            translator.translate(request, replace(options, max_length=length, mbr=mbr)) for mbr in ("none", "chrf")
+        )
+        has = ["kleine" in each.text for each in (plain, *plain.others)]
+        partly += len(set(has)) == 2
+        assert ("kleine" in risk.text) == has[0]
+    assert partly
+
+
 def test_the_score_of_a_given_translation(translator: Translator) -> None:
     source, target = SENTENCES[0]
     record = translator.score(source, target)
@@ -222,6 +245,35 @@ def with_shortlist(translator: Translator, tmp_path_factory: pytest.TempPathFact
     types = (torch.arange(translator.tokenizers.src.vocab_size).unsqueeze(1) + torch.arange(40)).clamp(4, size - 1)
     Shortlist(types, torch.tensor([EOS_ID]), size).save(folder)
     return folder
+
+
+@pytest.mark.parametrize("combine", ["log_linear", "linear"])
+def test_an_ensemble_with_a_shortlist_averages_as_it_was_told(translator: Translator, combine: Any) -> None:
+    tokenizers, card, size = translator.tokenizers, translator.info, translator.tokenizers.tgt.vocab_size
+    shortlist = Shortlist(torch.full((size, 1), EOS_ID), torch.arange(EOS_ID, size), size)
+    models = [deepcopy(translator.engine.network), build(card.network, size, seed=2)]
+    options = SearchOptions(beam_size=1, alternatives=size)
+    one, other, both = (
+        dict(Translator(network, tokenizers, card, shortlist=shortlist).translate(SOURCES[0], options).alternatives[0])
+        for network in (*models, Ensemble(models, combine))
+    )
+    assert one.keys() == other.keys() == both.keys()
+    values = np.array([[each[token] for token in both] for each in (one, other)])
+    expected = np.logaddexp(*values) - np.log(2) if combine == "linear" else values.mean(axis=0)
+    expected -= np.logaddexp.reduce(expected)
+    np.testing.assert_allclose(list(both.values()), expected, atol=1e-5)
+
+
+def test_what_is_demanded_may_be_said_though_the_shortlist_has_it_not(translator: Translator) -> None:
+    size = translator.tokenizers.tgt.vocab_size
+    silent = Shortlist(torch.full((size, 1), EOS_ID), torch.tensor([EOS_ID]), size)
+    network = deepcopy(translator.engine.network)
+    listed = Translator(network, translator.tokenizers, translator.info, shortlist=silent)
+    demanding = Request(SOURCES[1], prefix="the dog", include=("house",))
+    free, guided = listed.translate([SOURCES[1], demanding])
+    assert free.text == ""
+    assert guided.text.startswith("the dog")
+    assert "house" in guided.text
 
 
 @pytest.mark.parametrize("shortlist", [False, True])
@@ -336,6 +388,17 @@ def test_several_threads_may_read_one_translator(translator: Translator) -> None
             assert_same(one, other)
 
 
+def test_a_thread_that_comes_after_a_search_has_as_many_of_torchs_as_before(translator: Translator) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert len(list(translator.translate(SOURCES, batch_sentences=1))) == len(SOURCES)
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == 2
+    finally:
+        torch.set_num_threads(threads)
+
+
 def test_attention_is_a_distribution_over_the_source_of_every_token(translator: Translator) -> None:
     for record in translator.translate(SOURCES):
         assert record.attention.shape == (len(record.tokens), len(record.source_tokens))
@@ -406,8 +469,9 @@ def test_lines_come_back_in_order_whatever_they_hold(translator: Translator) -> 
     assert records[8].attention.shape[1] == MAX_SOURCE_TOKENS + 1
 
 
-def test_input_is_read_a_window_ahead_not_all_at_once(translator: Translator) -> None:
-    read = []
+def test_input_is_read_a_window_ahead_not_all_at_once(translator: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(translator_module, "WINDOW_BATCHES", 3)
+    read: list[int] = []
 
     def endless() -> object:
         while True:
@@ -416,7 +480,9 @@ def test_input_is_read_a_window_ahead_not_all_at_once(translator: Translator) ->
 
     records = translator.translate(endless(), SearchOptions(beam_size=1), batch_sentences=2)
     assert next(records).source == "ja"
-    assert len(read) <= 2 * 20
+    assert len(read) == 2
+    ahead = [len(read) - given for given, _ in enumerate(islice(records, 40), start=2)]
+    assert max(ahead) < 2 * 3
 
 
 def test_what_came_before_an_error_of_the_callers_is_translated(translator: Translator) -> None:
@@ -558,6 +624,15 @@ def test_numbers_that_no_search_can_count_with_are_refused(name: str, wrong: Any
 def test_a_prefix_does_not_lengthen_what_is_limited(translator: Translator) -> None:
     found = translator.translate(Request("der hund", prefix="ja ja ja ja ja"), SearchOptions(max_length=3))
     assert len(found.tokens) <= 4
+
+
+def test_a_prefix_and_what_is_included_lengthen_what_the_source_allows(translator: Translator) -> None:
+    options = SearchOptions(max_length_ratio=0.0, max_length_offset=1)
+    assert len(translator.translate("ja", options).tokens) == 1
+    found = translator.translate(Request("ja", prefix="the dog", include=("house",)), options)
+    assert len(found.tokens) == len(translator.tokenizers.tgt.encode("the dog house").tokens) + 1
+    assert found.text.startswith("the dog")
+    assert "house" in found.text
 
 
 def test_a_tokenizer_or_a_shortlist_of_another_model_is_refused(

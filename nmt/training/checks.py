@@ -108,16 +108,23 @@ def _check_unvalidated(settings: TrainingConfig) -> None:
     check(settings.schedule != "plateau", "training.schedule", settings.schedule, f"another, {why}")
 
 
+def _whole(checkpoint: Path) -> dict[str, Any]:
+    try:
+        return torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
+        # without torch's advice to load what would be executed
+        why = str(error).rpartition("WeightsUnpickler error: ")[2].split(". ")[0]
+        raise ValueError(
+            f"{checkpoint} is damaged ({why}): put a copy in its place, or train anew with --overwrite"
+        ) from error
+
+
 def _check_resumable(config: Config, max_epochs: int | None, folder: Path) -> None:
     checkpoint = latest_checkpoint(folder / "checkpoints")
     if checkpoint is None:
         raise ValueError(f"{folder}: there is no checkpoint to resume from: train it anew, without --resume")
-    try:
-        saved = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(
-            f"{checkpoint} is damaged ({error}): put a copy in its place, or train anew with --overwrite"
-        ) from error
+    best = checkpoint.with_name("best.ckpt")
+    saved, _ = _whole(checkpoint), _whole(best) if best.is_file() else None  # the best is exported in the end
     if max_epochs is not None and 0 <= max_epochs < saved["epoch"]:
         raise ValueError(
             f"trainer.max_epochs: {max_epochs} cannot be reached by --resume, {folder} is past {saved['epoch']}: "
