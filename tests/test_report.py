@@ -246,12 +246,14 @@ def test_another_translation_that_ranks_above_is_a_search_error(run: Path, tmp_p
     assert ["search_error" in row["flags"] for row in missed["sentences"]] == [False, True, True, False]
     assert missed["sentences"][1]["branches"][0]["above"]
     [text] = [finding["text"] for finding in missed["findings"] if finding["flag"] == "search_error"]
-    assert text.startswith("In at least 2 of 4 sentences (50.0%) the reference or a “what if” ranks above")
+    assert text.startswith("In at least 2 of 4 sentences (50.0%) the reference or a “what if” ranks above what")
     modest = (*modest[:2], replace(modest[2], score=-99.0), modest[3])
     not_missed = shown(0.00001)
     assert not any("search_error" in row["flags"] for row in not_missed["sentences"])
     assert not not_missed["sentences"][1]["branches"][0]["above"]
-    assert any("No reference and no “what if” ranks above" in finding["text"] for finding in not_missed["findings"])
+    assert any(
+        "Nowhere does the reference or a “what if” rank above" in each["text"] for each in not_missed["findings"]
+    )
     assert not shown(0.01, search={**saved.search, "mbr": "chrf"})["sentences"][1]["branches"][0]["above"]
 
 
@@ -261,6 +263,36 @@ def test_a_search_error_without_other_translations_is_that_of_a_reference(run: P
     found = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]["findings"]
     [text] = [finding["text"] for finding in found if finding["flag"] == "search_error"]
     assert text.startswith("In at least 1 of 4 sentences (25.0%) the reference ranks above")
+
+
+WIDE = [SENTENCES[0], (SENTENCES[1][0], "Two kids play in it.", SENTENCES[1][2], True)]
+NARROW = [SENTENCES[0], (SENTENCES[1][0], "Two kids.", SENTENCES[1][2], True)]
+"""What ranks above the second of `WIDE`: each token costs something."""
+
+
+def test_what_another_evaluation_found_shows_search_errors_too(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "toy", sentences=WIDE)
+    make_evaluation(run, name="narrow", sentences=NARROW)
+    folder = run / "evaluations" / "narrow"
+    page = build_report(run, tmp_path / "out", folder)
+    wide, narrow = report_of(page)["evaluations"]
+    assert wide["search_errors_by"] == ["the reference", "a “what if”", "another evaluation"]
+    first, second = wide["sentences"]
+    assert (first["elsewhere"], second["elsewhere"]) == ({"narrow": False}, {"narrow": True})
+    assert ("search_error" in first["flags"], "search_error" in second["flags"]) == (False, True)
+    assert [row["baseline"]["above"] for row in wide["sentences"]] == [False, True]
+    [text] = [each["text"] for each in wide["findings"] if each["flag"] == "search_error"]
+    assert text.startswith(
+        "In at least 1 (baseline 0) of 2 sentences (50.0%) the reference, a “what if” or another evaluation ranks above"
+    )
+    assert [row["elsewhere"] for row in narrow["sentences"]] == [{"test": False}] * 2
+    saved = Evaluation.load(folder)
+    forced = tuple(replace(each, score=each.score - 1) for each in saved.forced)  # as those of other weights
+    replace(saved, forced=forced).save(folder)
+    wide, _ = report_of(build_report(run, tmp_path / "out", folder))["evaluations"]
+    assert wide["search_errors_by"] == ["the reference", "a “what if”"]
+    assert [row["elsewhere"] for row in wide["sentences"]] == [{}] * 2
+    assert not any("search_error" in row["flags"] or row["baseline"]["above"] for row in wide["sentences"])
 
 
 def test_rows_hold_the_reference_as_it_is_decoded_by_force(run: Path, tmp_path: Path) -> None:

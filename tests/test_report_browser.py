@@ -16,7 +16,9 @@ from sacrebleu import sentence_chrf
 from test_report import (
     BETTER,
     HOSTILE,
+    NARROW,
     SENTENCES,
+    WIDE,
     make_evaluation,
     make_forced,
     make_run,
@@ -144,6 +146,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     many = [SENTENCES[1], *[(f"Satz {n}.", f"Sentence {n}.", f"Sentence {n}.", True) for n in range(2, 1001)]]
     make_evaluation(run, split="many", sentences=many)
     make_evaluation(run, split="unforced", sentences=SENTENCES[:2], forced=False)
+    make_evaluation(run, split="wide", sentences=WIDE)
+    make_evaluation(run, split="wide", name="narrow", sentences=NARROW)
     make_evaluation(run, name="again", sentences=BETTER)
     again = run / "evaluations" / "again"
     with_insight(Evaluation.load(again)).save(again)
@@ -639,8 +643,10 @@ def test_all_evaluations_stand_in_one_table_and_their_texts_beside_each_other(br
         "[...document.querySelectorAll('#evaluations tbody tr')].map(row => [...row.cells].map(cell => cell.innerText))"
     )
     table = {row[0].split()[0]: row[1:] for row in browser.evaluate(rows)}
-    assert list(table) == ["test", "again", "many", "unforced"]
-    assert table["test"][1:] == ["31.2 [30.1, 32.3]", "–", "52.0", "0.949", "1", "1"]
+    assert list(table) == ["test", "again", "many", "narrow", "unforced", "wide"]
+    by = "by the reference, a “what if”"
+    assert table["test"][1:] == ["31.2 [30.1, 32.3]", "–", "52.0", "0.949", f"1 of 4\n{by}", "1 of 4"]
+    assert table["wide"][5] == f"1 of 2\n{by}, another evaluation"
     assert table["unforced"][5] == "–"
     browser.evaluate("document.querySelector('#evaluations [href*=search_error]').click()")
     browser.wait_for("location.hash === '#/sentences?flag=search_error&split=test'")
@@ -652,6 +658,13 @@ def test_all_evaluations_stand_in_one_table_and_their_texts_beside_each_other(br
     assert browser.evaluate(names) == ["Source", "Reference", "Hypothesis", "Baseline", "again", "What if"]
     go(browser, "#/sentences/1?split=test")
     assert browser.evaluate(f"{shown}.innerText") == "the same"
+    go(browser, "#/sentences/2?split=wide")
+    found = make_translation(*NARROW[1][:2])
+    assert browser.evaluate(shown.replace("again", "narrow") + ".innerText").endswith(
+        f", score −{-found.score:.2f}, ranks above"
+    )
+    go(browser, "#/sentences/2?split=narrow")
+    assert not browser.evaluate(shown.replace("again", "wide") + ".innerText").endswith("above")
 
 
 def test_paper_shows_all_of_tables_and_beam(browser: Browser) -> None:

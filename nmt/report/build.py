@@ -24,8 +24,8 @@ from nmt.evaluation.comparison import compare
 from nmt.evaluation.results import Evaluation
 from nmt.report.figures import HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
 from nmt.report.findings import findings
-from nmt.report.flags import FLAGS, flags_of_both, known_flags
-from nmt.report.read_run import Baseline, Run, read_run
+from nmt.report.flags import FLAGS, flags_of_both, known_flags, search_errors_by
+from nmt.report.read_run import Run, read_run
 from nmt.report.sentences import chrf_signature, neighbor_examples, sample_rows, sentence_rows
 from nmt.report.tables import alignments_pharaoh, sentences_csv, words_csv
 from nmt.report.word_table import word_rows
@@ -97,15 +97,17 @@ def _report(run: Run) -> dict[str, Any]:
         "heatmap": {"figure": heatmap_figure(), "scales": HEAT_SCALES},
         "training": training_figures(run.metrics, run.baseline_metrics, run.kept_step),
         "samples": sample_rows(run.samples),
-        "evaluations": [_evaluation(evaluation, run.baseline) for evaluation in run.evaluations],
+        "evaluations": [_evaluation(evaluation, run) for evaluation in run.evaluations],
     }
 
 
-def _evaluation(evaluation: Evaluation, compared: Baseline | None) -> dict[str, Any]:
+def _evaluation(evaluation: Evaluation, run: Run) -> dict[str, Any]:
+    compared, others = run.baseline, run.evaluations
     baseline = compared.evaluations.get(evaluation.label) if compared else None
     comparison = _comparison(compared.name, baseline, evaluation) if compared and baseline else None
-    rows, alignment = sentence_rows(evaluation, baseline), evaluation.alignment
-    flags = known_flags(evaluation)
+    rows, alignment = sentence_rows(evaluation, baseline, others), evaluation.alignment
+    flags, looked_for = known_flags(evaluation), search_errors_by(evaluation, others)
+    of_both = flags_of_both(evaluation, baseline, others) if baseline else []
     return {
         "split": evaluation.split,
         "label": evaluation.label,
@@ -120,9 +122,8 @@ def _evaluation(evaluation: Evaluation, compared: Baseline | None) -> dict[str, 
         "alignment": None if alignment is None else asdict(alignment),
         "baseline": comparison,
         "flags": flags,
-        "findings": findings(
-            rows, evaluation.translations, flags, flags_of_both(evaluation, baseline) if baseline else ()
-        ),
+        "search_errors_by": looked_for,
+        "findings": findings(rows, evaluation.translations, flags, of_both, looked_for),
         "distribution": distribution_figure(
             [row["chrf"] for row in rows], [row["baseline"]["chrf"] for row in rows] if baseline else None
         ),

@@ -15,7 +15,11 @@ _FAULTS = ("cut_off", "repetition", "copied", "empty", "short", "long")
 
 
 def findings(
-    rows: Sequence[Row], translations: Sequence[Translation], flags: Collection[str], of_baseline: Collection[str] = ()
+    rows: Sequence[Row],
+    translations: Sequence[Translation],
+    flags: Collection[str],
+    of_baseline: Collection[str] = (),
+    search_errors_by: Sequence[str] = (),
 ) -> list[Finding]:
     """Statements of fact about an evaluation, as `{"text", "flag"}`; `flag` selects the sentences meant, or is None.
 
@@ -26,11 +30,12 @@ def findings(
         translations: of the evaluation.
         flags: that are known.
         of_baseline: those of them that can be set beside the baseline's; none without one.
+        search_errors_by: by what search errors were looked for.
     """
     return [
         _exact(rows, of_baseline),
         *_faults(rows, of_baseline),
-        *(_search(rows, of_baseline) if "search_error" in flags else []),
+        *(_search(rows, of_baseline, search_errors_by) if "search_error" in flags else []),
         *(_seen(rows) if "seen" in flags else []),
         *_length(rows),
         *_quality(rows),
@@ -77,22 +82,28 @@ def _faults(rows: Sequence[Row], of_baseline: Collection[str]) -> list[Finding]:
     return found or [{"text": nothing, "flag": None}]
 
 
-def _search(rows: Sequence[Row], of_baseline: Collection[str]) -> list[Finding]:
+def _search(rows: Sequence[Row], of_baseline: Collection[str], by: Sequence[str]) -> list[Finding]:
     """Whether the search or the model is at fault: what was not tried may rank higher still."""
     count = sum("search_error" in row["flags"] for row in rows)
     counted = _count(rows, "search_error", of_baseline)
     others = sum(not {"search_error", "exact"} & set(row["flags"]) and _differs(row) for row in rows)
-    branched = any(row["branches"] for row in rows)
     if not count:
-        what = "No reference and no “what if” ranks" if branched else "No reference ranks"
-        text = f"{what} above what the search found: in the {others:,} that differ the model prefers its own."
+        text = (
+            f"Nowhere does {_either(by)} rank above what the search found: in the {others:,} that differ the model "
+            "prefers its own."
+        )
         return [{"text": text, "flag": None}]
-    what = "the reference or a “what if” ranks" if branched else "the reference ranks"
     text = (
-        f"In at least {counted} of {len(rows):,} sentences ({count / len(rows):.1%}) {what} above what the search "
-        f"found, which has missed it; in the other {others:,} that differ the model prefers its own."
+        f"In at least {counted} of {len(rows):,} sentences ({count / len(rows):.1%}) {_either(by)} ranks above what "
+        f"the search found, which has missed it; in the other {others:,} that differ the model prefers its own."
     )
     return [{"text": text, "flag": "search_error"}]
+
+
+def _either(names: Sequence[str]) -> str:
+    """One of several: "a, b or c"."""
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _seen(rows: Sequence[Row]) -> list[Finding]:

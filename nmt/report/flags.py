@@ -13,7 +13,7 @@ FLAGS = {
     "long": ("much longer", "at least three words more than the reference, and more than 160% of it"),
     "search_error": (
         "search error",
-        "the reference or a “what if” ranks above what the search found",
+        "the reference, a “what if” or another evaluation’s translation ranks above what the search found",
     ),
     "seen": ("seen in training", "the source stands in the training data"),
     "exact": ("exact", "the same words as the reference"),
@@ -27,17 +27,28 @@ def known_flags(evaluation: Evaluation) -> list[str]:
     return [name for name in FLAGS if known.get(name, True)]
 
 
-def flags_of_both(evaluation: Evaluation, baseline: Evaluation) -> list[str]:
-    """The flags that are known of both by the same means: not search errors that other translations of one showed."""
+def search_errors_by(evaluation: Evaluation, run: Sequence[Evaluation]) -> list[str]:
+    """What search errors were looked for by, in words: the translations that are known beside those that were found.
+
+    Counts of search errors can be compared only where these are the same. `run` is all evaluations of the run.
+    """
+    alike = evaluation.scored_alike(run)
+    by = {"the reference": True, "a “what if”": evaluation.branches, "another evaluation": alike}
+    return [name for name, known in by.items() if known]
+
+
+def flags_of_both(evaluation: Evaluation, baseline: Evaluation, run: Sequence[Evaluation]) -> list[str]:
+    """The flags that are known of both by the same means: not search errors that were looked for by others."""
     flags = [name for name in known_flags(evaluation) if name in known_flags(baseline)]
-    if bool(evaluation.branches) != bool(baseline.branches) and "search_error" in flags:
+    if search_errors_by(evaluation, run) != search_errors_by(baseline, run) and "search_error" in flags:
         flags.remove("search_error")
     return flags
 
 
-def marks(evaluation: Evaluation) -> list[list[str]]:
-    """For each sentence the flags that hold and that only the whole evaluation knows."""
-    holds = {"search_error": set(evaluation.search_errors() or ()), "seen": set(evaluation.seen or ())}
+def marks(evaluation: Evaluation, run: Sequence[Evaluation]) -> list[list[str]]:
+    """For each sentence the flags that hold and that only the whole evaluation knows, or the whole run."""
+    errors = evaluation.search_errors(evaluation.scored_alike(run))
+    holds = {"search_error": set(errors or ()), "seen": set(evaluation.seen or ())}
     return [
         [flag for flag, numbers in holds.items() if number in numbers] for number in range(len(evaluation.translations))
     ]

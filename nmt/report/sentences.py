@@ -22,14 +22,19 @@ from nmt.report.flags import marks, sentence_flags
 _CHRF = CHRF()
 
 
-def sentence_rows(evaluation: Evaluation, baseline: Evaluation | None) -> list[dict[str, Any]]:
-    """The rows of all sentences; the baseline is an evaluation of the same."""
+def sentence_rows(
+    evaluation: Evaluation, baseline: Evaluation | None, run: Sequence[Evaluation] = ()
+) -> list[dict[str, Any]]:
+    """The rows of all sentences; the baseline is an evaluation of the same, `run` all evaluations of the run."""
     nothing = [None] * len(evaluation.references)
     sides = evaluation.translations, evaluation.references, evaluation.forced or nothing, evaluation.gold
-    rows = [sentence_row(*each) for each in zip(*sides, marks(evaluation), strict=True)]
+    rows = [sentence_row(*each) for each in zip(*sides, marks(evaluation, run), strict=True)]
     if baseline:
-        for row, record, marked in zip(rows, baseline.translations, marks(baseline), strict=True):
+        for row, record, marked in zip(rows, baseline.translations, marks(baseline, run), strict=True):
             row["baseline"] = _baseline(record, row, marked)
+        if evaluation.scores_as(baseline):
+            for row, found, record in zip(rows, evaluation.translations, baseline.translations, strict=True):
+                row["baseline"]["above"] = ranks_above(record, found)
     if not evaluation.is_comparable:
         for row in rows:
             row["reference"]["score"] = None
@@ -43,6 +48,9 @@ def sentence_rows(evaluation: Evaluation, baseline: Evaluation | None) -> list[d
         found = evaluation.translations[branch.sentence]
         is_above = evaluation.is_comparable and ranks_above(branch.translation, found)
         row["branches"].append(_branch(branch, row["reference"]["text"], is_above))
+    for other in evaluation.scored_alike(run):
+        for row, found, translation in zip(rows, evaluation.translations, other.translations, strict=True):
+            row["elsewhere"][other.label] = ranks_above(translation, found)
     return rows
 
 
@@ -59,8 +67,10 @@ def sentence_row(
 
     Hypothesis and reference have, beside text and words, the tokens and what the decoder did at each: of the reference
     that is under forced decoding, and None where that was not kept. `baseline` has the same of another evaluation, and
-    the source with its own tokens where these are others. `branches` are what `nmt.evaluation.branches` says, each with
-    its score and whether it ranks `above` the hypothesis; `beam` is what the record says.
+    the source with its own tokens where these are others; `above` says whether it ranks above the hypothesis.
+    `branches` are what `nmt.evaluation.branches` says, each with its score, and so is their `above`. `elsewhere` says
+    by the labels of other evaluations whether theirs rank above; where the scores are of another kind, nothing does.
+    `beam` is what the record says.
 
     `chrf` is 0 to 100, `length_ratio` hypothesis words by reference words, `confidence` the geometric mean of the token
     probabilities, `entropy` that of the attention in nats a token, `aer` the error rate of the reference's attention
@@ -83,6 +93,7 @@ def sentence_row(
         "confidence": round(math.exp(sum(log_probs) / len(log_probs)), 4) if log_probs else None,
         "entropy": round(float(entropies.mean()), 3) if len(entropies) else None,
         "branches": [],
+        "elsewhere": {},
         "beam": [[[parent, token, round(value, 3)] for parent, token, value in step] for step in translation.beam],
         "aer": round(attention_error_rate([forced], [gold]).aer, 4) if forced and gold else None,
         "flags": flags,
@@ -180,6 +191,7 @@ def _baseline(record: Translation, row: dict[str, Any], marked: Collection[str])
         **decoded,
         "source": None if source == row["source"] else source,
         "chrf": _chrf(record.text, row["reference"]["text"]),
+        "above": False,
         "flags": sentence_flags(*words, record.finished, marked),
     }
 
