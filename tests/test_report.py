@@ -23,6 +23,7 @@ from nmt.evaluation.metrics import Score
 from nmt.evaluation.neighbors import Example, Neighbor, Neighbors
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import Samples, load_samples
+from nmt.report.beam import beam_places
 from nmt.report.build import build_report
 from nmt.report.figures import distribution_figure, training_figures
 from nmt.report.findings import findings
@@ -76,6 +77,16 @@ def with_beam(record: Translation) -> Translation:
     first, second, third, *rest = own
     held = [((0, other, -0.125), first), ((1, *second[1:]), (0, other, -4.0)), (third,), *[(each,) for each in rest]]
     return replace(record, beam=tuple(held))
+
+
+def with_ends(record: Translation) -> Translation:
+    """The record, found by a beam of two: beside it, the end was tried after each of the first two tokens."""
+    (first, second, *rest) = [
+        [(0, token, log_prob)] for token, log_prob in zip(record.tokens, record.token_log_probs, strict=True)
+    ]
+    return replace(
+        record, beam=tuple(map(tuple, [first, [*second, (0, "</s>", -1.0)], [*rest[0], (0, "</s>", -3.0)], *rest[1:]]))
+    )
 
 
 def make_forced(source: str, text: str, reference: str, finished: bool) -> Translation:
@@ -295,6 +306,18 @@ def test_what_another_evaluation_found_shows_search_errors_too(tmp_path: Path) -
     assert not any("search_error" in row["flags"] or row["baseline"]["above"] for row in wide["sentences"])
 
 
+def test_what_ended_in_a_beam_has_the_score_that_it_was_ranked_by() -> None:
+    record = with_ends(make_translation(*SENTENCES[0][:2]))
+    first, second, third, *_, last = beam_places(record, {"decoding": "beam 2", "length_penalty": 0.5})
+    begun, ended = record.token_log_probs[:2], second[1]
+    assert (first, len(second[0])) == ([[0, "A", round(begun[0], 3)]], 3)
+    assert ended == [0, "</s>", -1.0, pytest.approx((begun[0] - 1) / 2**0.5, abs=1e-4)]
+    assert third[1][3] == pytest.approx((sum(begun) - 3) / 3**0.5, abs=1e-4)
+    assert last[0][3] == pytest.approx(record.log_prob / len(record.tokens) ** 0.5, abs=1e-4)
+    for search in ({"coverage_penalty": 0.1}, {"mbr": "chrf"}):
+        assert {len(place) for held in beam_places(record, search) for place in held} == {3}
+
+
 def test_rows_hold_the_reference_as_it_is_decoded_by_force(run: Path, tmp_path: Path) -> None:
     rows = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]["sentences"]
     for row, (source, _, reference, _) in zip(rows, SENTENCES, strict=True):
@@ -357,7 +380,10 @@ def test_a_baseline_is_compared_with_and_its_translations_stand_beside_the_other
     assert (bleu["name"], bleu["score"] < bleu["baseline"]) == ("BLEU", True)
     row = test["sentences"][1]["baseline"]
     assert (row["text"], row["source"]) == ("Two children play.", None)  # the same tokens
-    assert row["attention"] == pack_attention(make_translation(*BETTER[1][:2]).attention)
+    record = make_translation(*BETTER[1][:2])
+    assert row["attention"] == pack_attention(record.attention)
+    assert row["confidence"] == pytest.approx(math.exp(record.log_prob / len(record.tokens)), abs=1e-4)
+    assert [len(held) for held in row["beam"]] == [2, 2, *[1] * (len(record.tokens) - 2)]
     assert row["chrf"] > test["sentences"][1]["chrf"]
     assert [each["baseline"]["flags"] for each in test["sentences"]] == [["exact"], ["short"], [], ["empty"]]
     texts = [finding["text"] for finding in test["findings"]]

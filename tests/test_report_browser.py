@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -27,7 +28,7 @@ from test_report import (
 )
 
 from nmt.data.words import words_of_spans
-from nmt.decoding.alignment import merge_attention
+from nmt.decoding.alignment import attention_entropy, merge_attention
 from nmt.decoding.translation import Translation
 from nmt.evaluation.results import Evaluation
 from nmt.report.build import build_report
@@ -329,13 +330,17 @@ def test_the_beam_is_a_tree_whose_places_tell_how_they_began(browser: Browser) -
     assert [browser.evaluate(texts % kind) for kind in ("open", "dropped", "ended")] == [["other"], ["other"], []]
     assert browser.evaluate("document.querySelectorAll('.edge').length") == len(found.tokens)
     told = "document.querySelector('.beam-told').textContent"
-    own = f" found; log-probability −{-found.log_prob:.2f}, of the token −{-found.token_log_probs[-1]:.2f}"
+    score = f"score −{-found.log_prob / len(found.tokens):.3f}"
+    own = f" found; {score}; log-probability −{-found.log_prob:.2f}, of the token −{-found.token_log_probs[-1]:.2f}"
     assert browser.evaluate(told) == " ".join(found.tokens) + own
     point = "document.querySelector('.place.dropped').dispatchEvent(new Event('pointerenter'))"
     browser.evaluate(point)
     assert browser.evaluate(told).startswith("other other dropped: at the next step others were more probable; ")
     assert browser.evaluate(told).endswith("log-probability −4.13, of the token −4.00")
     assert browser.evaluate("document.querySelectorAll('.place.line').length") == 2
+    assert browser.evaluate("beamScore({ score: -0.5, found: false }, { score: -0.25 })") == (
+        "; score −0.500, of what was found −0.250"
+    )
     paleness = "(node => [node, node.querySelector('text')].map(each => getComputedStyle(each).opacity))"
     assert browser.evaluate(f"{paleness}(document.querySelector('.place.dropped'))") == [
         "1",
@@ -571,9 +576,9 @@ def test_the_reference_is_shown_as_the_decoder_was_forced_to_it(browser: Browser
     assert browser.evaluate(shown) == ["chil", "dren"]
     facts = browser.evaluate("document.querySelector('.facts-line').innerText")
     found, forced = make_translation(*SENTENCES[1][:2], finished=False), make_forced(*SENTENCES[1])
-    assert f"log-probability −{-found.log_prob:.2f}, reference −{-forced.log_prob:.2f}" in facts
+    assert f"log-probability −{-forced.log_prob:.2f}, hypothesis −{-found.log_prob:.2f}" in facts
     title = browser.evaluate("document.querySelector('.facts-line [title*=score]').title")
-    assert title == f"The search ranks by a score: −{-found.score:.2f}, reference −{-forced.score:.2f}"
+    assert title == f"The search ranks by a score: −{-forced.score:.2f}, hypothesis −{-found.score:.2f}"
     assert "search error" in facts
     assert "shown=reference" in browser.evaluate("location.hash")
     browser.evaluate("moveSentence(-1)")
@@ -613,6 +618,39 @@ def test_a_baseline_is_shown_beside_the_run(browser: Browser) -> None:
     assert browser.evaluate("byId('against').innerText") == ""
     go(browser, "#/sentences/1?split=many")
     assert browser.evaluate("document.querySelector('#table .col-gain')") is None
+
+
+def test_numbers_and_beam_are_those_of_what_is_shown(browser: Browser) -> None:
+    def shown(side: str) -> tuple[list[str], list[str]]:
+        browser.evaluate(f"setShown('{side}')")
+        facts = "[...document.querySelectorAll('.facts-line > span')].map(node => node.textContent)"
+        title = "document.querySelector('.beam h3').textContent"
+        svg = "document.querySelector('.beam svg').getAttribute('aria-label').split('; ')[1]"
+        return browser.evaluate(facts), browser.evaluate(f"[{title}, {svg}]")
+
+    go(browser, "#/sentences/2?split=test")
+    source, reference = SENTENCES[1][0], SENTENCES[1][2]
+    records = {"hypothesis": SENTENCES[1][1], "baseline": BETTER[1][1], "reference": reference}
+    for side, text in records.items():
+        record = make_translation(source, text, finished=side != "hypothesis", longest=50 if side == "baseline" else 5)
+        facts, beam = shown(side)
+        assert facts[0] == f"{side.capitalize()}:"
+        confidence = math.exp(record.log_prob / len(record.tokens))
+        assert f"confidence {confidence:.2f}" in facts
+        assert f"entropy {attention_entropy(record.attention).mean():.2f}" in facts
+        chrf = [sentence_chrf(each, [reference]).score for each in (text, records["baseline"], records["hypothesis"])]
+        expected = {
+            "hypothesis": f"chrF {chrf[0]:.1f}, baseline {chrf[1]:.1f}",
+            "baseline": f"chrF {chrf[0]:.1f}, hypothesis {chrf[2]:.1f}",
+        }
+        assert [fact for fact in facts if fact.startswith("chrF")] == [*filter(None, [expected.get(side)])]
+        [log_prob] = [fact for fact in facts if fact.startswith("log-probability")]
+        assert log_prob.startswith(f"log-probability −{-record.log_prob:.2f}")
+        flags = [flag for flag in ("cut off", "much shorter") if flag in facts]
+        assert flags == ["much shorter" if side == "baseline" else "cut off"]
+        whose = "baseline" if side == "baseline" else "hypothesis"
+        assert beam == [f"Beam of the {whose}", f"found: {records[whose]}"]
+    shown("hypothesis")
 
 
 def test_what_differs_from_the_baseline_is_marked_and_listed(browser: Browser) -> None:

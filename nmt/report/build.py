@@ -45,6 +45,7 @@ _SCRIPTS = (
     "table",
     "heatmap",
     "beam",
+    "facts",
     "texts",
     "steps",
     "insight",

@@ -17,6 +17,7 @@ from nmt.evaluation.looks import Looks
 from nmt.evaluation.neighbors import Neighbors
 from nmt.evaluation.results import Evaluation, ranks_above
 from nmt.evaluation.samples import Samples
+from nmt.report.beam import beam_places
 from nmt.report.flags import marks, sentence_flags
 
 _CHRF = CHRF()
@@ -29,9 +30,11 @@ def sentence_rows(
     nothing = [None] * len(evaluation.references)
     sides = evaluation.translations, evaluation.references, evaluation.forced or nothing, evaluation.gold
     rows = [sentence_row(*each) for each in zip(*sides, marks(evaluation, run), strict=True)]
+    for row, record in zip(rows, evaluation.translations, strict=True):
+        row["beam"] = beam_places(record, evaluation.search)
     if baseline:
         for row, record, marked in zip(rows, baseline.translations, marks(baseline, run), strict=True):
-            row["baseline"] = _baseline(record, row, marked)
+            row["baseline"] = {**_baseline(record, row, marked), "beam": beam_places(record, baseline.search)}
         if evaluation.scores_as(baseline):
             for row, found, record in zip(rows, evaluation.translations, baseline.translations, strict=True):
                 row["baseline"]["above"] = ranks_above(record, found)
@@ -70,17 +73,17 @@ def sentence_row(
     the source with its own tokens where these are others; `above` says whether it ranks above the hypothesis.
     `branches` are what `nmt.evaluation.branches` says, each with its score, and so is their `above`. `elsewhere` says
     by the labels of other evaluations whether theirs rank above; where the scores are of another kind, nothing does.
-    `beam` is what the record says.
+    `beam` is what `nmt.report.beam` makes of the record.
 
     `chrf` is 0 to 100, `length_ratio` hypothesis words by reference words, `confidence` the geometric mean of the token
-    probabilities, `entropy` that of the attention in nats a token, `aer` the error rate of the reference's attention
-    against gold; a value that is not defined for the sentence is None, and so is a reference's score where the
-    hypothesis has one of another kind. A hypothesis has `looks` and `neighbors` where the evaluation has.
+    probabilities, `entropy` that of the attention in nats a token, both of the hypothesis as those of reference and
+    baseline stand with them; `aer` the error rate of the reference's attention against gold. A value that is not
+    defined for the sentence is None, and so is a reference's score where the hypothesis has one of another kind. A
+    hypothesis has `looks` and `neighbors` where the evaluation has.
     """
     source = _side(translation.source, translation.source_tokens, translation.source_spans)
     hypothesis = _decoded(translation)
     reference_words = word_texts(reference)
-    log_probs, entropies = translation.token_log_probs, attention_entropy(translation.attention)
     flags = sentence_flags(source["words"], hypothesis["words"], reference_words, translation.finished, marked)
     return {
         "source": source,
@@ -90,13 +93,21 @@ def sentence_row(
         "gold": gold,
         "chrf": _chrf(translation.text, reference),
         "length_ratio": round(len(hypothesis["words"]) / len(reference_words), 3) if reference_words else None,
-        "confidence": round(math.exp(sum(log_probs) / len(log_probs)), 4) if log_probs else None,
-        "entropy": round(float(entropies.mean()), 3) if len(entropies) else None,
+        **_means(translation),
         "branches": [],
         "elsewhere": {},
-        "beam": [[[parent, token, round(value, 3)] for parent, token, value in step] for step in translation.beam],
+        "beam": [],
         "aer": round(attention_error_rate([forced], [gold]).aer, 4) if forced and gold else None,
         "flags": flags,
+    }
+
+
+def _means(record: Translation) -> dict[str, float | None]:
+    """How sure the model was of a text, and how spread its attention, on average over the tokens; None without one."""
+    log_probs, entropies = record.token_log_probs, attention_entropy(record.attention)
+    return {
+        "confidence": round(math.exp(sum(log_probs) / len(log_probs)), 4) if log_probs else None,
+        "entropy": round(float(entropies.mean()), 3) if len(entropies) else None,
     }
 
 
@@ -189,6 +200,7 @@ def _baseline(record: Translation, row: dict[str, Any], marked: Collection[str])
     words = source["words"], decoded["words"], row["reference"]["words"]
     return {
         **decoded,
+        **_means(record),
         "source": None if source == row["source"] else source,
         "chrf": _chrf(record.text, row["reference"]["text"]),
         "above": False,
@@ -199,10 +211,9 @@ def _baseline(record: Translation, row: dict[str, Any], marked: Collection[str])
 def _forced(record: Translation | None, words: Sequence[str]) -> dict[str, Any]:
     """The same of a reference; its tokens belong to its words unless the model cannot write them, such as an emoji."""
     if record is None:
-        return dict.fromkeys(
-            ("tokens", "word_of_token", "probabilities", "alternatives", "attention", "log_prob", "score")
-        )
-    decoded = _decoded(record)
+        per_token = "tokens", "word_of_token", "probabilities", "alternatives", "attention"
+        return dict.fromkeys((*per_token, "log_prob", "score", "confidence", "entropy"))
+    decoded = {**_decoded(record), **_means(record)}
     if len(decoded["words"]) != len(words):
         decoded["word_of_token"] = [None] * len(record.tokens)
     return decoded

@@ -37,7 +37,7 @@ function renderDetail(note = "No sentence passes the search and the filters.") {
     targets.length ? [stepPanel, frame] : el("p", { class: "note" }, "There is no target token to show."),
     goldNote(view),
     insightPanel,
-    beamSection(sentence),
+    beamSection(sentence, shown),
   );
   markFound("detail", byId("detail"));
   showInsight();
@@ -54,29 +54,14 @@ function goldNote({ sentence, shown, targets }) {
 }
 
 function detailHead(index, sentence) {
-  const fact = (name, value, title = null) => el("span", { title }, el("span", { class: "muted" }, `${name} `), value);
   const move = (label, title, by) => el("button", { type: "button", title, "aria-label": title, "data-focus": title, onclick: () => moveSentence(by) }, label);
   return el(
     "header",
     {},
     el("h2", {}, `Sentence ${index + 1}`),
-    el("p", { class: "facts-line" },
-      fact("chrF", sentence.baseline ? `${fixed(sentence.chrf)}, baseline ${fixed(sentence.baseline.chrf)}` : fixed(sentence.chrf)),
-      fact("length ratio", fixed(sentence.length_ratio, 2)),
-      fact("confidence", fixed(sentence.confidence, 2)),
-      fact("entropy", fixed(sentence.entropy, 2), "Of the hypothesis's attention, in nats a token"),
-      fact("log-probability", ofBoth(sentence, "log_prob"), `The search ranks by a score: ${ofBoth(sentence, "score")}`),
-      sentence.aer === null ? null : fact("AER", fixed(sentence.aer, 2), "Of the attention of the reference against its gold alignment"),
-      flagLabels(sentence),
-      state.rows.includes(index) ? null : el("span", { class: "muted" }, "not in the list as it is filtered")),
+    factsLine(sentence, view.shown),
     el("div", { class: "buttons" }, toList(), move("←", "Previous sentence (k)", -1), move("→", "Next sentence (j)", 1)),
   );
-}
-
-/** A number of the hypothesis, and of the reference where it was kept. */
-function ofBoth({ hypothesis, reference }, name) {
-  const own = fixed(hypothesis.tokens.length ? hypothesis[name] : null, 2);
-  return reference.tokens ? `${own}, reference ${fixed(reference[name], 2)}` : own;
 }
 
 /** Back to the list, where it stands above the sentence. */

@@ -93,8 +93,7 @@ function rankOf({ elsewhere: known }, label, { score }) {
 }
 
 function baselineFacts({ baseline, reference }) {
-  const ratio = reference.words.length ? baseline.words.length / reference.words.length : null;
-  return el("small", { class: "muted" }, `length ratio ${fixed(ratio, 2)}${baseline.above ? ", ranks above" : ""} `, flagLabels(baseline));
+  return el("small", { class: "muted" }, `length ratio ${fixed(lengthRatioOf(baseline, reference), 2)}${baseline.above ? ", ranks above" : ""} `, flagLabels(baseline));
 }
 
 /** What the other evaluations of the split made of the same sentence: their labels and rows. */
