@@ -375,7 +375,7 @@ def test_a_baseline_is_compared_with_and_its_translations_stand_beside_the_other
     test, other = report_of(page)["evaluations"]
     assert (test["label"], other["label"], other["baseline"]) == ("test", "without", None)
     compared = test["baseline"]
-    assert (compared["name"], compared["aer"]) == ("before", 0.25)
+    assert (compared["name"], compared["aer"]["baseline"]) == ("before", compared["aer"]["score"])
     bleu = compared["differences"][0]
     assert (bleu["name"], bleu["score"] < bleu["baseline"]) == ("BLEU", True)
     row = test["sentences"][1]["baseline"]
@@ -388,6 +388,7 @@ def test_a_baseline_is_compared_with_and_its_translations_stand_beside_the_other
     assert [each["baseline"]["flags"] for each in test["sentences"]] == [["exact"], ["short"], [], ["empty"]]
     texts = [finding["text"] for finding in test["findings"]]
     assert texts[0].startswith("1 (baseline 1) of 4 translations (25.0%)")
+    assert [finding["compared"] for finding in test["findings"][:2]] == ["exact", "cut_off"]
     assert any(text.startswith("1 (baseline 0) flagged “cut off”") for text in texts)
     [shorter] = [finding for finding in test["findings"] if "“much shorter”" in finding["text"]]
     assert (shorter["text"].startswith("0 (baseline 1) flagged"), shorter["flag"]) == (True, None)
@@ -406,7 +407,8 @@ def test_search_errors_are_not_set_beside_those_found_by_other_means(run: Path, 
     folder = baseline / "evaluations" / "test"
     replace(Evaluation.load(folder), branches=()).save(folder)
     [test] = report_of(build_report(run, tmp_path / "out", baseline))["evaluations"]
-    assert any(finding["text"].startswith("In at least 1 of 4 sentences") for finding in test["findings"])
+    [missed] = [each for each in test["findings"] if each["text"].startswith("In at least 1 of 4 sentences")]
+    assert missed["compared"] is None
 
 
 def test_half_of_the_sentences_are_not_said_to_have_more_than_all(run: Path) -> None:

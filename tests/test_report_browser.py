@@ -653,6 +653,26 @@ def test_numbers_and_beam_are_those_of_what_is_shown(browser: Browser) -> None:
     shown("hypothesis")
 
 
+def test_which_faults_came_and_which_went_is_listed(browser: Browser) -> None:
+    go(browser, "#/overview?split=test")
+    item = "[...document.querySelectorAll('#findings li')].find(node => node.textContent.includes('“%s”'))"
+    links = "[...%s.querySelectorAll('a')].map(node => [node.textContent, node.hash])"
+    found = browser.evaluate(links % (item % "cut off"))
+    assert found == [
+        ["Show them", "#/sentences?flag=cut_off&split=test"], ["1 new", "#/sentences?change=new-cut_off&split=test"],
+    ]  # fmt: skip
+    assert browser.evaluate(links % (item % "much shorter")) == [["1 gone", "#/sentences?change=gone-short&split=test"]]
+    for change, rows in (("new-cut_off", [1]), ("gone-short", [1]), ("both-exact", [0]), ("gone-exact", [])):
+        go(browser, f"#/sentences?change={change}&split=test")
+        assert browser.evaluate("state.rows") == rows, change
+    chips = "[...document.querySelectorAll('#chips [aria-pressed=true]')].map(node => node.textContent)"
+    assert browser.evaluate(chips) == ["exact: gone ×"]
+    go(browser, "#/sentences?change=gone-nothing&split=test")
+    assert browser.evaluate("state.rows.length") == 4
+    go(browser, "#/sentences?change=both-exact&split=many")  # which has no baseline
+    assert browser.evaluate("state.rows") == []
+
+
 def test_what_differs_from_the_baseline_is_marked_and_listed(browser: Browser) -> None:
     marked = "[...document.querySelectorAll('#detail %s')].map(node => node.textContent)"
     go(browser, "#/sentences/2?split=test")
@@ -660,7 +680,7 @@ def test_what_differs_from_the_baseline_is_marked_and_listed(browser: Browser) -
     browser.evaluate("document.querySelector('[data-focus=against-baseline]').click()")
     assert browser.evaluate(marked % "ins.word") == ["kids", "kids", "kids", "playing"]
     assert browser.evaluate(marked % "del") == ["children", "play"]
-    assert "not in the baseline" in browser.evaluate("document.querySelector('.legend').innerText")
+    assert "not in the baseline" in browser.evaluate("document.querySelector('#detail .legend').innerText")
     go(browser, "#/sentences/1?split=many")
     assert browser.evaluate(marked % "del") == ["children", "play", "in", "the", "garden"]  # there is no baseline
     assert browser.evaluate("document.querySelector('[data-focus=against-baseline]')") is None

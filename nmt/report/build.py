@@ -136,13 +136,13 @@ def _evaluation(evaluation: Evaluation, run: Run) -> dict[str, Any]:
 
 def _comparison(name: str, baseline: Evaluation, evaluation: Evaluation) -> dict[str, Any]:
     """What the evaluation is compared with, and what came of it."""
-    differences = compare(baseline, evaluation).differences
+    compared = compare(baseline, evaluation)
     return {
         "name": name,
         "search": baseline.search["decoding"],
         "checkpoint": baseline.checkpoint,
-        "differences": [asdict(difference) for difference in differences],
-        "aer": None if baseline.alignment is None else baseline.alignment.aer,
+        "differences": [asdict(difference) for difference in compared.differences],
+        "aer": asdict(compared.aer) if compared.aer else None,
     }
 
 

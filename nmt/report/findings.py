@@ -23,7 +23,7 @@ def findings(
 ) -> list[Finding]:
     """Statements of fact about an evaluation, as `{"text", "flag"}`; `flag` selects the sentences meant, or is None.
 
-    Numbers of a baseline stand behind them in brackets.
+    Numbers of a baseline stand behind them in brackets; `"compared"` is the flag then, if it is known of both.
 
     Args:
         rows: of the report.
@@ -52,6 +52,12 @@ def _count(rows: Sequence[Row], flag: str, of_baseline: Collection[str]) -> str:
     return _beside(counts, ",")
 
 
+def _flagged(text: str, flag: str, rows: Sequence[Row], of_baseline: Collection[str]) -> Finding:
+    """What is found about the sentences that have a flag."""
+    own = any(flag in row["flags"] for row in rows)
+    return {"text": text, "flag": flag if own else None, "compared": flag if flag in of_baseline else None}
+
+
 def _beside(figures: Sequence[float], form: str) -> str:
     """A figure, and that of the baseline where there is one."""
     now, *before = (format(figure, form) for figure in figures)
@@ -68,7 +74,7 @@ def _exact(rows: Sequence[Row], of_baseline: Collection[str]) -> Finding:
     count = sum("exact" in row["flags"] for row in rows)
     counted = _count(rows, "exact", of_baseline)
     text = f"{counted} of {len(rows):,} translations ({count / len(rows):.1%}) equal the reference word for word."
-    return {"text": text, "flag": "exact" if count else None}
+    return _flagged(text, "exact", rows, of_baseline)
 
 
 def _faults(rows: Sequence[Row], of_baseline: Collection[str]) -> list[Finding]:
@@ -77,7 +83,7 @@ def _faults(rows: Sequence[Row], of_baseline: Collection[str]) -> list[Finding]:
         own = any(flag in row["flags"] for row in rows)
         if own or (flag in of_baseline and any(flag in row["baseline"]["flags"] for row in rows)):
             text = f"{_count(rows, flag, of_baseline)} flagged “{FLAGS[flag][0]}”: {FLAGS[flag][1]}."
-            found.append({"text": text, "flag": flag if own else None})
+            found.append(_flagged(text, flag, rows, of_baseline))
     nothing = "No translation is cut off, repetitive, copied, empty or of quite another length."
     return found or [{"text": nothing, "flag": None}]
 
@@ -92,12 +98,12 @@ def _search(rows: Sequence[Row], of_baseline: Collection[str], by: Sequence[str]
             f"Nowhere does {_either(by)} rank above what the search found: in the {others:,} that differ the model "
             "prefers its own."
         )
-        return [{"text": text, "flag": None}]
+        return [_flagged(text, "search_error", rows, of_baseline)]
     text = (
         f"In at least {counted} of {len(rows):,} sentences ({count / len(rows):.1%}) {_either(by)} ranks above what "
         f"the search found, which has missed it; in the other {others:,} that differ the model prefers its own."
     )
-    return [{"text": text, "flag": "search_error"}]
+    return [_flagged(text, "search_error", rows, of_baseline)]
 
 
 def _either(names: Sequence[str]) -> str:

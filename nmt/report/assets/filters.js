@@ -24,9 +24,27 @@ const KINDS = {
 /** The kinds that an evaluation has. */
 const kindsOf = (evaluation) => Object.keys(KINDS).filter((kind) => KINDS[kind].isIn(evaluation));
 
+/** How a flag of a translation can differ from that of the baseline's. */
+const CHANGES = {
+  gone: { label: "gone", holds: (now, before) => before && !now },
+  new: { label: "new", holds: (now, before) => now && !before },
+  both: { label: "in both", holds: (now, before) => now && before },
+};
+
+/** The two parts of a change such as "gone-long": how, and which flag. */
+const changeParts = (change) => [change.split("-")[0], change.slice(change.indexOf("-") + 1)];
+
+const changeLabel = (change) => CHANGES[changeParts(change)[0]].label;
+
+function isChanged(change) {
+  const [how, flag] = changeParts(change);
+  return ({ flags, baseline }) => baseline !== null && CHANGES[how].holds(flags.includes(flag), baseline.flags.includes(flag));
+}
+
 /** Filters by their names in an address: whether a text there is a value of them, and what then holds for a sentence. */
 const FILTERS = {
   flag: { knows: (flag) => Object.hasOwn(REPORT.flags, flag), holds: (flag) => ({ flags }) => flags.includes(flag) },
+  change: { knows: (change) => Object.hasOwn(CHANGES, changeParts(change)[0]) && Object.hasOwn(REPORT.flags, changeParts(change)[1]), holds: isChanged },
   kind: { knows: (kind) => Object.hasOwn(KINDS, kind), holds: (kind) => KINDS[kind].holds },
   chrf: { knows: (range) => /^\d{1,3}-\d{1,3}$/.test(range), holds: liesWithin },
   word: { knows: Boolean, holds: (word) => ({ source }) => source.words.includes(word) },
