@@ -401,6 +401,33 @@ def test_a_baseline_is_compared_with_and_its_translations_stand_beside_the_other
     assert [each["what_if"] for each in rows] == ["", "Two kids children play.", "", "", "", "Two kids children play."]
 
 
+def test_the_settings_that_differ_from_the_baseline_are_told(run: Path, tmp_path: Path) -> None:
+    before = make_run(tmp_path / "runs" / "before")
+    (before / "config.yaml").write_text(
+        "name: before\nmodel: {cell: lstm, layers: 2}\nseed: 1\nold: [a, ä]\n", encoding="utf-8"
+    )
+    (run / "config.yaml").write_text(
+        "name: toy\nmodel: {cell: gru, layers: 2}\nseed: 1\ntrainer: {devices: null, new: true}\n", encoding="utf-8"
+    )
+    make_evaluation(run, name="greedy")
+    folder = run / "evaluations" / "greedy"
+    saved = Evaluation.load(folder)
+    replace(saved, search={**saved.search, "decoding": "greedy, fp32", "beam_size": 1}).save(folder)
+
+    def told(baseline: Path) -> list[list[str]]:
+        return report_of(build_report(run, tmp_path / "out", baseline))["evaluations"][0]["baseline"]["settings"]
+
+    config = [["model.cell", "lstm", "gru"], ["old", '["a", "ä"]', "null"], ["trainer.new", "null", "true"]]
+    assert told(before) == config
+    assert told(before / "evaluations" / "test") == config
+    assert told(folder) == [["beam_size", "1", "5"]]
+    (before / "config.yaml").write_text("{", encoding="utf-8")
+    with pytest.raises(ValueError, match="config.yaml is not YAML: while parsing"):
+        told(before)
+    (before / "config.yaml").unlink()
+    assert told(before) == []
+
+
 def test_search_errors_are_not_set_beside_those_found_by_other_means(run: Path, tmp_path: Path) -> None:
     baseline = tmp_path / "runs" / "before"
     make_evaluation(baseline)
@@ -508,6 +535,60 @@ def test_findings_count_what_the_flags_select(run: Path, tmp_path: Path) -> None
     assert texts["search_error"].endswith("in the other 2 that differ the model prefers its own.")
     assert any("sums to one within" in finding["text"] for finding in found)
     assert "seen" not in texts
+
+
+def test_a_model_that_writes_the_same_for_many_sources_is_found_out(tmp_path: Path) -> None:
+    pairs = [("eins", "one"), ("zwei", "two"), ("2", "two"), ("drei", "three"), ("drei", "3"), ("vier", "four")]
+    texts = "one", "two", "two", "x", "x", "one"  # the twos are right, and one source has one translation
+    run = tmp_path / "run"
+    make_evaluation(
+        run, sentences=[(source, text, right, True) for (source, right), text in zip(pairs, texts, strict=True)]
+    )
+    other = tmp_path / "other"
+    make_evaluation(other, sentences=[(source, source, right, True) for source, right in pairs])
+
+    def found(baseline: Path | None) -> tuple[list[list[str]], list[dict]]:
+        [evaluation] = report_of(build_report(run, tmp_path / "out", baseline))["evaluations"]
+        return [row["flags"] for row in evaluation["sentences"]], [
+            each for each in evaluation["findings"] if "are distinct" in each["text"]
+        ]
+
+    flags, [told] = found(None)
+    assert [number for number, each in enumerate(flags) if "shared" in each] == [0, 5]
+    assert told["text"] == (
+        "2 of 6 translations are those of other sources too, whose references differ: 3 are distinct, the most "
+        "frequent stands 2 times."
+    )
+    _, [told] = found(other)
+    assert told["text"].startswith("2 (baseline 0) of 6")
+    assert told["text"].endswith("3 (baseline 5) are distinct, the most frequent stands 2 (baseline 2) times.")
+    assert (told["flag"], told["compared"]) == ("shared", "shared")
+    make_evaluation(run, sentences=[(source, source, right, True) for source, right in pairs])
+    assert found(None)[1] == found(other)[1] == []
+
+
+def test_the_spread_of_attention_is_told_as_a_share_of_the_most() -> None:
+    def record(*weights: list[float]) -> Translation:
+        attention = np.array(weights, np.float32)
+        return replace(make_translation("a b c", "x"), attention=attention)
+
+    def told(*records: Translation, before: Translation | None = None) -> list[str]:
+        rows = [sentence_row(each, "x", None, None) for each in records]
+        for row in rows:
+            row["baseline"] = before and {
+                **sentence_row(before, "x", None, None),
+                "source": None,
+                "words": [],
+                "flags": [],
+            }
+        return [
+            each["text"].split(" of the most")[0] for each in findings(rows, records, ()) if "entropy" in each["text"]
+        ]
+
+    even, half, sharp = [0.25] * 4, [0.5, 0.5, 0, 0], [1, 0, 0, 0]
+    assert told(record(even, even)) == ["The attention has 100%"]
+    assert told(record(even, sharp), record(half, half)) == ["The attention has 50%"]
+    assert told(record(sharp, sharp), before=record(even, sharp)) == ["The attention has 0% (baseline 50%)"]
 
 
 def test_sources_of_the_training_data_are_told_where_they_were_looked_up(run: Path, tmp_path: Path) -> None:

@@ -153,6 +153,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     again = run / "evaluations" / "again"
     with_insight(Evaluation.load(again)).save(again)
     make_evaluation(folder / "runs" / "before", sentences=BETTER, longest=50)
+    (folder / "runs" / "before" / "config.yaml").write_text("name: before\nseed: <b>2</b>\n", encoding="utf-8")
     page = build_report(run, folder / "reports" / "toy", folder / "runs" / "before")
     browser = Browser(folder / "profile")
     try:
@@ -597,6 +598,9 @@ def test_a_baseline_is_shown_beside_the_run(browser: Browser) -> None:
     lines = browser.evaluate(f"{rows}.map(row => [...row.cells].map(cell => cell.textContent))")
     assert [line[0] for line in lines] == ["BLEU", "chrF2", "TER lower is better", "AER lower is better"]
     assert lines[0][3].startswith("−")
+    assert lines[3] == ["AER lower is better", "1.000", "1.000", "0.000", "0.000 to 0.000", "1.000"]
+    settings = browser.evaluate("document.querySelector('#against .settings').textContent")
+    assert settings == "Settings that differ, the baseline’s first: seed <b>2</b> → 1 "
     signatures = browser.evaluate("[...document.querySelectorAll('#against .how')].map(row => row.textContent)")
     assert len(signatures) == 4
     assert signatures[0].startswith("cased, detokenised, nrefs:1")

@@ -20,13 +20,14 @@ from jinja2 import Environment
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from nmt.evaluation.comparison import compare
+from nmt.evaluation.comparison import compare, search_changes
 from nmt.evaluation.results import Evaluation
 from nmt.report.figures import HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
 from nmt.report.findings import findings
 from nmt.report.flags import FLAGS, flags_of_both, known_flags, search_errors_by
-from nmt.report.read_run import Run, read_run
+from nmt.report.read_run import Baseline, Run, read_run
 from nmt.report.sentences import chrf_signature, neighbor_examples, sample_rows, sentence_rows
+from nmt.report.settings import changed_settings, shown
 from nmt.report.tables import alignments_pharaoh, sentences_csv, words_csv
 from nmt.report.word_table import word_rows
 
@@ -96,7 +97,7 @@ def _report(run: Run) -> dict[str, Any]:
         "chrf_signature": chrf_signature(),
         "flags": {name: {"label": label, "meaning": meaning} for name, (label, meaning) in FLAGS.items()},
         "heatmap": {"figure": heatmap_figure(), "scales": HEAT_SCALES},
-        "training": training_figures(run.metrics, run.baseline_metrics, run.kept_step),
+        "training": training_figures(run.metrics, run.baseline.metrics if run.baseline else [], run.kept_step),
         "samples": sample_rows(run.samples),
         "evaluations": [_evaluation(evaluation, run) for evaluation in run.evaluations],
     }
@@ -105,7 +106,7 @@ def _report(run: Run) -> dict[str, Any]:
 def _evaluation(evaluation: Evaluation, run: Run) -> dict[str, Any]:
     compared, others = run.baseline, run.evaluations
     baseline = compared.evaluations.get(evaluation.label) if compared else None
-    comparison = _comparison(compared.name, baseline, evaluation) if compared and baseline else None
+    comparison = _comparison(run, compared, baseline, evaluation) if compared and baseline else None
     rows, alignment = sentence_rows(evaluation, baseline, others), evaluation.alignment
     flags, looked_for = known_flags(evaluation), search_errors_by(evaluation, others)
     of_both = flags_of_both(evaluation, baseline, others) if baseline else []
@@ -134,11 +135,13 @@ def _evaluation(evaluation: Evaluation, run: Run) -> dict[str, Any]:
     }
 
 
-def _comparison(name: str, baseline: Evaluation, evaluation: Evaluation) -> dict[str, Any]:
-    """What the evaluation is compared with, and what came of it."""
+def _comparison(run: Run, other: Baseline, baseline: Evaluation, evaluation: Evaluation) -> dict[str, Any]:
+    """What the evaluation is compared with, how the two came about, and what came of it."""
     compared = compare(baseline, evaluation)
+    settings = {**changed_settings(other.config, run.config), **search_changes(baseline, evaluation)}
     return {
-        "name": name,
+        "name": other.name,
+        "settings": [[key, *map(shown, values)] for key, values in settings.items()],
         "search": baseline.search["decoding"],
         "checkpoint": baseline.checkpoint,
         "differences": [asdict(difference) for difference in compared.differences],

@@ -1,5 +1,6 @@
 """Rows of an evaluation -> a few plain sentences about it, each with the filter that shows the sentences behind it."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -35,11 +36,13 @@ def findings(
     return [
         _exact(rows, of_baseline),
         *_faults(rows, of_baseline),
+        *_shared(rows, of_baseline),
         *(_search(rows, of_baseline, search_errors_by) if "search_error" in flags else []),
         *(_seen(rows) if "seen" in flags else []),
         *_length(rows),
         *_quality(rows),
         *_quality_by_length(rows),
+        *_spread(rows),
         *_attention(translations),
     ]
 
@@ -86,6 +89,22 @@ def _faults(rows: Sequence[Row], of_baseline: Collection[str]) -> list[Finding]:
             found.append(_flagged(text, flag, rows, of_baseline))
     nothing = "No translation is cut off, repetitive, copied, empty or of quite another length."
     return found or [{"text": nothing, "flag": None}]
+
+
+def _shared(rows: Sequence[Row], of_baseline: Collection[str]) -> list[Finding]:
+    """Whether different sources are translated alike, as by a model that does not look at them."""
+    sides = [[(row["flags"], row["hypothesis"]["text"]) for row in rows]]
+    if "shared" in of_baseline:
+        sides.append([(row["baseline"]["flags"], row["baseline"]["text"]) for row in rows])
+    if not any("shared" in flags for side in sides for flags, _ in side):
+        return []
+    counts = [Counter(text for _, text in side) for side in sides]
+    text = (
+        f"{_count(rows, 'shared', of_baseline)} of {len(rows):,} translations are those of other sources too, whose "
+        f"references differ: {_beside([len(each) for each in counts], ',')} are distinct, the most frequent stands "
+        f"{_beside([max(each.values()) for each in counts], ',')} times."
+    )
+    return [_flagged(text, "shared", rows, of_baseline)]
 
 
 def _search(rows: Sequence[Row], of_baseline: Collection[str], by: Sequence[str]) -> list[Finding]:
@@ -166,6 +185,31 @@ def _quality_by_length(rows: Sequence[Row]) -> list[Finding]:
         f"Sources of at most {few} words have a mean sentence chrF of {short}, those of at least {many} words {long}."
     )
     return [{"text": text, "flag": None}] if few < many else []
+
+
+def _spread(rows: Sequence[Row]) -> list[Finding]:
+    """How evenly the attention lies on the source: an attention that is nearly even tells the decoder nothing."""
+    sides = [[(row["entropy"], row["source"]) for row in rows]]
+    if rows[0]["baseline"]:
+        before = [row["baseline"] for row in rows]
+        sides.append(
+            [(each["entropy"], each["source"] or row["source"]) for each, row in zip(before, rows, strict=True)]
+        )
+    shares = [
+        [
+            entropy / np.log(len(source["tokens"]))
+            for entropy, source in side
+            if entropy is not None and len(source["tokens"]) > 1
+        ]
+        for side in sides
+    ]
+    if not all(shares):
+        return []
+    text = (
+        f"The attention has {_beside([np.mean(each) for each in shares], '.0%')} of the most entropy that it could "
+        "have: at 100% each step attends to all of the source alike, at 0% to one position."
+    )
+    return [{"text": text, "flag": None}]
 
 
 def _attention(translations: Sequence[Translation]) -> list[Finding]:

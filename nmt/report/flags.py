@@ -1,5 +1,6 @@
 """What is remarkable about a translation, by the name of a flag."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 from nmt.evaluation.results import Evaluation
@@ -11,6 +12,7 @@ FLAGS = {
     "empty": ("empty", "no word at all"),
     "short": ("much shorter", "at least three words fewer than the reference, and less than 60% of it"),
     "long": ("much longer", "at least three words more than the reference, and more than 160% of it"),
+    "shared": ("as for another source", "the text that another source has too, whose reference is another"),
     "search_error": (
         "search error",
         "the reference, a “what if” or another evaluation’s translation ranks above what the search found",
@@ -48,10 +50,22 @@ def flags_of_both(evaluation: Evaluation, baseline: Evaluation, run: Sequence[Ev
 def marks(evaluation: Evaluation, run: Sequence[Evaluation]) -> list[list[str]]:
     """For each sentence the flags that hold and that only the whole evaluation knows, or the whole run."""
     errors = evaluation.search_errors(evaluation.scored_alike(run))
-    holds = {"search_error": set(errors or ()), "seen": set(evaluation.seen or ())}
+    holds = {"shared": _shared(evaluation), "search_error": set(errors or ()), "seen": set(evaluation.seen or ())}
     return [
         [flag for flag, numbers in holds.items() if number in numbers] for number in range(len(evaluation.translations))
     ]
+
+
+def _shared(evaluation: Evaluation) -> set[int]:
+    """The sentences whose translation is that of another source too, where the references differ as well."""
+    of_text = defaultdict(list)
+    for number, record in enumerate(evaluation.translations):
+        of_text[record.text].append(number)
+    sides = [record.source for record in evaluation.translations], evaluation.references
+    groups = (group for text, group in of_text.items() if text)
+    return {
+        each for group in groups if all(len({side[each] for each in group}) > 1 for side in sides) for each in group
+    }
 
 
 def sentence_flags(
@@ -69,8 +83,7 @@ def sentence_flags(
         "empty": not hypothesis,
         "short": 0 < len(hypothesis) < 0.6 * len(reference) and len(reference) - len(hypothesis) >= 3,
         "long": len(hypothesis) > 1.6 * len(reference) > 0 and len(hypothesis) - len(reference) >= 3,
-        "search_error": "search_error" in marked,
-        "seen": "seen" in marked,
+        **{name: name in marked for name in ("shared", "search_error", "seen")},
         "exact": bool(hypothesis) and list(hypothesis) == list(reference),
     }
     return [name for name in FLAGS if holds[name]]

@@ -27,6 +27,8 @@ function alignmentCard(alignment) {
   );
 }
 
+const changedSetting = ([key, before, now]) => el("span", {}, el("code", {}, key), ` ${before} → ${now} `);
+
 /** By how much the evaluation differs from its baseline, and where. */
 function against({ baseline, sentences }) {
   const head = ["", "Baseline", "This evaluation", "Difference", "95% interval", "p"].map((text) => el("th", { scope: "col" }, text));
@@ -44,6 +46,7 @@ function against({ baseline, sentences }) {
   return [
     el("h2", {}, `Against ${baseline.name}`),
     el("p", { class: "hint" }, `The baseline: ${[baseline.name, baseline.search, baseline.checkpoint].join(" · ")}`),
+    baseline.settings.length ? el("p", { class: "hint settings" }, "Settings that differ, the baseline’s first: ", baseline.settings.map(changedSetting)) : null,
     el("div", { class: "wide" }, el("table", { class: "figures" }, el("thead", {}, el("tr", {}, head)), el("tbody", {}, baseline.differences.map(difference(1)), baseline.aer && difference(3)(baseline.aer)))),
     el("p", {}, "By the chrF of each sentence: ", those("better"), ", ", those("worse"), ", ", those("alike"), ". See the ",
       el("a", { href: sorted(true) }, "largest gains"), ", ", el("a", { href: sorted(false) }, "largest losses"), "."),
@@ -52,11 +55,12 @@ function against({ baseline, sentences }) {
 
 /** A finding, with links to the sentences behind it: those that have its flag, and how that differs from the baseline. */
 function findingItem({ text, flag, compared }) {
-  const those = (filter, label) => [" ", el("a", { href: address("sentences", { ...AFRESH, ...filter }) }, label)];
+  const those = (filter, label) => el("a", { href: address("sentences", { ...AFRESH, ...filter }) }, label);
   const changes = compared ? Object.keys(CHANGES).map((how) => `${how}-${compared}`) : [];
-  const counts = changes.map((change) => [change, state.evaluation.sentences.filter(FILTERS.change.holds(change)).length]);
-  return el("li", {}, text, flag && those({ flag }, "Show them"),
-    counts.map(([change, count]) => (count ? those({ change }, `${count.toLocaleString("en")} ${changeLabel(change)}`) : null)));
+  const count = (change) => state.evaluation.sentences.filter(FILTERS.change.holds(change)).length;
+  const there = changes.filter(count).map((change) => those({ change }, `${count(change).toLocaleString("en")} ${changeLabel(change)}`));
+  const links = [...(flag ? [those({ flag }, "Show them")] : []), ...there];
+  return el("li", {}, text, links.map((link, index) => [index ? " · " : " ", link]));
 }
 
 function exampleList(title, indices, figure = ({ chrf }) => fixed(chrf), translation = "hypothesis") {
