@@ -392,6 +392,38 @@ def test_the_step_stays_at_its_token_when_the_unit_changes(browser: Browser) -> 
     assert browser.evaluate("[view.step, view.targets[view.step].label]") == [3, chosen]
 
 
+def test_an_address_leads_to_a_step(browser: Browser) -> None:
+    def press(key: str) -> None:
+        browser.evaluate(f"document.body.dispatchEvent(new KeyboardEvent('keydown', {{key: '{key}', bubbles: true}}))")
+
+    step = "document.querySelector('.step').innerText.split('\\n')[0]"
+    go(browser, "#/sentences/1?split=test")
+    go(browser, "#/sentences/2?split=test")
+    assert browser.evaluate(step).startswith("Word 2 of 6")  # where it begins to differ from the reference
+    press("ArrowRight")
+    browser.wait_for("location.hash === '#/sentences/2?step=3&split=test'")
+    browser.evaluate("document.querySelector('#table .col-chrf button').click()")
+    assert browser.evaluate("location.hash") == "#/sentences/2?sort=chrf&step=3&split=test"
+    press("w")
+    assert browser.evaluate("location.hash") == "#/sentences/2?sort=chrf&unit=subwords&step=3&split=test"
+    press("j")
+    browser.wait_for("view.index !== 1")
+    assert "step" not in browser.evaluate("location.hash")
+    go(browser, "#/sentences/2?shown=reference&unit=subwords&step=7&split=test")
+    browser.wait_for(f"{step}.startsWith('Step 7 of 10')")
+    press("r")
+    assert browser.evaluate(step).startswith("Step 2 of 7")
+    assert browser.evaluate("location.hash") == "#/sentences/2?unit=subwords&split=test"
+    go(browser, "#/sentences/2?step=99&split=test")
+    assert browser.evaluate(step).startswith("Word 6 of 6")
+    browser.evaluate("byId('search').value = 'dog'; onSearch()")
+    assert browser.evaluate("location.hash") == "#/sentences/1?q=dog&split=test"
+    for wrong in ("0", "-1", "x"):
+        go(browser, f"#/sentences/2?step={wrong}&split=test")
+        browser.wait_for(f"{step}.startsWith('Word 2 of 6')")
+        go(browser, "#/sentences/1?split=test")
+
+
 def test_addresses_keep_search_and_order_and_say_what_is_missing(browser: Browser) -> None:
     go(browser, "#/sentences?split=many&q=SATZ+99&sort=-chrf")
     browser.wait_for("document.getElementById('count').textContent === '11 of 1,000 sentences'")

@@ -11,7 +11,8 @@ const canvas = el("div", { class: "canvas" }, rowLabels, plot, stepMark);
 const stepPanel = el("div", { class: "step", role: "region", "aria-live": "polite", "aria-label": "Decoder step" });
 const frame = el("div", { class: "frame", "data-focus": "attention" });
 
-/** Shows the chosen sentence, at the same token as before if it is the same; without one, a note. */
+/** Shows the chosen sentence: at the step that was asked for, or at the same token as before if it is the same, or where
+ *  it begins to differ; without one, a note. */
 function renderDetail(note = "No sentence passes the search and the filters.") {
   const index = state.chosen;
   if (index === null) {
@@ -25,7 +26,8 @@ function renderDetail(note = "No sentence passes the search and the filters.") {
   const sources = unitsOf(sourceOf(sentence, shown), state.unit);
   const same = view?.sentence === sentence && view.shown === shown;
   const token = same ? view.targets[view.step]?.tokens[0] : undefined;
-  const step = Math.max(0, targets.findIndex(({ tokens }) => tokens.includes(token)));
+  const start = same ? targets.findIndex(({ tokens }) => tokens.includes(token)) : firstDifference(sentence, shown, targets);
+  const step = Math.max(0, Math.min(targets.length - 1, state.step ?? start));
   const held = same ? view.held : null;
   view = { index, sentence, shown, targets, sources, weights: attentionOf(sentence, shown, targets, sources), step, held };
   fill(
@@ -91,22 +93,32 @@ function detailTools(sentence, enabled) {
   );
 }
 
+/** Shows words or subwords, at the same token. */
 function setUnit(unit) {
-  state.unit = unit;
+  const asked = state.step !== null;
+  Object.assign(state, { unit, step: null });
+  if (!view) return;
   renderDetail();
+  if (asked) state.step = view.step;
+  keepAddress();
+  renderRows();
 }
 
-/** Shows hypothesis, reference or baseline, from the first word on where it differs: from the reference, or that from
- *  the hypothesis. */
+/** The target unit of the first word that differs: from the reference, or of the reference from the hypothesis. */
+function firstDifference(sentence, shown, targets) {
+  const other = sentence[shown === "reference" ? "hypothesis" : "reference"];
+  const differs = sentence[shown].words.findIndex((word, index) => word !== other.words[index]);
+  return targets.findIndex(({ word }) => word === differs);
+}
+
+/** Shows hypothesis, reference or baseline, from the first word on where it differs. */
 function setShown(shown) {
-  state.shown = shown;
+  Object.assign(state, { shown, step: null });
   if (!view) return;
-  history.replaceState(null, "", address("sentences", { sentence: state.chosen, ...state.filter }));
+  keepAddress();
   renderRows();
   renderDetail();
-  const { [view.shown]: own, [view.shown === "reference" ? "hypothesis" : "reference"]: other } = view.sentence;
-  const differs = own.words.findIndex((word, index) => word !== other.words[index]);
-  chooseStep(Math.max(0, view.targets.findIndex(({ word }) => word === differs)));
+  revealStep();
 }
 
 function toggleTable() {
@@ -150,8 +162,15 @@ function layOver({ margin, width, height }, targets) {
 function chooseStep(step) {
   view.step = Math.max(0, Math.min(view.targets.length - 1, step));
   view.held = null;
+  state.step = view.step;
+  keepAddressLater();
   focusTarget(null);
   showInsight();
+  revealStep();
+}
+
+/** Scrolls just so far that the chosen step is in view. */
+function revealStep() {
   const shown = state.asTable ? frame.querySelectorAll("tbody tr")[view.step] : stepMark;
   shown?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }

@@ -23,7 +23,7 @@ function sortRows(sort) {
   updateRows();
   byId("scroller").scrollTop = 0;
   renderRows();
-  history.replaceState(null, "", address("sentences", { sentence: state.chosen, ...state.filter }));
+  keepAddress();
 }
 
 /** The choice of the order, also of those that no column has. */
