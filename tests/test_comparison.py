@@ -93,6 +93,14 @@ def test_gains_are_of_each_sentence() -> None:
     assert not gains[[0, *range(2, 60)]].any()
 
 
+def test_translations_that_differ_can_be_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, two = [*BAD[:3], "qq", *BAD[4:]], [*BAD[:3], "zz", BAD[4] + ".", *BAD[5:]]
+    for name, texts in (("old", one), ("new", two)):
+        evaluated(texts).save(tmp_path / name / "evaluations" / "test")
+    assert main(["compare", str(tmp_path / "old"), str(tmp_path / "new"), "--bootstrap", "100"]) == 0
+    assert "0 better, 1 worse, 1 alike, 58 same text" in capsys.readouterr().out
+
+
 def aligned(right: list[bool]) -> Evaluation:
     """Of each sentence whether the attention to its reference is right, or all wrong; and one sentence without gold."""
     plain = replace(
@@ -187,7 +195,7 @@ def test_the_command_says_what_changed_and_where(tmp_path: Path, capsys: pytest.
         "  third  greedy, fp32; step 7",
         "  not searched alike: beam_size 5 and 1",
     ]
-    assert "0 better, 0 worse, 60 alike" in second
+    assert "0 better, 0 worse, 0 alike, 60 same text" in second
     assert "sentence " not in second.partition("alike")[2]
     assert shown.count(f"BLEU, cased, detokenised:\n  {bleu.signature}\n") == 1
     short = [line for line in shown.splitlines() if str(tmp_path) not in line and "nrefs" not in line]

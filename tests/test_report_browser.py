@@ -638,7 +638,7 @@ def test_a_baseline_is_shown_beside_the_run(browser: Browser) -> None:
     assert signatures[0].startswith("cased, detokenised, nrefs:1")
     against = browser.evaluate("byId('against').innerText")
     assert "Against before" in against
-    assert "0 better, 1 worse, 3 alike" in against
+    assert "0 better, 1 worse, 0 alike, 3 same text" in against
     browser.evaluate("[...document.querySelectorAll('#against a')].at(-1).click()")  # the largest losses
     browser.wait_for("location.hash === '#/sentences?sort=gain&split=test'")
     browser.wait_for("document.querySelector('#detail h2').textContent === 'Sentence 2'")
@@ -722,11 +722,13 @@ def test_what_differs_from_the_baseline_is_marked_and_listed(browser: Browser) -
     assert browser.evaluate("document.querySelector('[data-focus=against-baseline]')") is None
     go(browser, "#/sentences/2?split=test")
     browser.evaluate("document.querySelector('[data-focus=against-reference]').click()")
-    for kind, rows in (("better", []), ("worse", [1]), ("alike", [0, 2, 3])):
+    for kind, rows in (("better", []), ("worse", [1]), ("alike", []), ("same", [0, 2, 3])):
         go(browser, f"#/sentences?kind={kind}&split=test")
         assert browser.evaluate("state.rows") == rows
-    chips = "[...document.querySelectorAll('#chips [data-focus=alike]')].map(node => node.textContent)"
-    assert browser.evaluate(chips) == ["alike 3"]
+    chips = "[...document.querySelectorAll('#chips [data-focus=same]')].map(node => node.textContent)"
+    assert browser.evaluate(chips) == ["same text 3"]
+    alike = "KINDS.alike.holds({ chrf: 5, hypothesis: { text: 'a' }, baseline: { chrf: 5, text: '%s' } })"
+    assert [browser.evaluate(alike % text) for text in "ab"] == [False, True]
     go(browser, "#/sentences?split=many")
     assert browser.evaluate(chips) == []
 

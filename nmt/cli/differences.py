@@ -139,7 +139,10 @@ def _show_sentences(
     """Counts, and the sentences that gained and lost most: what both made of them."""
     gains = found.gains
     better, worse = int((gains > 0).sum()), int((gains < 0).sum())
-    print(f"  by the chrF of each sentence: {better:,} better, {worse:,} worse, {len(gains) - better - worse:,} alike")
+    same = sum(before.text == now.text for before, now in zip(one.translations, two.translations, strict=True))
+    alike = len(gains) - better - worse - same
+    counts = {"better": better, "worse": worse, "alike": alike, "same text": same}
+    print(f"  by sentence chrF: {', '.join(f'{count:,} {name}' for name, count in counts.items())}")
     order = gains.argsort(kind="stable").tolist()
     gained = [row for row in reversed(order) if gains[row] > 0][:examples]
     lost = [row for row in order if gains[row] < 0][:examples]

@@ -11,6 +11,9 @@ from nmt.evaluation.aer import attention_error_rate, count_links
 from nmt.evaluation.metrics import LITERATURE, SEED, Difference, beyond_chance, score_differences
 from nmt.evaluation.results import Evaluation
 
+SENTENCE_DIGITS = 4
+"""To which the chrF of a sentence, 0 to 100, is rounded before it is compared."""
+
 _WITHOUT_EFFECT = ("corpus", "alternatives", "keep_beam", "early_stopping")
 """What `Evaluation.search` says beside what a translation can depend on."""
 
@@ -96,4 +99,4 @@ def search_changes(baseline: Evaluation, other: Evaluation) -> dict[str, tuple[A
 def _sentence_scores(texts: Sequence[str], references: Sequence[str]) -> np.ndarray:
     chrf = CHRF()
     scores = (chrf.sentence_score(text, [right]).score for text, right in zip(texts, references, strict=True))
-    return np.array(list(scores))
+    return np.array(list(scores)).round(SENTENCE_DIGITS)

@@ -13,6 +13,7 @@ from nmt.decoding.alignment import attention_entropy
 from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import Link, attention_error_rate
 from nmt.evaluation.branches import Branch
+from nmt.evaluation.comparison import SENTENCE_DIGITS
 from nmt.evaluation.looks import Looks
 from nmt.evaluation.neighbors import Neighbors
 from nmt.evaluation.results import Evaluation, ranks_above
@@ -191,7 +192,7 @@ def _looks(looks: Looks) -> dict[str, Any]:
 
 
 def _chrf(text: str, reference: str) -> float:
-    return round(_CHRF.sentence_score(text, [reference]).score, 2)
+    return round(_CHRF.sentence_score(text, [reference]).score, SENTENCE_DIGITS)
 
 
 def _baseline(record: Translation, row: dict[str, Any], marked: Collection[str]) -> dict[str, Any]:

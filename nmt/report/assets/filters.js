@@ -13,11 +13,14 @@ const bestGain = ({ branches, chrf }) => (branches.length ? Math.max(...branches
 
 const hasBaseline = ({ baseline }) => baseline !== null;
 
+const hasSameText = ({ hypothesis, baseline }) => hypothesis.text === baseline?.text;
+
 /** Kinds of sentences that the page tells by itself, and which evaluations have them. */
 const KINDS = {
   better: { label: "better", meaning: "The chrF is above the baseline's", isIn: hasBaseline, holds: (sentence) => gainOf(sentence) > 0 },
   worse: { label: "worse", meaning: "The chrF is below the baseline's", isIn: hasBaseline, holds: (sentence) => gainOf(sentence) < 0 },
-  alike: { label: "alike", meaning: "The chrF is that of the baseline", isIn: hasBaseline, holds: (sentence) => gainOf(sentence) === 0 },
+  alike: { label: "alike", meaning: "The chrF is that of the baseline, whose text is another", isIn: hasBaseline, holds: (sentence) => gainOf(sentence) === 0 && !hasSameText(sentence) },
+  same: { label: "same text", meaning: "The text is that of the baseline", isIn: hasBaseline, holds: hasSameText },
   what_if: { label: "what-if better", meaning: "A “what if” has a higher chrF than the hypothesis", isIn: ({ sentences }) => sentences.some(({ branches }) => branches.length), holds: (sentence) => bestGain(sentence) > 0 },
 };
 

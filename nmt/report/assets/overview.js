@@ -48,7 +48,7 @@ function against({ baseline, sentences }) {
     el("p", { class: "hint" }, `The baseline: ${[baseline.name, baseline.search, baseline.checkpoint].join(" · ")}`),
     baseline.settings.length ? el("p", { class: "hint settings" }, "Settings that differ, the baseline’s first: ", baseline.settings.map(changedSetting)) : null,
     el("div", { class: "wide" }, el("table", { class: "figures" }, el("thead", {}, el("tr", {}, head)), el("tbody", {}, baseline.differences.map(difference(1)), baseline.aer && difference(3)(baseline.aer)))),
-    el("p", {}, "By the chrF of each sentence: ", those("better"), ", ", those("worse"), ", ", those("alike"), ". See the ",
+    el("p", {}, "By the chrF of each sentence: ", those("better"), ", ", those("worse"), ", ", those("alike"), ", ", those("same"), ". See the ",
       el("a", { href: sorted(true) }, "largest gains"), ", ", el("a", { href: sorted(false) }, "largest losses"), "."),
   ];
 }
