@@ -135,7 +135,9 @@ nmt/
     train.py              a config -> a run folder with its model
   report/               records + numbers -> one HTML file
     read_run.py           run folder -> all that a report can show
+    settings.py           two config.yaml -> where they differ
     flags.py              what is remarkable about a translation
+    beam.py               a record -> the places of its beam, with the scores that decided
     sentences.py          an evaluation, and a baseline -> a row of the report for each sentence
     word_table.py         an evaluation -> by what each source word was translated
     findings.py           what stands out, in plain words

@@ -26,7 +26,8 @@ TWO = ["a x c d", "a b c d e f g h i j k l m n o", "x", "h h", "a"]
 def evaluated(texts: list[str], references: list[str]) -> Evaluation:
     records = [replace(translation(right), text=text) for right, text in zip(references, texts, strict=True)]
     plain = evaluation(*references)
-    return replace(plain, translations=tuple(records), references=tuple(references), split="test")
+    forced = tuple(map(translation, references))
+    return replace(plain, translations=tuple(records), references=tuple(references), forced=forced, split="test")
 
 
 def split(texts: list[str]) -> list[list[str]]:
@@ -163,7 +164,8 @@ def test_json_has_all_of_it(run: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert (found["other"]["path"], found["other"]["label"]) == (str(more), "more")
     assert [each["name"] for each in found["scores"]] == ["BLEU", "chrF2", "TER"]
     assert found["scores"][0]["signature"].startswith("nrefs:1|bs:100|")
-    assert (found["aer"], found["not_searched_alike"]) == ([0.2, 0.2], {})
+    assert found["not_searched_alike"] == {}
+    assert (found["aer"]["name"], found["aer"]["low"], found["aer"]["p_value"]) == ("AER", 0.0, 1.0)
     assert len(found["gains"]) == 8
     assert all(gain > 0 for gain in found["gains"])
     assert found["frequencies_of"] == "training"

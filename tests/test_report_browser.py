@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -16,7 +17,9 @@ from sacrebleu import sentence_chrf
 from test_report import (
     BETTER,
     HOSTILE,
+    NARROW,
     SENTENCES,
+    WIDE,
     make_evaluation,
     make_forced,
     make_run,
@@ -25,7 +28,7 @@ from test_report import (
 )
 
 from nmt.data.words import words_of_spans
-from nmt.decoding.alignment import merge_attention
+from nmt.decoding.alignment import attention_entropy, merge_attention
 from nmt.decoding.translation import Translation
 from nmt.evaluation.results import Evaluation
 from nmt.report.build import build_report
@@ -144,10 +147,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     many = [SENTENCES[1], *[(f"Satz {n}.", f"Sentence {n}.", f"Sentence {n}.", True) for n in range(2, 1001)]]
     make_evaluation(run, split="many", sentences=many)
     make_evaluation(run, split="unforced", sentences=SENTENCES[:2], forced=False)
+    make_evaluation(run, split="wide", sentences=WIDE)
+    make_evaluation(run, split="wide", name="narrow", sentences=NARROW)
     make_evaluation(run, name="again", sentences=BETTER)
     again = run / "evaluations" / "again"
     with_insight(Evaluation.load(again)).save(again)
     make_evaluation(folder / "runs" / "before", sentences=BETTER, longest=50)
+    (folder / "runs" / "before" / "config.yaml").write_text("name: before\nseed: <b>2</b>\n", encoding="utf-8")
     page = build_report(run, folder / "reports" / "toy", folder / "runs" / "before")
     browser = Browser(folder / "profile")
     try:
@@ -325,13 +331,17 @@ def test_the_beam_is_a_tree_whose_places_tell_how_they_began(browser: Browser) -
     assert [browser.evaluate(texts % kind) for kind in ("open", "dropped", "ended")] == [["other"], ["other"], []]
     assert browser.evaluate("document.querySelectorAll('.edge').length") == len(found.tokens)
     told = "document.querySelector('.beam-told').textContent"
-    own = f" found; log-probability −{-found.log_prob:.2f}, of the token −{-found.token_log_probs[-1]:.2f}"
+    score = f"score −{-found.log_prob / len(found.tokens):.3f}"
+    own = f" found; {score}; log-probability −{-found.log_prob:.2f}, of the token −{-found.token_log_probs[-1]:.2f}"
     assert browser.evaluate(told) == " ".join(found.tokens) + own
     point = "document.querySelector('.place.dropped').dispatchEvent(new Event('pointerenter'))"
     browser.evaluate(point)
     assert browser.evaluate(told).startswith("other other dropped: at the next step others were more probable; ")
     assert browser.evaluate(told).endswith("log-probability −4.13, of the token −4.00")
     assert browser.evaluate("document.querySelectorAll('.place.line').length") == 2
+    assert browser.evaluate("beamScore({ score: -0.5, found: false }, { score: -0.25 })") == (
+        "; score −0.500, of what was found −0.250"
+    )
     paleness = "(node => [node, node.querySelector('text')].map(each => getComputedStyle(each).opacity))"
     assert browser.evaluate(f"{paleness}(document.querySelector('.place.dropped'))") == [
         "1",
@@ -380,6 +390,38 @@ def test_the_step_stays_at_its_token_when_the_unit_changes(browser: Browser) -> 
     assert browser.evaluate("view.targets[view.step].tokens[0]") == browser.evaluate("view.step") >= 3
     browser.evaluate("setUnit('words')")
     assert browser.evaluate("[view.step, view.targets[view.step].label]") == [3, chosen]
+
+
+def test_an_address_leads_to_a_step(browser: Browser) -> None:
+    def press(key: str) -> None:
+        browser.evaluate(f"document.body.dispatchEvent(new KeyboardEvent('keydown', {{key: '{key}', bubbles: true}}))")
+
+    step = "document.querySelector('.step').innerText.split('\\n')[0]"
+    go(browser, "#/sentences/1?split=test")
+    go(browser, "#/sentences/2?split=test")
+    assert browser.evaluate(step).startswith("Word 2 of 6")  # where it begins to differ from the reference
+    press("ArrowRight")
+    browser.wait_for("location.hash === '#/sentences/2?step=3&split=test'")
+    browser.evaluate("document.querySelector('#table .col-chrf button').click()")
+    assert browser.evaluate("location.hash") == "#/sentences/2?sort=chrf&step=3&split=test"
+    press("w")
+    assert browser.evaluate("location.hash") == "#/sentences/2?sort=chrf&unit=subwords&step=3&split=test"
+    press("j")
+    browser.wait_for("view.index !== 1")
+    assert "step" not in browser.evaluate("location.hash")
+    go(browser, "#/sentences/2?shown=reference&unit=subwords&step=7&split=test")
+    browser.wait_for(f"{step}.startsWith('Step 7 of 10')")
+    press("r")
+    assert browser.evaluate(step).startswith("Step 2 of 7")
+    assert browser.evaluate("location.hash") == "#/sentences/2?unit=subwords&split=test"
+    go(browser, "#/sentences/2?step=99&split=test")
+    assert browser.evaluate(step).startswith("Word 6 of 6")
+    browser.evaluate("byId('search').value = 'dog'; onSearch()")
+    assert browser.evaluate("location.hash") == "#/sentences/1?q=dog&split=test"
+    for wrong in ("0", "-1", "x"):
+        go(browser, f"#/sentences/2?step={wrong}&split=test")
+        browser.wait_for(f"{step}.startsWith('Word 2 of 6')")
+        go(browser, "#/sentences/1?split=test")
 
 
 def test_addresses_keep_search_and_order_and_say_what_is_missing(browser: Browser) -> None:
@@ -567,9 +609,9 @@ def test_the_reference_is_shown_as_the_decoder_was_forced_to_it(browser: Browser
     assert browser.evaluate(shown) == ["chil", "dren"]
     facts = browser.evaluate("document.querySelector('.facts-line').innerText")
     found, forced = make_translation(*SENTENCES[1][:2], finished=False), make_forced(*SENTENCES[1])
-    assert f"log-probability −{-found.log_prob:.2f}, reference −{-forced.log_prob:.2f}" in facts
+    assert f"log-probability −{-forced.log_prob:.2f}, hypothesis −{-found.log_prob:.2f}" in facts
     title = browser.evaluate("document.querySelector('.facts-line [title*=score]').title")
-    assert title == f"The search ranks by a score: −{-found.score:.2f}, reference −{-forced.score:.2f}"
+    assert title == f"The search ranks by a score: −{-forced.score:.2f}, hypothesis −{-found.score:.2f}"
     assert "search error" in facts
     assert "shown=reference" in browser.evaluate("location.hash")
     browser.evaluate("moveSentence(-1)")
@@ -588,12 +630,15 @@ def test_a_baseline_is_shown_beside_the_run(browser: Browser) -> None:
     lines = browser.evaluate(f"{rows}.map(row => [...row.cells].map(cell => cell.textContent))")
     assert [line[0] for line in lines] == ["BLEU", "chrF2", "TER lower is better", "AER lower is better"]
     assert lines[0][3].startswith("−")
+    assert lines[3] == ["AER lower is better", "1.000", "1.000", "0.000", "0.000 to 0.000", "1.000"]
+    settings = browser.evaluate("document.querySelector('#against .settings').textContent")
+    assert settings == "Settings that differ, the baseline’s first: seed <b>2</b> → 1 "
     signatures = browser.evaluate("[...document.querySelectorAll('#against .how')].map(row => row.textContent)")
     assert len(signatures) == 4
     assert signatures[0].startswith("cased, detokenised, nrefs:1")
     against = browser.evaluate("byId('against').innerText")
     assert "Against before" in against
-    assert "0 better, 1 worse, 3 alike" in against
+    assert "0 better, 1 worse, 0 alike, 3 same text" in against
     browser.evaluate("[...document.querySelectorAll('#against a')].at(-1).click()")  # the largest losses
     browser.wait_for("location.hash === '#/sentences?sort=gain&split=test'")
     browser.wait_for("document.querySelector('#detail h2').textContent === 'Sentence 2'")
@@ -611,6 +656,59 @@ def test_a_baseline_is_shown_beside_the_run(browser: Browser) -> None:
     assert browser.evaluate("document.querySelector('#table .col-gain')") is None
 
 
+def test_numbers_and_beam_are_those_of_what_is_shown(browser: Browser) -> None:
+    def shown(side: str) -> tuple[list[str], list[str]]:
+        browser.evaluate(f"setShown('{side}')")
+        facts = "[...document.querySelectorAll('.facts-line > span')].map(node => node.textContent)"
+        title = "document.querySelector('.beam h3').textContent"
+        svg = "document.querySelector('.beam svg').getAttribute('aria-label').split('; ')[1]"
+        return browser.evaluate(facts), browser.evaluate(f"[{title}, {svg}]")
+
+    go(browser, "#/sentences/2?split=test")
+    source, reference = SENTENCES[1][0], SENTENCES[1][2]
+    records = {"hypothesis": SENTENCES[1][1], "baseline": BETTER[1][1], "reference": reference}
+    for side, text in records.items():
+        record = make_translation(source, text, finished=side != "hypothesis", longest=50 if side == "baseline" else 5)
+        facts, beam = shown(side)
+        assert facts[0] == f"{side.capitalize()}:"
+        confidence = math.exp(record.log_prob / len(record.tokens))
+        assert f"confidence {confidence:.2f}" in facts
+        assert f"entropy {attention_entropy(record.attention).mean():.2f}" in facts
+        chrf = [sentence_chrf(each, [reference]).score for each in (text, records["baseline"], records["hypothesis"])]
+        expected = {
+            "hypothesis": f"chrF {chrf[0]:.1f}, baseline {chrf[1]:.1f}",
+            "baseline": f"chrF {chrf[0]:.1f}, hypothesis {chrf[2]:.1f}",
+        }
+        assert [fact for fact in facts if fact.startswith("chrF")] == [*filter(None, [expected.get(side)])]
+        [log_prob] = [fact for fact in facts if fact.startswith("log-probability")]
+        assert log_prob.startswith(f"log-probability −{-record.log_prob:.2f}")
+        flags = [flag for flag in ("cut off", "much shorter") if flag in facts]
+        assert flags == ["much shorter" if side == "baseline" else "cut off"]
+        whose = "baseline" if side == "baseline" else "hypothesis"
+        assert beam == [f"Beam of the {whose}", f"found: {records[whose]}"]
+    shown("hypothesis")
+
+
+def test_which_faults_came_and_which_went_is_listed(browser: Browser) -> None:
+    go(browser, "#/overview?split=test")
+    item = "[...document.querySelectorAll('#findings li')].find(node => node.textContent.includes('“%s”'))"
+    links = "[...%s.querySelectorAll('a')].map(node => [node.textContent, node.hash])"
+    found = browser.evaluate(links % (item % "cut off"))
+    assert found == [
+        ["Show them", "#/sentences?flag=cut_off&split=test"], ["1 new", "#/sentences?change=new-cut_off&split=test"],
+    ]  # fmt: skip
+    assert browser.evaluate(links % (item % "much shorter")) == [["1 gone", "#/sentences?change=gone-short&split=test"]]
+    for change, rows in (("new-cut_off", [1]), ("gone-short", [1]), ("both-exact", [0]), ("gone-exact", [])):
+        go(browser, f"#/sentences?change={change}&split=test")
+        assert browser.evaluate("state.rows") == rows, change
+    chips = "[...document.querySelectorAll('#chips [aria-pressed=true]')].map(node => node.textContent)"
+    assert browser.evaluate(chips) == ["exact: gone ×"]
+    go(browser, "#/sentences?change=gone-nothing&split=test")
+    assert browser.evaluate("state.rows.length") == 4
+    go(browser, "#/sentences?change=both-exact&split=many")  # which has no baseline
+    assert browser.evaluate("state.rows") == []
+
+
 def test_what_differs_from_the_baseline_is_marked_and_listed(browser: Browser) -> None:
     marked = "[...document.querySelectorAll('#detail %s')].map(node => node.textContent)"
     go(browser, "#/sentences/2?split=test")
@@ -618,17 +716,19 @@ def test_what_differs_from_the_baseline_is_marked_and_listed(browser: Browser) -
     browser.evaluate("document.querySelector('[data-focus=against-baseline]').click()")
     assert browser.evaluate(marked % "ins.word") == ["kids", "kids", "kids", "playing"]
     assert browser.evaluate(marked % "del") == ["children", "play"]
-    assert "not in the baseline" in browser.evaluate("document.querySelector('.legend').innerText")
+    assert "not in the baseline" in browser.evaluate("document.querySelector('#detail .legend').innerText")
     go(browser, "#/sentences/1?split=many")
     assert browser.evaluate(marked % "del") == ["children", "play", "in", "the", "garden"]  # there is no baseline
     assert browser.evaluate("document.querySelector('[data-focus=against-baseline]')") is None
     go(browser, "#/sentences/2?split=test")
     browser.evaluate("document.querySelector('[data-focus=against-reference]').click()")
-    for kind, rows in (("better", []), ("worse", [1]), ("alike", [0, 2, 3])):
+    for kind, rows in (("better", []), ("worse", [1]), ("alike", []), ("same", [0, 2, 3])):
         go(browser, f"#/sentences?kind={kind}&split=test")
         assert browser.evaluate("state.rows") == rows
-    chips = "[...document.querySelectorAll('#chips [data-focus=alike]')].map(node => node.textContent)"
-    assert browser.evaluate(chips) == ["alike 3"]
+    chips = "[...document.querySelectorAll('#chips [data-focus=same]')].map(node => node.textContent)"
+    assert browser.evaluate(chips) == ["same text 3"]
+    alike = "KINDS.alike.holds({ chrf: 5, hypothesis: { text: 'a' }, baseline: { chrf: 5, text: '%s' } })"
+    assert [browser.evaluate(alike % text) for text in "ab"] == [False, True]
     go(browser, "#/sentences?split=many")
     assert browser.evaluate(chips) == []
 
@@ -639,8 +739,10 @@ def test_all_evaluations_stand_in_one_table_and_their_texts_beside_each_other(br
         "[...document.querySelectorAll('#evaluations tbody tr')].map(row => [...row.cells].map(cell => cell.innerText))"
     )
     table = {row[0].split()[0]: row[1:] for row in browser.evaluate(rows)}
-    assert list(table) == ["test", "again", "many", "unforced"]
-    assert table["test"][1:] == ["31.2 [30.1, 32.3]", "–", "52.0", "0.949", "1", "1"]
+    assert list(table) == ["test", "again", "many", "narrow", "unforced", "wide"]
+    by = "by the reference, a “what if”"
+    assert table["test"][1:] == ["31.2 [30.1, 32.3]", "–", "52.0", "0.949", f"1 of 4\n{by}", "1 of 4"]
+    assert table["wide"][5] == f"1 of 2\n{by}, another evaluation"
     assert table["unforced"][5] == "–"
     browser.evaluate("document.querySelector('#evaluations [href*=search_error]').click()")
     browser.wait_for("location.hash === '#/sentences?flag=search_error&split=test'")
@@ -652,6 +754,13 @@ def test_all_evaluations_stand_in_one_table_and_their_texts_beside_each_other(br
     assert browser.evaluate(names) == ["Source", "Reference", "Hypothesis", "Baseline", "again", "What if"]
     go(browser, "#/sentences/1?split=test")
     assert browser.evaluate(f"{shown}.innerText") == "the same"
+    go(browser, "#/sentences/2?split=wide")
+    found = make_translation(*NARROW[1][:2])
+    assert browser.evaluate(shown.replace("again", "narrow") + ".innerText").endswith(
+        f", score −{-found.score:.2f}, ranks above"
+    )
+    go(browser, "#/sentences/2?split=narrow")
+    assert not browser.evaluate(shown.replace("again", "wide") + ".innerText").endswith("above")
 
 
 def test_paper_shows_all_of_tables_and_beam(browser: Browser) -> None:
@@ -777,14 +886,20 @@ def test_all_tabs_and_the_differences_fit_a_telephone(browser: Browser) -> None:
     go(browser, "#/overview?split=test")
     fits = "(node => node.scrollWidth <= node.clientWidth)(document.querySelector('%s'))"
     assert [browser.evaluate(fits % node) for node in ("#tabs", "#against .wide")] == [True, True]
+    go(browser, "#/words?split=test")
+    row = "document.querySelector('#word-table tbody tr')"
+    assert browser.evaluate(
+        f"{row}.lastChild.getBoundingClientRect().top >= {row}.firstChild.getBoundingClientRect().bottom"
+    )
+    assert browser.evaluate(fits % "#words .wide")
     browser.send("Emulation.setDeviceMetricsOverride", width=1920, height=800, deviceScaleFactor=1, mobile=False)
     left = "document.querySelector('%s').getBoundingClientRect().left"
-    assert abs(browser.evaluate(left % "#run-name") - browser.evaluate(left % "#overview")) <= 16
+    assert abs(browser.evaluate(left % "#run-name") - browser.evaluate(left % "#words")) <= 16
     browser.send("Emulation.setDeviceMetricsOverride", width=1280, height=800, deviceScaleFactor=1, mobile=False)
 
 
 @pytest.mark.parametrize("width", [1280, 400])
-@pytest.mark.parametrize("address", ["#/overview", "#/sentences/3", "#/training", "#/about"])
+@pytest.mark.parametrize("address", ["#/overview", "#/sentences/3", "#/words", "#/training", "#/about"])
 def test_no_section_is_wider_than_the_window(browser: Browser, width: int, address: str) -> None:
     browser.send("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False)
     go(browser, address)

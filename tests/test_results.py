@@ -115,6 +115,29 @@ def test_search_errors_are_also_branches_that_rank_above_what_was_found() -> Non
     assert replace(made, given="other.en").search_errors() is None
 
 
+def test_search_errors_are_also_translations_of_evaluations_that_give_the_same_scores() -> None:
+    plain = evaluation("eins", "zwei", "drei")
+    beam = {**plain.search, "method": "beam", "mbr": "none"}
+    forced = tuple(replace(translation(text), score=-0.6) for text in plain.references)
+    made = replace(plain, forced=forced, search=beam)
+    one, two, three = made.translations  # each has -0.5
+    others = replace(one, text="uno", score=-0.4), replace(two, text="due"), replace(three, score=-0.4)
+    other = replace(made, name="other", translations=others)
+    assert made.scored_alike([made, other]) == [other]
+    assert made.search_errors([other]) == [0]
+    assert made.search_errors() == []
+    near = replace(forced[0], score=-0.60009)
+    assert made.scores_as(replace(other, forced=(near, *forced[1:])))
+    for unlike in (
+        replace(other, forced=(replace(forced[0], score=-0.6002), *forced[1:])),
+        replace(other, forced=(replace(forced[0], source="one"), *forced[1:])),
+        replace(other, forced=()),
+        replace(other, search={**beam, "mbr": "chrf"}),
+        replace(evaluation("eins", "zwei"), name="other", forced=forced[:2], search=beam),
+    ):
+        assert made.scored_alike([unlike]) == [] == unlike.scored_alike([made])
+
+
 def test_files_have_the_layout_that_the_report_reads(tmp_path: Path) -> None:
     folder = tmp_path / "test_2016"
     evaluation("eins", "größer").save(folder)

@@ -35,8 +35,8 @@ def show(baseline: Compared, other: Compared, found: Found, examples: int) -> No
     _show_origins(names, one, two)
     for difference in found.comparison.differences:
         print(_line(difference))
-    if one.alignment and two.alignment:
-        print(f"  AER   {one.alignment.aer:6.3f} -> {two.alignment.aer:6.3f}  lower is better")
+    if found.comparison.aer:
+        print(_line(found.comparison.aer, digits=3))
     _show_breakdown(found.breakdown, found.frequencies_of)
     _show_sentences(names, one, two, found.comparison, examples)
     print()
@@ -52,7 +52,7 @@ def fields(baseline: Compared, other: Compared, found: Found) -> dict[str, Any]:
         "other": _origin(other),
         "not_searched_alike": search_changes(one, two),
         "scores": [asdict(each) for each in found.comparison.differences],
-        "aer": [one.alignment.aer, two.alignment.aer] if one.alignment and two.alignment else None,
+        "aer": asdict(found.comparison.aer) if found.comparison.aer else None,
         "gains": [round(gain, 2) for gain in found.comparison.gains.tolist()],
         "frequencies_of": found.frequencies_of,
         **{name: [each._asdict() for each in rows] for name, rows in found.breakdown._asdict().items()},
@@ -90,10 +90,10 @@ def _show_origins(names: tuple[str, str], one: "Evaluation", two: "Evaluation") 
         print(f"  not searched alike: {', '.join(changes)}")
 
 
-def _line(of: "Difference") -> str:
-    interval = f"[{of.low:+.2f}, {of.high:+.2f}]"
+def _line(of: "Difference", digits: int = 2) -> str:
+    interval = f"[{of.low:+.{digits}f}, {of.high:+.{digits}f}]"
     remark = of.form.partition(",")[0] if of.higher_is_better else "lower is better"
-    return f"  {of.name:<5} {_change(of.baseline, of.score)} {interval:>16}  p {of.p_text:>7}  {remark}"
+    return f"  {of.name:<5} {_change(of.baseline, of.score, digits)} {interval:>16}  p {of.p_text:>7}  {remark}"
 
 
 def _show_breakdown(found: "Breakdown", frequencies_of: str) -> None:
@@ -129,8 +129,8 @@ def _range(least: int, most: int | None) -> str:
     return f"{least:,} to {most:,}"
 
 
-def _change(before: float, now: float) -> str:
-    return f"{before:6.2f} -> {now:6.2f}  {now - before:+6.2f}"
+def _change(before: float, now: float, digits: int = 2) -> str:
+    return f"{before:6.{digits}f} -> {now:6.{digits}f}  {now - before:+6.{digits}f}"
 
 
 def _show_sentences(
@@ -139,7 +139,10 @@ def _show_sentences(
     """Counts, and the sentences that gained and lost most: what both made of them."""
     gains = found.gains
     better, worse = int((gains > 0).sum()), int((gains < 0).sum())
-    print(f"  by the chrF of each sentence: {better:,} better, {worse:,} worse, {len(gains) - better - worse:,} alike")
+    same = sum(before.text == now.text for before, now in zip(one.translations, two.translations, strict=True))
+    alike = len(gains) - better - worse - same
+    counts = {"better": better, "worse": worse, "alike": alike, "same text": same}
+    print(f"  by sentence chrF: {', '.join(f'{count:,} {name}' for name, count in counts.items())}")
     order = gains.argsort(kind="stable").tolist()
     gained = [row for row in reversed(order) if gains[row] > 0][:examples]
     lost = [row for row in order if gains[row] < 0][:examples]

@@ -9,7 +9,7 @@ and ``neighbors/`` (see `nmt.evaluation.branches`, `looks`, `neighbors`).
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -144,17 +144,35 @@ class Evaluation:
             and not search.get("shortlist")
         )
 
-    def search_errors(self) -> list[int] | None:
+    def scored_alike(self, others: Sequence["Evaluation"]) -> list["Evaluation"]:
+        """Those of other evaluations that give the same scores."""
+        return [each for each in others if each.label != self.label and self.scores_as(each)]
+
+    def scores_as(self, other: "Evaluation") -> bool:
+        """Whether a translation would have the same score in another evaluation as in this one.
+
+        The references have: so sentences, weights, precision and ranking are the same.
+        """
+        if not (self.forced and self.is_comparable and other.is_comparable and len(self.forced) == len(other.forced)):
+            return False
+        pairs = zip(self.forced, other.forced, strict=True)
+        return all(
+            (one.source, one.text) == (two.source, two.text) and abs(one.score - two.score) <= SAME_SCORE
+            for one, two in pairs
+        )
+
+    def search_errors(self, alike: Sequence["Evaluation"] = ()) -> list[int] | None:
         """The sentences, from 0, for which something is known that ranks above what the search found.
 
-        That is the reference, or a branch: what the search found from another beginning. There it is not the model that
-        is at fault, but the search, or a limit or a demand that kept it from what it was after. There may be more: in
-        the other sentences the model prefers its own, or the search missed something else. None where the scores are
-        not comparable, or nothing was searched.
+        That is the reference; or a branch: what the search found from another beginning; or a translation of `alike`,
+        evaluations that are `scored_alike`. There it is not the model that is at fault, but the search, or a limit or a
+        demand that kept it from what it was after. There may be more: in the other sentences the model prefers its own,
+        or the search missed something else. None where the scores are not comparable, or nothing was searched.
         """
         if self.given or not (self.forced and self.is_comparable):
             return None
         known = [*enumerate(self.forced), *((each.sentence, each.translation) for each in self.branches)]
+        known += [pair for each in alike for pair in enumerate(each.translations)]
         return sorted({sentence for sentence, other in known if ranks_above(other, self.translations[sentence])})
 
     def save(self, folder: Path) -> None:

@@ -11,6 +11,7 @@ const state = {
   rows: [],
   chosen: null,
   unit: "words",
+  step: null,
   shown: "hypothesis",
   against: "reference",
   asTable: false,

@@ -13,20 +13,41 @@ const bestGain = ({ branches, chrf }) => (branches.length ? Math.max(...branches
 
 const hasBaseline = ({ baseline }) => baseline !== null;
 
+const hasSameText = ({ hypothesis, baseline }) => hypothesis.text === baseline?.text;
+
 /** Kinds of sentences that the page tells by itself, and which evaluations have them. */
 const KINDS = {
   better: { label: "better", meaning: "The chrF is above the baseline's", isIn: hasBaseline, holds: (sentence) => gainOf(sentence) > 0 },
   worse: { label: "worse", meaning: "The chrF is below the baseline's", isIn: hasBaseline, holds: (sentence) => gainOf(sentence) < 0 },
-  alike: { label: "alike", meaning: "The chrF is that of the baseline", isIn: hasBaseline, holds: (sentence) => gainOf(sentence) === 0 },
+  alike: { label: "alike", meaning: "The chrF is that of the baseline, whose text is another", isIn: hasBaseline, holds: (sentence) => gainOf(sentence) === 0 && !hasSameText(sentence) },
+  same: { label: "same text", meaning: "The text is that of the baseline", isIn: hasBaseline, holds: hasSameText },
   what_if: { label: "what-if better", meaning: "A “what if” has a higher chrF than the hypothesis", isIn: ({ sentences }) => sentences.some(({ branches }) => branches.length), holds: (sentence) => bestGain(sentence) > 0 },
 };
 
 /** The kinds that an evaluation has. */
 const kindsOf = (evaluation) => Object.keys(KINDS).filter((kind) => KINDS[kind].isIn(evaluation));
 
+/** How a flag of a translation can differ from that of the baseline's. */
+const CHANGES = {
+  gone: { label: "gone", holds: (now, before) => before && !now },
+  new: { label: "new", holds: (now, before) => now && !before },
+  both: { label: "in both", holds: (now, before) => now && before },
+};
+
+/** The two parts of a change such as "gone-long": how, and which flag. */
+const changeParts = (change) => [change.split("-")[0], change.slice(change.indexOf("-") + 1)];
+
+const changeLabel = (change) => CHANGES[changeParts(change)[0]].label;
+
+function isChanged(change) {
+  const [how, flag] = changeParts(change);
+  return ({ flags, baseline }) => baseline !== null && CHANGES[how].holds(flags.includes(flag), baseline.flags.includes(flag));
+}
+
 /** Filters by their names in an address: whether a text there is a value of them, and what then holds for a sentence. */
 const FILTERS = {
   flag: { knows: (flag) => Object.hasOwn(REPORT.flags, flag), holds: (flag) => ({ flags }) => flags.includes(flag) },
+  change: { knows: (change) => Object.hasOwn(CHANGES, changeParts(change)[0]) && Object.hasOwn(REPORT.flags, changeParts(change)[1]), holds: isChanged },
   kind: { knows: (kind) => Object.hasOwn(KINDS, kind), holds: (kind) => KINDS[kind].holds },
   chrf: { knows: (range) => /^\d{1,3}-\d{1,3}$/.test(range), holds: liesWithin },
   word: { knows: Boolean, holds: (word) => ({ source }) => source.words.includes(word) },

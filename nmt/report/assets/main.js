@@ -4,6 +4,7 @@ const TABS = { overview: "Overview", sentences: "Sentences", words: "Words", tra
 
 /** Shows what the address asks for: `#/sentences/412?flag=cut_off&split=val`. */
 function route() {
+  clearTimeout(writing);
   const [path, query = ""] = location.hash.slice(2).split("?");
   const [name, number] = path.split("/");
   const tab = Object.hasOwn(TABS, name) ? name : "overview";
@@ -33,7 +34,8 @@ function route() {
 function placeOf(tab, other = state.evaluation) {
   const split = other.label;
   const sentence = other.split === state.evaluation.split ? state.chosen : null;
-  if (tab === "sentences") return address(tab, { split, sentence, ...state.filter });
+  const step = other === state.evaluation ? state.step : null;
+  if (tab === "sentences") return address(tab, { split, sentence, step, ...state.filter });
   return tab === "words" ? wordsAddress({ split }) : address(tab, { split });
 }
 
@@ -157,11 +159,11 @@ function onSearch() {
   updateRows();
   byId("scroller").scrollTop = 0;
   const before = state.chosen;
-  if (!state.rows.includes(before)) state.chosen = state.rows[0] ?? null;
+  if (!state.rows.includes(before)) Object.assign(state, { chosen: state.rows[0] ?? null, step: null });
   renderRows();
   if (state.chosen !== before) renderDetail();
   else markFound("detail", byId("detail"));
-  history.replaceState(null, "", address("sentences", { sentence: state.chosen, ...state.filter }));
+  keepAddress();
 }
 
 let drawnWidth = innerWidth;

@@ -11,7 +11,8 @@ const canvas = el("div", { class: "canvas" }, rowLabels, plot, stepMark);
 const stepPanel = el("div", { class: "step", role: "region", "aria-live": "polite", "aria-label": "Decoder step" });
 const frame = el("div", { class: "frame", "data-focus": "attention" });
 
-/** Shows the chosen sentence, at the same token as before if it is the same; without one, a note. */
+/** Shows the chosen sentence: at the step that was asked for, or at the same token as before if it is the same, or where
+ *  it begins to differ; without one, a note. */
 function renderDetail(note = "No sentence passes the search and the filters.") {
   const index = state.chosen;
   if (index === null) {
@@ -25,7 +26,8 @@ function renderDetail(note = "No sentence passes the search and the filters.") {
   const sources = unitsOf(sourceOf(sentence, shown), state.unit);
   const same = view?.sentence === sentence && view.shown === shown;
   const token = same ? view.targets[view.step]?.tokens[0] : undefined;
-  const step = Math.max(0, targets.findIndex(({ tokens }) => tokens.includes(token)));
+  const start = same ? targets.findIndex(({ tokens }) => tokens.includes(token)) : firstDifference(sentence, shown, targets);
+  const step = Math.max(0, Math.min(targets.length - 1, state.step ?? start));
   const held = same ? view.held : null;
   view = { index, sentence, shown, targets, sources, weights: attentionOf(sentence, shown, targets, sources), step, held };
   fill(
@@ -37,7 +39,7 @@ function renderDetail(note = "No sentence passes the search and the filters.") {
     targets.length ? [stepPanel, frame] : el("p", { class: "note" }, "There is no target token to show."),
     goldNote(view),
     insightPanel,
-    beamSection(sentence),
+    beamSection(sentence, shown),
   );
   markFound("detail", byId("detail"));
   showInsight();
@@ -54,29 +56,14 @@ function goldNote({ sentence, shown, targets }) {
 }
 
 function detailHead(index, sentence) {
-  const fact = (name, value, title = null) => el("span", { title }, el("span", { class: "muted" }, `${name} `), value);
   const move = (label, title, by) => el("button", { type: "button", title, "aria-label": title, "data-focus": title, onclick: () => moveSentence(by) }, label);
   return el(
     "header",
     {},
     el("h2", {}, `Sentence ${index + 1}`),
-    el("p", { class: "facts-line" },
-      fact("chrF", sentence.baseline ? `${fixed(sentence.chrf)}, baseline ${fixed(sentence.baseline.chrf)}` : fixed(sentence.chrf)),
-      fact("length ratio", fixed(sentence.length_ratio, 2)),
-      fact("confidence", fixed(sentence.confidence, 2)),
-      fact("entropy", fixed(sentence.entropy, 2), "Of the hypothesis's attention, in nats a token"),
-      fact("log-probability", ofBoth(sentence, "log_prob"), `The search ranks by a score: ${ofBoth(sentence, "score")}`),
-      sentence.aer === null ? null : fact("AER", fixed(sentence.aer, 2), "Of the attention of the reference against its gold alignment"),
-      flagLabels(sentence),
-      state.rows.includes(index) ? null : el("span", { class: "muted" }, "not in the list as it is filtered")),
+    factsLine(sentence, view.shown),
     el("div", { class: "buttons" }, toList(), move("←", "Previous sentence (k)", -1), move("→", "Next sentence (j)", 1)),
   );
-}
-
-/** A number of the hypothesis, and of the reference where it was kept. */
-function ofBoth({ hypothesis, reference }, name) {
-  const own = fixed(hypothesis.tokens.length ? hypothesis[name] : null, 2);
-  return reference.tokens ? `${own}, reference ${fixed(reference[name], 2)}` : own;
 }
 
 /** Back to the list, where it stands above the sentence. */
@@ -106,22 +93,32 @@ function detailTools(sentence, enabled) {
   );
 }
 
+/** Shows words or subwords, at the same token. */
 function setUnit(unit) {
-  state.unit = unit;
+  const asked = state.step !== null;
+  Object.assign(state, { unit, step: null });
+  if (!view) return;
   renderDetail();
+  if (asked) state.step = view.step;
+  keepAddress();
+  renderRows();
 }
 
-/** Shows hypothesis, reference or baseline, from the first word on where it differs: from the reference, or that from
- *  the hypothesis. */
+/** The target unit of the first word that differs: from the reference, or of the reference from the hypothesis. */
+function firstDifference(sentence, shown, targets) {
+  const other = sentence[shown === "reference" ? "hypothesis" : "reference"];
+  const differs = sentence[shown].words.findIndex((word, index) => word !== other.words[index]);
+  return targets.findIndex(({ word }) => word === differs);
+}
+
+/** Shows hypothesis, reference or baseline, from the first word on where it differs. */
 function setShown(shown) {
-  state.shown = shown;
+  Object.assign(state, { shown, step: null });
   if (!view) return;
-  history.replaceState(null, "", address("sentences", { sentence: state.chosen, ...state.filter }));
+  keepAddress();
   renderRows();
   renderDetail();
-  const { [view.shown]: own, [view.shown === "reference" ? "hypothesis" : "reference"]: other } = view.sentence;
-  const differs = own.words.findIndex((word, index) => word !== other.words[index]);
-  chooseStep(Math.max(0, view.targets.findIndex(({ word }) => word === differs)));
+  revealStep();
 }
 
 function toggleTable() {
@@ -165,8 +162,15 @@ function layOver({ margin, width, height }, targets) {
 function chooseStep(step) {
   view.step = Math.max(0, Math.min(view.targets.length - 1, step));
   view.held = null;
+  state.step = view.step;
+  keepAddressLater();
   focusTarget(null);
   showInsight();
+  revealStep();
+}
+
+/** Scrolls just so far that the chosen step is in view. */
+function revealStep() {
   const shown = state.asTable ? frame.querySelectorAll("tbody tr")[view.step] : stepMark;
   shown?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }

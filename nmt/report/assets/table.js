@@ -23,7 +23,7 @@ function sortRows(sort) {
   updateRows();
   byId("scroller").scrollTop = 0;
   renderRows();
-  history.replaceState(null, "", address("sentences", { sentence: state.chosen, ...state.filter }));
+  keepAddress();
 }
 
 /** The choice of the order, also of those that no column has. */
@@ -125,6 +125,7 @@ function updateRows() {
 
 /** How the chips call a filter that is there only while it is chosen. */
 const CHOSEN = {
+  change: (change) => `${REPORT.flags[changeParts(change)[1]].label}: ${changeLabel(change)}`,
   chrf: (range) => `chrF ${range.replace("-", "–")}`,
   word: (word) => `“${visible(word)}”`,
   passed_over: (word) => `“${visible(word)}” passed over`,

@@ -33,7 +33,7 @@ function detailTexts(sentence, index) {
     baseline && row("Baseline", baseline.text, markedText(baseline, against === "baseline" ? missing : extra, view.shown === "baseline"), baselineFacts(sentence)),
     elsewhere(sentence, index).map(([label, other]) => (other.hypothesis.text === hypothesis.text
       ? row(label, "the same", el("span", { class: "muted" }, "the same"))
-      : row(label, other.hypothesis.text, markedText(other.hypothesis, extra), el("small", { class: "muted" }, `chrF ${chrfBeside(other, sentence)}`)))),
+      : row(label, other.hypothesis.text, markedText(other.hypothesis, extra), el("small", { class: "muted" }, [`chrF ${chrfBeside(other, sentence)}`, ...rankOf(sentence, label, other.hypothesis)].join(", "))))),
     branches.map((branch) => row("What if", branch.text, branchText(sentence, branch), branchFacts(sentence, branch))),
   );
   list.addEventListener("mouseover", ({ target }) => focusWord(target, focusTarget, focusSource));
@@ -85,9 +85,15 @@ function legend(sentence) {
 /** A sentence chrF, and by how much it differs from that of the hypothesis. */
 const chrfBeside = ({ chrf }, sentence) => `${fixed(chrf)} (${signed(chrf - sentence.chrf)})`;
 
+/** The score of another evaluation's translation, and whether it ranks above the hypothesis; nothing where its scores
+ *  are of another kind. */
+function rankOf({ elsewhere: known }, label, { score }) {
+  if (!Object.hasOwn(known, label)) return [];
+  return [`score ${fixed(score, 2)}`, ...(known[label] ? ["ranks above"] : [])];
+}
+
 function baselineFacts({ baseline, reference }) {
-  const ratio = reference.words.length ? baseline.words.length / reference.words.length : null;
-  return el("small", { class: "muted" }, `length ratio ${fixed(ratio, 2)} `, flagLabels(baseline));
+  return el("small", { class: "muted" }, `length ratio ${fixed(lengthRatioOf(baseline, reference), 2)}${baseline.above ? ", ranks above" : ""} `, flagLabels(baseline));
 }
 
 /** What the other evaluations of the split made of the same sentence: their labels and rows. */
