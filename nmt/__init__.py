@@ -128,9 +128,12 @@ nmt/
     ranks.py              what the processes of a training know together
     validation.py         what a validation finds out
     module.py             the LightningModule
-    callbacks.py          moving average, what validation says, exact stop and resume
+    callbacks.py          moving average, early stopping
+    checkpoints.py        the best one, and exact stop and resume
+    reporter.py           what a training prints
     checks.py             what can be known of a run before it trains
     folder.py             the run's folder, changed once training has begun
+    ending.py             the last validation, and the model of the best
     train.py              a config -> a run folder with its model
   report/               records + numbers -> one HTML file
     read_run.py           run folder -> all that a report can show

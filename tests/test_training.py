@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import TINY_RUN, align_word_by_word
+from pytorch_lightning.callbacks import Timer
 from safetensors.torch import load_file
 
 import nmt.data.datamodule
@@ -31,7 +32,7 @@ from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.translator import Translator
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import load_samples
-from nmt.training.callbacks import best_checkpoint, latest_checkpoint
+from nmt.training.checkpoints import best_checkpoint, latest_checkpoint
 from nmt.training.loss import Loss
 from nmt.training.train import TRAINER_DEFAULTS
 
@@ -71,6 +72,10 @@ def one_line(capsys: pytest.CaptureFixture) -> str:
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("nmt train: ")
     return line
+
+
+class Killed(BaseException):
+    """As if the process had ended."""
 
 
 @contextmanager
@@ -160,9 +165,6 @@ def test_a_run_stopped_by_a_signal_goes_on_bit_for_bit(
 def test_a_run_killed_between_checkpoints_goes_on_bit_for_bit(train: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = ("--trainer.max_epochs", "3", "--training.checkpoint_steps", "5", "--training.schedule", "linear")
     assert train("whole", *arguments) == 0
-
-    class Killed(BaseException):
-        pass
 
     def kill() -> None:
         raise Killed
@@ -417,16 +419,12 @@ def test_a_run_is_replaced_only_once_the_new_one_trains(
 
 @pytest.mark.parametrize(
     "arguments",
-    [
-        ["--trainer.max_steps", "5"],
-        ["--trainer.max_epochs", "2", "--trainer.check_val_every_n_epoch", "4"],
-        ["--trainer.max_epochs", "1", "--trainer.limit_val_batches", "0"],
-    ],
+    [["--trainer.max_steps", "5"], ["--trainer.max_epochs", "1"]],
 )
 def test_without_a_validation_the_latest_checkpoint_is_exported(
     train: Callable, capsys: pytest.CaptureFixture, arguments: list[str]
 ) -> None:
-    assert train("unjudged", *arguments) == 0
+    assert train("unjudged", *arguments, "--trainer.limit_val_batches", "0") == 0
     assert "no validation has chosen a checkpoint: exporting the latest, step-" in capsys.readouterr().out
     latest = torch.load(latest_checkpoint(Path("runs/unjudged/checkpoints")), weights_only=True)["state_dict"]
     for key, value in weights("unjudged").items():
@@ -754,12 +752,40 @@ def steps_of(name: str) -> int:
     return int(latest_checkpoint(Path("runs") / name / "checkpoints").stem.removeprefix("step-"))
 
 
-@pytest.mark.parametrize("extra", [[], ["--trainer.val_check_interval", "3"]])
-def test_a_run_that_ended_within_an_epoch_goes_on_within_it(train: Callable, extra: list[str]) -> None:
+@pytest.fixture
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every batch takes a minute."""
+    monkeypatch.setattr(Timer, "time_elapsed", lambda self, stage="train": 60.0 * self.batches)
+    monkeypatch.setattr(Timer, "batches", 0, raising=False)
+    real = nmt.training.module.sequence_loss
+
+    def counting(model: object, batch: object, *objective: object) -> object:
+        Timer.batches += 1
+        return real(model, batch, *objective)
+
+    monkeypatch.setattr(nmt.training.module, "sequence_loss", counting)
+
+
+@pytest.mark.usefixtures("hurry")
+@pytest.mark.parametrize("limit", [("max_steps", "12", "-1"), ("max_time", "00:00:11:30", "01:00:00:00")])
+@pytest.mark.parametrize(
+    "extra",
+    [
+        [],
+        ["--trainer.val_check_interval", "3"],
+        ["--training.schedule", "plateau", "--training.patience", "1", "--training.early_stopping", "2", *STILL],
+        ["--training.average_decay", "0.9", "--trainer.check_val_every_n_epoch", "2"],
+    ],
+)
+def test_a_run_that_ended_within_an_epoch_goes_on_within_it(
+    train: Callable, extra: list[str], limit: tuple[str, str, str]
+) -> None:
+    key, ended, raised = limit
     assert train("whole", "--trainer.max_epochs", "3", *extra) == 0
-    assert train("longer", "--trainer.max_epochs", "3", "--trainer.max_steps", "12", *extra) == 0  # of 8 an epoch
+    Timer.batches = 0
+    assert train("longer", "--trainer.max_epochs", "3", f"--trainer.{key}", ended, *extra) == 0  # of 8 an epoch
     assert steps_of("longer") == 12
-    assert main(["train", "--resume", "runs/longer", "--trainer.max_steps", "-1"]) == 0
+    assert main(["train", "--resume", "runs/longer", f"--trainer.{key}", raised]) == 0
     torch.testing.assert_close(weights("longer"), weights("whole"), rtol=0, atol=0)
     assert logged("longer") == logged("whole")
 
@@ -893,10 +919,94 @@ def test_a_flag_counts_more_than_a_config_wherever_it_stands(train: Callable) ->
     assert "warmup_steps: 5" in Path("runs/flagged/config.yaml").read_text()
 
 
-def test_steps_after_the_last_validation_are_not_the_best(train: Callable, capsys: pytest.CaptureFixture) -> None:
-    assert train("cut", "--trainer.max_steps", "10", *STILL) == 0
+def validated(name: str) -> list[tuple[int, int]]:
+    """Step and epoch of each validation of a run."""
+    with open(Path("runs") / name / "metrics.csv", newline="") as file:
+        return [(int(row["step"]), int(float(row["epoch"]))) for row in csv.DictReader(file) if row["val_loss"]]
+
+
+@pytest.mark.usefixtures("hurry")
+@pytest.mark.parametrize(
+    ("arguments", "validations"),
+    [
+        (["--trainer.max_steps", "10"], [(8, 1), (10, 2)]),
+        (["--trainer.max_steps", "5"], [(5, 1)]),
+        (["--trainer.max_time", "00:00:09:30"], [(8, 1), (10, 2)]),
+        (["--trainer.max_time", "00:00:09:00", "--trainer.accumulate_grad_batches", "2"], [(4, 1), (5, 2)]),
+        (["--trainer.max_epochs", "3", "--trainer.check_val_every_n_epoch", "2"], [(16, 2), (24, 3)]),
+        (["--trainer.max_epochs", "2"], [(8, 1), (16, 2)]),
+    ],
+)
+def test_the_last_step_is_validated_and_competes(
+    train: Callable, capsys: pytest.CaptureFixture, arguments: list[str], validations: list[tuple[int, int]]
+) -> None:
+    assert train("done", *arguments, "--training.average_decay", "0.5") == 0
+    step, epoch = validations[-1]
+    assert (validated("done"), steps_of("done")) == (validations, step)
+    printed = capsys.readouterr().out
+    assert f"step {step} (epoch {epoch})" in printed
+    assert f"exporting step {step}, the best by val_loss" in printed
+    latest = torch.load(latest_checkpoint(Path("runs/done/checkpoints")), weights_only=True)
+    averaged = {key.removeprefix("model."): value for key, value in latest["state_dict"].items()}
+    torch.testing.assert_close(weights("done"), averaged, rtol=0, atol=0)
+    assert any(not torch.equal(latest["current_model_state"][f"model.{key}"], averaged[key]) for key in averaged)
+
+
+def test_a_last_step_that_is_worse_is_not_exported(
+    train: Callable, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter((1.0, 2.0, 2.0))
+    real = nmt.training.validation.Validation.figures
+    monkeypatch.setattr(
+        nmt.training.validation.Validation, "figures", lambda *given: real(*given) | {"val_loss": next(losses)}
+    )
+    assert train("worse", "--trainer.max_steps", "10") == 0
     assert "exporting step 8, the best by val_loss" in capsys.readouterr().out
-    assert steps_of("cut") == 10
+    assert main(["train", "--resume", "runs/worse"]) == 0
+    assert "exporting step 8, the best by val_loss" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "extra", [["--training.average_decay", "0.9"], ["--training.early_stopping", "1", "--training.schedule", "plateau"]]
+)
+def test_a_run_killed_in_its_last_validation_goes_on_bit_for_bit(
+    train: Callable, monkeypatch: pytest.MonkeyPatch, extra: list[str]
+) -> None:
+    arguments = ("--trainer.max_steps", "12", *extra)
+    assert train("whole", *arguments) == 0
+    real, calls = nmt.training.validation.Validation.add, []
+
+    def kill(*given: object) -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise Killed
+        real(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(nmt.training.validation.Validation, "add", kill)
+        with pytest.raises(Killed):
+            train("killed", *arguments)
+    assert validated("killed") == [(8, 1)]
+    for _ in range(2):  # the second time nothing is left to be done
+        assert main(["train", "--resume", "runs/killed"]) == 0
+        torch.testing.assert_close(weights("killed"), weights("whole"), rtol=0, atol=0)
+        assert logged("killed") == logged("whole")
+
+
+def test_a_signal_does_not_stop_the_last_validation(train: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = nmt.training.validation.Validation.add, []
+
+    def signalled(*given: object) -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        real(*given)
+
+    monkeypatch.setattr(nmt.training.validation.Validation, "add", signalled)
+    before = signal.getsignal(signal.SIGTERM)
+    assert train("ended", "--trainer.max_steps", "12") == 0
+    assert validated("ended") == [(8, 1), (12, 2)]
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_early_stopping_waits_for_the_first_validation(train: Callable, capsys: pytest.CaptureFixture) -> None:

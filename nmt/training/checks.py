@@ -14,7 +14,7 @@ from nmt.data.corpus import load_split
 from nmt.data.datamodule import check_alignment
 from nmt.model.hub import model_folder
 from nmt.model.saved import read_card
-from nmt.training.callbacks import latest_checkpoint
+from nmt.training.checkpoints import latest_checkpoint
 
 COPYING_STRATEGIES = "ddp_spawn", "ddp_fork", "ddp_notebook"
 """Beginnings of names of strategies that train in copies of this process, of which nothing comes back to it."""

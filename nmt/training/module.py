@@ -8,6 +8,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 
 from nmt.config import Config, check
@@ -34,7 +35,7 @@ class TranslationModule(pl.LightningModule):
     attention to them). Steps and epochs count from 1.
 
     Attribute `samples` holds, for callbacks, what the last validation made of `training.sample_sentences` sentences
-    spread evenly over the split, by row.
+    spread evenly over the split, by row; `epoch` the number of the epoch that is trained, or was last.
 
     Every random choice of a step is a function of seed, step and rank, so that a resumed run repeats it without any
     saved random state.
@@ -49,6 +50,7 @@ class TranslationModule(pl.LightningModule):
         self.config, self.start = config, start
         self.model: Seq2Seq | None = None
         self.samples: dict[int, Translation] = {}
+        self.epoch = 0
         self._learning_rate, self._gradient_norm = 0.0, torch.zeros(())
         self._clock = 0.0
         self._tokens_since = 0
@@ -88,12 +90,17 @@ class TranslationModule(pl.LightningModule):
         schedule = Schedule(optimizer, settings.schedule, settings.warmup_steps, total, settings.patience)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """The epoch in which the run was saved; Lightning counts from 0."""
+        self.epoch = checkpoint["epoch"] + 1
+
     def on_train_start(self) -> None:
         """Starts the clock of training."""
         self._clock = time.perf_counter()
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seeds the step: dropout is the same whether the run came here in one go or was resumed."""
+        self.epoch = self.trainer.current_epoch + 1
         step = self.trainer.fit_loop.epoch_loop.total_batch_idx
         torch.manual_seed(hash((self.config.seed, step, self.global_rank)))
 
@@ -141,7 +148,7 @@ class TranslationModule(pl.LightningModule):
     def _log_position(self, step: int) -> None:
         """Gives what is logged the numbers that the command line prints: steps and epochs that have begun, from 1."""
         self.log("step", float(step), rank_zero_only=False)
-        self.log("epoch", float(self.trainer.current_epoch + 1), rank_zero_only=False)
+        self.log("epoch", float(self.epoch), rank_zero_only=False)
 
     def _diverged(self, sign: str, step: int) -> ValueError:
         if not self._gradient_norm.isfinite():
@@ -195,7 +202,7 @@ class TranslationModule(pl.LightningModule):
         self._validation.add(self.model, batch)
 
     def on_validation_epoch_end(self) -> None:
-        """Logs the figures of the whole split, and tells the schedule.
+        """Logs the figures of the whole split, and tells the schedule, unless training is over.
 
         Raises:
             ValueError: if they are not finite.
@@ -208,7 +215,7 @@ class TranslationModule(pl.LightningModule):
         self._log_position(self.trainer.global_step)
         for name, value in figures.items():
             self.log(name, value, prog_bar=name in ("val_loss", "val_bleu"), rank_zero_only=False)
-        if not self.trainer.sanity_checking:
+        if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
             monitor = self.config.training.monitor
             sign = 1 if monitor == "val_bleu" else -1
             schedule = self.lr_schedulers()

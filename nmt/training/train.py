@@ -4,34 +4,25 @@ import logging
 import os
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import datasets
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from nmt.config import Config
 from nmt.data.datamodule import TranslationData
-from nmt.evaluation.results import installed_versions
-from nmt.model.saved import ModelCard, save_model
-from nmt.training.callbacks import (
-    MovingAverage,
-    Patience,
-    Reporter,
-    Resumable,
-    best_checkpoint,
-    checkpoint_step,
-    latest_checkpoint,
-)
+from nmt.training.callbacks import MovingAverage, Patience
+from nmt.training.checkpoints import Resumable, best_checkpoint, checkpoint_step, latest_checkpoint
 from nmt.training.checks import check_processes, check_run, check_trainer, start_folder
+from nmt.training.ending import export, validate_last_step
 from nmt.training.folder import RunFolder
 from nmt.training.memory import keep_freed_memory
 from nmt.training.module import TranslationModule
+from nmt.training.reporter import Reporter
 
 TRAINER_DEFAULTS: Mapping[str, Any] = {
     "max_epochs": 10,
@@ -58,7 +49,7 @@ OWN_TRAINER_ARGUMENTS: Mapping[str, str] = {
 def train(
     config: Config, trainer_settings: Mapping[str, Any], folder: Path, resolved: str, resume: bool, overwrite: bool
 ) -> Path | None:
-    """Trains, or goes on training, and exports the best checkpoint as `folder/model`.
+    """Trains, or goes on training, and exports the best checkpoint, as validations say, as `folder/model`.
 
     Args:
         config: the run.
@@ -76,7 +67,7 @@ def train(
             corpus cannot be used, not a step is trained, or the loss is not finite.
         FileNotFoundError: if the corpus is not there.
         MisconfigurationException: if Lightning does not accept the trainer's settings.
-        nmt.training.callbacks.Stopped: if a signal ended the training.
+        nmt.training.checkpoints.Stopped: if a signal ended the training.
         KeyboardInterrupt: if one came before the training.
     """
     if not rank_zero_only.rank:  # type: ignore[attr-defined]
@@ -93,11 +84,15 @@ def train(
     data = TranslationData(config.data, config.seed, folder, with_alignment=guided, tokenizers_from=start)
     module = TranslationModule(config, start)
     done = None if checkpoint is None else checkpoint_step(checkpoint)
-    trainer = _trainer(settings, folder, [run_folder, *_callbacks(config, folder)], done)
+    checkpoints = folder / "checkpoints"
+    best = best_checkpoint(checkpoints, config.training)
+    resumable = Resumable(checkpoints, config.training.checkpoint_steps)
+    trainer = _trainer(settings, folder, [run_folder, *_callbacks(config, folder), best, resumable], done)
     check_processes(trainer.world_size)
     with run_folder.opened():
         try:
             trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
+            latest_is_best = validate_last_step(trainer, module, best, resumable)
         except SystemExit as exit:
             raise exit.__context__ or exit from None  # Ctrl-C before the first step, which Lightning made an exit of 1
     if trainer.fast_dev_run:  # type: ignore[attr-defined]
@@ -108,7 +103,7 @@ def train(
         )
     if trainer.global_step == done:
         _say_that_it_had_ended(folder, trainer.global_step)
-    export(config, data, module, folder)
+    export(config, data, module, folder, latest_is_best)
     return folder / "model"
 
 
@@ -179,42 +174,4 @@ def _callbacks(config: Config, folder: Path) -> list[Callback]:
         mode = "max" if settings.monitor == "val_bleu" else "min"
         at_validations = {"check_on_train_epoch_end": False}  # an epoch may end before the first of them
         callbacks.append(Patience(settings.monitor, patience=settings.early_stopping, mode=mode, **at_validations))
-    checkpoints = folder / "checkpoints"
-    return [*callbacks, best_checkpoint(checkpoints, settings), Resumable(checkpoints, settings.checkpoint_steps)]
-
-
-@rank_zero_only
-def export(config: Config, data: TranslationData, module: TranslationModule, folder: Path) -> None:
-    """Writes the weights of the best validation as `folder/model`: safetensors, JSON and tokenizers.
-
-    Without a validation, those of the latest checkpoint.
-    """
-    checkpoints = folder / "checkpoints"
-    best, latest = checkpoints / "best.ckpt", latest_checkpoint(checkpoints)
-    assert latest is not None
-    if not best.is_file():
-        print(f"no validation has chosen a checkpoint: exporting the latest, {latest.name}")
-    assert module.model is not None
-    saved = torch.load(best if best.is_file() else latest, map_location="cpu", weights_only=True)
-    module.load_state_dict(saved["state_dict"])
-    if best.is_file():
-        print(f"exporting step {saved['global_step']:,}, the best by {config.training.monitor}")
-    tokenizers = data.tokenizers
-    card = ModelCard(
-        src=config.data.src,
-        tgt=config.data.tgt,
-        src_vocab_size=tokenizers.src.vocab_size,
-        tgt_vocab_size=tokenizers.tgt.vocab_size,
-        network=config.model,
-        training={
-            "run": config.name,
-            "seed": config.seed,
-            "step": saved["global_step"],
-            "epoch": saved["epoch"],
-            "validated": best.is_file(),
-            "config": asdict(config.training),
-            "versions": installed_versions(),
-        },
-    )
-    save_model(folder / "model", module.model, card)
-    tokenizers.save(folder / "model")
+    return callbacks
