@@ -1,19 +1,42 @@
-"""The end of a training: the validation of its last step, and the exported model."""
+"""The end of a training: why it has come, the validation of its last step, and the exported model."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from nmt.config import Config
+from nmt.config import Config, TrainingConfig
 from nmt.data.datamodule import TranslationData
 from nmt.evaluation.results import installed_versions
 from nmt.model.saved import ModelCard, save_model
+from nmt.training.callbacks import Patience
 from nmt.training.checkpoints import Resumable, latest_checkpoint
 from nmt.training.module import TranslationModule
+
+
+def why_it_ended(trainer: pl.Trainer, settings: Mapping[str, Any], config: TrainingConfig) -> str:
+    """The setting by which a training has ended, in words.
+
+    Args:
+        trainer: of the training.
+        settings: of the trainer, as they were given.
+        config: of the training.
+    """
+    if settings.get("max_steps") == trainer.global_step:
+        return f"trainer.max_steps is {trainer.global_step:,}"
+    stopping = [each for each in trainer.early_stopping_callbacks if isinstance(each, Patience)]
+    if any(each.wait_count >= each.patience for each in stopping):
+        return f"{config.monitor} has not improved in {config.early_stopping} validations (training.early_stopping)"
+    if trainer.is_last_batch and trainer.current_epoch == trainer.max_epochs:
+        return f"trainer.max_epochs is {trainer.max_epochs}"
+    if settings.get("max_time") is not None:
+        return f"trainer.max_time is {settings['max_time']}"
+    return "a callback has stopped it"
 
 
 def validate_last_step(

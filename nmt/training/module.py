@@ -18,6 +18,7 @@ from nmt.decoding.translation import Translation
 from nmt.model.saved import load_model
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.loss import Objective, sequence_loss
+from nmt.training.optimizer import build_optimizer
 from nmt.training.ranks import sum_over_ranks
 from nmt.training.schedule import Schedule
 from nmt.training.validation import Validation
@@ -35,7 +36,8 @@ class TranslationModule(pl.LightningModule):
     attention to them). Steps and epochs count from 1.
 
     Attribute `samples` holds, for callbacks, what the last validation made of `training.sample_sentences` sentences
-    spread evenly over the split, by row; `epoch` the number of the epoch that is trained, or was last.
+    spread evenly over the split, by row; `epoch` the number of the epoch that is trained, or was last; `rate_is_halved`
+    whether the last validation halved the learning rate.
 
     Every random choice of a step is a function of seed, step and rank, so that a resumed run repeats it without any
     saved random state.
@@ -51,6 +53,7 @@ class TranslationModule(pl.LightningModule):
         self.model: Seq2Seq | None = None
         self.samples: dict[int, Translation] = {}
         self.epoch = 0
+        self.rate_is_halved = False
         self._learning_rate, self._gradient_norm = 0.0, torch.zeros(())
         self._clock = 0.0
         self._tokens_since = 0
@@ -71,23 +74,22 @@ class TranslationModule(pl.LightningModule):
             freeze(self.model, self.config.training.freeze)
 
     def configure_optimizers(self) -> Any:
-        """Adam, with decoupled weight decay if wanted, and the schedule, stepped once an optimiser step.
+        """The optimiser and its schedule, stepped once an optimiser step.
 
         Raises:
             ValueError: if the schedule needs an end of the training and there is none.
         """
         settings = self.config.training
         fused = "mixed" not in str(self.trainer.precision)  # there, Lightning clips no gradients of a fused optimiser
-        optimizer = torch.optim.AdamW(
-            self.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=fused
-        )
+        optimizer = build_optimizer(self.parameters(), settings, fused)
         total = self.trainer.estimated_stepping_batches if settings.schedule == "linear" else float("inf")
         if settings.schedule == "linear" and total == float("inf"):
             raise ValueError(
                 "training.schedule: linear falls to zero at the last step, and this training has none: "
                 "give trainer.max_epochs or trainer.max_steps, or choose another schedule"
             )
-        schedule = Schedule(optimizer, settings.schedule, settings.warmup_steps, total, settings.patience)
+        halvings = settings.halving_start_steps, settings.halving_steps
+        schedule = Schedule(optimizer, settings.schedule, settings.warmup_steps, total, settings.patience, *halvings)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -215,12 +217,13 @@ class TranslationModule(pl.LightningModule):
         self._log_position(self.trainer.global_step)
         for name, value in figures.items():
             self.log(name, value, prog_bar=name in ("val_loss", "val_bleu"), rank_zero_only=False)
+        self.rate_is_halved = False
         if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
             monitor = self.config.training.monitor
             sign = 1 if monitor == "val_bleu" else -1
             schedule = self.lr_schedulers()
             assert isinstance(schedule, Schedule)
-            schedule.validated(sign * figures[monitor])
+            self.rate_is_halved = schedule.validated(sign * figures[monitor])
 
     def on_validation_end(self) -> None:
         """Lets the clock of training go on."""

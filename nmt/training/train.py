@@ -9,7 +9,7 @@ from typing import Any
 
 import datasets
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, ProgressBar
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
@@ -18,19 +18,21 @@ from nmt.data.datamodule import TranslationData
 from nmt.training.callbacks import MovingAverage, Patience
 from nmt.training.checkpoints import Resumable, best_checkpoint, checkpoint_step, latest_checkpoint
 from nmt.training.checks import check_processes, check_run, check_trainer, start_folder
-from nmt.training.ending import export, validate_last_step
+from nmt.training.ending import export, validate_last_step, why_it_ended
 from nmt.training.folder import RunFolder
 from nmt.training.memory import keep_freed_memory
 from nmt.training.module import TranslationModule
-from nmt.training.reporter import Reporter
+from nmt.training.reporter import EpochBar, Reporter
 
 TRAINER_DEFAULTS: Mapping[str, Any] = {
-    "max_epochs": 10,
     "gradient_clip_val": 1.0,
     "log_every_n_steps": 20,
     "num_sanity_val_steps": 0,
 }
 """Where a run differs from Lightning's defaults unless the config says otherwise."""
+
+DEFAULT_EPOCHS = 10
+"""Of a training for which neither epochs nor steps nor time are given."""
 
 OWN_TRAINER_ARGUMENTS: Mapping[str, str] = {
     **dict.fromkeys(("default_root_dir", "enable_checkpointing"), "a run keeps its checkpoints in its own folder"),
@@ -77,6 +79,9 @@ def train(
     run_folder = RunFolder(folder, resolved, checkpoint)
     run_folder.recover()
     settings = {**TRAINER_DEFAULTS, **trainer_settings}
+    is_limited = settings.get("max_steps", -1) != -1 or settings.get("max_time") is not None
+    if settings.get("max_epochs") is None and not is_limited:
+        settings["max_epochs"] = DEFAULT_EPOCHS
     rank_zero_only(check_run)(config, settings, folder, resume, overwrite)
     start = start_folder(config) if checkpoint is None and config.training.start_from else None
     keep_freed_memory()
@@ -92,6 +97,7 @@ def train(
     with run_folder.opened():
         try:
             trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
+            _say_why_it_ended(trainer, settings, config, folder, done)
             latest_is_best = validate_last_step(trainer, module, best, resumable)
         except SystemExit as exit:
             raise exit.__context__ or exit from None  # Ctrl-C before the first step, which Lightning made an exit of 1
@@ -101,16 +107,21 @@ def train(
         raise ValueError(
             f"{folder}: not a step was trained; raise trainer.max_epochs, max_steps or limit_train_batches"
         )
-    if trainer.global_step == done:
-        _say_that_it_had_ended(folder, trainer.global_step)
     export(config, data, module, folder, latest_is_best)
     return folder / "model"
 
 
 @rank_zero_only
-def _say_that_it_had_ended(folder: Path, step: int) -> None:
-    limits = "trainer.max_epochs, max_steps or max_time, or training.early_stopping"
-    print(f"{folder} had come to its end at step {step:,}, and nothing was trained: to go on, raise {limits}")
+def _say_why_it_ended(
+    trainer: pl.Trainer, settings: Mapping[str, Any], config: Config, folder: Path, done: int | None
+) -> None:
+    """Says why a training has ended, or that it had, at the step that was `done`."""
+    step = trainer.global_step
+    if step == done:
+        limits = "trainer.max_epochs, max_steps or max_time, or training.early_stopping"
+        print(f"{folder} had come to its end at step {step:,}, and nothing was trained: to go on, raise {limits}")
+    elif not trainer.fast_dev_run:  # type: ignore[attr-defined]
+        print(f"ended at step {step:,}: {why_it_ended(trainer, settings, config.training)}")
 
 
 def _trainer(
@@ -126,12 +137,15 @@ def _trainer(
         CSVLogger(folder, name="", version="", flush_logs_every_n_steps=20),
         TensorBoardLogger(folder, name="tensorboard", version="", purge_step=again),
     ]
+    given = _listed(settings.get("callbacks"))
+    has_own = settings.get("enable_progress_bar") is False or any(isinstance(each, ProgressBar) for each in given)
+    bar = [] if has_own else [EpochBar()]
     try:
         return pl.Trainer(
             **{name: value for name, value in settings.items() if name not in ("logger", "callbacks")},
             default_root_dir=folder,
             logger=[*loggers, *_listed(settings.get("logger"))],
-            callbacks=[*_listed(settings.get("callbacks")), *callbacks],
+            callbacks=[*given, *bar, *callbacks],
             use_distributed_sampler=False,  # the sampler of the data module shares the batches out itself
             enable_model_summary=False,
         )
