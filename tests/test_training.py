@@ -1134,6 +1134,10 @@ def test_tokenizers_of_another_run_are_those_that_the_config_says(
         (["--trainer.max_steps", "9"], "ended at step 9: trainer.max_steps is 9"),
         (["--trainer.max_epochs", "2", "--trainer.max_steps", "99"], "ended at step 16: trainer.max_epochs is 2"),
         (["--trainer.max_time", "00:00:15:30"], "ended at step 16: trainer.max_time is 00:00:15:30"),
+        (
+            ["--trainer.max_time", "00:00:07:30", "--trainer.min_epochs", "2"],
+            "ended at step 16: trainer.max_time is 00:00:07:30",
+        ),
         (["--trainer.limit_train_batches", "1"], "ended at step 10: trainer.max_epochs is 10"),
         (["--trainer.limit_train_batches", "1", "--trainer.max_steps", "11"], "ended at step 11: trainer.max_steps"),
         (

@@ -99,7 +99,7 @@ class Resumable(Checkpoint):
         received = torch.tensor(self.received, device=pl_module.device)
         if trainer.world_size > 1:
             dist.all_reduce(received, op=dist.ReduceOp.MAX)
-        if trainer.should_stop and self._ends(trainer):
+        if trainer.should_stop and trainer.fit_loop._can_stop_early:
             self._is_over, trainer.should_stop = True, False
         if (batch_idx + 1) % trainer.accumulate_grad_batches and not trainer.is_last_batch:
             return  # no checkpoint holds half a gradient
