@@ -124,14 +124,18 @@ nmt/
   training/             batches -> checkpoint
     cross_entropy.py      output layer and cross entropy, a piece at a time
     loss.py               what is minimised: smoothing, guided alignment, R-Drop, scheduled sampling
+    optimizer.py          how a gradient becomes a step
     schedule.py           the learning rate
     memory.py             memory that a step frees, kept for the next
     ranks.py              what the processes of a training know together
     validation.py         what a validation finds out
     module.py             the LightningModule
-    callbacks.py          moving average, what validation says, exact stop and resume
+    callbacks.py          moving average, early stopping
+    checkpoints.py        the best one, and exact stop and resume
+    reporter.py           what a training prints
     checks.py             what can be known of a run before it trains
     folder.py             the run's folder, changed once training has begun
+    ending.py             why training ended, its last validation, and the model of the best
     train.py              a config -> a run folder with its model
   report/               records + numbers -> one HTML file
     read_run.py           run folder -> all that a report can show

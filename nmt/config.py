@@ -14,7 +14,7 @@ SAME_SIZE_SCORES = ("dot", "scaled_dot")
 """Scores for which the states of decoder and encoder are of one size."""
 Precision = Literal["fp32", "bf16", "int8"]
 Combine = Literal["log_linear", "linear"]
-ScheduleKind = Literal["constant", "inverse_sqrt", "linear", "plateau"]
+ScheduleKind = Literal["constant", "inverse_sqrt", "linear", "halving", "plateau"]
 
 
 def check(holds: bool, key: str, value: object, allowed: str) -> None:
@@ -263,11 +263,15 @@ class TrainingConfig:
     """How the parameters are learned; how long, and on what hardware, is the trainer's.
 
     Attributes:
-        learning_rate: Adam's learning rate, at its highest.
-        schedule: what follows the warm-up: constant, falling with the inverse square root of the step, falling linearly
-            to zero at the last step, or halved on a plateau of the monitored figure.
+        optimizer: Adam (adamw), plain gradient descent (sgd: Luong et al. 2015) or adadelta (Bahdanau et al. 2015).
+        learning_rate: at its highest; the papers have 1 with sgd and adadelta.
+        schedule: what follows the warm-up: constant; falling with the inverse square root of the step (also known as
+            noam, whose factor * (size * warmup) ** -0.5 is the learning_rate); falling linearly to zero at the last
+            step; halving every halving_steps; or halved on a plateau of the monitored figure.
         warmup_steps: optimiser steps over which the learning rate rises from zero.
-        patience: validations without improvement before a plateau is called.
+        patience: validations without improvement before a plateau is called; those within the warm-up do not count.
+        halving_start_steps: optimiser steps before the first halving.
+        halving_steps: optimiser steps from one halving to the next.
         weight_decay: share of each weight that it loses at every step, times the learning rate (Loshchilov & Hutter
             2019); 0 for none.
         freeze: parts of the network that are not trained, such as encoder or decoder.embedding.
@@ -285,10 +289,13 @@ class TrainingConfig:
             begins with; the network is to be the same, but for dropout.
     """
 
+    optimizer: Literal["adamw", "sgd", "adadelta"] = "adamw"
     learning_rate: float = 1e-3
     schedule: ScheduleKind = "inverse_sqrt"
     warmup_steps: int = 200
     patience: int = 2
+    halving_start_steps: int = 0
+    halving_steps: int = 0
     weight_decay: float = 0.0
     freeze: tuple[str, ...] = ()
     label_smoothing: float = 0.1
@@ -317,8 +324,13 @@ class TrainingConfig:
         check(sampled, "training.scheduled_sampling", self.scheduled_sampling, "between 0 and 1")
         for name in ("guided_alignment", "r_drop", "weight_decay"):
             check(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "at least 0")
-        for name in ("warmup_steps", "scheduled_sampling_steps", "early_stopping", "sample_sentences"):
+        counts = "warmup_steps", "halving_start_steps", "halving_steps", "scheduled_sampling_steps"
+        for name in (*counts, "early_stopping", "sample_sentences"):
             check(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "at least 0")
+        halves = self.schedule != "halving" or self.halving_steps > 0
+        check(halves, "training.halving_steps", self.halving_steps, "positive with training.schedule halving")
+        decays = self.optimizer != "adadelta" or not self.weight_decay
+        check(decays, "training.weight_decay", self.weight_decay, "0 with training.optimizer adadelta")
         for name in ("patience", "checkpoint_steps"):
             check(getattr(self, name) > 0, f"training.{name}", getattr(self, name), "positive")
 

@@ -134,14 +134,28 @@ class TranslationData(pl.LightningDataModule):
         """Batches in an order, and in pieces, given by seed and epoch; each rank has its own.
 
         Where the trainer is to overfit some, they are the same in each epoch.
+
+        Raises:
+            ValueError: if an epoch has too few for the trainer ever to validate.
         """
         shuffle = not (self.trainer and self.trainer.overfit_batches)  # type: ignore[attr-defined]
         sampler = self._sampler(self.train_lengths, shuffle, self.config.batch_sentences)
+        if self.trainer:
+            _check_interval(self.trainer, len(sampler))
         probability = self.config.tokenizer.bpe_dropout
         if not probability:
             return EpochLoader(self.train, sampler, self._position)
         dropped = DroppedPairs(self.train, self.tokenizers, probability, self.seed, lambda: sampler.epoch)
         return EpochLoader(dropped, sampler, self._position)
+
+    def batch_sizes(self) -> str:
+        """How large the batches of the training split are, and by which setting, in words."""
+        sampler = self._sampler(self.train_lengths, True, self.config.batch_sentences)
+        sizes = np.diff(sampler.ends, prepend=0)
+        tokens = (sampler.lengths[:, 1] - 1).sum() / len(sizes)
+        words = f"{len(sizes):,} batches an epoch, on average {sizes.mean():,.0f} pairs and {tokens:,.0f} target tokens"
+        full = (sizes == self.config.batch_sentences).mean()
+        return f"{words}; data.batch_{'sentences' if full > 0.5 else 'tokens'} limits most of them"
 
     def val_dataloader(self) -> DataLoader:
         """Every pair of the validation split once, whatever the number of ranks.
@@ -253,6 +267,17 @@ def pair_lengths(encoded: datasets.Dataset) -> np.ndarray:
     sides = [encoded.data.column(side).chunks for side in ("src_ids", "tgt_ids")]
     lengths = [np.concatenate([chunk.value_lengths() for chunk in chunks]) for chunks in sides]
     return np.stack(lengths, axis=1) + SPECIAL_COUNTS
+
+
+def _check_interval(trainer: pl.Trainer, batches: int) -> None:
+    """Says what Lightning does of an interval longer than an epoch, in the words of the command line."""
+    interval = trainer.val_check_interval
+    counted_anew = trainer.check_val_every_n_epoch is not None and trainer.limit_val_batches
+    if isinstance(interval, int) and interval > batches and counted_anew:
+        raise ValueError(
+            f"trainer.val_check_interval: {interval} batches are more than an epoch has, {batches}: "
+            "add --trainer.check_val_every_n_epoch null, and they are counted on from epoch to epoch"
+        )
 
 
 @rank_zero_only
