@@ -113,7 +113,8 @@ nmt/
     branches.py           another token at a step that was hardly decided, and how it goes on
     looks.py              where else a step could have looked
     neighbors.py          where in the training data the model was in the same situation
-    insight.py            translations -> branches, looks, neighbours
+    effects.py            which source words each target token depends on
+    insight.py            translations -> branches, looks, neighbours, effects
     samples.py            the same few sentences at each validation, and their files
     evaluate.py           a run and a split -> Evaluation
     comparison.py         two evaluations -> differences, and whether they are chance

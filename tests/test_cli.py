@@ -436,7 +436,7 @@ def test_from_training_to_the_report(
     greedy = ["evaluate", "runs/small", "--split", "test", "--as", "greedy", "--beam-size", "1"]
     assert main([*greedy, "--what-if", "-1"]) == 2
     assert "--what-if: -1 is not allowed, it must be at least 0" in capsys.readouterr().err
-    assert main([*greedy, "--what-if", "2", "--looks", "--neighbors", "3"]) == 0
+    assert main([*greedy, "--what-if", "2", "--looks", "--neighbors", "3", "--effects"]) == 0
     shown = capsys.readouterr().out
     assert "9 sentences" in shown
     assert ", where the reference or a what-if ranks above what was found" in shown

@@ -30,6 +30,8 @@ def run(arguments: list[str]) -> int:
         "find for each step the N steps of the training data where the model's state was most like it: for the report"
     )
     parser.add_argument("--neighbors", type=at_least(0), default=0, metavar="N", help=told)
+    told = "leave out each source word in turn, to find which target words depend on it: for the report"
+    parser.add_argument("--effects", action="store_true", help=told)
     told = "score the lines of this file, such as another system's, in place of what a search finds; needs --as"
     parser.add_argument("--translations", type=file_path, metavar="FILE", help=told)
     options = parser.parse_args(arguments)
@@ -46,7 +48,7 @@ def run(arguments: list[str]) -> int:
     command = shlex.join(["nmt", "evaluate", *arguments])
     result = run_evaluation(
         *(folder, config, options.split, search, translator, command, options.batch_sentences, options.name),
-        wanted=Wanted(options.what_if, options.looks, options.neighbors),
+        wanted=Wanted(options.what_if, options.looks, options.neighbors, options.effects),
         trained_on=load_config(folder / "config.yaml").data,
         given=options.translations,
     )
@@ -55,9 +57,10 @@ def run(arguments: list[str]) -> int:
     for score in result.scores:
         interval = f" [{score.low:.1f}, {score.high:.1f}]" if score.low is not None and score.high is not None else ""
         print(f"{score.name} {score.score:.2f}{interval}  {score.form}  {score.signature}")
-    if result.alignment:
-        alignment = result.alignment
-        print(f"AER {alignment.aer:.3f}  precision {alignment.precision:.3f}  recall {alignment.recall:.3f}")
+    for of, alignment in (("", result.alignment), (" of the effects", result.effect_alignment())):
+        if alignment:
+            counted = f"precision {alignment.precision:.3f}  recall {alignment.recall:.3f}"
+            print(f"AER{of} {alignment.aer:.3f}  {counted}")
     errors = result.search_errors()
     if errors is not None:
         known = "the reference or a what-if" if result.branches else "the reference"

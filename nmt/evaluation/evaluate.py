@@ -81,7 +81,7 @@ def evaluate(
     pairs = zip(sources, references, strict=True)
     records = translator.force(pairs, options.alternatives, batch_sentences, options)
     forced = list(watched(records, len(sources), "scoring references"))
-    insights = find_out(wanted, translator, translations, options, batch_sentences, training)
+    insights = find_out(wanted, translator, translations, forced, options, batch_sentences, training)
     evaluation = Evaluation(
         split=split,
         src=data.src,

@@ -1,10 +1,12 @@
-"""Translations -> what else is to be known of them: branches, looks, neighbours.
+"""Translations -> what else is to be known of them: branches, looks, neighbours, effects.
 
-Letters: n steps of translations, m steps of training pairs, R readout size, k neighbours of a step.
+Letters: n steps of translations, m steps of training pairs, R readout size, k neighbours of a step, T target tokens,
+W source words.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import datasets
@@ -16,11 +18,13 @@ from torch.nn.functional import normalize
 from nmt.config import check
 from nmt.data.tokenizer import EOS_ID, Encoded, TokenizerPair
 from nmt.data.vocabulary import EOS
+from nmt.data.words import split_words, without_word
 from nmt.decoding.options import SearchOptions
-from nmt.decoding.steps import looks, readouts
+from nmt.decoding.steps import looks, readouts, token_log_probs
 from nmt.decoding.translation import Translation
 from nmt.decoding.translator import MAX_SOURCE_TOKENS, Translator
 from nmt.evaluation.branches import branch, forks
+from nmt.evaluation.effects import effect_columns
 from nmt.evaluation.looks import Looks
 from nmt.evaluation.neighbors import Example, Neighbor, Neighbors
 from nmt.pipe.progress import watched
@@ -43,11 +47,13 @@ class Wanted:
         what_if: steps at which another token is tried: see `nmt.evaluation.branches`.
         looks: whether to try at each step to look at each source token alone: see `nmt.evaluation.looks`.
         neighbors: of each step, so many steps of training pairs: see `nmt.evaluation.neighbors`.
+        effects: whether to leave out each source word in turn: see `nmt.evaluation.effects`.
     """
 
     what_if: int = 0
     looks: bool = False
     neighbors: int = 0
+    effects: bool = False
 
     def __post_init__(self) -> None:
         check(self.what_if >= 0, "--what-if", self.what_if, "at least 0")
@@ -58,6 +64,7 @@ def find_out(
     wanted: Wanted,
     translator: Translator,
     translations: Sequence[Translation],
+    forced: Sequence[Translation],
     options: SearchOptions,
     size: int,
     training: datasets.Dataset | None,
@@ -66,8 +73,9 @@ def find_out(
 
     Args:
         wanted: what.
-        translator: which made the translations; with one model, unless only branches are wanted.
+        translator: which made the translations; with one model, unless only branches or effects are wanted.
         translations: of which.
+        forced: the references under forced decoding.
         options: of the search.
         size: sentences that are searched together.
         training: the training pairs, where neighbours are wanted.
@@ -82,6 +90,10 @@ def find_out(
         found["looks"] = tuple(watched(each, len(translations), "looking at each source token alone"))
     if wanted.neighbors and training is not None:
         found["neighbors"] = neighbors_of(translator, translations, training, wanted.neighbors)
+    if wanted.effects:
+        found["effects"], found["forced_effects"] = (
+            tuple(effects_of(translator, each)) for each in (translations, forced)
+        )
     return found
 
 
@@ -138,6 +150,29 @@ def neighbors_of(
         steps=tuple(tuple(found[end - len(each.tokens) : end]) for each, end in zip(translations, sizes, strict=True)),
         searched=len(pairs),
     )
+
+
+def effects_of(translator: Translator, translations: Sequence[Translation]) -> list[np.ndarray]:
+    """For each translation float32 (T, W): by how much the log-probability of each token falls without each word.
+
+    W is 0 where the source has one word only: there would be nothing to read.
+    """
+    texts = [_with_and_without(each.source) for each in translations]
+    order = sorted(range(len(texts)), key=lambda number: len(translations[number].tokens))
+    sources = translator.tokenizers.src.encode_batch([text for number in order for text in texts[number]])
+    _, ids = _ids(translator.tokenizers, translations)
+    targets = [ids[number] for number in order for _ in texts[number]]
+    found = token_log_probs(translator.engine, [source[:MAX_SOURCE_TOKENS] for source in sources], targets)
+    effects = {}
+    for number in watched(order, len(order), "leaving out each source word"):
+        whole, *without = islice(found, len(texts[number]))
+        effects[number] = np.array([whole - each for each in without], np.float32).reshape(len(without), len(whole)).T
+    return [effects[number] for number in range(len(texts))]
+
+
+def _with_and_without(source: str) -> list[str]:
+    """The source, and the source without each of its words in turn."""
+    return [source, *(without_word(source, word) for word in split_words(source)[: effect_columns(source)])]
 
 
 def _token(text: str, encoded: Encoded, step: int) -> tuple[str, int, int]:

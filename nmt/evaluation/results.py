@@ -3,8 +3,8 @@
 ``runs/<run>/evaluations/<split or name>/`` holds ``translations.jsonl`` and ``attention.npz`` (see
 `nmt.decoding.translation`), ``references.jsonl`` (a line a sentence: the reference and its gold alignment or null),
 ``forced/`` (what the model makes of the references, as the translations), ``scores.json`` (the scores, and with which
-search, checkpoint, command and versions they were made), and where they were asked for ``branches/``, ``looks.jsonl``
-and ``neighbors/`` (see `nmt.evaluation.branches`, `looks`, `neighbors`).
+search, checkpoint, command and versions they were made), and where they were asked for ``branches/``, ``looks.jsonl``,
+``neighbors/`` and two files ``effects.npz`` (see `nmt.evaluation.branches`, `looks`, `neighbors`, `effects`).
 """
 
 import json
@@ -16,10 +16,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nmt.data.files import naming
 from nmt.decoding.translation import Translation, load_translations, parse_json, save_translations
 from nmt.evaluation.aer import AlignmentScore, Link
 from nmt.evaluation.branches import Branch, load_branches, save_branches
+from nmt.evaluation.effects import effect_error_rate, load_effects, save_effects
 from nmt.evaluation.looks import Looks, load_looks, save_looks
 from nmt.evaluation.metrics import Score
 from nmt.evaluation.neighbors import Neighbors, load_neighbors, save_neighbors
@@ -76,6 +79,9 @@ class Evaluation:
         branches: what else the translations could have been, where that was asked for.
         looks: for each translation what its steps could have looked at; none where that was not asked for.
         neighbors: where the model was in the same situation; None where that was not asked for.
+        effects: for each translation float32 (T, W), how much each token depends on each source word; none where that
+            was not asked for.
+        forced_effects: the same of the references under forced decoding.
         name: that it was given to be kept beside others of its split; empty for that of the split.
         given: the file whose lines the translations are, by forced decoding; empty where a search found them.
     """
@@ -98,6 +104,8 @@ class Evaluation:
     branches: tuple[Branch, ...] = ()
     looks: tuple[Looks, ...] = ()
     neighbors: Neighbors | None = None
+    effects: tuple[np.ndarray, ...] = ()
+    forced_effects: tuple[np.ndarray, ...] = ()
     seen: tuple[int, ...] | None = None
     given: str = ""
 
@@ -133,6 +141,12 @@ class Evaluation:
             and search.get("mbr") == "none"
             and not search.get("shortlist")
         )
+
+    def effect_alignment(self) -> AlignmentScore | None:
+        """Score against gold of what the words of the references depend on; None where one of the two is not known."""
+        if not self.forced_effects or self.alignment is None:
+            return None
+        return effect_error_rate(self.forced, self.forced_effects, self.gold)
 
     def search_errors(self) -> list[int] | None:
         """The sentences, from 0, for which something is known that ranks above what the search found.
@@ -171,6 +185,10 @@ class Evaluation:
             save_looks(folder / "looks.jsonl", self.looks)
         if self.neighbors:
             save_neighbors(folder / "neighbors", self.neighbors)
+        if self.effects:
+            save_effects(folder, self.effects)
+        if self.forced_effects:
+            save_effects(folder / "forced", self.forced_effects)
         with open(folder / "references.jsonl", "w", encoding="utf-8", errors="backslashreplace") as lines:
             for reference, links in zip(self.references, self.gold, strict=True):
                 lines.write(json.dumps({"reference": reference, "alignment": links}, ensure_ascii=False) + "\n")
@@ -222,6 +240,7 @@ class Evaluation:
         with open(folder / "references.jsonl", encoding="utf-8") as lines:
             references = [parse_json(line, f"{lines.name}:{number}") for number, line in enumerate(lines, start=1)]
         alignment, translations = scores["alignment"], tuple(load_translations(folder))
+        forced = tuple(load_translations(folder / "forced")) if (folder / "forced").is_dir() else ()
         return cls(
             split=scores["split"],
             src=scores["src"],
@@ -238,10 +257,12 @@ class Evaluation:
             versions=scores["versions"],
             name=scores.get("name", ""),
             given=scores.get("given", ""),
-            forced=tuple(load_translations(folder / "forced")) if (folder / "forced").is_dir() else (),
+            forced=forced,
             branches=tuple(load_branches(folder / "branches")),
             looks=tuple(load_looks(folder / "looks.jsonl", translations)),
             neighbors=load_neighbors(folder / "neighbors", translations),
+            effects=tuple(load_effects(folder, translations)),
+            forced_effects=tuple(load_effects(folder / "forced", forced)),
             seen=None if scores.get("seen") is None else tuple(scores["seen"]),
         )
 
