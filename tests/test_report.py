@@ -18,6 +18,7 @@ from nmt.data.words import split_words
 from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import AlignmentScore, attention_error_rate
 from nmt.evaluation.branches import Branch
+from nmt.evaluation.effects import effect_columns, effect_error_rate
 from nmt.evaluation.looks import Looks
 from nmt.evaluation.metrics import Score
 from nmt.evaluation.neighbors import Example, Neighbor, Neighbors
@@ -199,7 +200,10 @@ def test_rows_hold_what_else_a_translation_could_have_been(run: Path, tmp_path: 
 
 
 def with_insight(saved: Evaluation) -> Evaluation:
-    """The evaluation with a look at each source token, the last of which brings another one, and two neighbours."""
+    """The evaluation with a look at each source token, the last of which brings another one, neighbours, and effects.
+
+    Of token t and source word w that is t - 2 w + 0.001; the references' is the same, but ten times as large.
+    """
     looks = []
     for rows, columns in (each.attention.shape for each in saved.translations):
         probabilities, written = np.full((2, rows, columns), [[[0.5]], [[0.25]]], np.float32)
@@ -207,7 +211,15 @@ def with_insight(saved: Evaluation) -> Evaluation:
     near = Neighbor(0, "A", 1, 3, 0.9), Neighbor(1, "</s>", 9, 9, 0.125)
     examples = Example("Sieh da!", "💩 A!"), Example(HOSTILE, "Well then")
     steps = tuple((near,) * len(each.tokens) for each in saved.translations)
-    return replace(saved, looks=tuple(looks), neighbors=Neighbors(examples, steps, 1234))
+    neighbors = Neighbors(examples, steps, 1234)
+    effects, of_references = (tuple(map(make_effects, each)) for each in (saved.translations, saved.forced))
+    forced_effects = tuple(10 * each for each in of_references)
+    return replace(saved, looks=tuple(looks), neighbors=neighbors, effects=effects, forced_effects=forced_effects)
+
+
+def make_effects(record: Translation) -> np.ndarray:
+    rows, columns = np.indices((len(record.tokens), effect_columns(record.source)))
+    return (rows - 2 * columns + 0.001).astype(np.float32)
 
 
 def test_rows_hold_looks_and_neighbors_where_they_were_asked_for(run: Path, tmp_path: Path) -> None:
@@ -225,6 +237,28 @@ def test_rows_hold_looks_and_neighbors_where_they_were_asked_for(run: Path, tmp_
     assert [looks["types"][place] for place in looks["tokens"]][:columns] == [*["other"] * (columns - 1), "A"]
     assert looks["probabilities"] == pack_attention(np.full((len(first["tokens"]), columns), 0.5))
     assert looks["written"] == pack_attention(np.full((len(first["tokens"]), columns), 0.25))
+
+
+def test_rows_hold_effects_where_they_were_asked_for(run: Path, tmp_path: Path) -> None:
+    plain = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]
+    assert plain["effect_alignment"] is None
+    assert not any("effects" in row[side] for row in plain["sentences"] for side in ("hypothesis", "reference"))
+    folder = run / "evaluations" / "test"
+    saved = with_insight(Evaluation.load(folder))
+    saved.save(folder)
+    other = make_run(tmp_path / "runs" / "other")
+    with_insight(Evaluation.load(other / "evaluations" / "test")).save(other / "evaluations" / "test")
+    shown = report_of(build_report(run, tmp_path / "out", other))["evaluations"][0]
+    for index in (0, 3):
+        row, words = shown["sentences"][index], [5, 2, 0, 2][index]
+        own, reference = row["hypothesis"]["effects"], row["reference"]["effects"]
+        assert own == [[t - 2 * w for w in range(words)] for t in range(len(row["hypothesis"]["tokens"]))]
+        assert reference == [
+            [10 * t - 20 * w + 0.01 for w in range(words)] for t in range(len(row["reference"]["tokens"]))
+        ]
+        assert row["baseline"]["effects"] == own
+    expected = effect_error_rate(saved.forced, saved.forced_effects, saved.gold)
+    assert shown["effect_alignment"]["aer"] == pytest.approx(expected.aer)
 
 
 def test_another_translation_that_ranks_above_is_a_search_error(run: Path, tmp_path: Path) -> None:

@@ -265,6 +265,40 @@ def test_looks_and_neighbors_are_those_of_the_chosen_step(browser: Browser) -> N
     assert browser.complaints() == []
 
 
+def test_effects_are_shown_in_place_of_the_attention(browser: Browser) -> None:
+    go(browser, "#/sentences/1?split=again")
+    browser.evaluate("setUnit('subwords'), chooseStep(3)")
+    browser.evaluate("document.querySelector('#detail [data-focus=effect]').click()")
+    browser.wait_for(f"{AXIS_LABELS % 'x'}.length === 5")
+    assert browser.evaluate(AXIS_LABELS % "x") == ["Ein", "Hund", "läuft", "schnell", "."]
+    assert browser.evaluate(AXIS_LABELS % "y") == ["A", "dog", "runs", "fast", ".", "</s>"]
+    assert browser.evaluate("plot.data[0].z") == [[t - 2 * w for w in range(5)] for t in range(6)]
+    assert browser.evaluate("[plot.data[0].zmin, plot.data[0].zmax]") == [-5, 5]
+    assert browser.evaluate("plot.data[0].text[3][0]").endswith("effect, in nats  <b>3.000</b>")
+    head = "document.querySelector('.step-head').innerText.split('\\n').join(' ')"
+    assert "fast depends on Ein +3.0 nats Hund +1.0 nats läuft −1.0 nats" in browser.evaluate(head)
+    sources = "[...document.querySelectorAll('#detail [data-side=source]')]"
+    shades = browser.evaluate(f"{sources}.map(node => node.style.getPropertyValue('--weight'))")
+    assert shades == ["0.6", "0.2", "0", "0", "0"]
+    unit = "[...document.querySelectorAll('[aria-label=Unit] button')].map(node => [node.ariaPressed, node.disabled])"
+    assert browser.evaluate(unit) == [["true", False], ["false", True]]
+    browser.evaluate("setShown('reference')")
+    assert browser.evaluate("view.weights[1][0]") == 10.01
+    browser.evaluate("setShown('hypothesis')")
+    go(browser, "#/sentences/2?split=again")
+    assert browser.evaluate("view.weights[1][0]") == 3  # the pieces of a word add up
+    browser.evaluate("document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'e', bubbles: true}))")
+    assert browser.evaluate("[view.measure.key, view.unit]") == ["attention", "subwords"]
+    browser.evaluate("setUnit('words'), setMeasure('effect')")
+    go(browser, "#/sentences/2?split=test")  # where they were not asked for
+    assert browser.evaluate("[view.measure.key, document.querySelector('[data-focus=effect]')]") == ["attention", None]
+    browser.evaluate("setMeasure('attention')")
+    go(browser, "#/overview?split=again")
+    cards = browser.evaluate("[...document.querySelectorAll('.card')].map(card => card.innerText)")
+    assert "effects against 3 gold links" in cards[-1]
+    assert browser.complaints() == []
+
+
 def test_the_beam_is_read_by_keyboard(browser: Browser) -> None:
     def press(key: str) -> list[Any]:
         browser.evaluate(

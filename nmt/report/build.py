@@ -22,7 +22,7 @@ from plotly.offline import get_plotlyjs
 
 from nmt.evaluation.comparison import compare
 from nmt.evaluation.results import Evaluation
-from nmt.report.figures import HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
+from nmt.report.figures import DIVERGING_SCALES, HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
 from nmt.report.findings import findings
 from nmt.report.flags import FLAGS, flags_of_both, known_flags
 from nmt.report.read_run import Baseline, Run, read_run
@@ -43,6 +43,7 @@ _SCRIPTS = (
     "evaluations",
     "overview",
     "table",
+    "measures",
     "heatmap",
     "beam",
     "texts",
@@ -94,7 +95,7 @@ def _report(run: Run) -> dict[str, Any]:
         "versions": {name: version(name) for name in ("plotly", "sacrebleu")},
         "chrf_signature": chrf_signature(),
         "flags": {name: {"label": label, "meaning": meaning} for name, (label, meaning) in FLAGS.items()},
-        "heatmap": {"figure": heatmap_figure(), "scales": HEAT_SCALES},
+        "heatmap": {"figure": heatmap_figure(), "scales": HEAT_SCALES, "diverging": DIVERGING_SCALES},
         "training": training_figures(run.metrics, run.baseline_metrics, run.kept_step),
         "samples": sample_rows(run.samples),
         "evaluations": [_evaluation(evaluation, run.baseline) for evaluation in run.evaluations],
@@ -105,7 +106,7 @@ def _evaluation(evaluation: Evaluation, compared: Baseline | None) -> dict[str, 
     baseline = compared.evaluations.get(evaluation.label) if compared else None
     comparison = _comparison(compared.name, baseline, evaluation) if compared and baseline else None
     rows, alignment = sentence_rows(evaluation, baseline), evaluation.alignment
-    flags = known_flags(evaluation)
+    flags, of_effects = known_flags(evaluation), evaluation.effect_alignment()
     return {
         "split": evaluation.split,
         "label": evaluation.label,
@@ -118,6 +119,7 @@ def _evaluation(evaluation: Evaluation, compared: Baseline | None) -> dict[str, 
         "versions": dict(evaluation.versions),
         "scores": [asdict(score) for score in evaluation.scores],
         "alignment": None if alignment is None else asdict(alignment),
+        "effect_alignment": None if of_effects is None else asdict(of_effects),
         "baseline": comparison,
         "flags": flags,
         "findings": findings(

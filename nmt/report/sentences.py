@@ -38,6 +38,10 @@ def sentence_rows(evaluation: Evaluation, baseline: Evaluation | None) -> list[d
     if evaluation.neighbors:
         for row, steps in zip(rows, evaluation.neighbors.steps, strict=True):
             row["hypothesis"]["neighbors"] = [[[*each] for each in found] for found in steps]
+    of_baseline = [("baseline", baseline.effects)] if baseline else []
+    for side, effects in (("hypothesis", evaluation.effects), ("reference", evaluation.forced_effects), *of_baseline):
+        for row, each in zip(rows, effects, strict=False):
+            row[side]["effects"] = _effects(each)
     for branch in evaluation.branches:
         row = rows[branch.sentence]
         found = evaluation.translations[branch.sentence]
@@ -65,7 +69,8 @@ def sentence_row(
     `chrf` is 0 to 100, `length_ratio` hypothesis words by reference words, `confidence` the geometric mean of the token
     probabilities, `entropy` that of the attention in nats a token, `aer` the error rate of the reference's attention
     against gold; a value that is not defined for the sentence is None, and so is a reference's score where the
-    hypothesis has one of another kind. A hypothesis has `looks` and `neighbors` where the evaluation has.
+    hypothesis has one of another kind. A hypothesis has `looks` and `neighbors` where the evaluation has, and each side
+    `effects`, in nats, for each token a number for each source word; None where there is one word only.
     """
     source = _side(translation.source, translation.source_tokens, translation.source_spans)
     hypothesis = _decoded(translation)
@@ -166,6 +171,11 @@ def _looks(looks: Looks) -> dict[str, Any]:
         "probabilities": pack_attention(looks.probabilities),
         "written": pack_attention(looks.written),
     }
+
+
+def _effects(effects: np.ndarray) -> list[list[float]] | None:
+    """Effects (T, W) in hundredths of a nat; None where no word could be left out."""
+    return np.round(effects.astype(np.float64), 2).tolist() if effects.size else None
 
 
 def _chrf(text: str, reference: str) -> float:

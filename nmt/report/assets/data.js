@@ -12,6 +12,7 @@ const state = {
   chosen: null,
   unit: "words",
   shown: "hypothesis",
+  measure: "attention",
   against: "reference",
   asTable: false,
 };
@@ -29,9 +30,9 @@ const shownOf = (sentence) => (sentence[state.shown]?.tokens ? state.shown : "hy
 const sourceOf = (sentence, shown) => sentence[shown].source ?? sentence.source;
 
 /** Attention [target][source] of what is shown of a sentence, or a smaller matrix over `units` of its tokens: the sum
- *  over the source tokens and the mean over the target tokens of each unit. */
-function attentionOf(sentence, shown, targetUnits, sourceUnits) {
-  const bytes = bytesOf(sentence[shown].attention);
+ *  over the source tokens and the mean over the target tokens of each unit. `packed` is another attention of it. */
+function attentionOf(sentence, shown, targetUnits, sourceUnits, packed = sentence[shown].attention) {
+  const bytes = bytesOf(packed);
   const columns = sourceOf(sentence, shown).tokens.length;
   const weight = (row, column) => (bytes[row * columns + column] / 255) ** 2;
   return targetUnits.map((target) =>

@@ -15,14 +15,15 @@ function scoreCard(score) {
 
 const lowerIsBetter = () => el("small", {}, " lower is better");
 
-function alignmentCard(alignment) {
+/** The error rate of links, and what they are of: "attention", "effects". */
+function alignmentCard(of, alignment) {
   return el(
     "article",
     { class: "card" },
-    el("h3", {}, "AER", lowerIsBetter()),
+    el("h3", {}, of === "effects" ? "AER of effects" : "AER", lowerIsBetter()),
     el("p", { class: "big" }, fixed(alignment.aer, 3)),
     el("p", {}, `precision ${fixed(alignment.precision, 3)}, recall ${fixed(alignment.recall, 3)}`),
-    el("p", { class: "muted" }, `attention against ${alignment.links.toLocaleString("en")} gold links`),
+    el("p", { class: "muted" }, `${of} against ${alignment.links.toLocaleString("en")} gold links`),
     el("p", { class: "signature" }, alignment.method),
   );
 }
@@ -77,8 +78,8 @@ function exampleList(title, indices, figure = ({ chrf }) => fixed(chrf), transla
 }
 
 function renderOverview() {
-  const { scores, alignment, command, findings, distribution, sentences } = state.evaluation;
-  fill(byId("scores"), scores.map(scoreCard), alignment && alignmentCard(alignment));
+  const { scores, alignment, effect_alignment: ofEffects, command, findings, distribution, sentences } = state.evaluation;
+  fill(byId("scores"), scores.map(scoreCard), alignment && alignmentCard("attention", alignment), ofEffects && alignmentCard("effects", ofEffects));
   fill(byId("evaluations"), evaluationTable());
   fill(byId("against"), state.evaluation.baseline ? against(state.evaluation) : []);
   fill(byId("findings"), findings.map(findingItem));

@@ -78,7 +78,7 @@ function legend(sentence) {
   return el("div", { class: "hint legend" },
     el("span", { class: "extra" }, `not in the ${against}`),
     el("span", { class: "missing" }, "not in the hypothesis"),
-    el("span", { class: "word", style: "--weight:0.5" }, "attended to"),
+    el("span", { class: "word", style: "--weight:0.5" }, view.measure.shaded),
     sentence.baseline && el("span", { class: "against" }, "marked against", el("span", { class: "segments", role: "group", "aria-label": "Marked against" }, choice("reference"), choice("baseline"))));
 }
 
