@@ -8,21 +8,24 @@ import datasets
 import numpy as np
 import pytest
 import torch
-from conftest import SENTENCES
+from conftest import SENTENCES, build
 from test_results import content, evaluation
 
+from nmt.config import AttentionConfig
 from nmt.data.batch import pad, src_sequence, tgt_sequence
-from nmt.data.tokenizer import TokenizerPair
+from nmt.data.tokenizer import EOS_ID, TokenizerPair
 from nmt.decoding.one_look import one_look_log_probs
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Translation
 from nmt.decoding.translator import Translator
 from nmt.evaluation import insight
 from nmt.evaluation.effects import effect_error_rate, effect_links, load_effects
-from nmt.evaluation.insight import Wanted, effects_of, find_out, looks_of, neighbors_of
+from nmt.evaluation.heads import load_heads, records_of_heads
+from nmt.evaluation.insight import Wanted, effects_of, find_out, heads_of, looks_of, neighbors_of
 from nmt.evaluation.looks import Looks, load_looks
 from nmt.evaluation.neighbors import Example, Neighbor, Neighbors, load_neighbors
 from nmt.evaluation.results import Evaluation
+from nmt.model.saved import ModelCard
 from nmt.model.seq2seq import Seq2Seq
 
 SOURCES = [source for source, _ in SENTENCES]
@@ -124,6 +127,46 @@ def test_of_a_large_corpus_pairs_are_looked_through_evenly_spread(
     found = neighbors_of(translator, translate(translator), corpus(PAIRS), 99)
     assert found.searched == 2
     assert set(found.examples) == {Example(*PAIRS[0]), Example(*PAIRS[3])}
+
+
+@pytest.fixture
+def two_heads(tmp_path: Path, tokenizers: TokenizerPair, card: ModelCard) -> Translator:
+    network = replace(card.network, attention=AttentionConfig(heads=2))
+    model = build(network, card.src_vocab_size, seed=5)
+    with torch.no_grad():
+        model.output.bias[EOS_ID] = 1.0
+    return Translator(model, tokenizers, replace(card, network=network), device="cpu")
+
+
+def test_the_attention_of_a_record_is_the_mean_of_its_heads(two_heads: Translator) -> None:
+    translations = translate(two_heads)
+    for record, heads in zip(translations, heads_of(two_heads, translations), strict=True):
+        assert heads.shape == (len(record.tokens), 2, len(record.source_tokens))
+        np.testing.assert_allclose(heads.mean(axis=1), record.attention, atol=1e-5)
+        np.testing.assert_allclose(heads.sum(axis=2), 1, atol=1e-5)
+        assert not len(heads) or np.abs(heads[:, 0] - heads[:, 1]).max() > 0.01
+
+
+def test_heads_are_kept_where_there_are_several(two_heads: Translator) -> None:
+    translations, options = translate(two_heads), SearchOptions(beam_size=2)
+    found = find_out(Wanted(), two_heads, translations, translations[:1], options, 8, None)
+    assert {name: len(each) for name, each in found.items()} == {"heads": len(translations), "forced_heads": 1}
+
+
+def test_heads_come_back_with_their_evaluation(tmp_path: Path) -> None:
+    plain = evaluation("eins", "zwei")
+    plain = replace(plain, forced=plain.translations[::-1])
+    heads = tuple(np.array([[[0.5, each], [0.25, 0.75], [1, 0]]], np.float32) for each in (0.1, 0.2))
+    replace(plain, heads=heads, forced_heads=heads[::-1]).save(tmp_path / "test")
+    loaded = Evaluation.load(tmp_path / "test")
+    for one, other in zip([*loaded.heads, *loaded.forced_heads], [*heads, *heads[::-1]], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert content(replace(loaded, heads=(), forced_heads=())) == content(plain)
+    others = [replace(each, attention=np.ones((2, 2), np.float32)) for each in plain.translations]
+    with pytest.raises(ValueError, match="heads.npz is of other translations: evaluate again"):
+        load_heads(tmp_path / "test", others)
+    each = [[record.attention.tolist() for record in records] for records in records_of_heads(others, heads)]
+    assert each == [[of[:, head].tolist() for of in heads] for head in range(3)]
 
 
 def test_an_effect_is_what_a_token_loses_without_a_source_word(translator: Translator) -> None:

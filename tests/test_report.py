@@ -261,6 +261,36 @@ def test_rows_hold_effects_where_they_were_asked_for(run: Path, tmp_path: Path) 
     assert shown["effect_alignment"]["aer"] == pytest.approx(expected.aer)
 
 
+def with_heads(saved: Evaluation) -> Evaluation:
+    """The evaluation with two heads, the first of which looks at the last token alone."""
+
+    def heads(record: Translation) -> np.ndarray:
+        first = np.zeros_like(record.attention)
+        first[:, -1] = 1
+        return np.stack([first, record.attention], axis=1)
+
+    return replace(saved, heads=tuple(map(heads, saved.translations)), forced_heads=tuple(map(heads, saved.forced)))
+
+
+def test_heads_stand_in_a_table_and_in_their_sentences(run: Path, tmp_path: Path) -> None:
+    plain = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]
+    assert plain["heads"] == []
+    folder = run / "evaluations" / "test"
+    saved = with_heads(Evaluation.load(folder))
+    saved.save(folder)
+    shown = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]
+    mean, first, second = shown["heads"]
+    assert mean == second
+    assert (first["entropy"], first["first"], first["last"]) == (0, 0, 1)
+    rows = np.concatenate([each.attention.sum(axis=1) * each.attention[:, 0] for each in saved.translations])
+    assert second["first"] == pytest.approx(rows.mean(), abs=1e-4)
+    assert second["aer"] == attention_error_rate(saved.forced, saved.gold).aer
+    assert first["aer"] == 1  # no word is linked to the last
+    for side in ("hypothesis", "reference"):
+        [one, other] = shown["sentences"][0][side]["heads"]
+        assert other == shown["sentences"][0][side]["attention"] != one
+
+
 def test_another_translation_that_ranks_above_is_a_search_error(run: Path, tmp_path: Path) -> None:
     folder = run / "evaluations" / "test"
     saved = Evaluation.load(folder)

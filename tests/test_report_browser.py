@@ -21,6 +21,7 @@ from test_report import (
     make_forced,
     make_run,
     make_translation,
+    with_heads,
     with_insight,
 )
 
@@ -146,7 +147,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     make_evaluation(run, split="unforced", sentences=SENTENCES[:2], forced=False)
     make_evaluation(run, name="again", sentences=BETTER)
     again = run / "evaluations" / "again"
-    with_insight(Evaluation.load(again)).save(again)
+    with_heads(with_insight(Evaluation.load(again))).save(again)
     make_evaluation(folder / "runs" / "before", sentences=BETTER, longest=50)
     page = build_report(run, folder / "reports" / "toy", folder / "runs" / "before")
     browser = Browser(folder / "profile")
@@ -297,6 +298,27 @@ def test_effects_are_shown_in_place_of_the_attention(browser: Browser) -> None:
     cards = browser.evaluate("[...document.querySelectorAll('.card')].map(card => card.innerText)")
     assert "effects against 3 gold links" in cards[-1]
     assert browser.complaints() == []
+
+
+def test_each_head_is_shown(browser: Browser) -> None:
+    go(browser, "#/sentences/1?split=again")
+    labels = "[...document.querySelectorAll('[aria-label=\"What is shown\"] button')].map(node => node.textContent)"
+    assert browser.evaluate(labels) == ["Mean", "1", "2", "Effect"]
+    notes = "[...document.querySelectorAll('#detail > .hint')].map(node => node.textContent)"
+    assert "Mean of 2 heads." in browser.evaluate(notes)
+    mean = browser.evaluate("view.weights")
+    browser.evaluate("document.querySelector('[data-focus=head-1]').click()")
+    assert browser.evaluate("view.weights.map(row => row.at(-1))") == [1] * 6
+    assert "Mean of 2 heads." not in browser.evaluate(notes)
+    browser.evaluate("document.querySelector('[data-focus=head-2]').click()")
+    assert browser.evaluate("view.weights") == mean
+    browser.evaluate("setMeasure('attention')")
+    go(browser, "#/overview?split=again")
+    table = "[...document.querySelectorAll('#heads tbody tr')].map(row => row.innerText.split('\\t'))"
+    assert browser.evaluate(table)[1] == ["Head 1", "0.00", "0%", "100%", "1.000"]
+    assert browser.evaluate(table)[0][0] == "Mean of 2 heads"
+    go(browser, "#/overview?split=test")
+    assert browser.evaluate(table) == []
 
 
 def test_the_beam_is_read_by_keyboard(browser: Browser) -> None:

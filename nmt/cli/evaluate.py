@@ -60,7 +60,7 @@ def run(arguments: list[str]) -> int:
     for of, alignment in (("", result.alignment), (" of the effects", result.effect_alignment())):
         if alignment:
             counted = f"precision {alignment.precision:.3f}  recall {alignment.recall:.3f}"
-            print(f"AER{of} {alignment.aer:.3f}  {counted}")
+            print(f"AER{of} {alignment.aer:.3f}  {counted}{'' if of else _mean_of(result)}")
     errors = result.search_errors()
     if errors is not None:
         known = "the reference or a what-if" if result.branches else "the reference"
@@ -70,6 +70,11 @@ def run(arguments: list[str]) -> int:
     place = folder / "evaluations" / result.label
     print(f"{len(result.translations):,} sentences in {result.seconds:.1f} s: {place}")
     return 0
+
+
+def _mean_of(result: "Evaluation") -> str:
+    """Of what the attention is the mean."""
+    return f"  mean of {result.heads[0].shape[1]} heads" if result.heads else ""
 
 
 def _share(sentences: Sequence[int], result: "Evaluation") -> str:

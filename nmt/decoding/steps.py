@@ -1,8 +1,8 @@
-"""What goes on at the steps of given targets: what the output layer reads, what it says, and what another look brings.
+"""What goes on at the steps of given targets: where each head looks, what is read and said, what another look brings.
 
 Targets are ids without BOS, and with EOS if they have ended: those of a record, cut off or not.
 
-Letters: B sentences, T target tokens, S source positions, R readout size, V vocabulary size.
+Letters: B sentences, T target tokens, S source positions, M heads, R readout size, V vocabulary size.
 """
 
 from collections.abc import Iterator, Sequence
@@ -56,6 +56,25 @@ def readouts(engine: Engine, sources: Sequence[list[int]], targets: Sequence[lis
             read = (attention.unsqueeze(2).to(read.dtype) @ read).squeeze(2)
         for each, target in zip(read.float().cpu().numpy(), targets[rows], strict=True):
             yield each[: len(target)]
+
+
+@torch.inference_mode()
+def head_attention(engine: Engine, sources: Sequence[list[int]], targets: Sequence[list[int]]) -> Iterator[np.ndarray]:
+    """What each head attends to at each token of given targets, float32 (T, M, S).
+
+    Args:
+        engine: with one model.
+        sources: sentences without BOS, best of like length side by side.
+        targets: as many.
+    """
+    model = single_model(engine)
+    for rows in _batches(sources, targets, READ_TOKENS):
+        with engine.autocast():
+            weights = model.decoder.heads(
+                _previous(_padded(engine, targets[rows])), *model.encode(*engine.padded(sources[rows]))
+            )
+        for each, source, target in zip(weights.float().cpu().numpy(), sources[rows], targets[rows], strict=True):
+            yield each[: len(target), :, : len(source) + 1]
 
 
 @torch.inference_mode()

@@ -1,7 +1,7 @@
-"""Translations -> what else is to be known of them: branches, looks, neighbours, effects.
+"""Translations -> what else is to be known of them: heads, branches, looks, neighbours, effects.
 
 Letters: n steps of translations, m steps of training pairs, R readout size, k neighbours of a step, T target tokens,
-W source words.
+W source words, M heads, S source tokens.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,13 +20,14 @@ from nmt.data.tokenizer import EOS_ID, Encoded, TokenizerPair
 from nmt.data.vocabulary import EOS
 from nmt.data.words import split_words, without_word
 from nmt.decoding.options import SearchOptions
-from nmt.decoding.steps import looks, readouts, token_log_probs
+from nmt.decoding.steps import head_attention, looks, readouts, token_log_probs
 from nmt.decoding.translation import Translation
 from nmt.decoding.translator import MAX_SOURCE_TOKENS, Translator
 from nmt.evaluation.branches import branch, forks
 from nmt.evaluation.effects import effect_columns
 from nmt.evaluation.looks import Looks
 from nmt.evaluation.neighbors import Example, Neighbor, Neighbors
+from nmt.model.seq2seq import Seq2Seq
 from nmt.pipe.progress import watched
 
 MOST_EXAMPLES = 20_000
@@ -69,7 +70,7 @@ def find_out(
     size: int,
     training: datasets.Dataset | None,
 ) -> dict[str, Any]:
-    """What is wanted, by the names of the attributes of `nmt.evaluation.results.Evaluation`.
+    """What is wanted, and each of several heads, by the names of the attributes of `nmt.evaluation.results.Evaluation`.
 
     Args:
         wanted: what.
@@ -81,6 +82,8 @@ def find_out(
         training: the training pairs, where neighbours are wanted.
     """
     found: dict[str, Any] = {}
+    if has_heads(translator):
+        found["heads"], found["forced_heads"] = (tuple(heads_of(translator, each)) for each in (translations, forced))
     if wanted.what_if:
         places = forks(translations, wanted.what_if)
         branches = branch(translator, translations, places, options, size)
@@ -95,6 +98,21 @@ def find_out(
             tuple(effects_of(translator, each)) for each in (translations, forced)
         )
     return found
+
+
+def has_heads(translator: Translator) -> bool:
+    """Whether the attention of a record is the mean of several heads, and not of several models."""
+    network = translator.engine.network
+    return isinstance(network, Seq2Seq) and network.decoder.attention.heads > 1
+
+
+def heads_of(translator: Translator, translations: Sequence[Translation]) -> Iterator[np.ndarray]:
+    """The attention of each head of translations, float32 (T, M, S) each, in their order.
+
+    Raises:
+        ValueError: if the translator has several models.
+    """
+    return head_attention(translator.engine, *_ids(translator.tokenizers, translations))
 
 
 def looks_of(translator: Translator, translations: Sequence[Translation]) -> Iterator[Looks]:

@@ -3,8 +3,9 @@
 ``runs/<run>/evaluations/<split or name>/`` holds ``translations.jsonl`` and ``attention.npz`` (see
 `nmt.decoding.translation`), ``references.jsonl`` (a line a sentence: the reference and its gold alignment or null),
 ``forced/`` (what the model makes of the references, as the translations), ``scores.json`` (the scores, and with which
-search, checkpoint, command and versions they were made), and where they were asked for ``branches/``, ``looks.jsonl``,
-``neighbors/`` and two files ``effects.npz`` (see `nmt.evaluation.branches`, `looks`, `neighbors`, `effects`).
+search, checkpoint, command and versions they were made), of a model with several heads two files ``heads.npz``, and
+where they were asked for ``branches/``, ``looks.jsonl``,
+``neighbors/`` and two ``effects.npz`` (see `nmt.evaluation.heads`, `branches`, `looks`, `neighbors`, `effects`).
 """
 
 import json
@@ -23,6 +24,7 @@ from nmt.decoding.translation import Translation, load_translations, parse_json,
 from nmt.evaluation.aer import AlignmentScore, Link
 from nmt.evaluation.branches import Branch, load_branches, save_branches
 from nmt.evaluation.effects import effect_error_rate, load_effects, save_effects
+from nmt.evaluation.heads import load_heads, save_heads
 from nmt.evaluation.looks import Looks, load_looks, save_looks
 from nmt.evaluation.metrics import Score
 from nmt.evaluation.neighbors import Neighbors, load_neighbors, save_neighbors
@@ -76,6 +78,9 @@ class Evaluation:
         seconds: time for decoding and scoring.
         versions: of Python and packages, by name.
         seen: the sentences, from 0, whose source stands in the training data; None where that was not looked up.
+        heads: for each translation the attention of each of M heads, float32 (T, M, S); none where a model has one, or
+            there are several models.
+        forced_heads: the same of the references under forced decoding.
         branches: what else the translations could have been, where that was asked for.
         looks: for each translation what its steps could have looked at; none where that was not asked for.
         neighbors: where the model was in the same situation; None where that was not asked for.
@@ -101,6 +106,8 @@ class Evaluation:
     versions: Mapping[str, str] = field(default_factory=installed_versions)
     name: str = ""
     forced: tuple[Translation, ...] = ()
+    heads: tuple[np.ndarray, ...] = ()
+    forced_heads: tuple[np.ndarray, ...] = ()
     branches: tuple[Branch, ...] = ()
     looks: tuple[Looks, ...] = ()
     neighbors: Neighbors | None = None
@@ -179,6 +186,10 @@ class Evaluation:
         save_translations(folder, self.translations)
         if self.forced:
             save_translations(folder / "forced", self.forced)
+        if self.heads:
+            save_heads(folder, self.heads)
+        if self.forced_heads:
+            save_heads(folder / "forced", self.forced_heads)
         if self.branches:
             save_branches(folder / "branches", self.branches)
         if self.looks:
@@ -258,6 +269,8 @@ class Evaluation:
             name=scores.get("name", ""),
             given=scores.get("given", ""),
             forced=forced,
+            heads=tuple(load_heads(folder, translations)),
+            forced_heads=tuple(load_heads(folder / "forced", forced)),
             branches=tuple(load_branches(folder / "branches")),
             looks=tuple(load_looks(folder / "looks.jsonl", translations)),
             neighbors=load_neighbors(folder / "neighbors", translations),

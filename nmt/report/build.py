@@ -25,6 +25,7 @@ from nmt.evaluation.results import Evaluation
 from nmt.report.figures import DIVERGING_SCALES, HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
 from nmt.report.findings import findings
 from nmt.report.flags import FLAGS, flags_of_both, known_flags
+from nmt.report.head_table import head_rows
 from nmt.report.read_run import Baseline, Run, read_run
 from nmt.report.sentences import chrf_signature, neighbor_examples, sample_rows, sentence_rows
 from nmt.report.tables import alignments_pharaoh, sentences_csv, words_csv
@@ -41,6 +42,7 @@ _SCRIPTS = (
     "address",
     "charts",
     "evaluations",
+    "heads",
     "overview",
     "table",
     "measures",
@@ -120,6 +122,7 @@ def _evaluation(evaluation: Evaluation, compared: Baseline | None) -> dict[str, 
         "scores": [asdict(score) for score in evaluation.scores],
         "alignment": None if alignment is None else asdict(alignment),
         "effect_alignment": None if of_effects is None else asdict(of_effects),
+        "heads": head_rows(evaluation),
         "baseline": comparison,
         "flags": flags,
         "findings": findings(

@@ -38,10 +38,10 @@ def sentence_rows(evaluation: Evaluation, baseline: Evaluation | None) -> list[d
     if evaluation.neighbors:
         for row, steps in zip(rows, evaluation.neighbors.steps, strict=True):
             row["hypothesis"]["neighbors"] = [[[*each] for each in found] for found in steps]
-    of_baseline = [("baseline", baseline.effects)] if baseline else []
-    for side, effects in (("hypothesis", evaluation.effects), ("reference", evaluation.forced_effects), *of_baseline):
-        for row, each in zip(rows, effects, strict=False):
-            row[side]["effects"] = _effects(each)
+    _add_matrices(rows, "hypothesis", evaluation.heads, evaluation.effects)
+    _add_matrices(rows, "reference", evaluation.forced_heads, evaluation.forced_effects)
+    if baseline:
+        _add_matrices(rows, "baseline", baseline.heads, baseline.effects)
     for branch in evaluation.branches:
         row = rows[branch.sentence]
         found = evaluation.translations[branch.sentence]
@@ -70,7 +70,8 @@ def sentence_row(
     probabilities, `entropy` that of the attention in nats a token, `aer` the error rate of the reference's attention
     against gold; a value that is not defined for the sentence is None, and so is a reference's score where the
     hypothesis has one of another kind. A hypothesis has `looks` and `neighbors` where the evaluation has, and each side
-    `effects`, in nats, for each token a number for each source word; None where there is one word only.
+    `effects`, in nats, for each token a number for each source word, None where there is one word only, and the
+    attention of each of several `heads`.
     """
     source = _side(translation.source, translation.source_tokens, translation.source_spans)
     hypothesis = _decoded(translation)
@@ -173,9 +174,12 @@ def _looks(looks: Looks) -> dict[str, Any]:
     }
 
 
-def _effects(effects: np.ndarray) -> list[list[float]] | None:
-    """Effects (T, W) in hundredths of a nat; None where no word could be left out."""
-    return np.round(effects.astype(np.float64), 2).tolist() if effects.size else None
+def _add_matrices(rows: Sequence[dict], side: str, heads: Sequence[np.ndarray], effects: Sequence[np.ndarray]) -> None:
+    """Adds to one side of the rows what is known of it: heads (T, M, S), and effects (T, W) to hundredths of a nat."""
+    for row, each in zip(rows, heads, strict=False):
+        row[side]["heads"] = [pack_attention(head) for head in each.swapaxes(0, 1)]
+    for row, each in zip(rows, effects, strict=False):
+        row[side]["effects"] = np.round(each.astype(np.float64), 2).tolist() if each.size else None
 
 
 def _chrf(text: str, reference: str) -> float:

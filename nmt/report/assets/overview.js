@@ -15,12 +15,12 @@ function scoreCard(score) {
 
 const lowerIsBetter = () => el("small", {}, " lower is better");
 
-/** The error rate of links, and what they are of: "attention", "effects". */
-function alignmentCard(of, alignment) {
+/** The error rate of links, and what they are of. */
+function alignmentCard(of, alignment, name = "AER") {
   return el(
     "article",
     { class: "card" },
-    el("h3", {}, of === "effects" ? "AER of effects" : "AER", lowerIsBetter()),
+    el("h3", {}, name, lowerIsBetter()),
     el("p", { class: "big" }, fixed(alignment.aer, 3)),
     el("p", {}, `precision ${fixed(alignment.precision, 3)}, recall ${fixed(alignment.recall, 3)}`),
     el("p", { class: "muted" }, `${of} against ${alignment.links.toLocaleString("en")} gold links`),
@@ -78,9 +78,10 @@ function exampleList(title, indices, figure = ({ chrf }) => fixed(chrf), transla
 }
 
 function renderOverview() {
-  const { scores, alignment, effect_alignment: ofEffects, command, findings, distribution, sentences } = state.evaluation;
-  fill(byId("scores"), scores.map(scoreCard), alignment && alignmentCard("attention", alignment), ofEffects && alignmentCard("effects", ofEffects));
+  const { scores, alignment, effect_alignment: ofEffects, heads, command, findings, distribution, sentences } = state.evaluation;
+  fill(byId("scores"), scores.map(scoreCard), alignment && alignmentCard(heads.length ? `mean attention of ${heads.length - 1} heads` : "attention", alignment), ofEffects && alignmentCard("effects", ofEffects, "AER of effects"));
   fill(byId("evaluations"), evaluationTable());
+  fill(byId("heads"), headTable(state.evaluation));
   fill(byId("against"), state.evaluation.baseline ? against(state.evaluation) : []);
   fill(byId("findings"), findings.map(findingItem));
   const ranked = sentences.map((_, index) => index).sort((a, b) => sentences[a].chrf - sentences[b].chrf || a - b);
