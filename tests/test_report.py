@@ -196,7 +196,16 @@ def test_rows_hold_what_else_a_translation_could_have_been(run: Path, tmp_path: 
     assert (branch["step"], branch["token"], branch["text"]) == (2, "children", "Two kids children play.")
     assert branch["words"] == ["Two", "kids", "children", "play", "."]
     assert branch["chrf"] == pytest.approx(sentence_chrf(branch["text"], [SENTENCES[1][2]]).score, abs=0.005)
-    assert branch["score"] == pytest.approx(make_translation(SENTENCES[1][0], branch["text"]).score, abs=1e-4)
+    found = make_translation(SENTENCES[1][0], branch["text"])
+    assert branch["score"] == pytest.approx(found.score, abs=1e-4)
+    assert branch["attention"] == pack_attention(found.attention)
+    assert not branch["as_reference"]
+
+
+def begun_as_reference(saved: Evaluation) -> Evaluation:
+    """The evaluation with one more branch of its second sentence, which the reference leads to."""
+    other = make_translation(SENTENCES[1][0], "Two children play in the park.")
+    return replace(saved, branches=(*saved.branches, Branch(1, 4, "in", other, as_reference=True)))
 
 
 def with_insight(saved: Evaluation) -> Evaluation:

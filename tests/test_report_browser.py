@@ -17,6 +17,7 @@ from test_report import (
     BETTER,
     HOSTILE,
     SENTENCES,
+    begun_as_reference,
     make_evaluation,
     make_forced,
     make_run,
@@ -147,7 +148,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     make_evaluation(run, split="unforced", sentences=SENTENCES[:2], forced=False)
     make_evaluation(run, name="again", sentences=BETTER)
     again = run / "evaluations" / "again"
-    with_heads(with_insight(Evaluation.load(again))).save(again)
+    with_heads(with_insight(begun_as_reference(Evaluation.load(again)))).save(again)
     make_evaluation(folder / "runs" / "before", sentences=BETTER, longest=50)
     page = build_report(run, folder / "reports" / "toy", folder / "runs" / "before")
     browser = Browser(folder / "profile")
@@ -212,13 +213,13 @@ def test_permalink_shows_the_sentence_with_its_heatmap_in_reading_order(browser:
 
 def test_another_translation_is_shown_with_the_token_that_leads_to_it(browser: Browser) -> None:
     go(browser, "#/sentences/2")
-    shown = "[...document.querySelectorAll('#detail .texts dt')].find(node => node.textContent === 'What if')"
+    shown = "[...document.querySelectorAll('#detail .texts dt')].find(node => node.textContent === 'What if 1')"
     branch = browser.evaluate(f"{shown}.nextSibling.innerText")
     found = make_translation(SENTENCES[1][0], "Two kids children play.")
     chrf = browser.evaluate("view.sentence.chrf")
     own = sentence_chrf(found.text, [SENTENCES[1][2]]).score
     score = f"score −{-found.score:.2f}, ranks above"  # what the search found was cut off
-    said = f"chrF {own:.1f} (+{own - chrf:.1f}), {score}, “children” for “kids” 63%"
+    said = f"chrF {own:.1f} (+{own - chrf:.1f}), {score}, “children” 63% for “kids” 63%"
     assert branch.splitlines() == ["Two kids children play.", said]
     new = f"[...{shown}.nextSibling.querySelectorAll('strong')].map(node => node.textContent)"
     assert browser.evaluate(new) == ["children", "play"]
@@ -229,8 +230,37 @@ def test_sentences_with_a_better_other_translation_are_listed(browser: Browser) 
     assert browser.evaluate("state.rows") == [1]
     chips = "[...document.querySelectorAll('#chips [aria-pressed=true]')].map(node => node.textContent)"
     assert browser.evaluate(chips) == ["what-if better 1"]
-    go(browser, "#/sentences?kind=what_if&split=again")
+    go(browser, "#/sentences?kind=what_if&split=many")
     assert browser.evaluate("state.rows") == []  # the one that there is has a lower chrF
+
+
+def test_the_attention_of_another_translation_is_shown_from_the_token_that_leads_to_it(browser: Browser) -> None:
+    go(browser, "#/sentences/2?split=test")
+    browser.evaluate("setUnit('words'), document.querySelector('[data-focus=what-if-1]').click()")
+    assert browser.evaluate("location.hash") == "#/sentences/2?shown=what-if-1&split=test"
+    found = make_translation(SENTENCES[1][0], "Two kids children play.")
+    np.testing.assert_allclose(browser.evaluate("view.weights"), merged_attention(found), atol=0.008)
+    assert browser.evaluate("[view.step, view.targets[view.step].label]") == [2, "children"]
+    current = "[...document.querySelectorAll('#detail .current')].map(node => node.textContent)"
+    assert browser.evaluate(current) == ["children"]
+    assert browser.evaluate("document.querySelector('.step-head strong').textContent") == "children"
+    pressed = "[...document.querySelectorAll('.tools [aria-pressed=true]')].map(node => node.textContent)"
+    assert browser.evaluate(pressed) == ["What if 1", "Words"]
+    go(browser, "#/sentences/1?shown=what-if-1&split=test")  # which has none
+    assert browser.evaluate("view.shown") == "hypothesis"
+    go(browser, "#/sentences/1?shown=constructor&split=test")
+    assert browser.evaluate("[view.shown, state.shown]") == ["hypothesis", "hypothesis"]
+
+
+def test_translations_that_begin_as_the_reference_are_told_apart(browser: Browser) -> None:
+    go(browser, "#/sentences/2?kind=as_reference&sort=-as_reference&split=again")
+    assert browser.evaluate("state.rows") == [1]
+    facts = "[...document.querySelectorAll('#detail .texts small')].map(node => node.textContent)"
+    told = [each.startswith("as the reference begins, chrF") for each in browser.evaluate(facts) if "for “" in each]
+    assert told == [False, True]
+    go(browser, "#/sentences/1?split=test")
+    assert not browser.evaluate("kindsOf(state.evaluation).includes('as_reference')")
+    assert not browser.evaluate("ordersOf(state.evaluation).includes('as_reference')")
 
 
 def test_looks_and_neighbors_are_those_of_the_chosen_step(browser: Browser) -> None:
@@ -705,7 +735,7 @@ def test_all_evaluations_stand_in_one_table_and_their_texts_beside_each_other(br
     chrf = [sentence_chrf(text, [SENTENCES[1][2]]).score for text in (BETTER[1][1], SENTENCES[1][1])]
     assert browser.evaluate(f"{shown}.innerText") == f"{BETTER[1][1]}\nchrF {chrf[0]:.1f} (+{chrf[0] - chrf[1]:.1f})"
     names = "[...document.querySelectorAll('#detail .texts dt')].map(node => node.textContent)"
-    assert browser.evaluate(names) == ["Source", "Reference", "Hypothesis", "Baseline", "again", "What if"]
+    assert browser.evaluate(names) == ["Source", "Reference", "Hypothesis", "Baseline", "again", "What if 1"]
     go(browser, "#/sentences/1?split=test")
     assert browser.evaluate(f"{shown}.innerText") == "the same"
 

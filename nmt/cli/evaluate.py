@@ -22,7 +22,10 @@ def run(arguments: list[str]) -> int:
     parser.add_argument(
         "--as", dest="name", default="", metavar="NAME", help="keep it under another name than the split's"
     )
-    told = "at the N most narrowly decided steps of each translation, search on from the runner-up too: for the report"
+    told = (
+        "at the N most narrowly decided steps of each translation, search on from the runner-up too, and where it "
+        "leaves the reference, from the reference's token: for the report"
+    )
     parser.add_argument("--what-if", type=at_least(0), default=0, metavar="N", help=told)
     told = "try what each step would write if it looked at one source token alone, at each of them: for the report"
     parser.add_argument("--looks", action="store_true", help=told)

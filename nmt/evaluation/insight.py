@@ -45,7 +45,8 @@ class Wanted:
     """What is to be found out of each translation beside its scores, for the report.
 
     Attributes:
-        what_if: steps at which another token is tried: see `nmt.evaluation.branches`.
+        what_if: narrow steps at which another token is tried, and if any, where the reference is left its token: see
+            `nmt.evaluation.branches`.
         looks: whether to try at each step to look at each source token alone: see `nmt.evaluation.looks`.
         neighbors: of each step, so many steps of training pairs: see `nmt.evaluation.neighbors`.
         effects: whether to leave out each source word in turn: see `nmt.evaluation.effects`.
@@ -85,9 +86,9 @@ def find_out(
     if has_heads(translator):
         found["heads"], found["forced_heads"] = (tuple(heads_of(translator, each)) for each in (translations, forced))
     if wanted.what_if:
-        places = forks(translations, wanted.what_if)
+        places = forks(translations, forced, wanted.what_if)
         branches = branch(translator, translations, places, options, size)
-        found["branches"] = tuple(watched(branches, len(places), "searching on from the runners-up"))
+        found["branches"] = tuple(watched(branches, len(places), "searching on from other tokens"))
     if wanted.looks:
         each = looks_of(translator, translations)
         found["looks"] = tuple(watched(each, len(translations), "looking at each source token alone"))

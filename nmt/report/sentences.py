@@ -64,7 +64,7 @@ def sentence_row(
     Hypothesis and reference have, beside text and words, the tokens and what the decoder did at each: of the reference
     that is under forced decoding, and None where that was not kept. `baseline` has the same of another evaluation, and
     the source with its own tokens where these are others. `branches` are what `nmt.evaluation.branches` says, each with
-    its score and whether it ranks `above` the hypothesis; `beam` is what the record says.
+    all that a hypothesis has, and whether it ranks `above` that; `beam` is what the record says.
 
     `chrf` is 0 to 100, `length_ratio` hypothesis words by reference words, `confidence` the geometric mean of the token
     probabilities, `entropy` that of the attention in nats a token, `aer` the error rate of the reference's attention
@@ -159,8 +159,8 @@ def _decoded(record: Translation) -> dict[str, Any]:
 def _branch(branch: Branch, reference: str, above: bool) -> dict[str, Any]:
     """Another translation, and at which token it leaves the one that was found."""
     found = branch.translation
-    own = {"text": found.text, "words": word_texts(found.text), "chrf": _chrf(found.text, reference)}
-    return {"step": branch.step, "token": branch.token, **own, "score": round(found.score, 4), "above": above}
+    place = {"step": branch.step, "token": branch.token, "as_reference": branch.as_reference}
+    return {**_decoded(found), **place, "chrf": _chrf(found.text, reference), "above": above}
 
 
 def _looks(looks: Looks) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 /** What a link asks for that does not go on with a search. */
 const AFRESH = { query: "", sort: BY_NUMBER, shown: "hypothesis" };
 
-const SIDES = ["hypothesis", "reference", "baseline"];
+const SIDE = /^(hypothesis|reference|baseline|what-if-\d+)$/;
 
 /** The filters, search and order that the parameters of an address ask for, so far as they are what `address` writes. */
 function readAddress(parameters) {
@@ -13,7 +13,7 @@ function readAddress(parameters) {
   return {
     filter: Object.fromEntries(asked.filter(([name, value]) => FILTERS[name].knows(value))),
     query: parameters.get("q") ?? "",
-    shown: SIDES.find((side) => side === parameters.get("shown")) ?? "hypothesis",
+    shown: SIDE.exec(parameters.get("shown"))?.[0] ?? "hypothesis",
     sort: Object.hasOwn(ORDERS, key) ? { key, descending: sort !== key } : BY_NUMBER,
   };
 }

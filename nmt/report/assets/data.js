@@ -19,11 +19,14 @@ const state = {
 
 async function loadReport() {
   Object.assign(REPORT, JSON.parse(await unpacked("report-gzip")));
+  for (const { sentences } of REPORT.evaluations) // a “what if” is shown as the other sides are
+    for (const sentence of sentences) sentence.branches.forEach((branch, index) => (sentence[`what-if-${index + 1}`] = branch));
   state.evaluation = REPORT.evaluations[0];
 }
 
 /** Whose tokens and attention are shown: those that are chosen, if the sentence has them, else the hypothesis's. The
- *  reference's were kept under forced decoding; a baseline is what another evaluation made of the sentence. */
+ *  reference's were kept under forced decoding; a baseline is what another evaluation made of the sentence, "what-if-1"
+ *  the first of what else it could have been. */
 const shownOf = (sentence) => (sentence[state.shown]?.tokens ? state.shown : "hypothesis");
 
 /** The source in the tokens of the model whose attention is shown. */

@@ -1,6 +1,6 @@
 /* The chosen sentence: its texts, its attention as a heatmap or a table, what else is known of a step, and its beam. */
 
-/** What is shown of hypothesis, reference or baseline: the measure, the units of target and source, their weights,
+/** What is shown of hypothesis, reference, baseline or a “what if”: the measure, the units of target and source, their weights,
  *  the chosen step (a row of the heatmap), and the source word that is held in its place, or null. */
 let view = null;
 
@@ -100,6 +100,11 @@ function detailTools(sentence, enabled) {
         sentence.reference.tokens ? "What the model makes of the reference, by forced decoding (r)" : "This evaluation was made without it: run nmt evaluate again",
         sentence.reference.tokens !== null),
       sentence.baseline && button("Baseline", view.shown === "baseline", () => setShown("baseline"), `What ${state.evaluation.baseline.name} found (b)`, true)),
+    sentence.branches.length ? el("div", { class: "segments", role: "group", "aria-label": "What if" }, sentence.branches.map((branch, index) => {
+      const key = `what-if-${index + 1}`;
+      const title = `What if “${visible(branch.token)}” stood there${branch.as_reference ? ", as in the reference" : ""}`;
+      return el("button", { type: "button", "aria-pressed": String(view.shown === key), title, "data-focus": key, onclick: () => setShown(key) }, index ? `${index + 1}` : "What if 1");
+    })) : null,
     measureChoice(sentence[view.shown]),
     el("div", { class: "segments", role: "group", "aria-label": "Unit" },
       button("Words", view.unit === "words", () => setUnit("words"), "Sum over the source pieces, mean over the target pieces (w)"),
@@ -116,8 +121,8 @@ function setUnit(unit) {
   renderDetail();
 }
 
-/** Shows hypothesis, reference or baseline, from the first word on where it differs: from the reference, or that from
- *  the hypothesis. */
+/** Shows hypothesis, reference, baseline or a “what if”, from the first word on where it differs: from the reference, or
+ *  that from the hypothesis; a “what if” from the token on that leads to it. */
 function setShown(shown) {
   state.shown = shown;
   if (!view) return;
@@ -126,7 +131,8 @@ function setShown(shown) {
   renderDetail();
   const { [view.shown]: own, [view.shown === "reference" ? "hypothesis" : "reference"]: other } = view.sentence;
   const differs = own.words.findIndex((word, index) => word !== other.words[index]);
-  chooseStep(Math.max(0, view.targets.findIndex(({ word }) => word === differs)));
+  const begins = ({ word, tokens }) => (own.step === undefined ? word === differs : tokens.includes(own.step));
+  chooseStep(Math.max(0, view.targets.findIndex(begins)));
 }
 
 function toggleTable() {

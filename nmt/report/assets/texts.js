@@ -34,7 +34,7 @@ function detailTexts(sentence, index) {
     elsewhere(sentence, index).map(([label, other]) => (other.hypothesis.text === hypothesis.text
       ? row(label, "the same", el("span", { class: "muted" }, "the same"))
       : row(label, other.hypothesis.text, markedText(other.hypothesis, extra), el("small", { class: "muted" }, `chrF ${chrfBeside(other, sentence)}`)))),
-    branches.map((branch) => row("What if", branch.text, branchText(sentence, branch), branchFacts(sentence, branch))),
+    branches.map((branch, number) => row(`What if ${number + 1}`, branch.text, branchText(sentence, branch, number), branchFacts(sentence, branch))),
   );
   list.addEventListener("mouseover", ({ target }) => focusWord(target, focusTarget, focusSource));
   list.addEventListener("mouseleave", () => focusTarget(null));
@@ -99,17 +99,17 @@ function elsewhere({ source, reference }, index) {
 }
 
 /** A translation with another token at some step; what the hypothesis has not is marked. */
-function branchText({ hypothesis }, { text, words }) {
+function branchText({ hypothesis }, { text, words }, number) {
   const common = commonWords(words, hypothesis.words);
-  return withWords(text, words, (word, index) => (common[index] ? word : el("strong", {}, word)));
+  const isShown = view.shown === `what-if-${number + 1}`;
+  return withWords(text, words, (word, index) => el(common[index] ? "span" : "strong", isShown ? touched("target", index) : {}, word));
 }
 
 /** What came of another translation, and which token instead of which led to it, with their probabilities. */
 function branchFacts(sentence, branch) {
-  const { tokens, probabilities, alternatives } = sentence.hypothesis;
-  const { step, token, score, above } = branch;
-  const [, probability] = alternatives[step].find(([label]) => label === token) ?? [token, null];
-  const named = (label, share) => `“${visible(label)}”${share === null ? "" : ` ${percent(share)}`}`;
-  const facts = [`chrF ${chrfBeside(branch, sentence)}`, `score ${fixed(score, 2)}`, above ? "ranks above" : null, `${named(token, probability)} for ${named(tokens[step], probabilities[step])}`];
+  const { tokens, probabilities } = sentence.hypothesis;
+  const { step, token, score, above, as_reference: asReference } = branch;
+  const named = (label, share) => `“${visible(label)}” ${percent(share)}`;
+  const facts = [asReference ? "as the reference begins" : null, `chrF ${chrfBeside(branch, sentence)}`, `score ${fixed(score, 2)}`, above ? "ranks above" : null, `${named(token, branch.probabilities[step])} for ${named(tokens[step], probabilities[step])}`];
   return el("small", { class: "muted" }, facts.filter(Boolean).join(", "));
 }
