@@ -21,7 +21,7 @@ from nmt.decoding.translator import Translator
 from nmt.evaluation import insight
 from nmt.evaluation.effects import effect_error_rate, effect_links, load_effects
 from nmt.evaluation.heads import load_heads, records_of_heads
-from nmt.evaluation.insight import Wanted, effects_of, find_out, heads_of, looks_of, neighbors_of
+from nmt.evaluation.insight import Wanted, effects_of, find_out, heads_of, looks_of, neighbors_of, source_worth
 from nmt.evaluation.looks import Looks, load_looks
 from nmt.evaluation.neighbors import Example, Neighbor, Neighbors, load_neighbors
 from nmt.evaluation.results import Evaluation
@@ -127,6 +127,16 @@ def test_of_a_large_corpus_pairs_are_looked_through_evenly_spread(
     found = neighbors_of(translator, translate(translator), corpus(PAIRS), 99)
     assert found.searched == 2
     assert set(found.examples) == {Example(*PAIRS[0]), Example(*PAIRS[3])}
+
+
+def test_the_source_is_worth_what_another_would_cost(translator: Translator) -> None:
+    forced = list(translator.force(SENTENCES))
+    swapped = translator.force(zip([*SOURCES[1:], SOURCES[0]], [target for _, target in SENTENCES], strict=True))
+    cost = sum(own.log_prob - other.log_prob for own, other in zip(forced, swapped, strict=True))
+    tokens = sum(len(record.tokens) for record in forced)
+    assert source_worth(translator, forced) == pytest.approx(cost / tokens, abs=1e-5)
+    assert abs(cost / tokens) > 0.01
+    assert source_worth(translator, forced[:1]) is None
 
 
 @pytest.fixture

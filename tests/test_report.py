@@ -300,6 +300,20 @@ def test_heads_stand_in_a_table_and_in_their_sentences(run: Path, tmp_path: Path
         assert other == shown["sentences"][0][side]["attention"] != one
 
 
+def test_what_the_source_is_worth_is_a_finding(run: Path, tmp_path: Path) -> None:
+    def told(*baseline: Path) -> list[str]:
+        shown = report_of(build_report(run, tmp_path / "out", *baseline))["evaluations"][0]["findings"]
+        return [each["text"] for each in shown if "The source is worth" in each["text"]]
+
+    assert told() == []
+    other = make_run(tmp_path / "runs" / "other")
+    for folder, worth in ((run, 0.456), (other, 2)):
+        saved = replace(Evaluation.load(folder / "evaluations" / "test"), source_worth=worth)
+        saved.save(folder / "evaluations" / "test")
+    assert told()[0].startswith("The source is worth 0.46 nats a token: ")
+    assert told(other)[0].startswith("The source is worth 0.46 (baseline 2.00) nats a token: ")
+
+
 def test_another_translation_that_ranks_above_is_a_search_error(run: Path, tmp_path: Path) -> None:
     folder = run / "evaluations" / "test"
     saved = Evaluation.load(folder)

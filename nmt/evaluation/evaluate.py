@@ -15,7 +15,7 @@ from nmt.decoding.search import SearchOptions
 from nmt.decoding.steps import single_model
 from nmt.decoding.translator import Translator
 from nmt.evaluation.aer import Link, attention_error_rate
-from nmt.evaluation.insight import Wanted, find_out
+from nmt.evaluation.insight import Wanted, find_out, source_worth
 from nmt.evaluation.metrics import corpus_scores
 from nmt.evaluation.results import Evaluation
 from nmt.pipe.progress import watched
@@ -90,6 +90,7 @@ def evaluate(
         references=tuple(references),
         forced=tuple(forced),
         **insights,
+        source_worth=source_worth(translator, forced),
         seen=None if training is None else tuple(sources_within(sources, training)),
         gold=tuple(gold),
         scores=tuple(scores),

@@ -101,6 +101,23 @@ def find_out(
     return found
 
 
+def source_worth(translator: Translator, forced: Sequence[Translation]) -> float | None:
+    """By how many nats a token the references are less probable if each is read with the source of the next one.
+
+    Near 0 the decoder goes by the target alone. None where there is no other source.
+
+    Args:
+        translator: which has forced the references.
+        forced: the references under forced decoding.
+    """
+    sources, targets = _ids(translator.tokenizers, forced)
+    tokens = sum(map(len, targets))
+    if len(sources) < 2 or not tokens:
+        return None
+    others = token_log_probs(translator.engine, sources[1:] + sources[:1], targets)
+    return (sum(each.log_prob for each in forced) - sum(float(each.sum()) for each in others)) / tokens
+
+
 def has_heads(translator: Translator) -> bool:
     """Whether the attention of a record is the mean of several heads, and not of several models."""
     network = translator.engine.network

@@ -77,6 +77,8 @@ class Evaluation:
         command: the command that made this evaluation.
         seconds: time for decoding and scoring.
         versions: of Python and packages, by name.
+        source_worth: by how many nats a token the references are less probable with another sentence's source; None
+            where that is not known.
         seen: the sentences, from 0, whose source stands in the training data; None where that was not looked up.
         heads: for each translation the attention of each of M heads, float32 (T, M, S); none where a model has one, or
             there are several models.
@@ -113,6 +115,7 @@ class Evaluation:
     neighbors: Neighbors | None = None
     effects: tuple[np.ndarray, ...] = ()
     forced_effects: tuple[np.ndarray, ...] = ()
+    source_worth: float | None = None
     seen: tuple[int, ...] | None = None
     given: str = ""
 
@@ -217,6 +220,7 @@ class Evaluation:
             "seconds": self.seconds,
             "scores": [asdict(score) for score in self.scores],
             "alignment": None if self.alignment is None else asdict(self.alignment),
+            "source_worth": self.source_worth,
             "seen": self.seen,
             "versions": dict(self.versions),
         }
@@ -276,6 +280,7 @@ class Evaluation:
             neighbors=load_neighbors(folder / "neighbors", translations),
             effects=tuple(load_effects(folder, translations)),
             forced_effects=tuple(load_effects(folder / "forced", forced)),
+            source_worth=scores.get("source_worth"),
             seen=None if scores.get("seen") is None else tuple(scores["seen"]),
         )
 

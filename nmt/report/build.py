@@ -23,7 +23,7 @@ from plotly.offline import get_plotlyjs
 from nmt.evaluation.comparison import compare
 from nmt.evaluation.results import Evaluation
 from nmt.report.figures import DIVERGING_SCALES, HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
-from nmt.report.findings import findings
+from nmt.report.findings import findings, source_finding
 from nmt.report.flags import FLAGS, flags_of_both, known_flags
 from nmt.report.head_table import head_rows
 from nmt.report.read_run import Baseline, Run, read_run
@@ -125,9 +125,10 @@ def _evaluation(evaluation: Evaluation, compared: Baseline | None) -> dict[str, 
         "heads": head_rows(evaluation),
         "baseline": comparison,
         "flags": flags,
-        "findings": findings(
-            rows, evaluation.translations, flags, flags_of_both(evaluation, baseline) if baseline else ()
-        ),
+        "findings": [
+            *findings(rows, evaluation.translations, flags, flags_of_both(evaluation, baseline) if baseline else ()),
+            *source_finding(evaluation, baseline),
+        ],
         "distribution": distribution_figure(
             [row["chrf"] for row in rows], [row["baseline"]["chrf"] for row in rows] if baseline else None
         ),
