@@ -115,6 +115,7 @@ nmt/
     looks.py              where else a step could have looked
     neighbors.py          where in the training data the model was in the same situation
     effects.py            which source words each target token depends on
+    erasure.py            what a model loses without a source word, or with another source
     insight.py            translations -> heads, branches, looks, neighbours, effects
     samples.py            the same few sentences at each validation, and their files
     evaluate.py           a run and a split -> Evaluation

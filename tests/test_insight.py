@@ -20,8 +20,9 @@ from nmt.decoding.translation import Translation
 from nmt.decoding.translator import Translator
 from nmt.evaluation import insight
 from nmt.evaluation.effects import effect_error_rate, effect_links, load_effects
+from nmt.evaluation.erasure import effects_of, source_worth
 from nmt.evaluation.heads import load_heads, records_of_heads
-from nmt.evaluation.insight import Wanted, effects_of, find_out, heads_of, looks_of, neighbors_of, source_worth
+from nmt.evaluation.insight import Wanted, find_out, heads_of, looks_of, neighbors_of
 from nmt.evaluation.looks import Looks, load_looks
 from nmt.evaluation.neighbors import Example, Neighbor, Neighbors, load_neighbors
 from nmt.evaluation.results import Evaluation

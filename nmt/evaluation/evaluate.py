@@ -15,7 +15,8 @@ from nmt.decoding.search import SearchOptions
 from nmt.decoding.steps import single_model
 from nmt.decoding.translator import Translator
 from nmt.evaluation.aer import Link, attention_error_rate
-from nmt.evaluation.insight import Wanted, find_out, source_worth
+from nmt.evaluation.erasure import source_worth
+from nmt.evaluation.insight import Wanted, find_out
 from nmt.evaluation.metrics import corpus_scores
 from nmt.evaluation.results import Evaluation
 from nmt.pipe.progress import watched

@@ -1,12 +1,11 @@
 """Translations -> what else is to be known of them: heads, branches, looks, neighbours, effects.
 
 Letters: n steps of translations, m steps of training pairs, R readout size, k neighbours of a step, T target tokens,
-W source words, M heads, S source tokens.
+M heads, S source tokens.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import datasets
@@ -16,15 +15,15 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from nmt.config import check
-from nmt.data.tokenizer import EOS_ID, Encoded, TokenizerPair
+from nmt.data.tokenizer import EOS_ID, Encoded
 from nmt.data.vocabulary import EOS
-from nmt.data.words import split_words, without_word
 from nmt.decoding.options import SearchOptions
-from nmt.decoding.steps import head_attention, looks, readouts, token_log_probs
+from nmt.decoding.records import ids_of
+from nmt.decoding.steps import head_attention, looks, readouts
 from nmt.decoding.translation import Translation
 from nmt.decoding.translator import MAX_SOURCE_TOKENS, Translator
 from nmt.evaluation.branches import branch, forks
-from nmt.evaluation.effects import effect_columns
+from nmt.evaluation.erasure import effects_of
 from nmt.evaluation.looks import Looks
 from nmt.evaluation.neighbors import Example, Neighbor, Neighbors
 from nmt.model.seq2seq import Seq2Seq
@@ -101,23 +100,6 @@ def find_out(
     return found
 
 
-def source_worth(translator: Translator, forced: Sequence[Translation]) -> float | None:
-    """By how many nats a token the references are less probable if each is read with the source of the next one.
-
-    Near 0 the decoder goes by the target alone. None where there is no other source.
-
-    Args:
-        translator: which has forced the references.
-        forced: the references under forced decoding.
-    """
-    sources, targets = _ids(translator.tokenizers, forced)
-    tokens = sum(map(len, targets))
-    if len(sources) < 2 or not tokens:
-        return None
-    others = token_log_probs(translator.engine, sources[1:] + sources[:1], targets)
-    return (sum(each.log_prob for each in forced) - sum(float(each.sum()) for each in others)) / tokens
-
-
 def has_heads(translator: Translator) -> bool:
     """Whether the attention of a record is the mean of several heads, and not of several models."""
     network = translator.engine.network
@@ -130,7 +112,7 @@ def heads_of(translator: Translator, translations: Sequence[Translation]) -> Ite
     Raises:
         ValueError: if the translator has several models.
     """
-    return head_attention(translator.engine, *_ids(translator.tokenizers, translations))
+    return head_attention(translator.engine, *ids_of(translator.tokenizers, translations))
 
 
 def looks_of(translator: Translator, translations: Sequence[Translation]) -> Iterator[Looks]:
@@ -140,7 +122,7 @@ def looks_of(translator: Translator, translations: Sequence[Translation]) -> Ite
         ValueError: if the translator has several models.
     """
     names = translator.tokenizers.tgt.tokens
-    for best, probabilities, written in looks(translator.engine, *_ids(translator.tokenizers, translations)):
+    for best, probabilities, written in looks(translator.engine, *ids_of(translator.tokenizers, translations)):
         tokens = tuple(tuple(names[token] for token in row) for row in best.tolist())
         yield Looks(tokens, probabilities, written)
 
@@ -164,7 +146,7 @@ def neighbors_of(
     pairs = sorted(zip(chosen["src"], chosen["tgt"], strict=True), key=lambda pair: len(pair[1]))
     sources = [ids[:MAX_SOURCE_TOKENS] for ids in src.encode_batch([source for source, _ in pairs])]
     targets = tgt.encode_all([target for _, target in pairs])
-    queries = _units(readouts(translator.engine, *_ids(translator.tokenizers, translations)))
+    queries = _units(readouts(translator.engine, *ids_of(translator.tokenizers, translations)))
     given = readouts(translator.engine, sources, [[*target.ids, EOS_ID] for target in targets])
     given = watched(given, len(pairs), "searching the training data for neighbors")
     similarities, places = _nearest(queries, _blocks(given), count)
@@ -188,40 +170,11 @@ def neighbors_of(
     )
 
 
-def effects_of(translator: Translator, translations: Sequence[Translation]) -> list[np.ndarray]:
-    """For each translation float32 (T, W): by how much the log-probability of each token falls without each word.
-
-    W is 0 where the source has one word only: there would be nothing to read.
-    """
-    texts = [_with_and_without(each.source) for each in translations]
-    order = sorted(range(len(texts)), key=lambda number: len(translations[number].tokens))
-    sources = translator.tokenizers.src.encode_batch([text for number in order for text in texts[number]])
-    _, ids = _ids(translator.tokenizers, translations)
-    targets = [ids[number] for number in order for _ in texts[number]]
-    found = token_log_probs(translator.engine, [source[:MAX_SOURCE_TOKENS] for source in sources], targets)
-    effects = {}
-    for number in watched(order, len(order), "leaving out each source word"):
-        whole, *without = islice(found, len(texts[number]))
-        effects[number] = np.array([whole - each for each in without], np.float32).reshape(len(without), len(whole)).T
-    return [effects[number] for number in range(len(texts))]
-
-
-def _with_and_without(source: str) -> list[str]:
-    """The source, and the source without each of its words in turn."""
-    return [source, *(without_word(source, word) for word in split_words(source)[: effect_columns(source)])]
-
-
 def _token(text: str, encoded: Encoded, step: int) -> tuple[str, int, int]:
     """What stands at a step of a text, and where: at the last step its end."""
     if step == len(encoded.ids):
         return EOS, len(text), len(text)
     return encoded.tokens[step], *encoded.spans[step]
-
-
-def _ids(tokenizers: TokenizerPair, translations: Sequence[Translation]) -> tuple[list[list[int]], list[list[int]]]:
-    """The ids of what was read, without BOS, and of what was written."""
-    sources = [tokenizers.src.ids(each.source_tokens[1:]) for each in translations]
-    return sources, [tokenizers.tgt.ids(each.tokens) for each in translations]
 
 
 def _units(rows: Iterable[np.ndarray]) -> Tensor:

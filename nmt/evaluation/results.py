@@ -4,8 +4,8 @@
 `nmt.decoding.translation`), ``references.jsonl`` (a line a sentence: the reference and its gold alignment or null),
 ``forced/`` (what the model makes of the references, as the translations), ``scores.json`` (the scores, and with which
 search, checkpoint, command and versions they were made), of a model with several heads two files ``heads.npz``, and
-where they were asked for ``branches/``, ``looks.jsonl``,
-``neighbors/`` and two ``effects.npz`` (see `nmt.evaluation.heads`, `branches`, `looks`, `neighbors`, `effects`).
+where they were asked for ``branches/``, ``looks.jsonl``, ``neighbors/`` and two files ``effects.npz`` (see
+`nmt.evaluation.heads`, `branches`, `looks`, `neighbors`, `effects`).
 """
 
 import json
@@ -189,20 +189,18 @@ class Evaluation:
         save_translations(folder, self.translations)
         if self.forced:
             save_translations(folder / "forced", self.forced)
-        if self.heads:
-            save_heads(folder, self.heads)
-        if self.forced_heads:
-            save_heads(folder / "forced", self.forced_heads)
+        sides = (folder, self.heads, self.effects), (folder / "forced", self.forced_heads, self.forced_effects)
+        for place, heads, effects in sides:
+            if heads:
+                save_heads(place, heads)
+            if effects:
+                save_effects(place, effects)
         if self.branches:
             save_branches(folder / "branches", self.branches)
         if self.looks:
             save_looks(folder / "looks.jsonl", self.looks)
         if self.neighbors:
             save_neighbors(folder / "neighbors", self.neighbors)
-        if self.effects:
-            save_effects(folder, self.effects)
-        if self.forced_effects:
-            save_effects(folder / "forced", self.forced_effects)
         with open(folder / "references.jsonl", "w", encoding="utf-8", errors="backslashreplace") as lines:
             for reference, links in zip(self.references, self.gold, strict=True):
                 lines.write(json.dumps({"reference": reference, "alignment": links}, ensure_ascii=False) + "\n")
