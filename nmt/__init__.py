@@ -111,10 +111,13 @@ nmt/
     metrics.py            BLEU, chrF, TER with signature and interval
     aer.py                links between words -> AER
     results.py            the Evaluation record, and its files
+    heads.py              the attention of each head
     branches.py           another token at a step that was hardly decided, and how it goes on
     looks.py              where else a step could have looked
     neighbors.py          where in the training data the model was in the same situation
-    insight.py            translations -> branches, looks, neighbours
+    effects.py            which source words each target token depends on
+    erasure.py            what a model loses without a source word, or with another source
+    insight.py            translations -> heads, branches, looks, neighbours, effects
     samples.py            the same few sentences at each validation, and their files
     evaluate.py           a run and a split -> Evaluation
     comparison.py         two evaluations -> differences, and whether they are chance
@@ -143,6 +146,7 @@ nmt/
     flags.py              what is remarkable about a translation
     beam.py               a record -> the places of its beam, with the scores that decided
     sentences.py          an evaluation, and a baseline -> a row of the report for each sentence
+    head_table.py         an evaluation -> how its heads differ
     word_table.py         an evaluation -> by what each source word was translated
     findings.py           what stands out, in plain words
     figures.py            plotly figures

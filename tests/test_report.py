@@ -18,6 +18,7 @@ from nmt.data.words import split_words
 from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import AlignmentScore, attention_error_rate
 from nmt.evaluation.branches import Branch
+from nmt.evaluation.effects import effect_columns, effect_error_rate
 from nmt.evaluation.looks import Looks
 from nmt.evaluation.metrics import Score
 from nmt.evaluation.neighbors import Example, Neighbor, Neighbors
@@ -206,11 +207,23 @@ def test_rows_hold_what_else_a_translation_could_have_been(run: Path, tmp_path: 
     assert (branch["step"], branch["token"], branch["text"]) == (2, "children", "Two kids children play.")
     assert branch["words"] == ["Two", "kids", "children", "play", "."]
     assert branch["chrf"] == pytest.approx(sentence_chrf(branch["text"], [SENTENCES[1][2]]).score, abs=5e-5)
-    assert branch["score"] == pytest.approx(make_translation(SENTENCES[1][0], branch["text"]).score, abs=1e-4)
+    found = make_translation(SENTENCES[1][0], branch["text"])
+    assert branch["score"] == pytest.approx(found.score, abs=1e-4)
+    assert branch["attention"] == pack_attention(found.attention)
+    assert not branch["as_reference"]
+
+
+def begun_as_reference(saved: Evaluation) -> Evaluation:
+    """The evaluation with one more branch of its second sentence, which the reference leads to."""
+    other = make_translation(SENTENCES[1][0], "Two children play in the park.")
+    return replace(saved, branches=(*saved.branches, Branch(1, 4, "in", other, as_reference=True)))
 
 
 def with_insight(saved: Evaluation) -> Evaluation:
-    """The evaluation with a look at each source token, the last of which brings another one, and two neighbours."""
+    """The evaluation with a look at each source token, the last of which brings another one, neighbours, and effects.
+
+    Of token t and source word w that is t - 2 w + 0.001; the references' is the same, but ten times as large.
+    """
     looks = []
     for rows, columns in (each.attention.shape for each in saved.translations):
         probabilities, written = np.full((2, rows, columns), [[[0.5]], [[0.25]]], np.float32)
@@ -218,7 +231,15 @@ def with_insight(saved: Evaluation) -> Evaluation:
     near = Neighbor(0, "A", 1, 3, 0.9), Neighbor(1, "</s>", 9, 9, 0.125)
     examples = Example("Sieh da!", "💩 A!"), Example(HOSTILE, "Well then")
     steps = tuple((near,) * len(each.tokens) for each in saved.translations)
-    return replace(saved, looks=tuple(looks), neighbors=Neighbors(examples, steps, 1234))
+    neighbors = Neighbors(examples, steps, 1234)
+    effects, of_references = (tuple(map(make_effects, each)) for each in (saved.translations, saved.forced))
+    forced_effects = tuple(10 * each for each in of_references)
+    return replace(saved, looks=tuple(looks), neighbors=neighbors, effects=effects, forced_effects=forced_effects)
+
+
+def make_effects(record: Translation) -> np.ndarray:
+    rows, columns = np.indices((len(record.tokens), effect_columns(record.source)))
+    return (rows - 2 * columns + 0.001).astype(np.float32)
 
 
 def test_rows_hold_looks_and_neighbors_where_they_were_asked_for(run: Path, tmp_path: Path) -> None:
@@ -236,6 +257,72 @@ def test_rows_hold_looks_and_neighbors_where_they_were_asked_for(run: Path, tmp_
     assert [looks["types"][place] for place in looks["tokens"]][:columns] == [*["other"] * (columns - 1), "A"]
     assert looks["probabilities"] == pack_attention(np.full((len(first["tokens"]), columns), 0.5))
     assert looks["written"] == pack_attention(np.full((len(first["tokens"]), columns), 0.25))
+
+
+def test_rows_hold_effects_where_they_were_asked_for(run: Path, tmp_path: Path) -> None:
+    plain = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]
+    assert plain["effect_alignment"] is None
+    assert not any("effects" in row[side] for row in plain["sentences"] for side in ("hypothesis", "reference"))
+    folder = run / "evaluations" / "test"
+    saved = with_insight(Evaluation.load(folder))
+    saved.save(folder)
+    other = make_run(tmp_path / "runs" / "other")
+    with_insight(Evaluation.load(other / "evaluations" / "test")).save(other / "evaluations" / "test")
+    shown = report_of(build_report(run, tmp_path / "out", other))["evaluations"][0]
+    for index in (0, 3):
+        row, words = shown["sentences"][index], [5, 2, 0, 2][index]
+        own, reference = row["hypothesis"]["effects"], row["reference"]["effects"]
+        assert own == [[t - 2 * w for w in range(words)] for t in range(len(row["hypothesis"]["tokens"]))]
+        assert reference == [
+            [10 * t - 20 * w + 0.01 for w in range(words)] for t in range(len(row["reference"]["tokens"]))
+        ]
+        assert row["baseline"]["effects"] == own
+    expected = effect_error_rate(saved.forced, saved.forced_effects, saved.gold)
+    assert shown["effect_alignment"]["aer"] == pytest.approx(expected.aer)
+
+
+def with_heads(saved: Evaluation) -> Evaluation:
+    """The evaluation with two heads, the first of which looks at the last token alone."""
+
+    def heads(record: Translation) -> np.ndarray:
+        first = np.zeros_like(record.attention)
+        first[:, -1] = 1
+        return np.stack([first, record.attention], axis=1)
+
+    return replace(saved, heads=tuple(map(heads, saved.translations)), forced_heads=tuple(map(heads, saved.forced)))
+
+
+def test_heads_stand_in_a_table_and_in_their_sentences(run: Path, tmp_path: Path) -> None:
+    plain = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]
+    assert plain["heads"] == []
+    folder = run / "evaluations" / "test"
+    saved = with_heads(Evaluation.load(folder))
+    saved.save(folder)
+    shown = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]
+    mean, first, second = shown["heads"]
+    assert mean == second
+    assert (first["entropy"], first["first"], first["last"]) == (0, 0, 1)
+    rows = np.concatenate([each.attention.sum(axis=1) * each.attention[:, 0] for each in saved.translations])
+    assert second["first"] == pytest.approx(rows.mean(), abs=1e-4)
+    assert second["aer"] == attention_error_rate(saved.forced, saved.gold).aer
+    assert first["aer"] == 1  # no word is linked to the last
+    for side in ("hypothesis", "reference"):
+        [one, other] = shown["sentences"][0][side]["heads"]
+        assert other == shown["sentences"][0][side]["attention"] != one
+
+
+def test_what_the_source_is_worth_is_a_finding(run: Path, tmp_path: Path) -> None:
+    def told(*baseline: Path) -> list[str]:
+        shown = report_of(build_report(run, tmp_path / "out", *baseline))["evaluations"][0]["findings"]
+        return [each["text"] for each in shown if "The source is worth" in each["text"]]
+
+    assert told() == []
+    other = make_run(tmp_path / "runs" / "other")
+    for folder, worth in ((run, 0.456), (other, 2)):
+        saved = replace(Evaluation.load(folder / "evaluations" / "test"), source_worth=worth)
+        saved.save(folder / "evaluations" / "test")
+    assert told()[0].startswith("The source is worth 0.46 nats a token: ")
+    assert told(other)[0].startswith("The source is worth 0.46 (baseline 2.00) nats a token: ")
 
 
 def test_another_translation_that_ranks_above_is_a_search_error(run: Path, tmp_path: Path) -> None:

@@ -20,10 +20,12 @@ from test_report import (
     NARROW,
     SENTENCES,
     WIDE,
+    begun_as_reference,
     make_evaluation,
     make_forced,
     make_run,
     make_translation,
+    with_heads,
     with_insight,
 )
 
@@ -151,7 +153,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     make_evaluation(run, split="wide", name="narrow", sentences=NARROW)
     make_evaluation(run, name="again", sentences=BETTER)
     again = run / "evaluations" / "again"
-    with_insight(Evaluation.load(again)).save(again)
+    with_heads(with_insight(begun_as_reference(Evaluation.load(again)))).save(again)
     make_evaluation(folder / "runs" / "before", sentences=BETTER, longest=50)
     (folder / "runs" / "before" / "config.yaml").write_text("name: before\nseed: <b>2</b>\n", encoding="utf-8")
     page = build_report(run, folder / "reports" / "toy", folder / "runs" / "before")
@@ -217,13 +219,13 @@ def test_permalink_shows_the_sentence_with_its_heatmap_in_reading_order(browser:
 
 def test_another_translation_is_shown_with_the_token_that_leads_to_it(browser: Browser) -> None:
     go(browser, "#/sentences/2")
-    shown = "[...document.querySelectorAll('#detail .texts dt')].find(node => node.textContent === 'What if')"
+    shown = "[...document.querySelectorAll('#detail .texts dt')].find(node => node.textContent === 'What if 1')"
     branch = browser.evaluate(f"{shown}.nextSibling.innerText")
     found = make_translation(SENTENCES[1][0], "Two kids children play.")
     chrf = browser.evaluate("view.sentence.chrf")
     own = sentence_chrf(found.text, [SENTENCES[1][2]]).score
     score = f"score −{-found.score:.2f}, ranks above"  # what the search found was cut off
-    said = f"chrF {own:.1f} (+{own - chrf:.1f}), {score}, “children” for “kids” 63%"
+    said = f"chrF {own:.1f} (+{own - chrf:.1f}), {score}, “children” 63% for “kids” 63%"
     assert branch.splitlines() == ["Two kids children play.", said]
     new = f"[...{shown}.nextSibling.querySelectorAll('strong')].map(node => node.textContent)"
     assert browser.evaluate(new) == ["children", "play"]
@@ -234,8 +236,37 @@ def test_sentences_with_a_better_other_translation_are_listed(browser: Browser) 
     assert browser.evaluate("state.rows") == [1]
     chips = "[...document.querySelectorAll('#chips [aria-pressed=true]')].map(node => node.textContent)"
     assert browser.evaluate(chips) == ["what-if better 1"]
-    go(browser, "#/sentences?kind=what_if&split=again")
+    go(browser, "#/sentences?kind=what_if&split=many")
     assert browser.evaluate("state.rows") == []  # the one that there is has a lower chrF
+
+
+def test_the_attention_of_another_translation_is_shown_from_the_token_that_leads_to_it(browser: Browser) -> None:
+    go(browser, "#/sentences/2?split=test")
+    browser.evaluate("setUnit('words'), document.querySelector('[data-focus=what-if-1]').click()")
+    assert browser.evaluate("location.hash") == "#/sentences/2?shown=what-if-1&split=test"
+    found = make_translation(SENTENCES[1][0], "Two kids children play.")
+    np.testing.assert_allclose(browser.evaluate("view.weights"), merged_attention(found), atol=0.008)
+    assert browser.evaluate("[view.step, view.targets[view.step].label]") == [2, "children"]
+    current = "[...document.querySelectorAll('#detail .current')].map(node => node.textContent)"
+    assert browser.evaluate(current) == ["children"]
+    assert browser.evaluate("document.querySelector('.step-head strong').textContent") == "children"
+    pressed = "[...document.querySelectorAll('.tools [aria-pressed=true]')].map(node => node.textContent)"
+    assert browser.evaluate(pressed) == ["What if 1", "Words"]
+    go(browser, "#/sentences/1?shown=what-if-1&split=test")  # which has none
+    assert browser.evaluate("view.shown") == "hypothesis"
+    go(browser, "#/sentences/1?shown=constructor&split=test")
+    assert browser.evaluate("[view.shown, state.shown]") == ["hypothesis", "hypothesis"]
+
+
+def test_translations_that_begin_as_the_reference_are_told_apart(browser: Browser) -> None:
+    go(browser, "#/sentences/2?kind=as_reference&sort=-as_reference&split=again")
+    assert browser.evaluate("state.rows") == [1]
+    facts = "[...document.querySelectorAll('#detail .texts small')].map(node => node.textContent)"
+    told = [each.startswith("as the reference begins, chrF") for each in browser.evaluate(facts) if "for “" in each]
+    assert told == [False, True]
+    go(browser, "#/sentences/1?split=test")
+    assert not browser.evaluate("kindsOf(state.evaluation).includes('as_reference')")
+    assert not browser.evaluate("ordersOf(state.evaluation).includes('as_reference')")
 
 
 def test_looks_and_neighbors_are_those_of_the_chosen_step(browser: Browser) -> None:
@@ -269,6 +300,61 @@ def test_looks_and_neighbors_are_those_of_the_chosen_step(browser: Browser) -> N
     go(browser, "#/sentences/1?split=test")
     assert browser.evaluate("document.querySelectorAll('.insight section').length") == 0
     assert browser.complaints() == []
+
+
+def test_effects_are_shown_in_place_of_the_attention(browser: Browser) -> None:
+    go(browser, "#/sentences/1?split=again")
+    browser.evaluate("setUnit('subwords'), chooseStep(3)")
+    browser.evaluate("document.querySelector('#detail [data-focus=effect]').click()")
+    browser.wait_for(f"{AXIS_LABELS % 'x'}.length === 5")
+    assert browser.evaluate(AXIS_LABELS % "x") == ["Ein", "Hund", "läuft", "schnell", "."]
+    assert browser.evaluate(AXIS_LABELS % "y") == ["A", "dog", "runs", "fast", ".", "</s>"]
+    assert browser.evaluate("plot.data[0].z") == [[t - 2 * w for w in range(5)] for t in range(6)]
+    assert browser.evaluate("[plot.data[0].zmin, plot.data[0].zmax]") == [-5, 5]
+    assert browser.evaluate("plot.data[0].text[3][0]").endswith("effect, in nats  <b>3.000</b>")
+    head = "document.querySelector('.step-head').innerText.split('\\n').join(' ')"
+    assert "fast depends on Ein +3.0 nats Hund +1.0 nats läuft −1.0 nats" in browser.evaluate(head)
+    sources = "[...document.querySelectorAll('#detail [data-side=source]')]"
+    shades = browser.evaluate(f"{sources}.map(node => node.style.getPropertyValue('--weight'))")
+    assert shades == ["0.6", "0.2", "0", "0", "0"]
+    unit = "[...document.querySelectorAll('[aria-label=Unit] button')].map(node => [node.ariaPressed, node.disabled])"
+    assert browser.evaluate(unit) == [["true", False], ["false", True]]
+    browser.evaluate("setShown('reference')")
+    assert browser.evaluate("view.weights[1][0]") == 10.01
+    browser.evaluate("setShown('hypothesis')")
+    go(browser, "#/sentences/2?split=again&unit=subwords")
+    assert browser.evaluate("view.weights[1][0]") == 3  # the pieces of a word add up
+    browser.evaluate("document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'e', bubbles: true}))")
+    assert browser.evaluate("[view.measure.key, view.unit]") == ["attention", "subwords"]
+    browser.evaluate("setUnit('words'), setMeasure('effect')")
+    go(browser, "#/sentences/2?split=test")  # where they were not asked for
+    assert browser.evaluate("[view.measure.key, document.querySelector('[data-focus=effect]')]") == ["attention", None]
+    browser.evaluate("setMeasure('attention')")
+    go(browser, "#/overview?split=again")
+    cards = browser.evaluate("[...document.querySelectorAll('.card')].map(card => card.innerText)")
+    assert "effects against 3 gold links" in cards[-1]
+    assert browser.complaints() == []
+
+
+def test_each_head_is_shown(browser: Browser) -> None:
+    go(browser, "#/sentences/1?split=again")
+    labels = "[...document.querySelectorAll('[aria-label=\"What is shown\"] button')].map(node => node.textContent)"
+    assert browser.evaluate(labels) == ["Mean", "1", "2", "Effect"]
+    notes = "[...document.querySelectorAll('#detail > .hint')].map(node => node.textContent)"
+    assert "Mean of 2 heads." in browser.evaluate(notes)
+    mean = browser.evaluate("view.weights")
+    browser.evaluate("document.querySelector('[data-focus=head-1]').click()")
+    assert browser.evaluate("view.weights.map(row => row.at(-1))") == [1] * 6
+    assert "Mean of 2 heads." not in browser.evaluate(notes)
+    browser.evaluate("document.querySelector('[data-focus=head-2]').click()")
+    assert browser.evaluate("view.weights") == mean
+    browser.evaluate("setMeasure('attention')")
+    go(browser, "#/overview?split=again")
+    table = "[...document.querySelectorAll('#heads tbody tr')].map(row => row.innerText.split('\\t'))"
+    assert browser.evaluate(table)[1] == ["Head 1", "0.00", "0%", "100%", "1.000"]
+    assert browser.evaluate(table)[0][0] == "Mean of 2 heads"
+    go(browser, "#/overview?split=test")
+    assert browser.evaluate(table) == []
 
 
 def test_the_beam_is_read_by_keyboard(browser: Browser) -> None:
@@ -751,7 +837,7 @@ def test_all_evaluations_stand_in_one_table_and_their_texts_beside_each_other(br
     chrf = [sentence_chrf(text, [SENTENCES[1][2]]).score for text in (BETTER[1][1], SENTENCES[1][1])]
     assert browser.evaluate(f"{shown}.innerText") == f"{BETTER[1][1]}\nchrF {chrf[0]:.1f} (+{chrf[0] - chrf[1]:.1f})"
     names = "[...document.querySelectorAll('#detail .texts dt')].map(node => node.textContent)"
-    assert browser.evaluate(names) == ["Source", "Reference", "Hypothesis", "Baseline", "again", "What if"]
+    assert browser.evaluate(names) == ["Source", "Reference", "Hypothesis", "Baseline", "again", "What if 1"]
     go(browser, "#/sentences/1?split=test")
     assert browser.evaluate(f"{shown}.innerText") == "the same"
     go(browser, "#/sentences/2?split=wide")

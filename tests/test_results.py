@@ -65,7 +65,9 @@ def content(saved: Evaluation) -> dict[str, object]:
 @pytest.mark.parametrize("alignment", [None, AlignmentScore(0.2, 0.9, 0.75, 12, "forced decoding")])
 def test_an_evaluation_comes_back(tmp_path: Path, alignment: AlignmentScore | None) -> None:
     made = evaluation("eins", "", "lone \ud800\n\u2028\x85\x00", "שלום 💩")
-    saved = replace(made, alignment=alignment, seen=(1, 3) if alignment else None)
+    saved = replace(
+        made, alignment=alignment, seen=(1, 3) if alignment else None, source_worth=0.5 if alignment else None
+    )
     saved.save(tmp_path / "evaluations" / "test_2016")
     assert content(Evaluation.load(tmp_path / "evaluations" / "test_2016")) == content(saved)
 
@@ -177,6 +179,7 @@ def test_files_have_the_layout_that_the_report_reads(tmp_path: Path) -> None:
             }
         ],
         "alignment": {"aer": 0.2, "precision": 0.9, "recall": 0.75, "links": 12, "method": "forced decoding"},
+        "source_worth": None,
         "seen": None,
         "versions": installed_versions(),
     }

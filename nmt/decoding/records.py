@@ -1,4 +1,4 @@
-"""Hypotheses -> Translation records: back to text, and the choice among several by the least risk."""
+"""Hypotheses -> Translation records: back to text, and the choice among several by the least risk; records -> ids."""
 
 import math
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from nmt.data.tokenizer import Encoded, Tokenizer
+from nmt.data.tokenizer import Encoded, Tokenizer, TokenizerPair
 from nmt.data.vocabulary import BOS
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.risk import expected_utilities
@@ -74,3 +74,9 @@ class Records:
 def nothing(line: str) -> Translation:
     """The translation of a line without a token: nothing, with certainty."""
     return Translation(line, (BOS,), ((0, 0),), "", (), (), (), np.zeros((0, 1), np.float32), (), 0.0, 0.0, True)
+
+
+def ids_of(tokenizers: TokenizerPair, translations: Sequence[Translation]) -> tuple[list[list[int]], list[list[int]]]:
+    """The ids of what was read, without BOS, and of what was written."""
+    sources = [tokenizers.src.ids(each.source_tokens[1:]) for each in translations]
+    return sources, [tokenizers.tgt.ids(each.tokens) for each in translations]

@@ -16,6 +16,7 @@ from nmt.decoding.options import SearchOptions
 from nmt.decoding.steps import single_model
 from nmt.decoding.translator import Translator
 from nmt.evaluation.aer import attention_error_rate
+from nmt.evaluation.erasure import source_worth
 from nmt.evaluation.insight import Wanted, find_out
 from nmt.evaluation.metrics import corpus_scores
 from nmt.evaluation.results import Evaluation
@@ -82,7 +83,7 @@ def evaluate(
     pairs = zip(sources, references, strict=True)
     records = translator.force(pairs, options.alternatives, batch_sentences, options)
     forced = list(watched(records, len(sources), "scoring references"))
-    insights = find_out(wanted, translator, translations, options, batch_sentences, training)
+    insights = find_out(wanted, translator, translations, forced, options, batch_sentences, training)
     evaluation = Evaluation(
         split=split,
         src=data.src,
@@ -91,6 +92,7 @@ def evaluate(
         references=tuple(references),
         forced=tuple(forced),
         **insights,
+        source_worth=source_worth(translator, forced),
         seen=None if training is None else tuple(sources_within(sources, training)),
         gold=tuple(gold),
         scores=tuple(scores),

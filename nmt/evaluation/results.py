@@ -3,8 +3,9 @@
 ``runs/<run>/evaluations/<split or name>/`` holds ``translations.jsonl`` and ``attention.npz`` (see
 `nmt.decoding.translation`), ``references.jsonl`` (a line a sentence: the reference and its gold alignment or null),
 ``forced/`` (what the model makes of the references, as the translations), ``scores.json`` (the scores, and with which
-search, checkpoint, command and versions they were made), and where they were asked for ``branches/``, ``looks.jsonl``
-and ``neighbors/`` (see `nmt.evaluation.branches`, `looks`, `neighbors`).
+search, checkpoint, command and versions they were made), of a model with several heads two files ``heads.npz``, and
+where they were asked for ``branches/``, ``looks.jsonl``, ``neighbors/`` and two files ``effects.npz`` (see
+`nmt.evaluation.heads`, `branches`, `looks`, `neighbors`, `effects`).
 """
 
 import json
@@ -15,11 +16,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nmt.data.files import beside, put_folder
 from nmt.data.links import Link
 from nmt.decoding.translation import Translation, load_json_lines, load_translations, parse_json, save_translations
 from nmt.evaluation.aer import AlignmentScore
 from nmt.evaluation.branches import Branch, load_branches, save_branches
+from nmt.evaluation.effects import effect_error_rate, load_effects, save_effects
+from nmt.evaluation.heads import load_heads, save_heads
 from nmt.evaluation.looks import Looks, load_looks, save_looks
 from nmt.evaluation.metrics import Score
 from nmt.evaluation.neighbors import Neighbors, load_neighbors, save_neighbors
@@ -82,10 +87,18 @@ class Evaluation:
         command: the command that made this evaluation.
         seconds: time for decoding and scoring.
         versions: of Python and packages, by name.
+        source_worth: by how many nats a token the references are less probable with another sentence's source; None
+            where that is not known.
         seen: the sentences, from 0, whose source stands in the training data; None where that was not looked up.
+        heads: for each translation the attention of each of M heads, float32 (T, M, S); none where a model has one, or
+            there are several models.
+        forced_heads: the same of the references under forced decoding.
         branches: what else the translations could have been, where that was asked for.
         looks: for each translation what its steps could have looked at; none where that was not asked for.
         neighbors: where the model was in the same situation; None where that was not asked for.
+        effects: for each translation float32 (T, W), how much each token depends on each source word; none where that
+            was not asked for.
+        forced_effects: the same of the references under forced decoding.
         name: that it was given to be kept beside others of its split; empty for that of the split.
         given: the file whose lines the translations are, by forced decoding; empty where a search found them.
     """
@@ -105,9 +118,14 @@ class Evaluation:
     versions: Mapping[str, str] = field(default_factory=installed_versions)
     name: str = ""
     forced: tuple[Translation, ...] = ()
+    heads: tuple[np.ndarray, ...] = ()
+    forced_heads: tuple[np.ndarray, ...] = ()
     branches: tuple[Branch, ...] = ()
     looks: tuple[Looks, ...] = ()
     neighbors: Neighbors | None = None
+    effects: tuple[np.ndarray, ...] = ()
+    forced_effects: tuple[np.ndarray, ...] = ()
+    source_worth: float | None = None
     seen: tuple[int, ...] | None = None
     given: str = ""
 
@@ -143,6 +161,12 @@ class Evaluation:
             and search.get("mbr") == "none"
             and not search.get("shortlist")
         )
+
+    def effect_alignment(self) -> AlignmentScore | None:
+        """Score against gold of what the words of the references depend on; None where one of the two is not known."""
+        if not self.forced_effects or self.alignment is None:
+            return None
+        return effect_error_rate(self.forced, self.forced_effects, self.gold)
 
     def scored_alike(self, others: Sequence["Evaluation"]) -> list["Evaluation"]:
         """Those of other evaluations that give the same scores."""
@@ -184,6 +208,12 @@ class Evaluation:
         save_translations(folder, self.translations)
         if self.forced:
             save_translations(folder / "forced", self.forced)
+        sides = (folder, self.heads, self.effects), (folder / "forced", self.forced_heads, self.forced_effects)
+        for place, heads, effects in sides:
+            if heads:
+                save_heads(place, heads)
+            if effects:
+                save_effects(place, effects)
         if self.branches:
             save_branches(folder / "branches", self.branches)
         if self.looks:
@@ -207,6 +237,7 @@ class Evaluation:
             "seconds": self.seconds,
             "scores": [asdict(score) for score in self.scores],
             "alignment": None if self.alignment is None else asdict(self.alignment),
+            "source_worth": self.source_worth,
             "seen": self.seen,
             "versions": dict(self.versions),
         }
@@ -240,6 +271,7 @@ class Evaluation:
             )
         references = load_json_lines(folder / "references.jsonl")
         alignment, translations = scores["alignment"], tuple(load_translations(folder))
+        forced = tuple(load_translations(folder / "forced")) if (folder / "forced").is_dir() else ()
         return cls(
             split=scores["split"],
             src=scores["src"],
@@ -256,10 +288,15 @@ class Evaluation:
             versions=scores["versions"],
             name=scores.get("name", ""),
             given=scores.get("given", ""),
-            forced=tuple(load_translations(folder / "forced")) if (folder / "forced").is_dir() else (),
+            forced=forced,
+            heads=tuple(load_heads(folder, translations)),
+            forced_heads=tuple(load_heads(folder / "forced", forced)),
             branches=tuple(load_branches(folder / "branches")),
             looks=tuple(load_looks(folder / "looks.jsonl", translations)),
             neighbors=load_neighbors(folder / "neighbors", translations),
+            effects=tuple(load_effects(folder, translations)),
+            forced_effects=tuple(load_effects(folder / "forced", forced)),
+            source_worth=scores.get("source_worth"),
             seen=None if scores.get("seen") is None else tuple(scores["seen"]),
         )
 

@@ -23,9 +23,10 @@ from nmt.data.files import beside, put
 from nmt.evaluation.comparison import compare, search_changes
 from nmt.evaluation.metrics import sentence_chrf_signature
 from nmt.evaluation.results import Evaluation
-from nmt.report.figures import HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
-from nmt.report.findings import findings
+from nmt.report.figures import DIVERGING_SCALES, HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
+from nmt.report.findings import findings, source_finding
 from nmt.report.flags import FLAGS, flags_of_both, known_flags, search_errors_by
+from nmt.report.head_table import head_rows
 from nmt.report.read_run import Baseline, Run, read_run
 from nmt.report.sentences import neighbor_examples, sample_rows, sentence_rows
 from nmt.report.settings import changed_settings, shown
@@ -43,8 +44,10 @@ _SCRIPTS = (
     "address",
     "charts",
     "evaluations",
+    "heads",
     "overview",
     "table",
+    "measures",
     "heatmap",
     "beam",
     "facts",
@@ -97,7 +100,7 @@ def _report(run: Run) -> dict[str, Any]:
         "versions": {name: version(name) for name in ("plotly", "sacrebleu")},
         "chrf_signature": sentence_chrf_signature(),
         "flags": {name: {"label": label, "meaning": meaning} for name, (label, meaning) in FLAGS.items()},
-        "heatmap": {"figure": heatmap_figure(), "scales": HEAT_SCALES},
+        "heatmap": {"figure": heatmap_figure(), "scales": HEAT_SCALES, "diverging": DIVERGING_SCALES},
         "training": training_figures(run.metrics, run.baseline.metrics if run.baseline else [], run.kept_step),
         "samples": sample_rows(run.samples),
         "evaluations": [_evaluation(evaluation, run) for evaluation in run.evaluations],
@@ -111,6 +114,7 @@ def _evaluation(evaluation: Evaluation, run: Run) -> dict[str, Any]:
     rows, alignment = sentence_rows(evaluation, baseline, others), evaluation.alignment
     flags, looked_for = known_flags(evaluation), search_errors_by(evaluation, others)
     of_both = flags_of_both(evaluation, baseline, others) if baseline else []
+    of_effects = evaluation.effect_alignment()
     return {
         "split": evaluation.split,
         "label": evaluation.label,
@@ -123,10 +127,15 @@ def _evaluation(evaluation: Evaluation, run: Run) -> dict[str, Any]:
         "versions": dict(evaluation.versions),
         "scores": [asdict(score) for score in evaluation.scores],
         "alignment": None if alignment is None else asdict(alignment),
+        "effect_alignment": None if of_effects is None else asdict(of_effects),
+        "heads": head_rows(evaluation),
         "baseline": comparison,
         "flags": flags,
         "search_errors_by": looked_for,
-        "findings": findings(rows, evaluation.translations, flags, of_both, looked_for),
+        "findings": [
+            *findings(rows, evaluation.translations, flags, of_both, looked_for),
+            *source_finding(evaluation, baseline),
+        ],
         "distribution": distribution_figure(
             [row["chrf"] for row in rows], [row["baseline"]["chrf"] for row in rows] if baseline else None
         ),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from nmt.decoding.translation import Translation
+from nmt.evaluation.results import Evaluation
 from nmt.report.flags import FLAGS
 
 Row = dict[str, Any]
@@ -45,6 +46,18 @@ def findings(
         *_spread(rows),
         *_attention(translations),
     ]
+
+
+def source_finding(evaluation: Evaluation, baseline: Evaluation | None) -> list[Finding]:
+    """What the source is worth to the references, where that is known: a statement as `findings` has them."""
+    worths = [each.source_worth for each in (evaluation, baseline) if each and each.source_worth is not None]
+    if evaluation.source_worth is None:
+        return []
+    text = (
+        f"The source is worth {_beside(worths, '.2f')} nats a token: by so much the log-probability of the references "
+        "falls when each is read with the next sentence’s source. Near zero, the decoder goes by the target alone."
+    )
+    return [{"text": text, "flag": None}]
 
 
 def _count(rows: Sequence[Row], flag: str, of_baseline: Collection[str]) -> str:

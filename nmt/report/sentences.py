@@ -45,6 +45,10 @@ def sentence_rows(
     if evaluation.neighbors:
         for row, steps in zip(rows, evaluation.neighbors.steps, strict=True):
             row["hypothesis"]["neighbors"] = [[[*each] for each in found] for found in steps]
+    _add_matrices(rows, "hypothesis", evaluation.heads, evaluation.effects)
+    _add_matrices(rows, "reference", evaluation.forced_heads, evaluation.forced_effects)
+    if baseline:
+        _add_matrices(rows, "baseline", baseline.heads, baseline.effects)
     for branch in evaluation.branches:
         row = rows[branch.sentence]
         found = evaluation.translations[branch.sentence]
@@ -70,15 +74,16 @@ def sentence_row(
     Hypothesis and reference have, beside text and words, the tokens and what the decoder did at each: of the reference
     that is under forced decoding, and None where that was not kept. `baseline` has the same of another evaluation, and
     the source with its own tokens where these are others; `above` says whether it ranks above the hypothesis.
-    `branches` are what `nmt.evaluation.branches` says, each with its score, and so is their `above`. `elsewhere` says
-    by the labels of other evaluations whether theirs rank above; where the scores are of another kind, nothing does.
-    `beam` is what `nmt.report.beam` makes of the record.
+    `branches` are what `nmt.evaluation.branches` says, each with all that a hypothesis has and its own `above`.
+    `elsewhere` says by the labels of other evaluations whether theirs rank above; where the scores are of another kind,
+    nothing does. `beam` is what `nmt.report.beam` makes of the record.
 
     `chrf` is 0 to 100, `length_ratio` hypothesis words by reference words, `confidence` the geometric mean of the token
     probabilities, `entropy` that of the attention in nats a token, both of the hypothesis as those of reference and
     baseline stand with them; `aer` the error rate of the reference's attention against gold. A value that is not
     defined for the sentence is None, and so is a reference's score where the hypothesis has one of another kind. A
-    hypothesis has `looks` and `neighbors` where the evaluation has.
+    hypothesis has `looks` and `neighbors` where the evaluation has, and each side `effects`, in nats, for each token a
+    number for each source word, None where there is one word only, and the attention of each of several `heads`.
     """
     source = _side(translation.source, translation.source_tokens, translation.source_spans)
     hypothesis = _decoded(translation)
@@ -163,8 +168,8 @@ def _decoded(record: Translation) -> dict[str, Any]:
 def _branch(branch: Branch, reference: str, above: bool) -> dict[str, Any]:
     """Another translation, and at which token it leaves the one that was found."""
     found = branch.translation
-    own = {"text": found.text, "words": word_texts(found.text), "chrf": sentence_chrf(found.text, reference)}
-    return {"step": branch.step, "token": branch.token, **own, "score": round(found.score, 4), "above": above}
+    place = {"step": branch.step, "token": branch.token, "as_reference": branch.as_reference}
+    return {**_decoded(found), **place, "chrf": sentence_chrf(found.text, reference), "above": above}
 
 
 def _looks(looks: Looks) -> dict[str, Any]:
@@ -176,6 +181,14 @@ def _looks(looks: Looks) -> dict[str, Any]:
         "probabilities": pack_attention(looks.probabilities),
         "written": pack_attention(looks.written),
     }
+
+
+def _add_matrices(rows: Sequence[dict], side: str, heads: Sequence[np.ndarray], effects: Sequence[np.ndarray]) -> None:
+    """Adds to one side of the rows what is known of it: heads (T, M, S), and effects (T, W) to hundredths of a nat."""
+    for row, each in zip(rows, heads, strict=False):
+        row[side]["heads"] = [pack_attention(head) for head in each.swapaxes(0, 1)]
+    for row, each in zip(rows, effects, strict=False):
+        row[side]["effects"] = np.round(each.astype(np.float64), 2).tolist() if each.size else None
 
 
 def _baseline(record: Translation, row: dict[str, Any], marked: Collection[str]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 /** What a link asks for that does not go on with a search. */
 const AFRESH = { query: "", sort: BY_NUMBER, shown: "hypothesis" };
 
-const SIDES = ["hypothesis", "reference", "baseline"];
+const SIDE = /^(hypothesis|reference|baseline|what-if-\d+)$/;
 
 /** An order as an address has it, and what it is of these `orders`, or else the usual one. */
 const sortText = ({ key, descending }) => (descending ? "-" : "") + key;
@@ -20,7 +20,7 @@ function readAddress(parameters) {
   return {
     filter: Object.fromEntries(asked.filter(([name, value]) => FILTERS[name].knows(value))),
     query: parameters.get("q") ?? "",
-    shown: SIDES.find((side) => side === parameters.get("shown")) ?? "hypothesis",
+    shown: SIDE.exec(parameters.get("shown"))?.[0] ?? "hypothesis",
     unit: parameters.get("unit") === "subwords" ? "subwords" : "words",
     step: /^[1-9]\d*$/.test(step) ? Number(step) - 1 : null,
     sort: readSort(parameters.get("sort") ?? "", ORDERS, BY_NUMBER),

@@ -11,6 +11,12 @@ const gapOf = ({ reference, hypothesis }) => (reference.score === null ? null : 
 /** By how much the best “what if” of a sentence is above the hypothesis, by chrF; null without one. */
 const bestGain = ({ branches, chrf }) => (branches.length ? Math.max(...branches.map((branch) => branch.chrf)) - chrf : null);
 
+/** By how much the translation that begins as the reference is above the hypothesis, by chrF; null without one. */
+const referenceGain = ({ branches, chrf }) => {
+  const begun = branches.find((branch) => branch.as_reference);
+  return begun ? begun.chrf - chrf : null;
+};
+
 const hasBaseline = ({ baseline }) => baseline !== null;
 
 const hasSameText = ({ hypothesis, baseline }) => hypothesis.text === baseline?.text;
@@ -22,6 +28,7 @@ const KINDS = {
   alike: { label: "alike", meaning: "The chrF is that of the baseline, whose text is another", isIn: hasBaseline, holds: (sentence) => gainOf(sentence) === 0 && !hasSameText(sentence) },
   same: { label: "same text", meaning: "The text is that of the baseline", isIn: hasBaseline, holds: hasSameText },
   what_if: { label: "what-if better", meaning: "A “what if” has a higher chrF than the hypothesis", isIn: ({ sentences }) => sentences.some(({ branches }) => branches.length), holds: (sentence) => bestGain(sentence) > 0 },
+  as_reference: { label: "better if begun as the reference", meaning: "With the reference's token where it leaves the reference, the translation goes on to a higher chrF", isIn: ({ sentences }) => sentences.some((sentence) => referenceGain(sentence) !== null), holds: (sentence) => referenceGain(sentence) > 0 },
 };
 
 /** The kinds that an evaluation has. */
@@ -79,6 +86,7 @@ const ORDERS = {
   aer: { label: "AER", value: ({ aer }) => aer, descends: true },
   gap: { label: "lead of the reference’s score", value: gapOf, descends: true },
   what_if: { label: "gain of the best what-if", value: bestGain, descends: true },
+  as_reference: { label: "gain of beginning as the reference", value: referenceGain, descends: true },
 };
 
 /** The orders that an evaluation has: those by a number that some sentence has. */

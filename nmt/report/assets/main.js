@@ -119,6 +119,7 @@ const SENTENCE_KEYS = {
   r: () => setShown(view?.shown === "reference" ? "hypothesis" : "reference"),
   b: () => setShown(view?.shown === "baseline" ? "hypothesis" : "baseline"),
   Escape: () => view && view.held !== null && holdSource(view.held),
+  e: nextMeasure,
   w: () => setUnit(state.unit === "words" ? "subwords" : "words"),
 };
 

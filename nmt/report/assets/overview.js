@@ -15,14 +15,15 @@ function scoreCard(score) {
 
 const lowerIsBetter = () => el("small", {}, " lower is better");
 
-function alignmentCard(alignment) {
+/** The error rate of links, and what they are of. */
+function alignmentCard(of, alignment, name = "AER") {
   return el(
     "article",
     { class: "card" },
-    el("h3", {}, "AER", lowerIsBetter()),
+    el("h3", {}, name, lowerIsBetter()),
     el("p", { class: "big" }, fixed(alignment.aer, 3)),
     el("p", {}, `precision ${fixed(alignment.precision, 3)}, recall ${fixed(alignment.recall, 3)}`),
-    el("p", { class: "muted" }, `attention against ${grouped(alignment.links)} gold links`),
+    el("p", { class: "muted" }, `${of} against ${grouped(alignment.links)} gold links`),
     el("p", { class: "signature" }, alignment.method),
   );
 }
@@ -58,7 +59,7 @@ function findingItem({ text, flag, compared }) {
   const those = (filter, label) => el("a", { href: address("sentences", { ...AFRESH, ...filter }) }, label);
   const changes = compared ? Object.keys(CHANGES).map((how) => `${how}-${compared}`) : [];
   const count = (change) => state.evaluation.sentences.filter(FILTERS.change.holds(change)).length;
-  const there = changes.filter(count).map((change) => those({ change }, `${count(change).toLocaleString("en")} ${changeLabel(change)}`));
+  const there = changes.filter(count).map((change) => those({ change }, `${grouped(count(change))} ${changeLabel(change)}`));
   const links = [...(flag ? [those({ flag }, "Show them")] : []), ...there];
   return el("li", {}, text, links.map((link, index) => [index ? " · " : " ", link]));
 }
@@ -84,9 +85,10 @@ function exampleList(title, indices, figure = ({ chrf }) => fixed(chrf), transla
 }
 
 function renderOverview() {
-  const { scores, alignment, command, findings, distribution, sentences } = state.evaluation;
-  fill(byId("scores"), scores.map(scoreCard), alignment && alignmentCard(alignment));
+  const { scores, alignment, effect_alignment: ofEffects, heads, command, findings, distribution, sentences } = state.evaluation;
+  fill(byId("scores"), scores.map(scoreCard), alignment && alignmentCard(heads.length ? `mean attention of ${heads.length - 1} heads` : "attention", alignment), ofEffects && alignmentCard("effects", ofEffects, "AER of effects"));
   fill(byId("evaluations"), evaluationTable());
+  fill(byId("heads"), headTable(state.evaluation));
   fill(byId("against"), state.evaluation.baseline ? against(state.evaluation) : []);
   fill(byId("findings"), findings.map(findingItem));
   const ranked = sentences.map((_, index) => index).sort((a, b) => sentences[a].chrf - sentences[b].chrf || a - b);

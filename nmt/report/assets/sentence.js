@@ -1,7 +1,7 @@
 /* The chosen sentence: its texts, its attention as a heatmap or a table, what else is known of a step, and its beam. */
 
-/** What is shown of hypothesis, reference or baseline: the units of target and source, their weights, the chosen step
- *  (a row of the heatmap), and the source word that is held in its place, or null. */
+/** What is shown of hypothesis, reference, baseline or a “what if”: the measure, the units of target and source, their weights,
+ *  the chosen step (a row of the heatmap), and the source word that is held in its place, or null. */
 let view = null;
 
 const plot = el("div", { class: "plot" });
@@ -22,14 +22,16 @@ function renderDetail(note = "No sentence passes the search and the filters.") {
   }
   const sentence = state.evaluation.sentences[index];
   const shown = shownOf(sentence);
-  const targets = unitsOf(sentence[shown], state.unit);
-  const sources = unitsOf(sourceOf(sentence, shown), state.unit);
+  const measure = measureOf(sentence[shown]);
+  const unit = measure.ofWords ? "words" : state.unit;
+  const targets = unitsOf(sentence[shown], unit);
+  const sources = unitsOf(sourceOf(sentence, shown), unit).filter(({ word }) => word !== null || !measure.ofWords);
   const same = view?.sentence === sentence && view.shown === shown;
   const token = same ? view.targets[view.step]?.tokens[0] : undefined;
   const start = same ? targets.findIndex(({ tokens }) => tokens.includes(token)) : firstDifference(sentence, shown, targets);
   const step = Math.max(0, Math.min(targets.length - 1, state.step ?? start));
   const held = same ? view.held : null;
-  view = { index, sentence, shown, targets, sources, weights: attentionOf(sentence, shown, targets, sources), step, held };
+  view = { index, sentence, shown, measure, unit, targets, sources, weights: measure.of(sentence, shown, targets, sources), step, held };
   fill(
     byId("detail"),
     detailHead(index, sentence),
@@ -37,6 +39,7 @@ function renderDetail(note = "No sentence passes the search and the filters.") {
     legend(sentence),
     detailTools(sentence, targets.length > 0),
     targets.length ? [stepPanel, frame] : el("p", { class: "note" }, "There is no target token to show."),
+    measure.note && el("p", { class: "hint" }, measure.note),
     goldNote(view),
     insightPanel,
     beamSection(sentence, shown),
@@ -84,10 +87,17 @@ function detailTools(sentence, enabled) {
         sentence.reference.tokens ? "What the model makes of the reference, by forced decoding (r)" : "This evaluation was made without it: run nmt evaluate again",
         sentence.reference.tokens !== null),
       sentence.baseline && button("Baseline", view.shown === "baseline", () => setShown("baseline"), `What ${state.evaluation.baseline.name} found (b)`, true)),
+    sentence.branches.length ? el("div", { class: "segments", role: "group", "aria-label": "What if" }, sentence.branches.map((branch, index) => {
+      const key = `what-if-${index + 1}`;
+      const title = `What if “${visible(branch.token)}” stood there${branch.as_reference ? ", as in the reference" : ""}`;
+      return el("button", { type: "button", "aria-pressed": String(view.shown === key), title, "data-focus": key, onclick: () => setShown(key) }, index ? `${index + 1}` : "What if 1");
+    })) : null,
+    measureChoice(sentence[view.shown]),
     el("div", { class: "segments", role: "group", "aria-label": "Unit" },
-      button("Words", state.unit === "words", () => setUnit("words"), "Sum over the source pieces, mean over the target pieces (w)"),
-      button("Subwords", state.unit === "subwords", () => setUnit("subwords"), "The tokens of the model (w)")),
-    button("Table", state.asTable, toggleTable, "The weights as a table"),
+      button("Words", view.unit === "words", () => setUnit("words"), "Sum over the source pieces, mean over the target pieces (w)"),
+      button("Subwords", view.unit === "subwords", () => setUnit("subwords"),
+        view.measure.ofWords ? "Words are left out, not their pieces" : "The tokens of the model (w)", enabled && !view.measure.ofWords)),
+    button("Table", state.asTable, toggleTable, "The numbers as a table"),
     button("SVG", null, save("svg"), "Save the heatmap as SVG"),
     button("PNG", null, save("png"), "Save the heatmap as PNG"),
   );
@@ -104,14 +114,16 @@ function setUnit(unit) {
   renderRows();
 }
 
-/** The target unit of the first word that differs: from the reference, or of the reference from the hypothesis. */
+/** The target unit from which a side differs: the first word that is not as in the reference, or in the reference not as
+ *  in the hypothesis; of a “what if” the token that leads to it. */
 function firstDifference(sentence, shown, targets) {
-  const other = sentence[shown === "reference" ? "hypothesis" : "reference"];
-  const differs = sentence[shown].words.findIndex((word, index) => word !== other.words[index]);
+  const { [shown]: own, [shown === "reference" ? "hypothesis" : "reference"]: other } = sentence;
+  if (own.step !== undefined) return targets.findIndex(({ tokens }) => tokens.includes(own.step));
+  const differs = own.words.findIndex((word, index) => word !== other.words[index]);
   return targets.findIndex(({ word }) => word === differs);
 }
 
-/** Shows hypothesis, reference or baseline, from the first word on where it differs. */
+/** Shows hypothesis, reference, baseline or a “what if”, from where it differs. */
 function setShown(shown) {
   Object.assign(state, { shown, step: null });
   if (!view) return;
@@ -129,7 +141,7 @@ function toggleTable() {
 async function showAttention() {
   frame.tabIndex = 0;
   frame.setAttribute("role", state.asTable ? "region" : "img");
-  frame.setAttribute("aria-label", state.asTable ? "Attention weights" : heatmapSummary(view));
+  frame.setAttribute("aria-label", state.asTable ? view.measure.name : heatmapSummary(view));
   if (state.asTable) {
     fill(frame, heatmapTable(view));
     return;

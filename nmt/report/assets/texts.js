@@ -34,7 +34,7 @@ function detailTexts(sentence, index) {
     elsewhere(sentence, index).map(([label, other]) => (other.hypothesis.text === hypothesis.text
       ? row(label, "the same", el("span", { class: "muted" }, "the same"))
       : row(label, other.hypothesis.text, markedText(other.hypothesis, extra), el("small", { class: "muted" }, [`chrF ${chrfBeside(other, sentence)}`, ...rankOf(sentence, label, other.hypothesis)].join(", "))))),
-    branches.map((branch) => row("What if", branch.text, branchText(sentence, branch), branchFacts(sentence, branch))),
+    branches.map((branch, number) => row(`What if ${number + 1}`, branch.text, branchText(sentence, branch, number), branchFacts(sentence, branch))),
   );
   list.addEventListener("mouseover", ({ target }) => focusWord(target, focusTarget, focusSource));
   list.addEventListener("mouseleave", () => focusTarget(null));
@@ -78,7 +78,7 @@ function legend(sentence) {
   return el("div", { class: "hint legend" },
     el("span", { class: "extra" }, `not in the ${against}`),
     el("span", { class: "missing" }, "not in the hypothesis"),
-    el("span", { class: "word", style: "--weight:0.5" }, "attended to"),
+    el("span", { class: "word", style: "--weight:0.5" }, view.measure.shaded),
     sentence.baseline && el("span", { class: "against" }, "marked against", el("span", { class: "segments", role: "group", "aria-label": "Marked against" }, choice("reference"), choice("baseline"))));
 }
 
@@ -105,14 +105,13 @@ function elsewhere({ source, reference }, index) {
 }
 
 /** A translation with another token at some step; what the hypothesis has not is marked. */
-const branchText = ({ hypothesis }, branch) => markedText(branch, marker(hypothesis, "strong", null));
+const branchText = ({ hypothesis }, branch, number) => markedText(branch, marker(hypothesis, "strong", null), view.shown === `what-if-${number + 1}`);
 
 /** What came of another translation, and which token instead of which led to it, with their probabilities. */
 function branchFacts(sentence, branch) {
-  const { tokens, probabilities, alternatives } = sentence.hypothesis;
-  const { step, token, score, above } = branch;
-  const [, probability] = alternatives[step].find(([label]) => label === token) ?? [token, null];
-  const named = (label, share) => `“${visible(label)}”${share === null ? "" : ` ${percent(share)}`}`;
-  const facts = [`chrF ${chrfBeside(branch, sentence)}`, `score ${fixed(score, 2)}`, above ? "ranks above" : null, `${named(token, probability)} for ${named(tokens[step], probabilities[step])}`];
+  const { tokens, probabilities } = sentence.hypothesis;
+  const { step, token, score, above, as_reference: asReference } = branch;
+  const named = (label, share) => `“${visible(label)}” ${percent(share)}`;
+  const facts = [asReference ? "as the reference begins" : null, `chrF ${chrfBeside(branch, sentence)}`, `score ${fixed(score, 2)}`, above ? "ranks above" : null, `${named(token, branch.probabilities[step])} for ${named(tokens[step], probabilities[step])}`];
   return el("small", { class: "muted" }, facts.filter(Boolean).join(", "));
 }
