@@ -244,7 +244,11 @@ def test_the_attention_of_another_translation_is_shown_from_the_token_that_leads
     go(browser, "#/sentences/2?split=test")
     browser.evaluate("setUnit('words'), document.querySelector('[data-focus=what-if-1]').click()")
     assert browser.evaluate("location.hash") == "#/sentences/2?shown=what-if-1&split=test"
+    facts = browser.evaluate("document.querySelector('.facts-line').innerText")
+    assert facts.startswith("What if 1:\nchrF 46.8, hypothesis 21.4\n")
+    assert "undefined" not in facts
     found = make_translation(SENTENCES[1][0], "Two kids children play.")
+    assert f"log-probability −{-found.log_prob:.2f}, hypothesis −" in facts
     np.testing.assert_allclose(browser.evaluate("view.weights"), merged_attention(found), atol=0.008)
     assert browser.evaluate("[view.step, view.targets[view.step].label]") == [2, "children"]
     current = "[...document.querySelectorAll('#detail .current')].map(node => node.textContent)"

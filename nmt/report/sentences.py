@@ -169,7 +169,7 @@ def _branch(branch: Branch, reference: str, above: bool) -> dict[str, Any]:
     """Another translation, and at which token it leaves the one that was found."""
     found = branch.translation
     place = {"step": branch.step, "token": branch.token, "as_reference": branch.as_reference}
-    return {**_decoded(found), **place, "chrf": sentence_chrf(found.text, reference), "above": above}
+    return {**_decoded(found), **_means(found), **place, "chrf": sentence_chrf(found.text, reference), "above": above}
 
 
 def _looks(looks: Looks) -> dict[str, Any]:

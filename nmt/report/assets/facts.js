@@ -1,4 +1,4 @@
-/* The numbers of what is shown of a sentence: hypothesis, reference or baseline. */
+/* The numbers of what is shown of a sentence: hypothesis, reference, baseline or a “what if”. */
 
 /** Words of a translation by those of the reference. */
 const lengthRatioOf = ({ words }, reference) => (reference.words.length ? words.length / reference.words.length : null);
@@ -7,20 +7,20 @@ const lengthRatioOf = ({ words }, reference) => (reference.words.length ? words.
 function factsLine(sentence, shown) {
   const { hypothesis, reference, baseline } = sentence;
   const own = shown === "hypothesis" ? sentence : sentence[shown];
-  const other = shown === "baseline" ? sentence : baseline;
+  const isOther = shown === "baseline" || own.step !== undefined;
+  const other = isOther ? sentence : baseline;
   const fact = (name, value, title = null) => el("span", { title }, el("span", { class: "muted" }, `${name} `), value);
   const beside = (text, name, number, digits) => (number === undefined ? text : `${text}, ${name} ${fixed(number, digits)}`);
-  const logs = (name) => ({
-    hypothesis: beside(fixed(hypothesis.tokens.length ? hypothesis[name] : null, 2), "reference", reference.tokens ? reference[name] : undefined, 2),
-    reference: beside(fixed(reference[name], 2), "hypothesis", hypothesis[name], 2),
-    baseline: fixed(baseline?.[name], 2),
-  })[shown];
+  const logs = (name) => {
+    if (shown === "hypothesis") return beside(fixed(hypothesis.tokens.length ? hypothesis[name] : null, 2), "reference", reference.tokens ? reference[name] : undefined, 2);
+    return shown === "baseline" ? fixed(own[name], 2) : beside(fixed(own[name], 2), "hypothesis", hypothesis[name], 2);
+  };
   return el("p", { class: "facts-line" },
-    el("span", {}, `${shown[0].toUpperCase()}${shown.slice(1)}:`),
-    own.chrf === undefined ? null : fact("chrF", beside(fixed(own.chrf), shown === "baseline" ? "hypothesis" : "baseline", other?.chrf)),
+    el("span", {}, `${shown[0].toUpperCase()}${shown.slice(1).replaceAll("-", " ")}:`),
+    own.chrf === undefined ? null : fact("chrF", beside(fixed(own.chrf), isOther ? "hypothesis" : "baseline", other?.chrf)),
     own.chrf === undefined ? null : fact("length ratio", fixed(lengthRatioOf(sentence[shown], reference), 2)),
     fact("confidence", fixed(own.confidence, 2)),
-    fact("entropy", fixed(own.entropy, 2), `Of the attention of the ${shown}, in nats a token`),
+    fact("entropy", fixed(own.entropy, 2), `Of the attention of the ${shown.replaceAll("-", " ")}, in nats a token`),
     fact("log-probability", logs("log_prob"), `The search ranks by a score: ${logs("score")}`),
     shown === "baseline" || sentence.aer === null ? null : fact("AER", fixed(sentence.aer, 2), "Of the attention of the reference against its gold alignment"),
     flagLabels(shown === "baseline" ? baseline : sentence),
