@@ -133,8 +133,8 @@ def test_of_an_ensemble_nothing_of_it_is_known(model_folder: Path, tokenizers: T
 
 def test_what_is_wanted_is_found_out(translator: Translator) -> None:
     translations, options = translate(translator)[:2], SearchOptions(beam_size=2)
-    assert find_out(Wanted(), translator, translations, options, 8, None) == {}
-    found = find_out(Wanted(1, True, 2), translator, translations, options, 8, corpus(PAIRS))
+    assert find_out(Wanted(), translator, SOURCES, translations, options, 8, None) == {}
+    found = find_out(Wanted(1, True, 2), translator, SOURCES, translations, options, 8, corpus(PAIRS))
     assert {name: len(found[name]) for name in ("branches", "looks")} == {"branches": 2, "looks": 2}
     assert len(found["neighbors"].steps) == 2
     with pytest.raises(ValueError, match="--neighbors: -1 is not allowed, it must be at least 0"):

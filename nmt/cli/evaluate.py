@@ -37,6 +37,7 @@ def run(arguments: list[str]) -> int:
         _check_nothing_is_searched(options, parser)
     search = search_options(options, keep_beam=True)
     from nmt.config import load_config
+    from nmt.data import doubts
     from nmt.evaluation.evaluate import evaluate as run_evaluation
     from nmt.evaluation.insight import Wanted
 
@@ -55,6 +56,8 @@ def run(arguments: list[str]) -> int:
     for score in result.scores:
         interval = f" [{score.low:.1f}, {score.high:.1f}]" if score.low is not None and score.high is not None else ""
         print(f"{score.name} {score.score:.2f}{interval}  {score.form}  {score.signature}")
+    for doubt in doubts.of_references(result.references):
+        print(doubt)
     if result.alignment:
         alignment = result.alignment
         print(f"AER {alignment.aer:.3f}  precision {alignment.precision:.3f}  recall {alignment.recall:.3f}")

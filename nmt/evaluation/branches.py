@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from nmt.data.vocabulary import SPECIAL_TOKENS
+from nmt.data.special import SPECIAL_TOKENS
 from nmt.decoding.translation import Request, Translation, load_translations, parse_json, save_translations
 
 if TYPE_CHECKING:  # a report reads branches without the program that makes them
@@ -60,6 +60,7 @@ def forks(translations: Sequence[Translation], count: int) -> list[Fork]:
 
 def branch(
     translator: "Translator",
+    sources: Sequence[str],
     translations: Sequence[Translation],
     forks: Sequence[Fork],
     options: "SearchOptions",
@@ -69,6 +70,7 @@ def branch(
 
     Args:
         translator: which made the translations.
+        sources: the sentences as they were given.
         translations: with what the search found.
         forks: of these translations.
         options: of the search.
@@ -77,7 +79,7 @@ def branch(
     requests = []
     for fork in forks:
         left = translations[fork.sentence]
-        requests.append(Request(left.source, prefix_tokens=(*left.tokens[: fork.step], fork.token)))
+        requests.append(Request(sources[fork.sentence], prefix_tokens=(*left.tokens[: fork.step], fork.token)))
     found = translator.translate(requests, replace(options, keep_beam=False), size)
     return (Branch(*fork, each) for fork, each in zip(forks, found, strict=True))
 

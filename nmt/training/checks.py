@@ -12,6 +12,7 @@ import torch
 from nmt.config import Config, TrainingConfig, check, load_config
 from nmt.data.corpus import load_split
 from nmt.data.datamodule import check_alignment
+from nmt.data.mixture import load_training
 from nmt.model.hub import model_folder
 from nmt.model.saved import read_card
 from nmt.training.callbacks import latest_checkpoint
@@ -51,7 +52,7 @@ def check_run(config: Config, settings: Mapping[str, Any], folder: Path, resume:
     elif not overwrite and _holds_a_run(folder):
         raise ValueError(f"{folder} exists: go on with `--resume {folder}`, or give --overwrite, or a new --name")
     load_split(config.data.path, config.data.src, config.data.tgt, config.data.validation)
-    corpus = load_split(config.data.path, config.data.src, config.data.tgt, config.data.train)
+    corpus = load_training(config.data)
     if config.training.guided_alignment:
         check_alignment(corpus, config.data)
     if settings.get("limit_val_batches") == 0:
