@@ -41,8 +41,8 @@ class TokenizerConfig:
             text that another program has cut: its pieces, with spaces between them.
         joiner: what tells in such text which pieces are one word: @@ at the end of all but the last (subword-nmt), ▁ at
             the beginning of the first (SentencePiece), or none, where each piece is a word.
-        path: run, folder or file of a tokenizer of this program, to be taken instead of learning one; kind, joint and
-            lowercase are to be as there.
+        path: run, folder or file of a tokenizer of this program, to be taken instead of learning one; kind, joiner,
+            joint and lowercase are to be as there.
         vocab_size: number of types at most, the special tokens included.
         tgt_vocab_size: the same of the target language, where it has a vocabulary of its own; 0 for vocab_size.
         min_frequency: how often a word, a piece of text that was cut, a character or a pair to be merged must occur.
@@ -385,6 +385,9 @@ class Config:
         check(0 <= self.seed < 1 << 63, "seed", self.seed, "at least 0 and below 2 ** 63")
         tied = self.model.tie_embeddings != "all" or self.data.tokenizer.joint
         check(tied, "model.tie_embeddings", self.model.tie_embeddings, '"none" or "output" with separate vocabularies')
+        taken = not (self.data.tokenizer.path and self.training.start_from)
+        why = "left out with training.start_from, which has tokenizers of its own"
+        check(taken, "data.tokenizer.path", self.data.tokenizer.path, why)
         guides = self.model.attention.normalizer == "softmax" or not self.training.guided_alignment
         why = "0 where model.attention.normalizer is not softmax: the logarithm of a weight of zero has no gradient"
         check(guides, "training.guided_alignment", self.training.guided_alignment, why)

@@ -13,6 +13,7 @@ from nmt.cli import main
 from nmt.data.words import words_of_spans
 from nmt.decoding.translation import Request
 from nmt.decoding.translator import Translator
+from nmt.evaluation.card import model_card
 from nmt.evaluation.frequencies import training_frequencies
 from nmt.evaluation.results import Evaluation
 
@@ -100,9 +101,19 @@ def test_demands_and_shortlist_work_on_cut_text(run: Path) -> None:
         assert free.text.split()[0] not in without
 
 
-def test_a_run_takes_the_tokenizer_of_another_model(run: Path, corpus_folder: Path) -> None:
-    presplit = ["--data.tokenizer.kind", "presplit", "--data.tokenizer.path", str(run / "model")]
+def test_a_run_takes_the_tokenizer_of_another_model(
+    run: Path, corpus_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut_so = ["--data.tokenizer.kind", "presplit", "--data.tokenizer.joiner", "@@"]
+    presplit = [*cut_so, "--data.tokenizer.path", str(run / "model")]
     common = ["--data.path", str(corpus_folder), *TINY_RUN, "--trainer.max_epochs", "1"]
     assert main(["train", "--name", "second", *common, *presplit]) == 0
     tokenizer = Path("model") / "tokenizer.json"
     assert (run.parent / "second" / tokenizer).read_bytes() == (run / tokenizer).read_bytes()
+    own = [*cut_so, "--training.start_from", "runs/second"]
+    assert main(["train", "--name", "third", *common, *own]) == 0
+    assert "many sentences have" not in capsys.readouterr().out
+    assert (run.parent / "third" / tokenizer).read_bytes() == (run / tokenizer).read_bytes()
+    assert main(["train", "--name", "fourth", *common, *own, *presplit]) == 2
+    assert "data.tokenizer.path: " in capsys.readouterr().err
+    assert "(text is to be cut as it was for training, joiner: @@)" in model_card(run, "me/cut")

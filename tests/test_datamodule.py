@@ -242,6 +242,8 @@ def test_settings_that_are_not_those_of_the_tokenizer_taken_are_named(
     TranslationData(DataConfig(str(corpus_folder), tokenizer=learned), 1, tmp_path / "first").prepare_data()
     with pytest.raises(ValueError, match=message):
         taken(corpus_folder, tmp_path / "second", tmp_path / "first", **settings)
+    with pytest.raises(ValueError, match=r"data\.tokenizer\.path: no tokenizer at .*nowhere"):
+        taken(corpus_folder, tmp_path / "second", tmp_path / "nowhere", **settings)
     assert not (tmp_path / "second").exists()
 
 

@@ -39,7 +39,7 @@ def test_a_token_of_cut_text_is_a_piece_and_its_joiner_is_undone(joiner: Joiner,
     presplit(joiner).save(tmp_path / "tokenizer.json")
     tokenizer = Tokenizer.load(tmp_path / "tokenizer.json")  # without further settings
     encoded = tokenizer.encode(CUT[joiner])
-    assert (tokenizer.kind, tokenizer.takes_presplit) == ("presplit", True)
+    assert (tokenizer.kind, tokenizer.joiner, tokenizer.takes_presplit) == ("presplit", joiner, True)
     assert len(encoded.ids) == len(CUT[joiner].split())
     assert UNK_ID not in encoded.ids
     assert encoded.text == tokenizer.plain(CUT[joiner]) == tokenizer.decode(encoded.ids) == PLAIN[joiner]
@@ -179,4 +179,5 @@ def test_a_tokenizer_of_another_program_is_refused(normalizer, pre_tokenizer, tm
 
 def test_the_kind_of_a_tokenizer_is_known_from_its_file() -> None:
     for kind in KINDS:
-        assert Tokenizer.train(SENTENCES, kind, 400).kind == kind
+        tokenizer = Tokenizer.train(SENTENCES, kind, 400)
+        assert (tokenizer.kind, tokenizer.joiner, tokenizer.takes_presplit) == (kind, "none", False)

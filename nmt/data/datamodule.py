@@ -78,7 +78,10 @@ class TranslationData(pl.LightningDataModule):
             TokenizerPair.load(self.tokenizers_from).save(self.folder)
             return
         if settings.path:
-            given = TokenizerPair.load(Path(settings.path).expanduser())
+            try:
+                given = TokenizerPair.load(Path(settings.path).expanduser())
+            except (OSError, ValueError) as error:
+                raise ValueError(f"data.tokenizer.path: {error}") from error
             given.check(settings)
             given.save(self.folder)
             return

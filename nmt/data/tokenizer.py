@@ -134,6 +134,12 @@ class Tokenizer:
         return "char" if len(self.backend.pre_tokenizer.pre_tokenize_str("ab")) == 2 else "word"
 
     @property
+    def joiner(self) -> Joiner:
+        """What joins the pieces of text that was cut."""
+        forms: dict[str, Joiner] = {"▁a b": "@@", "a@@ b": "▁"}
+        return forms.get(self.backend.normalizer.normalize_str("a@@ b"), "none")
+
+    @property
     def vocab_size(self) -> int:
         """The number of entries, special tokens included."""
         return len(self._tokens)
@@ -275,7 +281,8 @@ class TokenizerPair:
             ValueError: if one does not.
         """
         for side in (self.src, self.tgt):
-            has = {"kind": side.kind, "joint": self.joint, "lowercase": side.written("A") == "a"}
+            lowercase = side.written("A") == "a"
+            has = {"kind": side.kind, "joiner": side.joiner, "joint": self.joint, "lowercase": lowercase}
             for name, value in has.items():
                 given, place = getattr(settings, name), f"data.tokenizer.path, {settings.path}"
                 check(given == value, f"data.tokenizer.{name}", given, f"{value}, as in {place}")

@@ -134,7 +134,7 @@ def start_folder(config: Config) -> Path:
         has |= _flat("data.tokenizer", asdict(load_config(folder.parent / "config.yaml").data.tokenizer))
         given |= _flat("data.tokenizer", asdict(config.data.tokenizer))
     for key, value in given.items():
-        if key not in DROPOUT and value != has[key]:
+        if key not in (*DROPOUT, "data.tokenizer.path") and value != has[key]:
             raise ValueError(f"{key}: {value!r} is not that of training.start_from, {name}: it has {has[key]!r}")
     return folder
 
