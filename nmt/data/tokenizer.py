@@ -4,8 +4,8 @@ Every kind shares one pipeline, so that text comes back exactly and no piece spa
 
 1. *normal form*: NFC (after lower-casing where asked for), runs of white space become one space, none at the ends;
 2. *marking*: each space, and the start of a non-empty sentence, becomes ``▁``, which belongs to the word after it;
-3. *pre-tokens*: a run of word characters, or one other character, each with the ``▁`` before it;
-4. *the model*: BPE, Unigram, WordPiece, words or characters, within each pre-token.
+3. *pre-tokens*: a protected string, a run of word characters, or one other character, each with the ``▁`` before it;
+4. *the model*: BPE, Unigram, WordPiece, words or characters, within each pre-token; a protected string is one piece.
 
 Text that another program has cut (kind presplit) keeps its pieces; only their joiner is written in this form, so that
 all that follows is the same: see `nmt.data.pretokens`.
