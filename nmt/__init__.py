@@ -39,9 +39,14 @@ nmt/
     compression.py        files that may be compressed, and their lines
     readers.py            files -> rows, with file and line where something is wrong
     corpus.py             phrasebook, files or hub -> datasets.Dataset of src, tgt, alignment
+    mixture.py            the training splits of a run, one behind the other
+    doubts.py             what in a corpus looks like a mistake: text that is not plain, links of other units
+    special.py            the tokens that are no text
+    pretokens.py          text -> normal form -> pre-tokens; plain text, or text that another program has cut
     vocabulary.py         sentences -> a vocabulary, byte for byte the same each time
     surfaces.py           ids -> text, and where in it each went
-    tokenizer.py          sentences <-> ids: BPE, Unigram, WordPiece, word, character; joint or separate
+    tokenizer.py          sentences <-> ids: BPE, Unigram, WordPiece, word, character, presplit; joint or separate
+    alignment_units.py    links between tokens of other programs -> links between words
     bpe_dropout.py        other pieces of the training split each epoch
     batch.py              ids -> Batch; a sampler that fills batches by tokens out of length buckets
     datamodule.py         the LightningDataModule

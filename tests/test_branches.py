@@ -83,7 +83,7 @@ def test_a_branch_has_the_other_token_and_all_that_was_before_it(model_folder: P
     translator, options = Translator.load(model_folder, device="cpu"), SearchOptions(beam_size=2)
     translations = list(translator.translate(SOURCES, options))
     places = forks(translations, list(translator.force(SENTENCES)), 2)
-    branches = list(branch(translator, translations, places, options, size=3))
+    branches = list(branch(translator, SOURCES, translations, places, options, size=3))
     assert [(each.sentence, each.step, each.token, each.as_reference) for each in branches] == places
     assert sum(each.as_reference for each in branches) == len(SOURCES)
     assert len(branches) > len(SOURCES)

@@ -13,8 +13,8 @@ from test_results import content, evaluation
 
 from nmt.config import AttentionConfig
 from nmt.data.batch import pad, src_sequence, tgt_sequence
+from nmt.data.special import EOS_ID
 from nmt.data.tokenizer import TokenizerPair
-from nmt.data.vocabulary import EOS_ID
 from nmt.decoding.one_look import one_look_log_probs
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Translation
@@ -161,7 +161,7 @@ def test_the_attention_of_a_record_is_the_mean_of_its_heads(two_heads: Translato
 
 def test_heads_are_kept_where_there_are_several(two_heads: Translator) -> None:
     translations, options = translate(two_heads), SearchOptions(beam_size=2)
-    found = find_out(Wanted(), two_heads, translations, translations[:1], options, 8, None)
+    found = find_out(Wanted(), two_heads, SOURCES, translations, translations[:1], options, 8, None)
     assert {name: len(each) for name, each in found.items()} == {"heads": len(translations), "forced_heads": 1}
 
 
@@ -245,8 +245,10 @@ def test_of_an_ensemble_nothing_of_it_is_known(model_folder: Path, tokenizers: T
 
 def test_what_is_wanted_is_found_out(translator: Translator) -> None:
     translations, options = translate(translator)[:2], SearchOptions(beam_size=2)
-    assert find_out(Wanted(), translator, translations, [], options, 8, None) == {}
-    found = find_out(Wanted(1, True, 2, True), translator, translations, translations, options, 8, corpus(PAIRS))
+    assert find_out(Wanted(), translator, SOURCES, translations, [], options, 8, None) == {}
+    found = find_out(
+        Wanted(1, True, 2, True), translator, SOURCES, translations, translations, options, 8, corpus(PAIRS)
+    )
     assert {name: len(found[name]) for name in ("branches", "looks")} == {"branches": 2, "looks": 2}
     assert len(found["neighbors"].steps) == 2
     assert [len(found[name]) for name in ("effects", "forced_effects")] == [2, 2]

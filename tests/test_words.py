@@ -1,8 +1,8 @@
 import pytest
 
+from nmt.data.special import EOS_ID
 from nmt.data.tokenizer import Tokenizer
-from nmt.data.vocabulary import EOS_ID
-from nmt.data.words import split_words, without_word, words_of_spans
+from nmt.data.words import split_words, words_of_spans
 
 
 @pytest.mark.parametrize(
@@ -21,19 +21,6 @@ from nmt.data.words import split_words, without_word, words_of_spans
 )
 def test_words(text: str, words: list[str]) -> None:
     assert [text[start:end] for start, end in split_words(text)] == words
-
-
-@pytest.mark.parametrize(
-    ("text", "left"),
-    [
-        ("Ja, 3 Hunde.", [", 3 Hunde.", "Ja 3 Hunde.", "Ja, Hunde.", "Ja, 3.", "Ja, 3 Hunde"]),
-        ("Er sagt „Ja“", [" sagt „Ja“", "Er „Ja“", "Er sagt Ja“", "Er sagt „“", "Er sagt „Ja"]),
-        ("E-Mail", ["-Mail", "E Mail", "E-"]),
-        ("(„Ja", ["„Ja", "(Ja", "(„"]),
-    ],
-)
-def test_without_a_word_the_others_stay_as_they_are(text: str, left: list[str]) -> None:
-    assert [without_word(text, word) for word in split_words(text)] == left
 
 
 def test_spans_find_their_word() -> None:

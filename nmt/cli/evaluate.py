@@ -42,6 +42,7 @@ def run(arguments: list[str]) -> int:
         _check_nothing_is_searched(options, parser)
     search = search_options(options, keep_beam=True)
     from nmt.config import load_config
+    from nmt.data import doubts
     from nmt.evaluation.evaluate import evaluate as run_evaluation
     from nmt.evaluation.insight import Wanted
 
@@ -59,6 +60,8 @@ def run(arguments: list[str]) -> int:
         print(f"no search: {result.search['decoding']}")
     for score in result.scores:
         print(f"{score.name} {score.score:.2f} {score.interval}  {score.form}  {score.signature}")
+    for doubt in doubts.of_references(result.references):
+        print(doubt)
     for of, alignment in (("", result.alignment), (" of the effects", result.effect_alignment())):
         if alignment:
             counted = f"precision {alignment.precision:.3f}  recall {alignment.recall:.3f}"

@@ -13,9 +13,12 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch.utils.data import DataLoader
 
 from nmt.config import DataConfig
+from nmt.data import doubts
+from nmt.data.alignment_units import with_word_links
 from nmt.data.batch import Batch, BucketSampler, collate
 from nmt.data.bpe_dropout import DroppedPairs
 from nmt.data.corpus import load_split
+from nmt.data.mixture import load_training
 from nmt.data.tokenizer import Tokenizer, TokenizerPair, train_tokenizers
 from nmt.data.words import words_of_spans
 
@@ -76,14 +79,22 @@ class TranslationData(pl.LightningDataModule):
         """Learns the tokenizers, unless the run has them already or takes others; in one process of a node."""
         if any(self.folder.glob("tokenizer*.json")):
             return
+        settings = self.config.tokenizer
         if self.tokenizers_from is not None:
             TokenizerPair.load(self.tokenizers_from).save(self.folder)
             return
-        corpus = load_split(self.config.path, self.config.src, self.config.tgt, self.config.train)
-        settings = self.config.tokenizer
+        if settings.path:
+            try:
+                given = TokenizerPair.load(Path(settings.path).expanduser())
+            except (OSError, ValueError) as error:
+                raise ValueError(f"data.tokenizer.path: {error}") from error
+            given.check(settings)
+            given.save(self.folder)
+            return
+        corpus = load_training(self.config)
         _say(f"learning a {settings.kind} vocabulary of at most {settings.vocab_size:,} types")
-        trained = train_tokenizers(corpus, settings.kind, settings.vocab_size, settings.joint, settings.lowercase)
-        trained.save(self.folder)
+        names = "kind", "vocab_size", "joint", "lowercase", "min_frequency", "joiner", "protected", "tgt_vocab_size"
+        train_tokenizers(corpus, **{name: getattr(settings, name) for name in names}).save(self.folder)
 
     def setup(self, stage: str) -> None:
         """Tokenises both splits; of the training split, pairs that the filters name are left out and counted.
@@ -95,13 +106,20 @@ class TranslationData(pl.LightningDataModule):
             return
         config = self.config
         self.tokenizers = TokenizerPair.load(self.folder)
-        corpus = load_split(config.path, config.src, config.tgt, config.train)
+        corpus = load_training(config)
+        for doubt in doubts.of_training(corpus, config, self.with_alignment):
+            _say(doubt)
+        if self.with_alignment:
+            corpus = with_word_links(corpus, self.tokenizers, config.alignment_units, config.train_name)
         self.train, self.train_lengths, summary = training_pairs(corpus, self.tokenizers, config, self.with_alignment)
-        _say(f"{config.train}: {summary}")
+        _say(f"{config.train_name}: {summary}")
         validation = load_split(config.path, config.src, config.tgt, config.validation)
-        self.validation_references = list(validation["tgt"])
+        validation = with_word_links(validation, self.tokenizers, config.alignment_units, config.validation)
+        self.validation_references = [self.tokenizers.tgt.plain(text) for text in validation["tgt"]]
         self.validation = encode(validation, self.tokenizers, with_words="alignment" in validation.column_names)
         _say(f"{config.validation}: {len(self.validation):,} pairs{self._unknown()}")
+        for doubt in doubts.of_references(self.validation_references):
+            _say(f"{config.validation}: {doubt}")
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint holds of the data: that by which the training split is cut into batches."""
@@ -128,7 +146,7 @@ class TranslationData(pl.LightningDataModule):
             )
         changes = "; ".join(f"{name} {old}, now {now[name]}" for name, old in state_dict.items() if old != now[name])
         if changes:
-            _say(f"{self.config.train}: not as in the checkpoint ({changes}): the epoch does not go on exactly")
+            _say(f"{self.config.train_name}: not as in the checkpoint ({changes}): the epoch does not go on exactly")
 
     def train_dataloader(self) -> DataLoader:
         """Batches in an order, and in pieces, given by seed and epoch; each rank has its own.
@@ -209,7 +227,7 @@ def training_pairs(
     reasons = [why_dropped(config, *pair) for pair in (lengths - SPECIAL_COUNTS).tolist()]
     kept, summary = [row for row, reason in enumerate(reasons) if reason is None], told_of_dropped(config, reasons)
     if not kept:
-        raise ValueError(f"no pair of split {config.train!r} of {config.path} is left: {summary}")
+        raise ValueError(f"no pair of split {config.train_name!r} of {config.path} is left: {summary}")
     return pairs.select(kept), lengths[kept], summary
 
 
@@ -259,7 +277,8 @@ def encode(corpus: datasets.Dataset, tokenizers: TokenizerPair, with_words: bool
 
 def _words(tokenizer: Tokenizer, text: str) -> list[int | None]:
     """The word that each token of `text` belongs to."""
-    return words_of_spans(text, tokenizer.encode(text).spans)
+    encoded = tokenizer.encode(text)
+    return words_of_spans(encoded.text, encoded.spans)
 
 
 def pair_lengths(encoded: datasets.Dataset) -> np.ndarray:

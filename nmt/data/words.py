@@ -26,17 +26,6 @@ def word_texts(text: str) -> list[str]:
     return [text[start:end] for start, end in split_words(text)]
 
 
-def without_word(text: str, word: Span) -> str:
-    """`text` without one of its words; the space before it goes too, unless the next word would lose its own by that.
-
-    What it kept apart does not become one word: ``E-Mail`` without the hyphen is ``E Mail``.
-    """
-    before, behind = text[: word[0]], text[word[1] :]
-    if not behind[:1].isalnum():
-        return before.rstrip() + behind
-    return f"{before} {behind}" if before[-1:].isalnum() else before + behind
-
-
 def words_of_spans(text: str, spans: Iterable[Span]) -> list[int | None]:
     """The position of the word that each span belongs to; None where a span touches no word.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from nmt.data.vocabulary import SPECIAL_TOKENS
+from nmt.data.special import SPECIAL_TOKENS
 from nmt.decoding.translation import Request, Translation, load_json_lines, load_translations, save_translations
 
 if TYPE_CHECKING:  # a report reads branches without the program that makes them
@@ -66,6 +66,7 @@ def forks(translations: Sequence[Translation], references: Sequence[Translation]
 
 def branch(
     translator: "Translator",
+    sources: Sequence[str],
     translations: Sequence[Translation],
     forks: Sequence[Fork],
     options: "SearchOptions",
@@ -75,6 +76,7 @@ def branch(
 
     Args:
         translator: which made the translations.
+        sources: the sentences as they were given.
         translations: with what the search found.
         forks: of these translations.
         options: of the search.
@@ -83,7 +85,7 @@ def branch(
     requests = []
     for fork in forks:
         left = translations[fork.sentence]
-        requests.append(Request(left.source, prefix_tokens=(*left.tokens[: fork.step], fork.token)))
+        requests.append(Request(sources[fork.sentence], prefix_tokens=(*left.tokens[: fork.step], fork.token)))
     found = translator.translate(requests, replace(options, keep_beam=False), size)
     return (
         Branch(fork.sentence, fork.step, fork.token, each, fork.as_reference)

@@ -8,11 +8,11 @@ from itertools import islice
 
 import numpy as np
 
-from nmt.data.words import split_words, without_word
+from nmt.data.words import words_of_spans
 from nmt.decoding.records import ids_of
 from nmt.decoding.steps import token_log_probs
 from nmt.decoding.translation import Translation
-from nmt.decoding.translator import MAX_SOURCE_TOKENS, Translator
+from nmt.decoding.translator import Translator
 from nmt.evaluation.effects import effect_columns
 from nmt.pipe.progress import watched
 
@@ -22,17 +22,16 @@ def effects_of(translator: Translator, translations: Sequence[Translation]) -> l
 
     W is 0 where the source has one word only: there would be nothing to read.
     """
-    texts = [_with_and_without(each.source) for each in translations]
-    order = sorted(range(len(texts)), key=lambda number: len(translations[number].tokens))
-    sources = translator.tokenizers.src.encode_batch([text for number in order for text in texts[number]])
-    _, ids = ids_of(translator.tokenizers, translations)
-    targets = [ids[number] for number in order for _ in texts[number]]
-    found = token_log_probs(translator.engine, [source[:MAX_SOURCE_TOKENS] for source in sources], targets)
+    read, written = ids_of(translator.tokenizers, translations)
+    sources = [_with_and_without(*each) for each in zip(translations, read, strict=True)]
+    order = sorted(range(len(sources)), key=lambda number: len(written[number]))
+    targets = [written[number] for number in order for _ in sources[number]]
+    found = token_log_probs(translator.engine, [ids for number in order for ids in sources[number]], targets)
     effects = {}
     for number in watched(order, len(order), "leaving out each source word"):
-        whole, *without = islice(found, len(texts[number]))
+        whole, *without = islice(found, len(sources[number]))
         effects[number] = np.array([whole - each for each in without], np.float32).reshape(len(without), len(whole)).T
-    return [effects[number] for number in range(len(texts))]
+    return [effects[number] for number in range(len(sources))]
 
 
 def source_worth(translator: Translator, forced: Sequence[Translation]) -> float | None:
@@ -52,6 +51,9 @@ def source_worth(translator: Translator, forced: Sequence[Translation]) -> float
     return (sum(each.log_prob for each in forced) - sum(float(each.sum()) for each in others)) / tokens
 
 
-def _with_and_without(source: str) -> list[str]:
-    """The source, and the source without each of its words in turn."""
-    return [source, *(without_word(source, word) for word in split_words(source)[: effect_columns(source)])]
+def _with_and_without(translation: Translation, ids: list[int]) -> list[list[int]]:
+    """The ids of a source, and those without the tokens of each of its words in turn."""
+    words = words_of_spans(translation.source, translation.source_spans[1:])
+    words = [0 if word is None else word for word in words[:1]] + words[1:]  # what marks its beginning goes with it
+    without = range(effect_columns(translation.source))
+    return [ids, *([token for token, word in zip(ids, words, strict=True) if word != left] for left in without)]

@@ -6,7 +6,8 @@ from pathlib import Path
 import datasets
 
 from nmt.config import load_config
-from nmt.data.corpus import load_split
+from nmt.data.mixture import load_training
+from nmt.data.tokenizer import TokenizerPair
 from nmt.evaluation.metrics import bleu_words
 
 MOST_PAIRS = 200_000
@@ -18,8 +19,9 @@ def training_frequencies(run: Path) -> Counter[str] | None:
     datasets.disable_progress_bars()
     try:
         data = load_config(run / "config.yaml").data
-        corpus = load_split(data.path, data.src, data.tgt, data.train)
+        corpus = load_training(data)
+        plain = TokenizerPair.load(run).tgt.plain if data.tokenizer.kind == "presplit" else str
     except (OSError, ValueError):
         return None
-    texts = corpus.select(range(min(MOST_PAIRS, len(corpus))))["tgt"]
-    return Counter(word for words in bleu_words(list(texts), data.tgt) for word in words)
+    texts = [plain(text) for text in corpus.select(range(min(MOST_PAIRS, len(corpus))))["tgt"]]
+    return Counter(word for words in bleu_words(texts, data.tgt) for word in words)

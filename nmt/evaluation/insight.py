@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from nmt.config import check
+from nmt.data.special import EOS, EOS_ID
 from nmt.data.tokenizer import Encoded
-from nmt.data.vocabulary import EOS, EOS_ID
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.records import ids_of
 from nmt.decoding.steps import head_attention, looks, readouts
@@ -64,6 +64,7 @@ class Wanted:
 def find_out(
     wanted: Wanted,
     translator: Translator,
+    sources: Sequence[str],
     translations: Sequence[Translation],
     forced: Sequence[Translation],
     options: SearchOptions,
@@ -75,6 +76,7 @@ def find_out(
     Args:
         wanted: what.
         translator: which made the translations; with one model, unless only branches or effects are wanted.
+        sources: the sentences as they were given.
         translations: of which.
         forced: the references under forced decoding.
         options: of the search.
@@ -86,7 +88,7 @@ def find_out(
         found["heads"], found["forced_heads"] = (tuple(heads_of(translator, each)) for each in (translations, forced))
     if wanted.what_if:
         places = forks(translations, forced, wanted.what_if)
-        branches = branch(translator, translations, places, options, size)
+        branches = branch(translator, sources, translations, places, options, size)
         found["branches"] = tuple(watched(branches, len(places), "searching on from other tokens"))
     if wanted.looks:
         each = looks_of(translator, translations)
@@ -157,23 +159,23 @@ def neighbors_of(
     columns = examples.reshape(places.shape), numbers, steps, similarities
     found = [
         tuple(
-            Neighbor(example, *_token(pairs[number][1], targets[number], step), similarity)
+            Neighbor(example, *_token(targets[number], step), similarity)
             for example, number, step, similarity in zip(*row, strict=True)
         )
         for row in zip(*(column.tolist() for column in columns), strict=True)
     ]
     sizes = np.cumsum([len(each.tokens) for each in translations]).tolist()
     return Neighbors(
-        examples=tuple(Example(*pairs[number]) for number in near.tolist()),
+        examples=tuple(Example(src.plain(pairs[number][0]), targets[number].text) for number in near.tolist()),
         steps=tuple(tuple(found[end - len(each.tokens) : end]) for each, end in zip(translations, sizes, strict=True)),
         searched=len(pairs),
     )
 
 
-def _token(text: str, encoded: Encoded, step: int) -> tuple[str, int, int]:
+def _token(encoded: Encoded, step: int) -> tuple[str, int, int]:
     """What stands at a step of a text, and where: at the last step its end."""
     if step == len(encoded.ids):
-        return EOS, len(text), len(text)
+        return EOS, len(encoded.text), len(encoded.text)
     return encoded.tokens[step], *encoded.spans[step]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from nmt.data.vocabulary import EOS
+from nmt.data.special import EOS
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.scoring import Scoring
 from nmt.decoding.translation import Translation

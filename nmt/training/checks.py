@@ -12,6 +12,7 @@ import torch
 
 from nmt.config import Config, DataConfig, TrainingConfig, check, load_config
 from nmt.data.corpus import load_split
+from nmt.data.mixture import load_training
 from nmt.model.hub import model_folder
 from nmt.model.saved import read_info
 from nmt.training.checkpoints import latest_checkpoint
@@ -51,7 +52,7 @@ def check_run(config: Config, settings: Mapping[str, Any], folder: Path, resume:
     elif not overwrite and _holds_a_run(folder):
         raise ValueError(f"{folder} exists: go on with `--resume {folder}`, or give --overwrite, or a new --name")
     load_split(config.data.path, config.data.src, config.data.tgt, config.data.validation)
-    corpus = load_split(config.data.path, config.data.src, config.data.tgt, config.data.train)
+    corpus = load_training(config.data)
     if config.training.guided_alignment:
         check_alignment(corpus, config.data)
     if settings.get("limit_val_batches") == 0:
@@ -104,11 +105,11 @@ def check_alignment(corpus: datasets.Dataset, config: DataConfig) -> None:
     """Raises ValueError if the training split has no word alignment, which guided alignment needs."""
     if "alignment" in corpus.column_names:
         return
-    message = f"training.guided_alignment: split {config.train!r} of {config.path} has no word alignment: "
+    message = f"training.guided_alignment: split {config.train_name!r} of {config.path} has no word alignment: "
     if config.path.startswith("hub:"):
         raise ValueError(message + "the dataset has no column 'alignment', a list of [source word, target word]")
     raise ValueError(
-        f"{message}add a file {config.train}.align beside the texts, one line such as '0-0 1-2' for each pair, "
+        f"{message}add a file {config.train_splits[0]}.align beside the texts, a line such as '0-0 1-2' for each pair, "
         "or a key 'alignment' to each row of the table"
     )
 
@@ -164,7 +165,7 @@ def start_folder(config: Config) -> Path:
         has |= _flat("data.tokenizer", asdict(load_config(folder.parent / "config.yaml").data.tokenizer))
         given |= _flat("data.tokenizer", asdict(config.data.tokenizer))
     for key, value in given.items():
-        if key not in DROPOUT and value != has[key]:
+        if key not in (*DROPOUT, "data.tokenizer.path") and value != has[key]:
             raise ValueError(f"{key}: {value!r} is not that of training.start_from, {name}: it has {has[key]!r}")
     return folder
 
