@@ -54,6 +54,7 @@ def source_worth(translator: Translator, forced: Sequence[Translation]) -> float
 def _with_and_without(translation: Translation, ids: list[int]) -> list[list[int]]:
     """The ids of a source, and those without the tokens of each of its words in turn."""
     words = words_of_spans(translation.source, translation.source_spans[1:])
-    words = [0 if word is None else word for word in words[:1]] + words[1:]  # what marks its beginning goes with it
+    if words and words[0] is None:
+        words[0] = 0  # what marks the beginning of a word goes with it
     without = range(effect_columns(translation.source))
     return [ids, *([token for token, word in zip(ids, words, strict=True) if word != left] for left in without)]
