@@ -44,7 +44,7 @@ def compare(baseline: Evaluation, other: Evaluation, bootstrap: int = 1000) -> C
     one, two = ([record.text for record in each.translations] for each in (baseline, other))
     literature = all(any(score.form == LITERATURE for score in each.scores) for each in (baseline, other))
     differences = score_differences(one, two, other.references, other.tgt, literature, bootstrap)
-    gains = _sentence_scores(two, other.references) - _sentence_scores(one, other.references)
+    gains = sentence_scores(two, other.references) - sentence_scores(one, other.references)
     return Comparison(differences, gains)
 
 
@@ -70,7 +70,8 @@ def search_changes(baseline: Evaluation, other: Evaluation) -> dict[str, tuple[A
     return found
 
 
-def _sentence_scores(texts: Sequence[str], references: Sequence[str]) -> np.ndarray:
+def sentence_scores(texts: Sequence[str], references: Sequence[str]) -> np.ndarray:
+    """(N,) chrF of each text, 0 to 100."""
     chrf = CHRF()
     scores = (chrf.sentence_score(text, [right]).score for text, right in zip(texts, references, strict=True))
     return np.array(list(scores))

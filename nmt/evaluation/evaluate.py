@@ -15,6 +15,7 @@ from nmt.decoding.search import SearchOptions
 from nmt.decoding.steps import single_model
 from nmt.decoding.translator import Translator
 from nmt.evaluation.aer import Link, attention_error_rate
+from nmt.evaluation.frequencies import training_counts
 from nmt.evaluation.insight import Wanted, find_out
 from nmt.evaluation.metrics import corpus_scores
 from nmt.evaluation.results import Evaluation
@@ -68,7 +69,8 @@ def evaluate(
     sources, references, gold = _read(data, split)
     lines = None if given is None else _given_lines(given, split, len(sources))
     folder = _writable(run / "evaluations")
-    training = _training_split(trained_on or data, needed=wanted.neighbors > 0)
+    trained_on = trained_on or data
+    training = _training_split(trained_on, needed=wanted.neighbors > 0)
     began = time.perf_counter()
     if lines is None:
         records, what = translator.translate(sources, options, batch_sentences), f"translating {split}"
@@ -82,6 +84,8 @@ def evaluate(
     records = translator.force(pairs, options.alternatives, batch_sentences, options)
     forced = list(watched(records, len(sources), "scoring references"))
     insights = find_out(wanted, translator, translations, options, batch_sentences, training)
+    targets = [*references, *(each.text for each in translations)]
+    lowercase = trained_on.tokenizer.lowercase
     evaluation = Evaluation(
         split=split,
         src=data.src,
@@ -91,6 +95,7 @@ def evaluate(
         forced=tuple(forced),
         **insights,
         seen=None if training is None else tuple(sources_within(sources, training)),
+        training_counts=None if training is None else training_counts(training, data.tgt, lowercase, sources, targets),
         gold=tuple(gold),
         scores=tuple(scores),
         alignment=attention_error_rate(forced, gold) if any(gold) else None,

@@ -3,8 +3,9 @@
 ``runs/<run>/evaluations/<split or name>/`` holds ``translations.jsonl`` and ``attention.npz`` (see
 `nmt.decoding.translation`), ``references.jsonl`` (a line a sentence: the reference and its gold alignment or null),
 ``forced/`` (what the model makes of the references, as the translations), ``scores.json`` (the scores, and with which
-search, checkpoint, command and versions they were made), and where they were asked for ``branches/``, ``looks.jsonl``
-and ``neighbors/`` (see `nmt.evaluation.branches`, `looks`, `neighbors`).
+search, checkpoint, command and versions they were made), ``training_counts.json`` where the training data could be
+read, and where they were asked for ``branches/``, ``looks.jsonl`` and ``neighbors/`` (see `nmt.evaluation.frequencies`,
+`branches`, `looks`, `neighbors`).
 """
 
 import json
@@ -20,6 +21,7 @@ from nmt.data.files import naming
 from nmt.decoding.translation import Translation, load_translations, parse_json, save_translations
 from nmt.evaluation.aer import AlignmentScore, Link
 from nmt.evaluation.branches import Branch, load_branches, save_branches
+from nmt.evaluation.frequencies import TrainingCounts, load_counts, save_counts
 from nmt.evaluation.looks import Looks, load_looks, save_looks
 from nmt.evaluation.metrics import Score
 from nmt.evaluation.neighbors import Neighbors, load_neighbors, save_neighbors
@@ -76,6 +78,8 @@ class Evaluation:
         branches: what else the translations could have been, where that was asked for.
         looks: for each translation what its steps could have looked at; none where that was not asked for.
         neighbors: where the model was in the same situation; None where that was not asked for.
+        training_counts: how often the words of sources, references and translations stand in the training data; None
+            where that was not looked up.
         name: that it was given to be kept beside others of its split; empty for that of the split.
         given: the file whose lines the translations are, by forced decoding; empty where a search found them.
     """
@@ -99,6 +103,7 @@ class Evaluation:
     looks: tuple[Looks, ...] = ()
     neighbors: Neighbors | None = None
     seen: tuple[int, ...] | None = None
+    training_counts: TrainingCounts | None = None
     given: str = ""
 
     @property
@@ -171,6 +176,8 @@ class Evaluation:
             save_looks(folder / "looks.jsonl", self.looks)
         if self.neighbors:
             save_neighbors(folder / "neighbors", self.neighbors)
+        if self.training_counts:
+            save_counts(folder / "training_counts.json", self.training_counts)
         with open(folder / "references.jsonl", "w", encoding="utf-8", errors="backslashreplace") as lines:
             for reference, links in zip(self.references, self.gold, strict=True):
                 lines.write(json.dumps({"reference": reference, "alignment": links}, ensure_ascii=False) + "\n")
@@ -243,6 +250,7 @@ class Evaluation:
             looks=tuple(load_looks(folder / "looks.jsonl", translations)),
             neighbors=load_neighbors(folder / "neighbors", translations),
             seen=None if scores.get("seen") is None else tuple(scores["seen"]),
+            training_counts=load_counts(folder / "training_counts.json"),
         )
 
 

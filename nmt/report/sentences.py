@@ -2,18 +2,20 @@
 
 import base64
 import math
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 from sacrebleu.metrics import CHRF
 
-from nmt.data.words import split_words, words_of_spans
+from nmt.data.words import word_texts, words_of_spans
 from nmt.decoding.alignment import attention_entropy
 from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import Link, attention_error_rate
 from nmt.evaluation.branches import Branch
 from nmt.evaluation.looks import Looks
+from nmt.evaluation.metrics import bleu_words
 from nmt.evaluation.neighbors import Neighbors
 from nmt.evaluation.results import Evaluation, ranks_above
 from nmt.evaluation.samples import Samples
@@ -30,6 +32,10 @@ def sentence_rows(evaluation: Evaluation, baseline: Evaluation | None) -> list[d
     if baseline:
         for row, record, marked in zip(rows, baseline.translations, marks(baseline), strict=True):
             row["baseline"] = _baseline(record, row, marked)
+    counts = evaluation.training_counts
+    for row, words in zip(rows, _misused(evaluation), strict=True):
+        row |= words
+        row["rarest"] = counts.rarest(row["source"]["text"]) if counts else None
     if not evaluation.is_comparable:
         for row in rows:
             row["reference"]["score"] = None
@@ -66,6 +72,10 @@ def sentence_row(
     probabilities, `entropy` that of the attention in nats a token, `aer` the error rate of the reference's attention
     against gold; a value that is not defined for the sentence is None, and so is a reference's score where the
     hypothesis has one of another kind. A hypothesis has `looks` and `neighbors` where the evaluation has.
+
+    Only the whole evaluation knows `rarest`: how often the rarest word of the source stands in the training data, None
+    where that is not known, and the words, as BLEU counts them, that the hypothesis has more often than the reference,
+    `surplus`, or less often, `missing`.
     """
     source = _side(translation.source, translation.source_tokens, translation.source_spans)
     hypothesis = _decoded(translation)
@@ -124,11 +134,6 @@ def chrf_signature() -> str:
     return str(_CHRF.get_signature())
 
 
-def word_texts(text: str) -> list[str]:
-    """The words of `text`, in the sense of `nmt.data.words`."""
-    return [text[start:end] for start, end in split_words(text)]
-
-
 def pack_attention(attention: np.ndarray) -> str:
     """Attention (T, S) as base64 of one byte a weight, row by row: 255 times the square root of the weight.
 
@@ -155,6 +160,13 @@ def _branch(branch: Branch, reference: str, above: bool) -> dict[str, Any]:
     found = branch.translation
     own = {"text": found.text, "words": word_texts(found.text), "chrf": _chrf(found.text, reference)}
     return {"step": branch.step, "token": branch.token, **own, "score": round(found.score, 4), "above": above}
+
+
+def _misused(evaluation: Evaluation) -> list[dict[str, list[str]]]:
+    """The words of each sentence that its translation has more often than the reference, and less often."""
+    texts = [each.text for each in evaluation.translations], evaluation.references
+    pairs = zip(*([Counter(words) for words in bleu_words(each, evaluation.tgt)] for each in texts), strict=True)
+    return [{"surplus": sorted(own - wanted), "missing": sorted(wanted - own)} for own, wanted in pairs]
 
 
 def _looks(looks: Looks) -> dict[str, Any]:
