@@ -20,6 +20,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from nmt.evaluation.breakdown import breakdown
 from nmt.evaluation.comparison import compare
 from nmt.evaluation.results import Evaluation
 from nmt.report.figures import HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
@@ -42,10 +43,12 @@ _SCRIPTS = (
     "charts",
     "evaluations",
     "overview",
+    "errors",
     "table",
     "heatmap",
     "beam",
     "texts",
+    "onward",
     "steps",
     "insight",
     "sentence",
@@ -90,7 +93,7 @@ def _report(run: Run) -> dict[str, Any]:
     """All that the page shows."""
     return {
         "version": REPORT_VERSION,
-        "run": {"name": run.name, "config": run.config},
+        "run": {"name": run.name, "folder": run.folder, "config": run.config},
         "versions": {name: version(name) for name in ("plotly", "sacrebleu")},
         "chrf_signature": chrf_signature(),
         "flags": {name: {"label": label, "meaning": meaning} for name, (label, meaning) in FLAGS.items()},
@@ -105,7 +108,7 @@ def _evaluation(evaluation: Evaluation, compared: Baseline | None) -> dict[str, 
     baseline = compared.evaluations.get(evaluation.label) if compared else None
     comparison = _comparison(compared.name, baseline, evaluation) if compared and baseline else None
     rows, alignment = sentence_rows(evaluation, baseline), evaluation.alignment
-    flags = known_flags(evaluation)
+    flags, counts = known_flags(evaluation), evaluation.training_counts
     return {
         "split": evaluation.split,
         "label": evaluation.label,
@@ -128,7 +131,9 @@ def _evaluation(evaluation: Evaluation, compared: Baseline | None) -> dict[str, 
         ),
         "sentences": rows,
         "neighbors": neighbor_examples(evaluation.neighbors),
-        "words": word_rows(evaluation.translations),
+        "words": word_rows(evaluation.translations, counts),
+        "training_counts": None if counts is None else {"pairs": counts.pairs, "of_pairs": counts.of_pairs},
+        "breakdown": breakdown(*([baseline] if baseline else []), evaluation).to_json(),
     }
 
 

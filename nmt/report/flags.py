@@ -16,6 +16,10 @@ FLAGS = {
         "the reference or a “what if” ranks above what the search found",
     ),
     "seen": ("seen in training", "the source stands in the training data"),
+    "unseen": (
+        "unseen word",
+        "a word of the source stands nowhere in the training data, of which at most 200,000 pairs are counted",
+    ),
     "exact": ("exact", "the same words as the reference"),
 }
 """Name of each flag -> its label and what it means."""
@@ -23,7 +27,11 @@ FLAGS = {
 
 def known_flags(evaluation: Evaluation) -> list[str]:
     """The names of the `FLAGS` of which it is known for each sentence of an evaluation whether they hold."""
-    known = {"search_error": evaluation.search_errors() is not None, "seen": evaluation.seen is not None}
+    known = {
+        "search_error": evaluation.search_errors() is not None,
+        "seen": evaluation.seen is not None,
+        "unseen": evaluation.training_counts is not None,
+    }
     return [name for name in FLAGS if known.get(name, True)]
 
 
@@ -37,10 +45,20 @@ def flags_of_both(evaluation: Evaluation, baseline: Evaluation) -> list[str]:
 
 def marks(evaluation: Evaluation) -> list[list[str]]:
     """For each sentence the flags that hold and that only the whole evaluation knows."""
-    holds = {"search_error": set(evaluation.search_errors() or ()), "seen": set(evaluation.seen or ())}
+    holds = {
+        "search_error": set(evaluation.search_errors() or ()),
+        "seen": set(evaluation.seen or ()),
+        "unseen": set(_with_unseen_words(evaluation)),
+    }
     return [
         [flag for flag, numbers in holds.items() if number in numbers] for number in range(len(evaluation.translations))
     ]
+
+
+def _with_unseen_words(evaluation: Evaluation) -> list[int]:
+    """The sentences, from 0, with a source word that stands nowhere in the training data."""
+    counts, records = evaluation.training_counts, evaluation.translations
+    return [number for number, each in enumerate(records) if counts and counts.rarest(each.source) == 0]
 
 
 def sentence_flags(
@@ -60,6 +78,7 @@ def sentence_flags(
         "long": len(hypothesis) > 1.6 * len(reference) > 0 and len(hypothesis) - len(reference) >= 3,
         "search_error": "search_error" in marked,
         "seen": "seen" in marked,
+        "unseen": "unseen" in marked,
         "exact": bool(hypothesis) and list(hypothesis) == list(reference),
     }
     return [name for name in FLAGS if holds[name]]

@@ -157,14 +157,30 @@ async function showAttention() {
 function layOver({ margin, width, height }, targets) {
   Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
   Object.assign(rowLabels.style, { width: `${margin.l}px`, height: `${height}px`, paddingTop: `${margin.t}px` });
-  fill(rowLabels, targets.map(({ label }) => el("div", { dir: "auto" }, shorten(visible(label), LABEL_CHARACTERS))));
+  fill(rowLabels, targets.map((unit) => el("div", { dir: "auto", style: `--unsure:${unsureness(unit)}` }, shorten(visible(unit.label), LABEL_CHARACTERS))));
   Object.assign(stepMark.style, { left: `${margin.l}px`, width: `${width - margin.l - margin.r}px`, height: `${CELL.height}px` });
   stepMark.dataset.top = margin.t;
+}
+
+const MOST_NATS = 4; // the length of a whole bar: the model gave the word less than 2%
+
+/** How long the bar behind a target is, from 0 to 1: the longer the less probable the model found it. */
+const unsureness = (unit) => Math.min(1, surprisalOf(view.sentence[view.shown], unit) / MOST_NATS);
+
+/** Goes to the unit that the model found least probable, and from that to the next. */
+function moveToUnsure() {
+  if (!view?.targets.length) return;
+  const nats = view.targets.map((unit) => surprisalOf(view.sentence[view.shown], unit));
+  const ranked = [...nats.keys()].sort((a, b) => nats[b] - nats[a] || a - b);
+  const next = ((view.unsure ?? -1) + 1) % ranked.length;
+  chooseStep(ranked[next]);
+  view.unsure = next;
 }
 
 function chooseStep(step) {
   view.step = Math.max(0, Math.min(view.targets.length - 1, step));
   view.held = null;
+  view.unsure = null;
   focusTarget(null);
   showInsight();
   const shown = state.asTable ? frame.querySelectorAll("tbody tr")[view.step] : stepMark;

@@ -123,11 +123,21 @@ function updateRows() {
   renderRows();
 }
 
+/** A range such as "10-14" or "100-" in words. */
+function rangeInWords(range) {
+  const [least, most] = range.split("-");
+  return rangeText(Number(least), most === "" ? null : Number(most));
+}
+
 /** How the chips call a filter that is there only while it is chosen. */
 const CHOSEN = {
   chrf: (range) => `chrF ${range.replace("-", "–")}`,
   word: (word) => `“${visible(word)}”`,
   passed_over: (word) => `“${visible(word)}” passed over`,
+  written: (word) => `“${visible(word)}” too often`,
+  missing: (word) => `“${visible(word)}” missing`,
+  length: (range) => `${rangeInWords(range)} source words`,
+  rarest: (range) => `rarest word ${rangeInWords(range)} times in training`,
 };
 
 function renderChips() {
