@@ -118,6 +118,7 @@ nmt/
     samples.py            the same few sentences at each validation, and their files
     evaluate.py           a run and a split -> Evaluation
     comparison.py         two evaluations -> differences, and whether they are chance
+    phrases.py            words that are written too often or too seldom, n-grams that are right
     breakdown.py          evaluations -> where each is good: by length, by rare words, in which words and n-grams
     card.py               a run and its evaluations -> the card of its model
   training/             batches -> checkpoint

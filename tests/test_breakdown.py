@@ -15,16 +15,13 @@ from nmt.cli import main
 from nmt.evaluation import frequencies
 from nmt.evaluation.breakdown import (
     LENGTHS,
-    Ngram,
-    Word,
     breakdown,
     by_frequency,
     by_sentences,
-    changed_ngrams,
-    misused_words,
 )
 from nmt.evaluation.frequencies import TrainingCounts, load_counts, save_counts, training_counts
 from nmt.evaluation.metrics import bleu, bleu_words
+from nmt.evaluation.phrases import Ngram, Word, changed_ngrams, misused_words
 from nmt.evaluation.results import Evaluation
 
 REFERENCES = ["a b c d", "a b c d e f g h i j .", "", "g h", " ".join("abcdefghij" * 7)]

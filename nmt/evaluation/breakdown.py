@@ -4,15 +4,14 @@ The questions are those of compare-mt (Neubig et al. 2019, "compare-mt: A Tool f
 Generation Systems"). A word of a translation is what BLEU counts as one, a word of a source what `nmt.data.words` does.
 """
 
-import math
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from nmt.data.words import word_texts
 from nmt.evaluation.comparison import sentence_scores
 from nmt.evaluation.metrics import bleu, bleu_words
+from nmt.evaluation.phrases import Ngram, Word, Words, changed_ngrams, counted, matches, misused_words
 from nmt.evaluation.results import Evaluation
 
 LENGTHS = (0, 10, 15, 20, 30, 40, 60)
@@ -24,17 +23,8 @@ RAREST = (0, 1, 5, 25, 100)
 FREQUENCIES = (0, 1, 10, 100, 1000)
 """The same of any word."""
 
-LONGEST_NGRAM = 4
-SHOWN_NGRAMS = 5
-SHOWN_WORDS = 15
-
-LEAST_DEVIATIONS = 2.0
-"""By chance the difference of two counts deviates by the root of their sum; what is less is not listed."""
-
 Values = tuple[float, ...]
 """One of each evaluation, in their order: a baseline comes first."""
-
-Words = Sequence[Sequence[str]]
 
 
 class Sentences(NamedTuple):
@@ -62,22 +52,6 @@ class Frequencies(NamedTuple):
     most: int | None
     words: int
     f1: Values
-
-
-class Word(NamedTuple):
-    """A word: how often the references have it, and how often each evaluation wrote it."""
-
-    word: str
-    references: int
-    written: tuple[int, ...]
-
-
-class Ngram(NamedTuple):
-    """Some words in a row: how often the references have them, and how often a translation has them where they do."""
-
-    words: str
-    references: int
-    right: tuple[int, ...]
 
 
 class Breakdown(NamedTuple):
@@ -172,8 +146,8 @@ def by_sentences(
 
 def by_frequency(written: Sequence[Words], references: Words, frequencies: Mapping[str, int]) -> list[Frequencies]:
     """How well each finds the words of each frequency: a word is found once for each time it is in the reference."""
-    found = [_matches(each, references, 1) for each in written]
-    *said, wanted = (_counted(each) for each in (*written, references))
+    found = [matches(each, references, 1) for each in written]
+    *said, wanted = (counted(each) for each in (*written, references))
     vocabulary = sorted({word for counts in (*said, wanted) for word in counts})
     ranges = []
     for (least, most), numbers in _ranges(FREQUENCIES, [frequencies.get(word, 0) for word in vocabulary]).items():
@@ -188,68 +162,12 @@ def by_frequency(written: Sequence[Words], references: Words, frequencies: Mappi
     return ranges
 
 
-def misused_words(written: Sequence[Words], references: Words) -> tuple[list[Word], list[Word]]:
-    """The words that the last one wrote more often than the references, and less often, beyond chance."""
-    *said, wanted = (_counted(each) for each in (*written, references))
-    deviations = _deviations(wanted, said[-1])
-    ranked = sorted(deviations, key=lambda word: (-abs(deviations[word]), word))
-    lists = [[word for word in ranked if sign * deviations[word] >= LEAST_DEVIATIONS] for sign in (1, -1)]
-    often, seldom = (
-        [Word(word, wanted[word], tuple(own[word] for own in said)) for word in words[:SHOWN_WORDS]] for words in lists
-    )
-    return often, seldom
-
-
-def changed_ngrams(baseline: Words, other: Words, references: Words) -> tuple[list[Ngram], list[Ngram]]:
-    """The n-grams that the other one has right more often, and less often, those first that are least like chance.
-
-    None is a part of one that was listed, or has one as a part.
-    """
-    before, now = (_matches(each, references, LONGEST_NGRAM) for each in (baseline, other))
-    there = _matches(references, references, LONGEST_NGRAM)
-    deviations = _deviations(before, now)
-    lists = []
-    for sign in (1, -1):
-        ranked = sorted(deviations, key=lambda each: (-sign * deviations[each], -len(each), each))
-        listed: list[Ngram] = []
-        for each in ranked:
-            if len(listed) == SHOWN_NGRAMS or sign * deviations[each] < LEAST_DEVIATIONS:
-                break
-            words = " ".join(each)
-            if not any(f" {words} " in f" {one.words} " or f" {one.words} " in f" {words} " for one in listed):
-                listed.append(Ngram(words, there[each], (before[each], now[each])))
-        lists.append(listed)
-    return lists[0], lists[1]
-
-
 def _frequencies(evaluations: Sequence[Evaluation], references: Words) -> tuple[Mapping[str, int], str]:
     """How often each target word occurs in the training data of the first, or else in the references; and in which."""
     known = [each.training_counts.tgt for each in evaluations if each.training_counts]
     if len(known) < len(evaluations):
-        return _counted(references), "references"
+        return counted(references), "references"
     return {word: times for counts in reversed(known) for word, times in counts.items()}, "training"
-
-
-def _deviations(before: Counter[Any], now: Counter[Any]) -> dict[Any, float]:
-    """By how many deviations of chance each count has grown."""
-    return {each: (now[each] - before[each]) / math.sqrt(now[each] + before[each]) for each in before | now}
-
-
-def _counted(texts: Words) -> Counter[str]:
-    return Counter(word for words in texts for word in words)
-
-
-def _matches(texts: Words, references: Words, longest: int) -> Counter[tuple[str, ...]]:
-    """How often each n-gram of up to `longest` words is in a text and in its reference."""
-    found: Counter[tuple[str, ...]] = Counter()
-    for text, reference in zip(texts, references, strict=True):
-        found.update(_ngrams(text, longest) & _ngrams(reference, longest))
-    return found
-
-
-def _ngrams(words: Sequence[str], longest: int) -> Counter[tuple[str, ...]]:
-    starts = range(len(words))
-    return Counter(tuple(words[i : i + n]) for n in range(1, longest + 1) for i in starts if i + n <= len(words))
 
 
 def _ranges(begins: Sequence[int], values: Iterable[int | None]) -> dict[tuple[int, int | None], list[int]]:

@@ -49,6 +49,7 @@ _SCRIPTS = (
     "beam",
     "texts",
     "onward",
+    "unsure",
     "steps",
     "insight",
     "sentence",

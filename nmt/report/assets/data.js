@@ -43,11 +43,6 @@ function attentionOf(sentence, shown, targetUnits, sourceUnits) {
   );
 }
 
-/** By how much a unit of the targets surprised the model: −log of its probability, in nats. */
-function surprisalOf({ probabilities }, { tokens }) {
-  return tokens.reduce((sum, token) => sum - Math.log(Math.max(probabilities[token], 5e-5)), 0); // which are rounded
-}
-
 /** The rows or columns of the heatmap: each token, or each word with all its tokens, where a token of no word stays
  *  by itself; in order of the first token. */
 function unitsOf(side, unit) {

@@ -162,21 +162,6 @@ function layOver({ margin, width, height }, targets) {
   stepMark.dataset.top = margin.t;
 }
 
-const MOST_NATS = 4; // the length of a whole bar: the model gave the word less than 2%
-
-/** How long the bar behind a target is, from 0 to 1: the longer the less probable the model found it. */
-const unsureness = (unit) => Math.min(1, surprisalOf(view.sentence[view.shown], unit) / MOST_NATS);
-
-/** Goes to the unit that the model found least probable, and from that to the next. */
-function moveToUnsure() {
-  if (!view?.targets.length) return;
-  const nats = view.targets.map((unit) => surprisalOf(view.sentence[view.shown], unit));
-  const ranked = [...nats.keys()].sort((a, b) => nats[b] - nats[a] || a - b);
-  const next = ((view.unsure ?? -1) + 1) % ranked.length;
-  chooseStep(ranked[next]);
-  view.unsure = next;
-}
-
 function chooseStep(step) {
   view.step = Math.max(0, Math.min(view.targets.length - 1, step));
   view.held = null;
