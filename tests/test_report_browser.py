@@ -489,13 +489,16 @@ def test_the_tables_of_errors_lead_to_their_sentences(browser: Browser) -> None:
     go(browser, "#/errors?split=test")
     assert browser.evaluate(titles) == ["By length"]
     assert browser.evaluate("byId('errors').innerText.includes('In brackets: before')")
+    assert browser.evaluate("byId('errors').innerText.includes('was not kept')")
     row = browser.evaluate(first)[0]
     assert row[:2] == ["below 10", "3"]
     assert [len(cell.split()) for cell in row[2:]] == [2, 2, 2]
     go(browser, "#/errors?split=again")
     assert browser.evaluate(titles) == ["By length", "By the rarest source word"]
     assert [row[:2] for row in browser.evaluate(first)] == [["below 10", "3"], ["0", "2"]]
-    assert "counted in 100 of 300 training pairs" in browser.evaluate("byId('errors').innerText")
+    told = browser.evaluate("byId('errors').innerText")
+    assert "counted in 100 of 300 training pairs" in told
+    assert "was not kept" not in told
     browser.evaluate("[...document.querySelectorAll('#errors tbody')][1].querySelector('a').click()")
     browser.wait_for("location.hash === '#/sentences?rarest=0-0&split=again'")
     assert browser.evaluate("state.rows") == [1, 2]
@@ -506,9 +509,15 @@ def test_the_tables_of_errors_lead_to_their_sentences(browser: Browser) -> None:
     go(browser, "#/errors?split=test")
     often = {"word": "kids", "references": 0, "written": [1, 3]}
     seldom = {"word": "<i>", "references": 9, "written": [8, 2]}
-    misused = json.dumps({"too_often": [often], "too_seldom": [seldom]})
-    browser.evaluate(f"Object.assign(state.evaluation.breakdown, {misused}); renderErrors()")
-    assert browser.evaluate(first)[1:] == [["kids", "0", "3 (1)"], ["<i>", "9", "2 (8)"]]
+    gained = {"words": "the garden .", "references": 5, "right": [0, 4]}
+    found = json.dumps({"too_often": [often], "too_seldom": [seldom], "gained": [gained]})
+    browser.evaluate(f"Object.assign(state.evaluation.breakdown, {found}); renderErrors()")
+    rows = [["kids", "0", "3 (1)"], ["<i>", "9", "2 (8)"], ["the garden .", "5", "4 (0)"]]
+    assert browser.evaluate(first)[1:] == rows
+    browser.evaluate("[...document.querySelectorAll('#errors tbody')][3].querySelector('a').click()")
+    browser.wait_for("state.query === '\"the garden.\"'")
+    assert browser.evaluate("state.rows") == [1]
+    go(browser, "#/errors?split=test")
     browser.evaluate("[...document.querySelectorAll('#errors tbody')][1].querySelector('a').click()")
     browser.wait_for("location.hash === '#/sentences?written=kids&split=test'")
     assert browser.evaluate("state.rows") == [1]
@@ -517,7 +526,7 @@ def test_the_tables_of_errors_lead_to_their_sentences(browser: Browser) -> None:
     assert browser.evaluate("state.rows") == [1]
     go(browser, "#/sentences?written=children&split=test")
     assert browser.evaluate("state.rows") == []
-    browser.evaluate("Object.assign(state.evaluation.breakdown, { too_often: [], too_seldom: [] })")
+    browser.evaluate("Object.assign(state.evaluation.breakdown, { too_often: [], too_seldom: [], gained: [] })")
 
 
 def test_where_the_model_was_unsure_is_seen_and_found_by_a_key(browser: Browser) -> None:

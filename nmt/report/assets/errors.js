@@ -63,12 +63,13 @@ function renderErrors() {
     errorTable("By length", "Sentences by the number of words of their source.", ["Source words", ...of], sourceRows(found.by_length, "length")),
     errorTable("By the rarest source word", `Sentences by how often their rarest source word stands in the training data, counted in ${inTraining}.`,
       ["Times in training", ...of], sourceRows(found.by_rarest, "rarest")),
+    counted ? null : el("p", { class: "hint" }, "How often words stand in the training data was not kept: nmt evaluate does, where it can read that data."),
     errorTable("By the frequency of target words",
       "Words of the references by how often they stand in the training data; F1 is that of finding them in the right sentence.",
       ["Times in training", "Words", "F1"], found.frequencies_of === "training" ? frequencyRows(found.by_frequency) : []),
     el("div", { class: "columns" },
       errorTable("Written too often", "Words that the translations have more often than the references, beyond chance: the least like chance first. A word leads to the sentences that have too many of it.", misused, misusedRows(found.too_often, "written")),
-      errorTable("Written too seldom", "Words that the translations have less often. A word leads to the sentences that have too few of it.", misused, misusedRows(found.too_seldom, "missing")),
+      errorTable("Written too seldom", "Words that the translations have less often than the references, beyond chance. A word leads to the sentences that have too few of it.", misused, misusedRows(found.too_seldom, "missing")),
       errorTable("Gained over the baseline", "Words in a row that are right, as the reference has them, more often than in the baseline, beyond chance.", ngrams, ngramRows(found.gained)),
-      errorTable("Lost against the baseline", "The same of less often.", ngrams, ngramRows(found.lost))));
+      errorTable("Lost against the baseline", "Words in a row that are right less often than in the baseline, beyond chance.", ngrams, ngramRows(found.lost))));
 }
