@@ -115,6 +115,7 @@ nmt/
   evaluation/           translations + references -> numbers
     metrics.py            BLEU, chrF, TER with signature and interval
     aer.py                links between words -> AER
+    frequencies.py        how often words stand in the training data
     results.py            the Evaluation record, and its files
     heads.py              the attention of each head
     branches.py           another token at a step that was hardly decided, and how it goes on
@@ -126,8 +127,8 @@ nmt/
     samples.py            the same few sentences at each validation, and their files
     evaluate.py           a run and a split -> Evaluation
     comparison.py         two evaluations -> differences, and whether they are chance
-    frequencies.py        the words of the training data
-    breakdown.py          two evaluations -> where they differ: by length, by frequency, in which n-grams
+    phrases.py            words that are written too often or too seldom, n-grams that are right
+    breakdown.py          evaluations -> where each is good: by length, by rare words, in which words and n-grams
     card.py               a run and its evaluations -> the card of its model
   training/             batches -> checkpoint
     cross_entropy.py      output layer and cross entropy, a piece at a time

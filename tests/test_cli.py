@@ -437,6 +437,10 @@ def test_from_training_to_the_report(
     assert f"search errors: at least {len(found.search_errors() or ())} of 9 sentences, where" in shown
     assert found.seen is not None
     assert f"sources seen in training: {len(found.seen)} of 9 sentences" in shown
+    assert found.training_counts is not None
+    assert (found.training_counts.pairs, found.training_counts.of_pairs) == (120, 120)
+    assert found.training_counts.src.keys() <= {word for each in found.translations for word in each.source.split()}
+    assert set(" ".join(found.references).split()) & found.training_counts.tgt.keys()
     scores = json.loads(Path("runs/small/evaluations/test/scores.json").read_text())
     assert scores["sentences"] == 9
     assert scores["command"] == "nmt evaluate runs/small --split test --beam-size 2"
@@ -479,7 +483,8 @@ def test_from_training_to_the_report(
     assert "--as: '../test' is not allowed" in capsys.readouterr().err
     moved = str(corpus_folder.rename(corpus_folder.with_name("moved")))
     assert main(["evaluate", "runs/small", "--path", moved, "--as", "known", "--beam-size", "1"]) == 0
-    assert Evaluation.load(Path("runs/small/evaluations/known")).seen is None  # what it was trained on is not there
+    unread = Evaluation.load(Path("runs/small/evaluations/known"))  # what it was trained on is not there
+    assert (unread.seen, unread.training_counts) == (None, None)
 
 
 def test_unequal_line_counts_are_named_before_anything_is_trained(

@@ -233,7 +233,7 @@ def test_what_is_compared_is_what_all_have(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["old"], "one is given: name two or more"),
+        ([], "the following arguments are required: RUN"),
         (["old", "new"], "there is no evaluation of a run in new: `nmt evaluate` makes one"),
         (["old", "old/evaluations/dev"], "no evaluation in old/evaluations/dev: make it with `nmt evaluate`"),
         (["old", "old", "--split", "dev"], "old has no evaluation 'dev', it has test"),

@@ -14,7 +14,6 @@ from nmt.data.words import words_of_spans
 from nmt.decoding.translation import Request
 from nmt.decoding.translator import Translator
 from nmt.evaluation.card import model_card
-from nmt.evaluation.frequencies import training_frequencies
 from nmt.evaluation.results import Evaluation
 
 CUTS = {"schläft": "schl@@ ä@@ ft", "katze": "kat@@ ze", "SCHLÄFT": "SCHL@@ ÄFT", "VOGEL": "VO@@ GEL"}
@@ -63,8 +62,11 @@ def test_what_is_evaluated_and_shown_is_plain(
     assert made.neighbors is not None
     known = set(zip(*(lines(tmp_path / "plain" / f"train.{side}") for side in ("de", "en")), strict=True))
     assert {tuple(example) for example in made.neighbors.examples} <= known
-    counted = Counter(" ".join(lines(tmp_path / "plain" / "train.en")).split())
-    assert training_frequencies(run) == counted
+    assert made.training_counts is not None
+    for side, counts in (("de", made.training_counts.src), ("en", made.training_counts.tgt)):
+        there = Counter(" ".join(lines(tmp_path / "plain" / f"train.{side}")).split())
+        assert counts
+        assert all(there[word] == times for word, times in counts.items())
     assert main(["report", str(run), "--output", str(tmp_path / "report")]) == 0
     assert "@@" not in (tmp_path / "report" / "alignments.pharaoh").read_text()
 

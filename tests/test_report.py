@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 from sacrebleu import sentence_chrf
 
-from nmt.data.words import split_words
+from nmt.data.words import split_words, word_texts
 from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import AlignmentScore, attention_error_rate
 from nmt.evaluation.branches import Branch
 from nmt.evaluation.effects import effect_columns, effect_error_rate
+from nmt.evaluation.frequencies import TrainingCounts
 from nmt.evaluation.looks import Looks
 from nmt.evaluation.metrics import Score
 from nmt.evaluation.neighbors import Example, Neighbor, Neighbors
@@ -167,7 +168,7 @@ def report_of(page: Path) -> dict:
 
 def test_report_json_holds_run_scores_and_curves(run: Path, tmp_path: Path) -> None:
     report = report_of(build_report(run, tmp_path / "out"))
-    assert report["run"] == {"name": "toy", "config": "name: toy\nseed: 1  # <i>\n"}
+    assert report["run"] == {"name": "toy", "folder": str(run), "config": "name: toy\nseed: 1  # <i>\n"}
     [evaluation] = report["evaluations"]
     assert [(score["name"], score["score"], score["low"]) for score in evaluation["scores"]] == [
         ("BLEU", 31.24, 30.1),
@@ -693,6 +694,76 @@ def test_sources_of_the_training_data_are_told_where_they_were_looked_up(run: Pa
     chrf = [row["chrf"] for row in some["sentences"]]
     means = f"{(chrf[0] + chrf[3]) / 2:.1f}, that of the others {(chrf[1] + chrf[2]) / 2:.1f}"
     assert text == f"2 of 4 sources (50.0%) stand in the training data: their mean sentence chrF is {means}."
+
+
+COUNTS = TrainingCounts(
+    {"Ein": 9, "Hund": 3, "läuft": 4, "schnell": 7, ".": 99, "Ja": 5}, {"dog": 4, "A": 12}, pairs=100, of_pairs=300
+)
+"""In the training data each word of the first source and the last stands, of the others not."""
+
+
+def with_counts(run: Path, label: str = "test") -> Path:
+    """The run, one of whose evaluations knows how often words stand in the training data."""
+    folder = run / "evaluations" / label
+    replace(Evaluation.load(folder), training_counts=COUNTS).save(folder)
+    return run
+
+
+def test_words_never_seen_in_training_are_told_where_they_were_looked_up(run: Path, tmp_path: Path) -> None:
+    plain = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]
+    assert "unseen" not in plain["flags"]
+    assert [row["rarest"] for row in plain["sentences"]] == [None] * 4
+    assert {row["in_training"] for row in plain["words"]} == {None}
+    assert (plain["training_counts"], plain["breakdown"]["by_rarest"]) == (None, [])
+    page = build_report(with_counts(run), tmp_path / "out")
+    [shown] = report_of(page)["evaluations"]
+    assert "unseen" in shown["flags"]
+    assert [row["rarest"] for row in shown["sentences"]] == [3, 0, 0, 5]
+    assert ["unseen" in row["flags"] for row in shown["sentences"]] == [False, True, True, False]
+    assert {row["word"]: row["in_training"] for row in shown["words"]}.items() >= {"Hund": 3, "Kinder": 0}.items()
+    assert shown["training_counts"] == {"pairs": 100, "of_pairs": 300}
+    chrf = [row["chrf"] for row in shown["sentences"]]
+    [text] = [finding["text"] for finding in shown["findings"] if finding["flag"] == "unseen"]
+    assert text == (
+        "2 of 4 sources (50.0%) have a word that stands nowhere in the training data: their mean sentence chrF is "
+        f"{(chrf[1] + chrf[2]) / 2:.1f}, that of the others {(chrf[0] + chrf[3]) / 2:.1f}."
+    )
+    with open(page.parent / "sentences.csv", encoding="utf-8", newline="") as lines:
+        assert [row["rarest"] for row in csv.DictReader(lines)] == ["3", "0", "0", "5"]
+    with open(page.parent / "words.csv", encoding="utf-8", newline="") as lines:
+        assert {row["in_training"] for row in csv.DictReader(lines) if row["word"] == "Hund"} == {"3"}
+    known = replace(COUNTS, src=dict.fromkeys(split_texts(run), 1))
+    folder = run / "evaluations" / "test"
+    replace(Evaluation.load(folder), training_counts=known).save(folder)
+    [shown] = report_of(build_report(run, tmp_path / "out"))["evaluations"]
+    assert "Each word of the sources stands in the training data." in [each["text"] for each in shown["findings"]]
+
+
+def split_texts(run: Path) -> list[str]:
+    """The words of the sources of a run."""
+    records = Evaluation.load(run / "evaluations" / "test").translations
+    return [word for record in records for word in word_texts(record.source)]
+
+
+def test_rows_hold_the_words_that_are_too_many_and_those_that_are_missing(run: Path, tmp_path: Path) -> None:
+    [shown] = report_of(build_report(run, tmp_path / "out"))["evaluations"]
+    second = shown["sentences"][1]
+    assert second["surplus"] == ["kids", "playing"]
+    assert second["missing"] == ["children", "garden", "in", "play", "the"]
+    assert (shown["sentences"][0]["surplus"], shown["sentences"][0]["missing"]) == ([], [])
+
+
+def test_a_breakdown_stands_beside_that_of_the_baseline(run: Path, tmp_path: Path) -> None:
+    make_evaluation(tmp_path / "before", sentences=BETTER)
+    [own] = report_of(build_report(run, tmp_path / "out"))["evaluations"]
+    [both] = report_of(build_report(run, tmp_path / "out", tmp_path / "before"))["evaluations"]
+    [short, long] = own["breakdown"]["by_length"]
+    assert (short["least"], short["most"], short["sentences"], long["sentences"]) == (0, 9, 3, 1)
+    chrf = [row["chrf"] for row in own["sentences"]]
+    assert short["chrf"] == [pytest.approx((chrf[0] + chrf[1] + chrf[3]) / 3, abs=0.01)]
+    before, now = both["breakdown"]["by_length"][0]["chrf"]
+    assert [now] == short["chrf"]
+    assert before > now
 
 
 def test_csv_and_pharaoh_have_a_line_for_each_sentence_of_all_splits(run: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import fcntl
 import json
 import math
 import os
+import shlex
 import shutil
 import subprocess
 import time
@@ -25,6 +26,7 @@ from test_report import (
     make_forced,
     make_run,
     make_translation,
+    with_counts,
     with_heads,
     with_insight,
 )
@@ -45,6 +47,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-quic",
+    "--disable-ipc-flooding-protection",  # all these tests go to more addresses in some seconds than a person can
     "--disable-dev-shm-usage",
     "--remote-debugging-pipe",
 )
@@ -154,6 +157,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     make_evaluation(run, name="again", sentences=BETTER)
     again = run / "evaluations" / "again"
     with_heads(with_insight(begun_as_reference(Evaluation.load(again)))).save(again)
+    with_counts(run, "again")
     make_evaluation(folder / "runs" / "before", sentences=BETTER, longest=50)
     (folder / "runs" / "before" / "config.yaml").write_text("name: before\nseed: <b>2</b>\n", encoding="utf-8")
     page = build_report(run, folder / "reports" / "toy", folder / "runs" / "before")
@@ -578,6 +582,133 @@ def test_a_word_leads_to_the_sentences_that_have_it_as_a_whole_or_pass_over_it(b
     assert browser.evaluate("[location.hash, state.rows]") == ["#/sentences?passed_over=Ja&split=test", [3]]
 
 
+def test_words_never_seen_in_training_are_marked_counted_and_ordered_by(browser: Browser) -> None:
+    heads = "[...document.querySelectorAll('#word-table th[scope=col]')].map(node => node.textContent)"
+    row = "[...document.querySelectorAll('#word-table tbody tr')].find(row => row.cells[0].textContent === '%s')"
+    go(browser, "#/words?split=again")
+    assert browser.evaluate(heads)[2] == "In training"
+    assert browser.evaluate(f"[{row % 'Hund'}.cells[2].textContent, {row % 'Kinder'}.cells[2].textContent]") == [
+        "3",
+        "0",
+    ]
+    browser.evaluate("document.querySelector('#word-table .col-in_training button').click()")
+    assert browser.evaluate("location.hash") == "#/words?sort=-in_training&split=again"
+    assert browser.evaluate("document.querySelector('#word-table tbody th').textContent") == "."
+    go(browser, "#/words?split=test")
+    assert "In training" not in browser.evaluate(heads)
+    unseen = "[...document.querySelectorAll('.texts .unseen')].map(node => node.textContent)"
+    go(browser, "#/sentences/2?split=again")
+    assert browser.evaluate(unseen) == ["Zwei", "Kinder", "spielen", "im", "Garten"]
+    assert "nowhere in the training data" in browser.evaluate("document.querySelector('#detail .legend').innerText")
+    go(browser, "#/sentences/1?split=again")
+    assert browser.evaluate(unseen) == []
+    assert "nowhere in the training data" not in browser.evaluate("document.querySelector('#detail .legend').innerText")
+    go(browser, "#/sentences/2?split=test")  # where it is not known
+    assert browser.evaluate(unseen) == []
+    go(browser, "#/sentences?sort=rarest&split=again")
+    assert browser.evaluate("state.rows") == [1, 2, 0, 3]
+    go(browser, "#/sentences?rarest=1-4&split=again")
+    assert browser.evaluate("state.rows") == [0]
+    go(browser, "#/sentences?rarest=0-&split=test")
+    assert browser.evaluate("state.rows") == []
+
+
+def test_the_tables_of_errors_lead_to_their_sentences(browser: Browser) -> None:
+    titles = "[...document.querySelectorAll('#errors h2')].map(node => node.textContent)"
+    first = (
+        "[...document.querySelectorAll('#errors tbody')].map(({ rows }) => "
+        "[...rows[0].cells].map(cell => cell.innerText))"
+    )
+    go(browser, "#/errors?split=test")
+    assert browser.evaluate(titles) == ["By length"]
+    assert browser.evaluate("byId('errors').innerText.includes('In brackets: before')")
+    assert browser.evaluate("byId('errors').innerText.includes('was not kept')")
+    row = browser.evaluate(first)[0]
+    assert row[:2] == ["below 10", "3"]
+    assert [len(cell.split()) for cell in row[2:]] == [2, 2, 2]
+    go(browser, "#/errors?split=again")
+    assert browser.evaluate(titles) == ["By length", "By the rarest source word"]
+    assert [row[:2] for row in browser.evaluate(first)] == [["below 10", "3"], ["0", "2"]]
+    told = browser.evaluate("byId('errors').innerText")
+    assert "counted in 100 of 300 training pairs" in told
+    assert "was not kept" not in told
+    browser.evaluate("[...document.querySelectorAll('#errors tbody')][1].querySelector('a').click()")
+    browser.wait_for("location.hash === '#/sentences?rarest=0-0&split=again'")
+    assert browser.evaluate("state.rows") == [1, 2]
+    go(browser, "#/sentences?length=0-4&split=again")
+    assert browser.evaluate("state.rows") == [3]
+    chips = "[...document.querySelectorAll('#chips button')].map(node => node.textContent)"
+    assert browser.evaluate(chips)[0] == "below 5 source words ×"
+    go(browser, "#/errors?split=test")
+    often = {"word": "kids", "references": 0, "written": [1, 3]}
+    seldom = {"word": "<i>", "references": 9, "written": [8, 2]}
+    gained = {"words": "the garden .", "references": 5, "right": [0, 4]}
+    found = json.dumps({"too_often": [often], "too_seldom": [seldom], "gained": [gained]})
+    browser.evaluate(f"Object.assign(state.evaluation.breakdown, {found}); renderErrors()")
+    rows = [["kids", "0", "3 (1)"], ["<i>", "9", "2 (8)"], ["the garden .", "5", "4 (0)"]]
+    assert browser.evaluate(first)[1:] == rows
+    browser.evaluate("[...document.querySelectorAll('#errors tbody')][3].querySelector('a').click()")
+    browser.wait_for("state.query === '\"the garden.\"'")
+    assert browser.evaluate("state.rows") == [1]
+    go(browser, "#/errors?split=test")
+    browser.evaluate("[...document.querySelectorAll('#errors tbody')][1].querySelector('a').click()")
+    browser.wait_for("location.hash === '#/sentences?written=kids&split=test'")
+    assert browser.evaluate("state.rows") == [1]
+    assert browser.evaluate(chips)[0] == "“kids” too often ×"
+    go(browser, "#/sentences?missing=children&split=test")
+    assert browser.evaluate("state.rows") == [1]
+    go(browser, "#/sentences?written=children&split=test")
+    assert browser.evaluate("state.rows") == []
+    browser.evaluate("Object.assign(state.evaluation.breakdown, { too_often: [], too_seldom: [], gained: [] })")
+
+
+def test_where_the_model_was_unsure_is_seen_and_found_by_a_key(browser: Browser) -> None:
+    go(browser, "#/sentences/2?split=test")
+    browser.evaluate("setUnit('words')")
+    browser.wait_for("document.querySelectorAll('.row-labels div').length")
+    bars = (
+        "[...document.querySelectorAll('.row-labels div')].map(node => Number(node.style.getPropertyValue('--unsure')))"
+    )
+    record = make_translation(*SENTENCES[1][:2], finished=False)
+    words = words_of_spans(record.text, record.spans)
+    nats = [-sum(p for p, word in zip(record.token_log_probs, words, strict=True) if word == each) for each in range(6)]
+    assert browser.evaluate(bars) == [pytest.approx(each / 4, abs=1e-3) for each in nats]
+    ranked = sorted(range(6), key=lambda each: (-nats[each], each))
+    press = "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'u', bubbles: true}))"
+    chosen = []
+    for _ in range(3):
+        browser.evaluate(press)
+        chosen.append(browser.evaluate("view.step"))
+    assert chosen == ranked[:3]
+    browser.evaluate("chooseStep(0)")
+    browser.evaluate(press)
+    assert browser.evaluate("view.step") == ranked[0]
+
+
+def test_a_command_that_goes_on_from_an_alternative_is_copied(browser: Browser) -> None:
+    go(browser, "#/sentences/2?split=test")
+    folder = browser.evaluate("REPORT.run.folder")
+    browser.evaluate("setUnit('words'); setShown('hypothesis'); chooseStep(1)")
+    browser.evaluate("[...document.querySelectorAll('.copy')][1].click()")
+    command = browser.evaluate("document.querySelector('.onward').textContent")
+    assert shlex.split(command) == ["nmt", "translate", folder, SENTENCES[1][0], "--prefix", "Twoother"]
+    texts = {
+        "['▁It', \"'\", 's', '▁a']": "It's a",
+        "['das', '##s', '▁<0xC3>'.slice(1), '<0xA4>']": "dassä",
+    }
+    for tokens, text in texts.items():
+        assert browser.evaluate(f"textOfTokens({tokens})") == text
+    assert browser.evaluate('quoted("It\'s")') == "'It'\\''s'"
+    browser.evaluate("setShown('baseline'); chooseStep(0)")  # which another run has written
+    assert browser.evaluate("document.querySelectorAll('.copy').length") == 0
+    go(browser, "#/sentences/1?split=test")
+    browser.evaluate("setShown('hypothesis'); chooseStep(view.targets.length - 1)")  # there is nothing behind the end
+    assert browser.evaluate("[...document.querySelectorAll('.copy')].map(node => node.title)") == [
+        "Copy the command that translates on from “other”"
+    ]
+    browser.evaluate("chooseStep(0)")
+
+
 def test_what_is_searched_for_is_marked_also_where_the_list_shows_another_text(browser: Browser) -> None:
     def found(place: str) -> list[str]:
         return browser.evaluate(f"[...CSS.highlights.get('found-in-{place}')].map(String)")
@@ -976,12 +1107,16 @@ def test_all_tabs_and_the_differences_fit_a_telephone(browser: Browser) -> None:
     go(browser, "#/overview?split=test")
     fits = "(node => node.scrollWidth <= node.clientWidth)(document.querySelector('%s'))"
     assert [browser.evaluate(fits % node) for node in ("#tabs", "#against .wide")] == [True, True]
-    go(browser, "#/words?split=test")
-    row = "document.querySelector('#word-table tbody tr')"
-    assert browser.evaluate(
-        f"{row}.lastChild.getBoundingClientRect().top >= {row}.firstChild.getBoundingClientRect().bottom"
-    )
+    go(browser, "#/words?split=again")
     assert browser.evaluate(fits % "#words .wide")
+    targets, word = (
+        f"document.querySelector('#word-table tbody {cell}').getBoundingClientRect()"
+        for cell in ("td:last-child", "th")
+    )
+    assert browser.evaluate(f"{targets}.top >= {word}.bottom - 1 && {targets}.width > 250")
+    go(browser, "#/errors?split=again")
+    assert browser.evaluate(fits % "#errors .wide")
+    go(browser, "#/words?split=test")
     browser.send("Emulation.setDeviceMetricsOverride", width=1920, height=800, deviceScaleFactor=1, mobile=False)
     left = "document.querySelector('%s').getBoundingClientRect().left"
     assert abs(browser.evaluate(left % "#run-name") - browser.evaluate(left % "#words")) <= 16
@@ -989,7 +1124,9 @@ def test_all_tabs_and_the_differences_fit_a_telephone(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("width", [1280, 400])
-@pytest.mark.parametrize("address", ["#/overview", "#/sentences/3", "#/words", "#/training", "#/about"])
+@pytest.mark.parametrize(
+    "address", ["#/overview", "#/sentences/3", "#/training", "#/about", "#/errors?split=again", "#/words?split=again"]
+)
 def test_no_section_is_wider_than_the_window(browser: Browser, width: int, address: str) -> None:
     browser.send("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False)
     go(browser, address)

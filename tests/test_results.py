@@ -13,6 +13,7 @@ from nmt.decoding.translation import Translation
 from nmt.evaluation import results
 from nmt.evaluation.aer import AlignmentScore
 from nmt.evaluation.branches import Branch
+from nmt.evaluation.frequencies import TrainingCounts
 from nmt.evaluation.metrics import Score
 from nmt.evaluation.results import Evaluation, installed_versions, saved_evaluations
 
@@ -65,9 +66,9 @@ def content(saved: Evaluation) -> dict[str, object]:
 @pytest.mark.parametrize("alignment", [None, AlignmentScore(0.2, 0.9, 0.75, 12, "forced decoding")])
 def test_an_evaluation_comes_back(tmp_path: Path, alignment: AlignmentScore | None) -> None:
     made = evaluation("eins", "", "lone \ud800\n\u2028\x85\x00", "שלום 💩")
-    saved = replace(
-        made, alignment=alignment, seen=(1, 3) if alignment else None, source_worth=0.5 if alignment else None
-    )
+    counts = TrainingCounts({"eins": 3, "שלום": 1, "\ud800": 2}, {}, 9, 10)
+    known = {"seen": (1, 3), "training_counts": counts, "source_worth": 0.5} if alignment else {}
+    saved = replace(made, alignment=alignment, **known)
     saved.save(tmp_path / "evaluations" / "test_2016")
     assert content(Evaluation.load(tmp_path / "evaluations" / "test_2016")) == content(saved)
 

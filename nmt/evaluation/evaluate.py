@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from nmt.data.readers import text_lines
 from nmt.data.tokenizer import TokenizerPair
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.steps import single_model
+from nmt.decoding.translation import Translation
 from nmt.decoding.translator import Translator
 from nmt.evaluation.aer import attention_error_rate
 from nmt.evaluation.erasure import source_worth
+from nmt.evaluation.frequencies import TrainingCounts, training_counts
 from nmt.evaluation.insight import Wanted, find_out
 from nmt.evaluation.metrics import corpus_scores
 from nmt.evaluation.results import Evaluation
@@ -73,7 +76,8 @@ def evaluate(
     sources, references, gold = _read(data, split, translator.tokenizers)
     lines = None if given is None else _given_lines(given, split, len(sources))
     folder = _writable(run / "evaluations")
-    training = _training_split(trained_on or data, needed=wanted.neighbors > 0)
+    trained_on = trained_on or data
+    training = _training_split(trained_on, needed=wanted.neighbors > 0)
     began = time.perf_counter()
     if lines is None:
         records, what = translator.translate(sources, options, batch_sentences), f"translating {split}"
@@ -88,6 +92,7 @@ def evaluate(
     records = translator.force(pairs, options.alternatives, batch_sentences, options)
     forced = list(watched(records, len(sources), "scoring references"))
     insights = find_out(wanted, translator, sources, translations, forced, options, batch_sentences, training)
+    counts = None if training is None else _counts(training, translator, trained_on, translations, readable)
     evaluation = Evaluation(
         split=split,
         src=data.src,
@@ -98,6 +103,7 @@ def evaluate(
         **insights,
         source_worth=source_worth(translator, forced),
         seen=None if training is None else tuple(sources_within(sources, training)),
+        training_counts=counts,
         gold=tuple(gold),
         scores=tuple(scores),
         alignment=attention_error_rate(forced, gold) if any(gold) else None,
@@ -110,6 +116,19 @@ def evaluate(
     )
     evaluation.save(folder / evaluation.label)
     return evaluation
+
+
+def _counts(
+    training: datasets.Dataset,
+    translator: Translator,
+    data: DataConfig,
+    translations: Sequence[Translation],
+    references: Sequence[str],
+) -> TrainingCounts:
+    """How often the words of what was translated, of translations and references stand in the training data."""
+    sources = [each.source for each in translations]
+    targets = [*references, *(each.text for each in translations)]
+    return training_counts(training, translator.tokenizers, data.tgt, data.tokenizer.lowercase, sources, targets)
 
 
 def _given_lines(path: Path, split: str, sentences: int) -> list[str]:

@@ -3,9 +3,10 @@
 ``runs/<run>/evaluations/<split or name>/`` holds ``translations.jsonl`` and ``attention.npz`` (see
 `nmt.decoding.translation`), ``references.jsonl`` (a line a sentence: the reference and its gold alignment or null),
 ``forced/`` (what the model makes of the references, as the translations), ``scores.json`` (the scores, and with which
-search, checkpoint, command and versions they were made), of a model with several heads two files ``heads.npz``, and
-where they were asked for ``branches/``, ``looks.jsonl``, ``neighbors/`` and two files ``effects.npz`` (see
-`nmt.evaluation.heads`, `branches`, `looks`, `neighbors`, `effects`).
+search, checkpoint, command and versions they were made), of a model with several heads two files ``heads.npz``,
+``training_counts.json`` where the training data could be read, and where they were asked for ``branches/``,
+``looks.jsonl``, ``neighbors/`` and two files ``effects.npz`` (see `nmt.evaluation.heads`, `frequencies`, `branches`,
+`looks`, `neighbors`, `effects`).
 """
 
 import json
@@ -24,6 +25,7 @@ from nmt.decoding.translation import Translation, load_json_lines, load_translat
 from nmt.evaluation.aer import AlignmentScore
 from nmt.evaluation.branches import Branch, load_branches, save_branches
 from nmt.evaluation.effects import effect_error_rate, load_effects, save_effects
+from nmt.evaluation.frequencies import TrainingCounts, load_counts, save_counts
 from nmt.evaluation.heads import load_heads, save_heads
 from nmt.evaluation.looks import Looks, load_looks, save_looks
 from nmt.evaluation.metrics import Score
@@ -99,6 +101,8 @@ class Evaluation:
         effects: for each translation float32 (T, W), how much each token depends on each source word; none where that
             was not asked for.
         forced_effects: the same of the references under forced decoding.
+        training_counts: how often the words of sources, references and translations stand in the training data; None
+            where that was not looked up.
         name: that it was given to be kept beside others of its split; empty for that of the split.
         given: the file whose lines the translations are, by forced decoding; empty where a search found them.
     """
@@ -127,6 +131,7 @@ class Evaluation:
     forced_effects: tuple[np.ndarray, ...] = ()
     source_worth: float | None = None
     seen: tuple[int, ...] | None = None
+    training_counts: TrainingCounts | None = None
     given: str = ""
 
     @property
@@ -220,6 +225,8 @@ class Evaluation:
             save_looks(folder / "looks.jsonl", self.looks)
         if self.neighbors:
             save_neighbors(folder / "neighbors", self.neighbors)
+        if self.training_counts:
+            save_counts(folder / "training_counts.json", self.training_counts)
         with open(folder / "references.jsonl", "w", encoding="utf-8", errors="backslashreplace") as lines:
             for reference, links in zip(self.references, self.gold, strict=True):
                 lines.write(json.dumps({"reference": reference, "alignment": links}, ensure_ascii=False) + "\n")
@@ -298,6 +305,7 @@ class Evaluation:
             forced_effects=tuple(load_effects(folder / "forced", forced)),
             source_worth=scores.get("source_worth"),
             seen=None if scores.get("seen") is None else tuple(scores["seen"]),
+            training_counts=load_counts(folder / "training_counts.json"),
         )
 
 

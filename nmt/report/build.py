@@ -20,6 +20,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from nmt.data.files import beside, put
+from nmt.evaluation.breakdown import breakdown
 from nmt.evaluation.comparison import compare, search_changes
 from nmt.evaluation.metrics import sentence_chrf_signature
 from nmt.evaluation.results import Evaluation
@@ -46,12 +47,15 @@ _SCRIPTS = (
     "evaluations",
     "heads",
     "overview",
+    "errors",
     "table",
     "measures",
     "heatmap",
     "beam",
     "facts",
     "texts",
+    "onward",
+    "unsure",
     "steps",
     "insight",
     "sentence",
@@ -96,7 +100,7 @@ def _report(run: Run) -> dict[str, Any]:
     """All that the page shows."""
     return {
         "version": REPORT_VERSION,
-        "run": {"name": run.name, "config": run.config},
+        "run": {"name": run.name, "folder": run.folder, "config": run.config},
         "versions": {name: version(name) for name in ("plotly", "sacrebleu")},
         "chrf_signature": sentence_chrf_signature(),
         "flags": {name: {"label": label, "meaning": meaning} for name, (label, meaning) in FLAGS.items()},
@@ -115,6 +119,7 @@ def _evaluation(evaluation: Evaluation, run: Run) -> dict[str, Any]:
     flags, looked_for = known_flags(evaluation), search_errors_by(evaluation, others)
     of_both = flags_of_both(evaluation, baseline, others) if baseline else []
     of_effects = evaluation.effect_alignment()
+    counts = evaluation.training_counts
     return {
         "split": evaluation.split,
         "label": evaluation.label,
@@ -141,7 +146,9 @@ def _evaluation(evaluation: Evaluation, run: Run) -> dict[str, Any]:
         ),
         "sentences": rows,
         "neighbors": neighbor_examples(evaluation.neighbors),
-        "words": word_rows(evaluation.translations),
+        "words": word_rows(evaluation.translations, counts),
+        "training_counts": None if counts is None else {"pairs": counts.pairs, "of_pairs": counts.of_pairs},
+        "breakdown": breakdown(*([baseline] if baseline else []), evaluation).to_json(),
     }
 
 

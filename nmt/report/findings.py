@@ -40,6 +40,7 @@ def findings(
         *_shared(rows, of_baseline),
         *(_search(rows, of_baseline, search_errors_by) if "search_error" in flags else []),
         *(_seen(rows) if "seen" in flags else []),
+        *(_unseen(rows) if "unseen" in flags else []),
         *_length(rows),
         *_quality(rows),
         *_quality_by_length(rows),
@@ -146,13 +147,24 @@ def _either(names: Sequence[str]) -> str:
 
 def _seen(rows: Sequence[Row]) -> list[Finding]:
     """How many sources are no test of what the model has learned, and by how much better they are translated."""
-    seen, others = ([row["chrf"] for row in rows if ("seen" in row["flags"]) is wanted] for wanted in (True, False))
-    if not seen:
-        return [{"text": "No source stands in the training data.", "flag": None}]
-    text = f"{len(seen):,} of {len(rows):,} sources ({len(seen) / len(rows):.1%}) stand in the training data"
+    return _sources(rows, "seen", "stand in the training data", "No source stands in the training data.")
+
+
+def _unseen(rows: Sequence[Row]) -> list[Finding]:
+    """In how many sources the model meets a word for the first time, and by how much worse they are translated."""
+    nothing = "Each word of the sources stands in the training data."
+    return _sources(rows, "unseen", "have a word that stands nowhere in the training data", nothing)
+
+
+def _sources(rows: Sequence[Row], flag: str, what: str, nothing: str) -> list[Finding]:
+    """How many sources have a flag, and how well they are translated and how well the others."""
+    own, others = ([row["chrf"] for row in rows if (flag in row["flags"]) is wanted] for wanted in (True, False))
+    if not own:
+        return [{"text": nothing, "flag": None}]
+    text = f"{len(own):,} of {len(rows):,} sources ({len(own) / len(rows):.1%}) {what}"
     if others:
-        text += f": their mean sentence chrF is {np.mean(seen):.1f}, that of the others {np.mean(others):.1f}"
-    return [{"text": f"{text}.", "flag": "seen"}]
+        text += f": their mean sentence chrF is {np.mean(own):.1f}, that of the others {np.mean(others):.1f}"
+    return [{"text": f"{text}.", "flag": flag}]
 
 
 def _differs(row: Row) -> bool:

@@ -18,6 +18,10 @@ FLAGS = {
         "the reference, a “what if” or another evaluation’s translation ranks above what the search found",
     ),
     "seen": ("seen in training", "the source stands in the training data"),
+    "unseen": (
+        "unseen word",
+        "a word of the source stands nowhere in the training data, of which at most 200,000 pairs are counted",
+    ),
     "exact": ("exact", "the same words as the reference"),
 }
 """Name of each flag -> its label and what it means."""
@@ -25,7 +29,11 @@ FLAGS = {
 
 def known_flags(evaluation: Evaluation) -> list[str]:
     """The names of the `FLAGS` of which it is known for each sentence of an evaluation whether they hold."""
-    known = {"search_error": evaluation.search_errors() is not None, "seen": evaluation.seen is not None}
+    known = {
+        "search_error": evaluation.search_errors() is not None,
+        "seen": evaluation.seen is not None,
+        "unseen": evaluation.training_counts is not None,
+    }
     return [name for name in FLAGS if known.get(name, True)]
 
 
@@ -50,7 +58,12 @@ def flags_of_both(evaluation: Evaluation, baseline: Evaluation, run: Sequence[Ev
 def marks(evaluation: Evaluation, run: Sequence[Evaluation]) -> list[list[str]]:
     """For each sentence the flags that hold and that only the whole evaluation knows, or the whole run."""
     errors = evaluation.search_errors(evaluation.scored_alike(run))
-    holds = {"shared": _shared(evaluation), "search_error": set(errors or ()), "seen": set(evaluation.seen or ())}
+    holds = {
+        "shared": _shared(evaluation),
+        "search_error": set(errors or ()),
+        "seen": set(evaluation.seen or ()),
+        "unseen": set(_with_unseen_words(evaluation)),
+    }
     return [
         [flag for flag, numbers in holds.items() if number in numbers] for number in range(len(evaluation.translations))
     ]
@@ -68,6 +81,12 @@ def _shared(evaluation: Evaluation) -> set[int]:
     }
 
 
+def _with_unseen_words(evaluation: Evaluation) -> list[int]:
+    """The sentences, from 0, with a source word that stands nowhere in the training data."""
+    counts, records = evaluation.training_counts, evaluation.translations
+    return [number for number, each in enumerate(records) if counts and counts.rarest(each.source) == 0]
+
+
 def sentence_flags(
     source: Sequence[str],
     hypothesis: Sequence[str],
@@ -83,7 +102,7 @@ def sentence_flags(
         "empty": not hypothesis,
         "short": 0 < len(hypothesis) < 0.6 * len(reference) and len(reference) - len(hypothesis) >= 3,
         "long": len(hypothesis) > 1.6 * len(reference) > 0 and len(hypothesis) - len(reference) >= 3,
-        **{name: name in marked for name in ("shared", "search_error", "seen")},
+        **{name: name in marked for name in ("shared", "search_error", "seen", "unseen")},
         "exact": bool(hypothesis) and list(hypothesis) == list(reference),
     }
     return [name for name in FLAGS if holds[name]]

@@ -28,11 +28,13 @@ class Baseline:
 class Run:
     """What a run folder holds: `config` is the text of its `config.yaml`, `metrics` the rows of its `metrics.csv`.
 
+    `folder` is its path as the user gave it.
     `samples` is what its validations made of the same few sentences, `kept_step` the step in `metrics` whose weights
     were kept in the end.
     """
 
     name: str
+    folder: str
     config: str | None
     metrics: list[dict[str, float]]
     evaluations: list[Evaluation]
@@ -64,6 +66,7 @@ def read_run(folder: Path, baseline: Path | None = None) -> Run:
     evaluations = [_read_evaluation(path, folder) for path in splits]
     return Run(
         name=folder.resolve().name,
+        folder=str(folder),
         config=_read_config(folder),
         metrics=_read_metrics(folder / "metrics.csv"),
         evaluations=evaluations,

@@ -2,6 +2,7 @@
 
 import base64
 import math
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import attention_error_rate
 from nmt.evaluation.branches import Branch
 from nmt.evaluation.looks import Looks
-from nmt.evaluation.metrics import sentence_chrf
+from nmt.evaluation.metrics import bleu_words, sentence_chrf
 from nmt.evaluation.neighbors import Neighbors
 from nmt.evaluation.results import Evaluation, ranks_above
 from nmt.evaluation.samples import Samples
@@ -37,6 +38,10 @@ def sentence_rows(
         if evaluation.scores_as(baseline):
             for row, found, record in zip(rows, evaluation.translations, baseline.translations, strict=True):
                 row["baseline"]["above"] = ranks_above(record, found)
+    counts = evaluation.training_counts
+    for row, words in zip(rows, _misused(evaluation), strict=True):
+        row |= words
+        row["rarest"] = counts.rarest(row["source"]["text"]) if counts else None
     if not evaluation.is_comparable:
         for row in rows:
             row["reference"]["score"] = None
@@ -84,6 +89,10 @@ def sentence_row(
     defined for the sentence is None, and so is a reference's score where the hypothesis has one of another kind. A
     hypothesis has `looks` and `neighbors` where the evaluation has, and each side `effects`, in nats, for each token a
     number for each source word, None where there is one word only, and the attention of each of several `heads`.
+
+    Only the whole evaluation knows `rarest`: how often the rarest word of the source stands in the training data, None
+    where that is not known, and the words, as BLEU counts them, that the hypothesis has more often than the reference,
+    `surplus`, or less often, `missing`.
     """
     source = _side(translation.source, translation.source_tokens, translation.source_spans)
     hypothesis = _decoded(translation)
@@ -170,6 +179,13 @@ def _branch(branch: Branch, reference: str, above: bool) -> dict[str, Any]:
     found = branch.translation
     place = {"step": branch.step, "token": branch.token, "as_reference": branch.as_reference}
     return {**_decoded(found), **_means(found), **place, "chrf": sentence_chrf(found.text, reference), "above": above}
+
+
+def _misused(evaluation: Evaluation) -> list[dict[str, list[str]]]:
+    """The words of each sentence that its translation has more often than the reference, and less often."""
+    texts = [each.text for each in evaluation.translations], evaluation.references
+    pairs = zip(*([Counter(words) for words in bleu_words(each, evaluation.tgt)] for each in texts), strict=True)
+    return [{"surplus": sorted(own - wanted), "missing": sorted(wanted - own)} for own, wanted in pairs]
 
 
 def _looks(looks: Looks) -> dict[str, Any]:

@@ -59,12 +59,26 @@ const FILTERS = {
   chrf: { knows: (range) => /^\d{1,3}-\d{1,3}$/.test(range), holds: liesWithin },
   word: { knows: Boolean, holds: (word) => ({ source }) => source.words.includes(word) },
   passed_over: { knows: Boolean, holds: isPassedOver },
+  written: { knows: Boolean, holds: (word) => ({ surplus }) => surplus.includes(word) },
+  missing: { knows: Boolean, holds: (word) => ({ missing }) => missing.includes(word) },
+  length: { knows: isRange, holds: (range) => ({ source }) => isIn(range, source.words.length) },
+  rarest: { knows: isRange, holds: (range) => ({ rarest }) => rarest !== null && isIn(range, rarest) },
 };
 
 /** Of a range such as "40-45": from the first number on, and below the second, but for 100. */
 function liesWithin(range) {
   const [low, high] = range.split("-").map(Number);
   return ({ chrf }) => chrf >= low && (chrf < high || high === 100);
+}
+
+/** Whether a text is a range of whole numbers such as "10-14", or "100-" without an end. */
+function isRange(text) {
+  return /^\d{1,9}-\d{0,9}$/.test(text);
+}
+
+function isIn(range, number) {
+  const [least, most] = range.split("-");
+  return number >= Number(least) && (most === "" || number <= Number(most));
 }
 
 function isPassedOver(word) {
@@ -78,6 +92,7 @@ function isPassedOver(word) {
 const ORDERS = {
   number: { label: "position", value: (sentence, index) => index },
   source: { label: "source words", value: ({ source }) => source.words.length },
+  rarest: { label: "rarest source word", value: ({ rarest }) => rarest },
   attention: { label: "entropy", value: ({ entropy }) => entropy },
   chrf: { label: "chrF", value: ({ chrf }) => chrf },
   gain: { label: "gain over the baseline", value: gainOf },

@@ -1,6 +1,6 @@
 /* The address in the location bar decides what is shown; keys and buttons change the address. */
 
-const TABS = { overview: "Overview", sentences: "Sentences", words: "Words", training: "Training", about: "About" };
+const TABS = { overview: "Overview", sentences: "Sentences", words: "Words", errors: "Errors", training: "Training", about: "About" };
 
 /** Shows what the address asks for: `#/sentences/412?flag=cut_off&split=val`. */
 function route() {
@@ -23,7 +23,7 @@ function route() {
   const missing = evaluation.label === split ? null : `There is no evaluation “${split}” in this report; this is “${evaluation.label}”.`;
   fill(byId("missing"), missing);
   byId("missing").hidden = !missing;
-  ({ overview: renderOverview, sentences: () => showSentences(number), words: renderWords, training: renderTraining, about: renderAbout })[tab]();
+  ({ overview: renderOverview, sentences: () => showSentences(number), words: renderWords, errors: renderErrors, training: renderTraining, about: renderAbout })[tab]();
   fill(byId("tabs"), Object.entries(TABS).map(([key, label]) =>
     el("a", { href: placeOf(key), "data-focus": key, "aria-current": key === tab ? "page" : null }, label)));
   const shown = tab === "sentences" && state.chosen !== null ? `Sentence ${state.chosen + 1}` : TABS[tab];
@@ -118,6 +118,7 @@ const SENTENCE_KEYS = {
   ArrowLeft: ({ shiftKey }) => moveAlong(-1, shiftKey),
   r: () => setShown(view?.shown === "reference" ? "hypothesis" : "reference"),
   b: () => setShown(view?.shown === "baseline" ? "hypothesis" : "baseline"),
+  u: moveToUnsure,
   Escape: () => view && view.held !== null && holdSource(view.held),
   e: nextMeasure,
   w: () => setUnit(state.unit === "words" ? "subwords" : "words"),

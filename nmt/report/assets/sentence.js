@@ -166,7 +166,7 @@ async function showAttention() {
 function layOver({ margin, width, height }, targets) {
   Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
   Object.assign(rowLabels.style, { width: `${margin.l}px`, height: `${height}px`, paddingTop: `${margin.t}px` });
-  fill(rowLabels, targets.map(({ label }) => el("div", { dir: "auto" }, shorten(visible(label), LABEL_CHARACTERS))));
+  fill(rowLabels, targets.map((unit) => el("div", { dir: "auto", style: `--unsure:${unsureness(unit)}` }, shorten(visible(unit.label), LABEL_CHARACTERS))));
   Object.assign(stepMark.style, { left: `${margin.l}px`, width: `${width - margin.l - margin.r}px`, height: `${CELL.height}px` });
   stepMark.dataset.top = margin.t;
 }
@@ -176,6 +176,7 @@ function chooseStep(step) {
   view.held = null;
   state.step = view.step;
   keepAddressLater();
+  view.unsure = null;
   focusTarget(null);
   showInsight();
   revealStep();

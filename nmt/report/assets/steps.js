@@ -73,11 +73,11 @@ function stepHead(which, label, relation, units, weights) {
 
 function tokenAlternatives({ tokens, alternatives, probabilities }, token) {
   const written = tokens[token];
-  const item = ([label, probability]) =>
+  const item = ([label, probability], place) =>
     el("li", { class: label === written ? "written" : null },
       el("i", { class: "bar", style: `width:${100 * probability}%` }),
       el("bdi", {}, visible(label)),
-      el("span", {}, percent(probability)));
+      el("span", {}, copyButton(token, label, place), percent(probability)));
   const considered = alternatives[token];
   const own = considered.some(([label]) => label === written) ? [] : [[written, probabilities[token]]];
   return el("ol", { class: "plain", "aria-label": `Alternatives to ${written}` }, [...considered, ...own].map(item));

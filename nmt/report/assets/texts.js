@@ -27,7 +27,7 @@ function detailTexts(sentence, index) {
   const list = el(
     "dl",
     { class: "texts" },
-    row("Source", source.text, withWords(source.text, source.words, (word, at) => el("span", touched("source", at), word))),
+    row("Source", source.text, withWords(source.text, source.words, sourceWord)),
     row("Reference", reference.text, markedText(reference, against === "reference" ? missing : null, view.shown === "reference")),
     row("Hypothesis", hypothesis.text, markedText(hypothesis, extra, view.shown === "hypothesis")),
     baseline && row("Baseline", baseline.text, markedText(baseline, against === "baseline" ? missing : extra, view.shown === "baseline"), baselineFacts(sentence)),
@@ -59,6 +59,16 @@ function markedText(translation, mark, isShown = false) {
   });
 }
 
+/** A word of the source, which answers to the pointer, and says if the model met it for the first time. */
+function sourceWord(word, index) {
+  const node = el("span", touched("source", index), word);
+  if (timesInTraining(word) === 0) {
+    node.classList.add("unseen");
+    node.title = "nowhere in the training data";
+  }
+  return node;
+}
+
 /** What makes a word answer to the pointer. */
 const touched = (side, index) => ({ class: "word", "data-side": side, "data-word": index });
 
@@ -79,6 +89,8 @@ function legend(sentence) {
     el("span", { class: "extra" }, `not in the ${against}`),
     el("span", { class: "missing" }, "not in the hypothesis"),
     el("span", { class: "word", style: "--weight:0.5" }, view.measure.shaded),
+    sentence.rarest === 0 ? el("span", { class: "unseen" }, "nowhere in the training data") : null,
+    state.asTable ? null : el("span", { class: "unsure", title: `−log P; a whole bar is ${MOST_NATS} nats or more` }, "the longer, the less sure"),
     sentence.baseline && el("span", { class: "against" }, "marked against", el("span", { class: "segments", role: "group", "aria-label": "Marked against" }, choice("reference"), choice("baseline"))));
 }
 
