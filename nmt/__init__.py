@@ -166,19 +166,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nmt.config import Config
     from nmt.decoding.attention_file import load_attention
     from nmt.decoding.options import SearchOptions
     from nmt.decoding.translation import Request, Translation
     from nmt.decoding.translator import Translator
+    from nmt.training.train import train
 
-__all__ = ["Request", "SearchOptions", "Translation", "Translator", "load_attention"]
+__all__ = ["Config", "Request", "SearchOptions", "Translation", "Translator", "load_attention", "train"]
 
 _PLACES = {
+    "Config": "nmt.config",
     "Request": "nmt.decoding.translation",
     "SearchOptions": "nmt.decoding.options",
     "Translation": "nmt.decoding.translation",
     "Translator": "nmt.decoding.translator",
     "load_attention": "nmt.decoding.attention_file",
+    "train": "nmt.training.train",
 }
 
 

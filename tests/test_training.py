@@ -11,6 +11,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ import nmt.training.module
 import nmt.training.reporter
 import nmt.training.validation
 from nmt.cli import main
-from nmt.config import TrainingConfig
+from nmt.config import TrainingConfig, load_config
 from nmt.data.batch import Batch
 from nmt.data.corpus import load_split
 from nmt.decoding.options import SearchOptions
@@ -1283,3 +1284,22 @@ def test_the_help_tells_when_training_ends(capsys: pytest.CaptureFixture) -> Non
     assert "max_epochs = 1000" not in told, "as Lightning has it"
     for optimizer in ("adamw", "sgd", "adadelta"):
         assert optimizer in told
+
+
+def test_a_run_is_trained_from_python_as_from_the_command_line(
+    corpus_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["train", *TINY_RUN, "--data.path", str(corpus_folder), "--trainer.max_epochs", "1"]
+    assert main([*arguments, "--name", "told"]) == 0
+    config = load_config(Path("runs/told/config.yaml"))
+    settings = {"accelerator": "cpu", "enable_progress_bar": False, "log_every_n_steps": 2, "max_epochs": 1}
+    model = nmt.train(replace(config, name="made"), {**settings, "callbacks": [Timer()]})
+    assert model == Path("runs/made/model")
+    one, other = (load_file(Path(f"runs/{name}/model/model.safetensors")) for name in ("told", "made"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert load_config(Path("runs/made/config.yaml")) == replace(config, name="made")
+    with pytest.raises(ValueError, match="runs/made exists"):
+        nmt.train(replace(config, name="made"), settings)
+    assert main(["train", "--resume", "runs/made", "--trainer.max_epochs", "2"]) == 0
+    assert main(["evaluate", "runs/made", "--split", "test", "--beam-size", "1"]) == 0

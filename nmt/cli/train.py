@@ -41,9 +41,7 @@ def run(arguments: list[str]) -> int:
     resolved = dump_settings(parser, settings)
     earlier = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # the folder is put back first
     try:
-        model = run_training(
-            config, vars(made.trainer), folder, resolved, resume=bool(settings.resume), overwrite=settings.overwrite
-        )
+        model = run_training(config, vars(made.trainer), folder, bool(settings.resume), settings.overwrite, resolved)
     except (MisconfigurationException, ModuleNotFoundError) as error:  # of the trainer's settings
         raise ValueError(str(error)) from error
     except Stopped as stopped:

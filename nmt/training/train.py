@@ -1,14 +1,17 @@
 """A config -> a trained run: folder, data, trainer, fit, and the exported model."""
 
+import json
 import logging
 import os
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import datasets
 import pytorch_lightning as pl
+import yaml
 from pytorch_lightning.callbacks import Callback, ProgressBar
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
@@ -49,17 +52,22 @@ OWN_TRAINER_ARGUMENTS: Mapping[str, str] = {
 
 
 def train(
-    config: Config, trainer_settings: Mapping[str, Any], folder: Path, resolved: str, resume: bool, overwrite: bool
+    config: Config,
+    trainer_settings: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    resolved: str | None = None,
 ) -> Path | None:
     """Trains, or goes on training, and exports the best checkpoint, as validations say, as `folder/model`.
 
     Args:
         config: the run.
-        trainer_settings: arguments of `pl.Trainer`.
-        folder: the run's folder; nothing in it changes before training begins.
-        resolved: what is saved as its `config.yaml`.
+        trainer_settings: arguments of `pl.Trainer`, beside `TRAINER_DEFAULTS`.
+        folder: the run's folder, `runs/<name>` if none is given; nothing in it changes before training begins.
         resume: go on from the latest checkpoint in `folder`.
         overwrite: replace the run that is in `folder`.
+        resolved: what is saved as its `config.yaml`, if not what `saved_config` makes of config and settings.
 
     Returns:
         The folder of the exported model; None after a `fast_dev_run`, which leaves nothing.
@@ -72,11 +80,12 @@ def train(
         nmt.training.checkpoints.Stopped: if a signal ended the training.
         KeyboardInterrupt: if one came before the training.
     """
+    trainer_settings, folder = trainer_settings or {}, folder or Path("runs") / config.name
     if not rank_zero_only.rank:  # type: ignore[attr-defined]
         # until it has a trainer, Lightning takes the first process of every machine for the first of all
         rank_zero_only.rank = int(os.environ.get("NODE_RANK") or 0)  # type: ignore[attr-defined]
     checkpoint = latest_checkpoint(folder / "checkpoints") if resume else None
-    run_folder = RunFolder(folder, resolved, checkpoint)
+    run_folder = RunFolder(folder, resolved or saved_config(config, trainer_settings), checkpoint)
     run_folder.recover()
     settings = {**TRAINER_DEFAULTS, **trainer_settings}
     is_limited = settings.get("max_steps", -1) != -1 or settings.get("max_time") is not None
@@ -109,6 +118,18 @@ def train(
         )
     export(config, data, module, folder, latest_is_best)
     return folder / "model"
+
+
+def saved_config(config: Config, trainer_settings: Mapping[str, Any]) -> str:
+    """A run as YAML, which `load_config` and `nmt train --config` read; objects, such as callbacks, are left out."""
+    plain = {key: value for key, value in trainer_settings.items() if _is_plain(value)}
+    fields = json.loads(json.dumps(asdict(config)))  # lists for tuples
+    return yaml.safe_dump({**fields, "trainer": plain}, sort_keys=False, allow_unicode=True)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether YAML can hold it."""
+    return all(map(_is_plain, value)) if isinstance(value, list) else isinstance(value, str | int | float | None)
 
 
 @rank_zero_only
