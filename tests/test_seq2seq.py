@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import NETWORKS, PAIR, build, name_of, step_log_probs
+from conftest import DECODERS, NETWORKS, PAIR, build, name_of, step_log_probs
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import PackedSequence
 
-from nmt.config import ModelConfig
+from nmt.config import AttentionConfig, ModelConfig
 from nmt.data.batch import Batch
 from nmt.decoding.search import select_rows
 from nmt.model import attention
@@ -249,3 +249,16 @@ def test_the_example_of_the_package_holds() -> None:
 
     assert doctest.testmod(nmt.model).attempted > 5
     assert doctest.testmod(nmt.model).failed == 0
+
+
+@pytest.mark.parametrize("coverage", ["none", "linguistic"])
+@pytest.mark.parametrize("decoder", DECODERS, ids=str)
+def test_attention_is_the_mean_of_heads(decoder: dict[str, Any], coverage: str) -> None:
+    attention = AttentionConfig(heads=2, coverage=coverage)
+    model = build(ModelConfig(**decoder, layers=2, attention=attention, embedding_size=6, hidden_size=8, dropout=0.0))
+    with torch.no_grad():
+        _, mean = model(PAIR.src_ids, PAIR.src_lengths, PAIR.tgt_ids[:, :-1])
+        heads = model.decoder.heads(PAIR.tgt_ids[:, :-1], *model.encode(PAIR.src_ids, PAIR.src_lengths))
+    assert heads.shape == (2, 3, 2, 3)
+    torch.testing.assert_close(heads.mean(dim=2), mean)
+    torch.testing.assert_close(heads.sum(dim=3), torch.ones(2, 3, 2))
