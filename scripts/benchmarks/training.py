@@ -195,6 +195,8 @@ def measure_training(specification: str) -> Figures:
 
     training = Training(**json.loads(specification))
     keep_freed_memory()
+    if training.precision == "32":
+        torch.backends.cudnn.allow_tf32 = False  # which the roofline does without
     torch.manual_seed(training.seed)
     data = training.corpus()
     data.setup("fit")
@@ -203,6 +205,7 @@ def measure_training(specification: str) -> Figures:
     model = Seq2Seq(training.network(), vocabulary, vocabulary).to(training.device)
     timing = time_updates(model, read_batches(data), training)
     memory["peak_mib"] = peak_mib()
+    timing["cudnn_allows_tf32"] = torch.backends.cudnn.allow_tf32
     if training.device == "cuda":
         memory["peak_gpu_mib"] = torch.cuda.max_memory_allocated() / 2**20
     done = works(products(training.network(), vocabulary), timing, training)
