@@ -84,7 +84,8 @@ class Attention(nn.Module):
         """The state before the first step, one row a sentence."""
         size = 0 if self.coverage is None else self.coverage.size
         step = torch.zeros(memory.mask.shape[0], dtype=torch.int64, device=memory.mask.device)
-        return AttentionState(step, memory.coverage.new_zeros(*memory.mask.shape, size))
+        exact = torch.promote_types(memory.coverage.dtype, torch.float32)  # what is carried along keeps its digits
+        return AttentionState(step, memory.coverage.new_zeros(*memory.mask.shape, size, dtype=exact))
 
     def stepper(self, memory: Memory, hypotheses: int = 1) -> "AttentionStepper":
         """The attention along one sequence, step by step, for K hypotheses a sentence."""

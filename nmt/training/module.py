@@ -75,7 +75,9 @@ class TranslationModule(pl.LightningModule):
             ValueError: if the schedule needs an end of the training and there is none.
         """
         settings = self.config.training
-        fused = "mixed" not in str(self.trainer.precision)  # there, Lightning clips no gradients of a fused optimiser
+        precision, by_value = self.trainer.precision, self.trainer.gradient_clip_algorithm == "value"
+        # Of a fused optimiser Lightning does not unscale gradients, and in mixed precision it clips none by value.
+        fused = precision != "16-mixed" and not (by_value and "mixed" in precision)
         optimizer = torch.optim.AdamW(
             self.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=fused
         )
