@@ -1,6 +1,7 @@
 """What happens beside the training steps: averaging, reporting, and stopping so that a run can go on."""
 
 import signal
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -9,13 +10,13 @@ import pytorch_lightning as pl
 import torch
 import torch.distributed as dist
 from pytorch_lightning.callbacks import Callback, Checkpoint, EarlyStopping, ModelCheckpoint, WeightAveraging
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
 from nmt.config import TrainingConfig
 from nmt.data.files import fsync
 from nmt.evaluation.samples import Samples
 from nmt.training.module import TranslationModule
+from nmt.training.ranks import end_together, in_first_rank
 
 
 class MovingAverage(WeightAveraging):
@@ -56,12 +57,13 @@ class Reporter(Callback):
         self.folder = folder
         self._shown: dict[int, str] = {}
 
-    @rank_zero_only
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Prints and saves."""
+        """Prints and saves, in the first rank."""
         assert isinstance(pl_module, TranslationModule)
-        if trainer.sanity_checking:
-            return
+        if not trainer.sanity_checking:
+            in_first_rank(partial(self._report, trainer, pl_module))
+
+    def _report(self, trainer: pl.Trainer, pl_module: TranslationModule) -> None:
         figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
         line = f"step {trainer.global_step:,} (epoch {trainer.current_epoch + 1})"
         for name, form in (
@@ -183,17 +185,19 @@ class Resumable(Checkpoint):
             return
         self._saved_step = trainer.global_step
         fresh, path = self.folder / "writing.ckpt", self.folder / f"step-{trainer.global_step}.ckpt"
-        for logger in trainer.loggers:
-            logger.save()
-        trainer.save_checkpoint(fresh)
-        if trainer.is_global_zero:
+
+        def put_in_place() -> None:
+            for logger in trainer.loggers:
+                logger.save()
             old = set(self.folder.glob("step-*.ckpt")) - {path}
             fsync(fresh, *self.folder.glob("best.ckpt"))
             fresh.replace(path)
             fsync(self.folder)
             for each in old:
                 each.unlink()
-        trainer.strategy.barrier("checkpoint")  # no rank ends the others before it is in its place
+
+        _save_checkpoint(trainer, fresh)
+        in_first_rank(put_in_place)  # the others wait: none ends the first before it is in its place
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Gives the signals back."""
@@ -214,6 +218,17 @@ class Patience(EarlyStopping):
         trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
 
 
+def _save_checkpoint(trainer: pl.Trainer, path: Path) -> None:
+    """Saves a checkpoint as Lightning does; where the first rank cannot write it, the others end too."""
+    failure: OSError | None = None
+    try:
+        trainer.save_checkpoint(path)
+    except OSError as error:
+        failure = error
+        trainer.strategy.barrier()  # at which the others wait, once they have left the writing to the first
+    end_together(failure)
+
+
 class _Best(ModelCheckpoint):
     """Lightning's, which goes on in a run that was moved: Lightning forgets how good the best one in it was.
 
@@ -224,6 +239,10 @@ class _Best(ModelCheckpoint):
         """Whether it is to be kept."""
         is_equal = current is not None and bool(current == self.best_model_score)
         return super().check_monitor_top_k(trainer, current) or is_equal
+
+    def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
+        _save_checkpoint(trainer, Path(filepath))
+        self._last_global_step_saved, self._last_checkpoint_saved = trainer.global_step, filepath
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """The scores are those that were saved, the files those that are here."""
