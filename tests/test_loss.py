@@ -14,7 +14,7 @@ from nmt.model.decoder import Unrolled
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training import loss as losses
 from nmt.training.cross_entropy import PIECE_LOGITS, PIECE_TOKENS, ROUNDED_ROWS, linear_cross_entropy, piece_rows
-from nmt.training.loss import Objective, sampled_previous, sequence_loss
+from nmt.training.loss import Objective, sampled_previous, sequence_loss, tokens_at_once
 
 SOFT = ModelConfig(embedding_size=6, hidden_size=8, dropout=0.0)
 LATENT = replace(SOFT, alignment="latent", decoder="luong", input_feeding=False)
@@ -183,6 +183,13 @@ def test_pieces_are_of_few_sizes_and_leave_little_to_fill() -> None:
         size = piece_rows(tokens, 8000, "cuda")
         assert 8000 <= size * 8000 <= PIECE_LOGITS
         assert tokens == 0 or -tokens % size < 10
+
+
+def test_pieces_with_gradients_are_as_small_as_memory_needs() -> None:
+    assert tokens_at_once(1, 8000, "cpu") == PIECE_TOKENS
+    assert tokens_at_once(30, 8000, "cpu") == PIECE_TOKENS // 30
+    assert PIECE_LOGITS / 8 < tokens_at_once(30, 8000, "cuda") * 30 * 8000 <= PIECE_LOGITS / 4
+    assert tokens_at_once(1, PIECE_LOGITS, "cuda") == 1
 
 
 def test_scheduled_sampling_replaces_previous_words_but_never_the_first_token_or_the_padding() -> None:
