@@ -82,8 +82,8 @@ class DataConfig:
         tokenizer: how sentences become tokens.
         max_length_tokens: training pairs with a longer side are dropped (special tokens not counted).
         max_length_ratio: training pairs with one side this many times longer are dropped.
-        batch_tokens: tokens a batch holds at most on either side, padding included, on each rank.
-        batch_sentences: sentence pairs a batch holds at most, on each rank.
+        batch_tokens: tokens a batch holds at most on either side, padding included, in each process.
+        batch_sentences: sentence pairs a batch holds at most, in each process: a step takes a batch of each.
         literature_form: also score in the form of the Multi30k literature (lowercased, Moses-tokenised).
     """
 

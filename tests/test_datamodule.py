@@ -1,6 +1,7 @@
 """The data module: alignments where they are asked for, and pieces that a resumed run repeats."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import datasets
@@ -13,7 +14,7 @@ from nmt.config import DataConfig, TokenizerConfig
 from nmt.data.batch import Batch
 from nmt.data.corpus import load_split
 from nmt.data.datamodule import TranslationData, check_alignment, pair_lengths
-from nmt.data.tokenizer import EOS_ID, PAD_ID
+from nmt.data.tokenizer import EOS_ID, PAD_ID, Tokenizer
 
 
 @pytest.fixture
@@ -187,6 +188,22 @@ def test_each_process_needs_a_pair_of_the_validation_split(aligned_folder: Path,
         data.val_dataloader()
     Rank.world_size = 12
     assert len(list(data.val_dataloader())) == 1
+
+
+def test_of_several_processes_one_tokenises(
+    aligned_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("tokenised again")
+
+    config = DataConfig(str(aligned_folder), tokenizer=TokenizerConfig(vocab_size=320))
+    first, other = (TranslationData(config, 1, tmp_path, with_alignment=True) for _ in range(2))
+    first.trainer = SimpleNamespace(world_size=2)  # type: ignore[assignment]
+    first.prepare_data()
+    monkeypatch.setattr(Tokenizer, "encode_batch", fail)
+    other.setup("fit")
+    assert len(other.train) == 120
+    assert len(other.validation) == 12
 
 
 def test_lengths_are_those_of_all_chunks() -> None:

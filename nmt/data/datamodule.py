@@ -72,7 +72,17 @@ class TranslationData(pl.LightningDataModule):
         self.validation_references: list[str] = []
 
     def prepare_data(self) -> None:
-        """Learns the tokenizers, unless the run has them already or takes others; in one process of a node."""
+        """Learns the tokenizers, unless the run has them already or takes others; in one process of a node.
+
+        Of several, it also tokenises: what each would do in `setup` then lies in the cache of `datasets`.
+        """
+        self._prepare_tokenizers()
+        if self.trainer and self.trainer.world_size > 1:
+            tokenizers = TokenizerPair.load(self.folder)
+            for corpus, with_words in self._splits():
+                encode(corpus, tokenizers, with_words)
+
+    def _prepare_tokenizers(self) -> None:
         if any(self.folder.glob("tokenizer*.json")):
             return
         if self.tokenizers_from is not None:
@@ -92,15 +102,21 @@ class TranslationData(pl.LightningDataModule):
         """
         if self.validation_references:
             return
-        config = self.config
+        config, ((train, with_words), validation) = self.config, self._splits()
         self.tokenizers = TokenizerPair.load(self.folder)
-        corpus = load_split(config.path, config.src, config.tgt, config.train)
-        self.train, self.train_lengths, summary = training_pairs(corpus, self.tokenizers, config, self.with_alignment)
+        self.train, self.train_lengths, summary = training_pairs(train, self.tokenizers, config, with_words)
         _say(f"{config.train}: {summary}")
-        validation = load_split(config.path, config.src, config.tgt, config.validation)
-        self.validation_references = list(validation["tgt"])
-        self.validation = encode(validation, self.tokenizers, with_words="alignment" in validation.column_names)
+        self.validation_references = list(validation[0]["tgt"])
+        self.validation = encode(validation[0], self.tokenizers, validation[1])
         _say(f"{config.validation}: {len(self.validation):,} pairs{self._unknown()}")
+
+    def _splits(self) -> list[tuple[datasets.Dataset, bool]]:
+        """The training and the validation split, each with whether the words of its tokens are wanted."""
+        config = self.config
+        train, validation = (
+            load_split(config.path, config.src, config.tgt, split) for split in (config.train, config.validation)
+        )
+        return [(train, self.with_alignment), (validation, "alignment" in validation.column_names)]
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint holds of the data: that by which the training split is cut into batches."""
