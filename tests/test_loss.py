@@ -1,6 +1,7 @@
 """What is minimised: each objective against its definition, written out over whole tensors."""
 
 import math
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -220,3 +221,22 @@ def test_word_dropout_zeroes_whole_embeddings() -> None:
     assert zero.float().mean().item() == pytest.approx(0.5, abs=0.1)
     torch.testing.assert_close(embedded[~zero], model.encoder.embedding.table.weight[5].expand_as(embedded[~zero]))
     assert not (model.eval().encoder.embedding(torch.full((20, 10), 5)) == 0).any()
+
+
+@pytest.mark.parametrize(
+    "objective", [Objective(0.1), Objective(guided_alignment=0.5, r_drop=1.0), Objective(sampling=0.5)]
+)
+@pytest.mark.parametrize("network", [SOFT, LATENT])
+@pytest.mark.parametrize("layer_norm", [False, True])
+def test_a_step_asks_the_device_for_nothing(
+    network: ModelConfig, objective: Objective, layer_norm: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On meta, where there are no values: what needs one, such as the number of real tokens, the host must know."""
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda *_: False)
+    model = build(replace(network, layer_norm=layer_norm), vocab_size=10).train().to("meta")
+    batch = PAIR._replace(alignment=torch.rand(2, 3, 3)).to(torch.device("meta"))
+    loss = sequence_loss(model, batch, objective)
+    assert loss.tokens == len(REAL)
+    loss.total.backward()
+    assert all(each.grad is not None and each.grad.is_meta for each in model.parameters())

@@ -29,10 +29,17 @@ class EpochLoader(DataLoader[Batch]):
         dataset: rows for `collate`.
         sampler: of its batches.
         position: gives the epoch, and how many of its batches were trained on before; None: passes are epochs.
+        pinned: batches lie in memory from which a GPU reads by itself.
     """
 
-    def __init__(self, dataset: Any, sampler: BucketSampler, position: Callable[[], tuple[int, int] | None]) -> None:
-        super().__init__(dataset, batch_sampler=sampler, collate_fn=collate)
+    def __init__(
+        self,
+        dataset: Any,
+        sampler: BucketSampler,
+        position: Callable[[], tuple[int, int] | None],
+        pinned: bool = False,
+    ) -> None:
+        super().__init__(dataset, batch_sampler=sampler, collate_fn=collate, pin_memory=pinned)
         self._sampler, self._position, self._passes = sampler, position, 0
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
@@ -154,9 +161,9 @@ class TranslationData(pl.LightningDataModule):
         sampler = self._sampler(self.train_lengths, shuffle, self.config.batch_sentences)
         probability = self.config.tokenizer.bpe_dropout
         if not probability:
-            return EpochLoader(self.train, sampler, self._position)
+            return EpochLoader(self.train, sampler, self._position, self._is_on_gpu)
         dropped = DroppedPairs(self.train, self.tokenizers, probability, self.seed, lambda: sampler.epoch)
-        return EpochLoader(dropped, sampler, self._position)
+        return EpochLoader(dropped, sampler, self._position, self._is_on_gpu)
 
     def val_dataloader(self) -> DataLoader:
         """Every pair of the validation split once, whatever the number of ranks.
@@ -169,7 +176,12 @@ class TranslationData(pl.LightningDataModule):
             raise ValueError(f"split {self.config.validation!r} has {pairs} pairs: too few for {ranks} processes")
         each = pairs // ranks  # a rank without a batch would not join the others at the end
         sampler = self._sampler(pair_lengths(self.validation), False, min(each, self.config.batch_sentences))
-        return DataLoader(self.validation, batch_sampler=sampler, collate_fn=collate)
+        return DataLoader(self.validation, batch_sampler=sampler, collate_fn=collate, pin_memory=self._is_on_gpu)
+
+    @property
+    def _is_on_gpu(self) -> bool:
+        """Whether batches go to a GPU of CUDA."""
+        return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
 
     def _position(self) -> tuple[int, int] | None:
         """Epoch, and batches of it that are done: the trainer's own progress, which its checkpoints hold, if any."""

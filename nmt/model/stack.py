@@ -6,6 +6,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from nmt.data.batch import beside
 from nmt.model.dropout import SequenceDropout
 from nmt.model.kernels.repeated import Product, repeated
 from nmt.model.rnn import GRU, LayerStepper, RecurrentLayer, State, gru_sequences
@@ -40,7 +41,7 @@ class Bidirectional(nn.Module):
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
         """(B, S, E), lengths (B,) -> outputs (B, S, 2H), zero on padding, and final states (B, 2H)."""
-        order = reverse(lengths, inputs.shape[1])
+        order = reverse(beside(lengths, inputs), inputs.shape[1])
         (outputs, state), (reversed_outputs, reversed_state) = self._read(inputs, reorder(inputs, order), lengths)
         merged = tuple(torch.cat(pair, dim=-1) for pair in zip(state, reversed_state, strict=True))
         return torch.cat([outputs, reorder(reversed_outputs, order)], dim=-1), merged

@@ -142,12 +142,14 @@ class Resumable(Checkpoint):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Saves when it is time; all ranks agree on whether to stop."""
-        received = torch.tensor(self.received, device=pl_module.device)
+        received = self.received
         if trainer.world_size > 1:
-            dist.all_reduce(received, op=dist.ReduceOp.MAX)
+            of_all = torch.tensor(received, device=pl_module.device)
+            dist.all_reduce(of_all, op=dist.ReduceOp.MAX)
+            received = int(of_all)
         if (batch_idx + 1) % trainer.accumulate_grad_batches and not trainer.is_last_batch:
             return  # no checkpoint holds half a gradient
-        self._stop_for = int(received)
+        self._stop_for = received
         self._due = bool(received) or trainer.global_step - self._saved_step >= self.every_steps or self._ends(trainer)
         if not (trainer.is_last_batch or self._validation_follows(trainer, batch_idx)):
             self._save_if_due(trainer)

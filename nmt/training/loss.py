@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from nmt.data.batch import Batch, length_mask
+from nmt.data.batch import Batch, beside, length_mask
 from nmt.model.seq2seq import LEAST_WEIGHT, Seq2Seq
 from nmt.training.cross_entropy import PIECE_LOGITS, PIECE_TOKENS, linear_cross_entropy
 
@@ -83,15 +83,21 @@ def sequence_loss(model: Seq2Seq, batch: Batch, objective: Objective | None = No
 
 def _predict(model: Seq2Seq, batch: Batch, previous: Tensor) -> _Tokens:
     readouts, attention = model(batch.src_ids, batch.src_lengths, previous)
-    parts, mask = (batch.tgt_ids[:, 1:], readouts, attention), _real(batch)
-    if mask.all():  # usual where the targets have like lengths: then nothing needs to be copied
+    parts, real = (batch.tgt_ids[:, 1:], readouts, attention), _real(batch)
+    if real.all():  # usual where the targets have like lengths: then nothing needs to be copied
         return _Tokens(*(each.flatten(0, 1) for each in parts))
-    return _Tokens(*(each[mask] for each in parts))
+    where = _places(real, readouts)
+    return _Tokens(*(each[where] for each in parts))
 
 
 def _real(batch: Batch) -> Tensor:
-    """(B, T) bool, True where there is a token to predict."""
+    """(B, T) bool, True where there is a token to predict; where the lengths are."""
     return length_mask(batch.tgt_lengths - 1, batch.tgt_ids.shape[1] - 1)
+
+
+def _places(real: Tensor, other: Tensor) -> tuple[Tensor, ...]:
+    """Rows and columns of what is True, on the device of `other`: found on the host, they need no wait for a GPU."""
+    return tuple(beside(each, other) for each in real.nonzero(as_tuple=True))
 
 
 def _cross_entropy(model: Seq2Seq, tokens: _Tokens, smoothing: float) -> tuple[Tensor, Tensor]:
@@ -132,7 +138,7 @@ def _again(piece: Callable[..., Tensor], *parts: Tensor) -> Tensor:
 def _distance_to_alignment(batch: Batch, attention: Tensor) -> Tensor:
     """``-sum A log a`` over the tokens that are aligned (Chen et al. 2016), as far as a window lets them be reached."""
     assert batch.alignment is not None
-    linked = batch.alignment[_real(batch)]
+    linked = batch.alignment[_places(_real(batch), attention)]
     gold = linked * (attention > 0)
     gold = gold * (linked.sum(1, keepdim=True) / gold.sum(1, keepdim=True).clamp(min=LEAST_WEIGHT))
     return -(gold * attention.clamp(min=LEAST_WEIGHT).log()).sum()
@@ -162,11 +168,11 @@ def sampled_previous(model: Seq2Seq, batch: Batch, probability: float) -> Tensor
 
     Scheduled sampling (Bengio et al. 2015) in two passes, so that a fused decoder stays fused (Duckworth et al. 2019).
     """
-    previous, mask = batch.tgt_ids[:, :-1].clone(), _real(batch)
+    previous, real = batch.tgt_ids[:, :-1].clone(), _real(batch)
     tokens = _predict(model, batch, previous)
     drawn = [model.log_probs(each.readouts, each.attention).exp().multinomial(1) for each in _pieces(model, tokens)]
     predicted = torch.zeros_like(batch.tgt_ids[:, 1:])
-    predicted[mask] = torch.cat(drawn).squeeze(1)
+    predicted[_places(real, predicted)] = torch.cat(drawn).squeeze(1)
     chosen = torch.rand(previous.shape, device=previous.device)[:, 1:] < probability
-    previous[:, 1:] = torch.where(chosen & mask[:, 1:], predicted[:, :-1], previous[:, 1:])
+    previous[:, 1:] = torch.where(chosen & beside(real, chosen)[:, 1:], predicted[:, :-1], previous[:, 1:])
     return previous

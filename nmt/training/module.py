@@ -111,7 +111,7 @@ class TranslationModule(pl.LightningModule):
         assert self.model is not None
         objective = self._objective()
         loss = sequence_loss(self.model, batch, objective)
-        own = [loss.total.detach(), loss.nll, loss.total.new_tensor(loss.tokens), *loss.added.values()]
+        own = [loss.total.detach(), loss.nll, loss.total.new_full((), loss.tokens), *loss.added.values()]
         sums = torch.stack([each.float() for each in own])
         total, nll, tokens, *added = sum_over_ranks(sums, self.device).tolist()  # at once: a GPU is waited for
         self._tokens_since += int(tokens)

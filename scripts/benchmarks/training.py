@@ -133,7 +133,6 @@ def read_batches(data: "TranslationData") -> Iterator["Batch"]:
 def time_updates(model: "Seq2Seq", batches: Iterator["Batch"], training: Training) -> Figures:
     """Trains: first to warm up, then against the clock."""
     import torch
-    from pytorch_lightning.utilities import move_data_to_device
 
     from nmt.training.loss import sequence_loss
 
@@ -141,7 +140,7 @@ def time_updates(model: "Seq2Seq", batches: Iterator["Batch"], training: Trainin
     optimizer = torch.optim.Adam(parameters, lr=1e-3, fused=True)
 
     def update(batch: "Batch") -> None:
-        batch = move_data_to_device(batch, torch.device(training.device))
+        batch = batch.to(torch.device(training.device))
         with torch.autocast(training.device, torch.bfloat16, enabled=training.precision == "bf16"):
             loss = sequence_loss(model, batch)
         (loss.total / loss.tokens).backward()
