@@ -36,9 +36,9 @@ nmt/
     words.py              the word: unit of gold alignments and of AER
     links.py              links of words, links of tokens: the targets of guided alignment
     files.py              files that outlast a power cut, errors that name them, folders held by one process
-    compression.py        files that may be compressed
+    compression.py        files that may be compressed, and their lines
     readers.py            files -> rows, with file and line where something is wrong
-    corpus.py             phrasebook, files or hub -> datasets.Dataset of src, tgt, alignment; filters
+    corpus.py             phrasebook, files or hub -> datasets.Dataset of src, tgt, alignment
     vocabulary.py         sentences -> a vocabulary, byte for byte the same each time
     surfaces.py           ids -> text, and where in it each went
     tokenizer.py          sentences <-> ids: BPE, Unigram, WordPiece, word, character; joint or separate
@@ -53,7 +53,8 @@ nmt/
       gru_sequence.py       the GRU over whole sequences
       attentive_gru.py      Bahdanau's recurrence over whole targets
     dropout.py            dropout along a sequence, of elements and of words
-    rnn.py                Elman, GRU (both forms), LSTM: fused over a sequence, or one step at a time
+    rnn.py                a recurrent layer: fused over a sequence, or one step at a time
+    cells.py              Elman, GRU (both forms), LSTM
     stack.py              layers in both directions and on top of each other
     encoder.py            source ids -> states in reading order, summary, mask
     picture.py            a picture -> states of its cells, in the encoder's place: visual attention

@@ -12,6 +12,8 @@ TokenizerKind = Literal["bpe", "unigram", "wordpiece", "word", "char"]
 CellKind = Literal["elman", "gru", "gru_reset_first", "lstm"]
 SAME_SIZE_SCORES = ("dot", "scaled_dot")
 """Scores for which the states of decoder and encoder are of one size."""
+Precision = Literal["fp32", "bf16", "int8"]
+Combine = Literal["log_linear", "linear"]
 ScheduleKind = Literal["constant", "inverse_sqrt", "linear", "plateau"]
 
 
@@ -81,7 +83,8 @@ class DataConfig:
         validation: name of the validation split.
         tokenizer: how sentences become tokens.
         max_length_tokens: training pairs with a longer side are dropped (special tokens not counted).
-        max_length_ratio: training pairs with one side this many times longer are dropped.
+        max_length_ratio: training pairs with one side more than this many times as long as the other are dropped (9 as
+            in Moses' clean-corpus-n.perl).
         batch_tokens: tokens a batch holds at most on either side, padding included, in each process.
         batch_sentences: sentence pairs a batch holds at most, in each process: a step takes a batch of each.
         literature_form: also score in the form of the Multi30k literature (lowercased, Moses-tokenised).
@@ -299,6 +302,11 @@ class TrainingConfig:
     checkpoint_steps: int = 500
     sample_sentences: int = 3
     start_from: str = ""
+
+    @property
+    def monitor_mode(self) -> Literal["max", "min"]:
+        """Which of two values of the monitored figure is the better one."""
+        return "max" if self.monitor == "val_bleu" else "min"
 
     def __post_init__(self) -> None:
         check_types(self, "training.")

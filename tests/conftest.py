@@ -17,9 +17,10 @@ from torch import Tensor
 
 from nmt.config import SAME_SIZE_SCORES, AttentionConfig, ModelConfig
 from nmt.data.batch import Batch
-from nmt.data.tokenizer import EOS_ID, TokenizerPair, train_tokenizers
+from nmt.data.tokenizer import TokenizerPair, train_tokenizers
+from nmt.data.vocabulary import EOS_ID
 from nmt.model.kernels import products
-from nmt.model.saved import ModelCard, save_model
+from nmt.model.saved import ModelInfo, save_model
 from nmt.model.seq2seq import Seq2Seq
 
 DECODERS: list[dict[str, Any]] = [
@@ -153,28 +154,28 @@ def tokenizers() -> TokenizerPair:
 
 
 @pytest.fixture(scope="session")
-def card(tokenizers: TokenizerPair) -> ModelCard:
+def info(tokenizers: TokenizerPair) -> ModelInfo:
     size = tokenizers.src.vocab_size
     network = ModelConfig(embedding_size=12, hidden_size=16, dropout=0.3)
-    return ModelCard("de", "en", size, size, network, {"step": 7})
+    return ModelInfo("de", "en", size, size, network, {"step": 7})
 
 
 @pytest.fixture(scope="session")
-def talkative(card: ModelCard) -> Seq2Seq:
+def talkative(info: ModelInfo) -> Seq2Seq:
     """A model that has learned nothing, but says something of 4 to 12 tokens of each of `SENTENCES`.
 
     That it does is tested in `test_translator`.
     """
-    model = build(card.network, card.src_vocab_size, seed=5)
+    model = build(info.network, info.src_vocab_size, seed=5)
     with torch.no_grad():
         model.output.bias[EOS_ID] = 1.0
     return model
 
 
 @pytest.fixture
-def model_folder(tmp_path: Path, talkative: Seq2Seq, tokenizers: TokenizerPair, card: ModelCard) -> Path:
+def model_folder(tmp_path: Path, talkative: Seq2Seq, tokenizers: TokenizerPair, info: ModelInfo) -> Path:
     """The talkative model, saved."""
-    save_model(tmp_path / "model", talkative, card)
+    save_model(tmp_path / "model", talkative, info)
     tokenizers.save(tmp_path / "model")
     return tmp_path / "model"
 

@@ -65,3 +65,10 @@ def test_nothing_of_the_same_split_is_said(runs: tuple[Path, Path], tmp_path: Pa
     save(tmp_path / "third", "web", "test")
     with pytest.raises(FileNotFoundError, match="third has nothing to compare with test, greedy, "):
         read_run(runs[0], tmp_path / "third")
+
+
+def test_an_evaluation_is_known_by_where_it_lies(runs: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    run, other = runs
+    everywhere = compared(run, other / "evaluations" / "test")
+    monkeypatch.chdir(other / "evaluations")
+    assert compared(run, Path("test")) == everywhere

@@ -18,8 +18,8 @@ from conftest import SENTENCES, build
 from nmt import Translator
 from nmt.config import ModelConfig
 from nmt.data.tokenizer import TokenizerPair
-from nmt.decoding.search import SearchOptions
-from nmt.model.saved import ModelCard, save_model
+from nmt.decoding.options import SearchOptions
+from nmt.model.saved import ModelInfo, save_model
 
 FAKE_PEER = """#!/bin/sh
 [ "$2 threads $THREADS" = "translate threads 1" ] || { echo "wrong: $*, $THREADS threads" >&2; exit 1; }
@@ -30,9 +30,9 @@ echo "$3-translate: $rate sentences/s, 11.9 words a sentence, BLEU (lowercased, 
 
 
 @pytest.fixture
-def run(tokenizers: TokenizerPair, card: ModelCard, tmp_path: Path) -> Path:
+def run(tokenizers: TokenizerPair, info: ModelInfo, tmp_path: Path) -> Path:
     folder = tmp_path / "model"
-    save_model(folder, build(card.network, card.tgt_vocab_size, seed=1), card)  # its output has many words
+    save_model(folder, build(info.network, info.tgt_vocab_size, seed=1), info)  # its output has many words
     tokenizers.save(folder)
     return folder
 

@@ -28,6 +28,7 @@ from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Request, Translation
 from nmt.decoding.translator import Translator
 from nmt.evaluation.results import Evaluation
+from nmt.pipe.requests import SHOWN
 
 SOURCES = [source for source, _ in SENTENCES]
 
@@ -94,6 +95,20 @@ def test_one_line_out_for_each_line_in_whatever_it_holds(translate: Callable) ->
     assert "standard input:10:" in error
     assert "standard input:9: only the first 512 tokens are translated" in error
     assert "Traceback" not in error
+
+
+def test_at_the_end_it_is_told_how_many_more_lines_were_not_as_they_should_be(
+    translate: Callable, model_folder: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture
+) -> None:
+    broken = b"ja \xff\n" * (SHOWN + 2)
+    code, output, error = translate(broken, "--beam-size", "1")
+    assert (code, len(output)) == (0, SHOWN + 2)
+    assert error.splitlines()[-1] == "nmt translate: standard input: 2 more lines are not UTF-8"
+    for name in ("src.txt", "tgt.txt"):
+        (tmp_path / name).write_bytes(broken)
+    assert main(["score", str(model_folder), str(tmp_path / "src.txt"), str(tmp_path / "tgt.txt")]) == 0
+    error = capfdbinary.readouterr().err.decode()
+    assert all(f"{name}: 2 more lines are not UTF-8" in error for name in ("src.txt", "tgt.txt"))
 
 
 def test_windows_line_ends_are_no_part_of_a_sentence(translate: Callable) -> None:

@@ -11,8 +11,10 @@ import pyarrow
 import pytest
 from datasets.exceptions import DatasetGenerationError
 
+from nmt.config import DataConfig
 from nmt.data import corpus, phrasebook, readers
-from nmt.data.corpus import Filters, from_columns, load_split, sources_within
+from nmt.data.corpus import from_columns, load_split, sources_within
+from nmt.data.datamodule import told_of_dropped, why_dropped
 from nmt.data.phrasebook import SentencePair
 
 PAIRS = [("Ein Hund.", "A dog."), ("", "No German."), ("Zwei Hunde\x0b\x85\u2028schlafen.", "Two dogs sleep.")]
@@ -361,16 +363,17 @@ def test_sources_that_stand_in_a_corpus_are_found(tmp_path: Path) -> None:
     assert sources_within(["nein", "Nein", "yes", "", "ja", "ja", "ja "], corpus) == [0, 3, 4, 5]
 
 
-def test_filters() -> None:
-    filters = Filters(max_length_tokens=1000, max_length_ratio=2.5)
+def test_pairs_that_are_no_use_are_dropped_and_counted() -> None:
+    config = DataConfig(max_length_tokens=1000, max_length_ratio=2.5)
     lengths = [(1000, 400), (2, 5), (5, 2), (1, 1), (0, 3), (3, 0), (0, 0), (1001, 1001), (1001, 1), (2, 6), (6, 2)]
-    reasons = [filters.reason(*pair) for pair in lengths]
+    reasons = [why_dropped(config, *pair) for pair in lengths]
     assert reasons == [None] * 4 + ["empty"] * 3 + ["too long"] * 2 + ["length ratio"] * 2
-    assert filters.summary(reasons) == (
+    assert told_of_dropped(config, reasons) == (
         "dropped 7 of 11 pairs: 3 empty, 2 too long (> 1000 tokens), 2 length ratio (> 2.5)"
     )
-    assert filters.summary([None] * 29_000) == "dropped 0 of 29,000 pairs"
-    assert Filters().summary(["too long"] * 1234) == "dropped 1,234 of 1,234 pairs: 1,234 too long (> 100 tokens)"
+    assert told_of_dropped(config, [None] * 29_000) == "dropped 0 of 29,000 pairs"
+    many = told_of_dropped(DataConfig(), ["too long"] * 1234)
+    assert many == "dropped 1,234 of 1,234 pairs: 1,234 too long (> 100 tokens)"
 
 
 @pytest.mark.parametrize(

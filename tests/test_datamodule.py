@@ -13,8 +13,10 @@ from pytorch_lightning.utilities import move_data_to_device
 from nmt.config import DataConfig, TokenizerConfig
 from nmt.data.batch import Batch
 from nmt.data.corpus import load_split
-from nmt.data.datamodule import TranslationData, check_alignment, pair_lengths
-from nmt.data.tokenizer import EOS_ID, PAD_ID, Tokenizer
+from nmt.data.datamodule import TranslationData, pair_lengths
+from nmt.data.tokenizer import Tokenizer
+from nmt.data.vocabulary import EOS_ID, PAD_ID
+from nmt.training.checks import check_alignment
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 from nmt.data.corpus import load_split
 from nmt.data.datamodule import collate, encode
-from nmt.decoding.search import SearchOptions
+from nmt.decoding.options import SearchOptions
 from nmt.decoding.translator import Translator
 from nmt.evaluation.aer import attention_error_rate
 from nmt.evaluation.metrics import bleu

@@ -18,8 +18,8 @@ from nmt.decoding.options import SearchOptions
 from nmt.decoding.search import tree_map
 from nmt.decoding.translator import Translator
 from nmt.model import export
+from nmt.model.cells import GRU
 from nmt.model.export import ENCODER, STEP, export_network
-from nmt.model.rnn import GRU
 from nmt.model.seq2seq import Seq2Seq
 
 Arrays = dict[str, np.ndarray]

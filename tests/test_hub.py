@@ -95,7 +95,7 @@ def test_a_folder_instead_of_the_hub_holds_what_would_be_pushed(run: Path, hub: 
     files = ["README.md", "config.json", "model.safetensors", "tokenizer.json"]
     assert sorted(path.name for path in folder.iterdir()) == files
     assert not hub.exists()
-    assert Translator.load(folder).card.src == "de"
+    assert Translator.load(folder).info.src == "de"
 
 
 def test_a_folder_of_an_older_push_is_replaced_and_no_other_model(run: Path, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from threading import Timer
 
 import pytest
 
-from nmt.pipe.lines import CHUNK_BYTES, WAITING_CHUNKS, arriving_windows, file_lines, windows
+from nmt.data.compression import file_lines
+from nmt.pipe.lines import CHUNK_BYTES, WAITING_CHUNKS, arriving_windows, windows
 
 
 class Bytes:

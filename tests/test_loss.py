@@ -123,6 +123,10 @@ def test_r_drop_without_dropout_is_the_plain_loss() -> None:
     plain, r_drop = (sequence_loss(model, PAIR, Objective(0.1, r_drop=alpha)) for alpha in (0.0, 5.0))
     torch.testing.assert_close(r_drop.total, plain.total)
     torch.testing.assert_close(r_drop.nll, plain.nll)
+    guided = PAIR._replace(alignment=torch.eye(3).expand(2, 3, 3))
+    plain, r_drop = (sequence_loss(model, guided, Objective(0.1, 0.3, r_drop=alpha)) for alpha in (0.0, 5.0))
+    torch.testing.assert_close(r_drop.total, plain.total)
+    torch.testing.assert_close(r_drop.added["guided_alignment"], plain.added["guided_alignment"])
 
 
 @pytest.mark.parametrize("network", [SOFT, LATENT], ids=["soft", "latent"])
@@ -172,6 +176,23 @@ def test_the_gradient_of_a_wide_output_layer_lies_as_its_weight() -> None:
     expected = torch.nn.functional.cross_entropy(logits, targets, reduction="sum", label_smoothing=0.1)
     torch.testing.assert_close(found, torch.autograd.grad(2.0 * expected, leaves), rtol=1e-4, atol=1e-4)
     assert all(gradient.stride() == leaf.stride() for gradient, leaf in zip(found, leaves, strict=True))
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_in_low_precision_too_the_gradients_are_those_of_all_pieces(smoothing: float) -> None:
+    torch.manual_seed(0)
+    readouts, weight, bias = torch.randn(2 * PIECE_TOKENS + 100, 6), torch.randn(40, 6), torch.randn(40)
+    targets = torch.randint(40, (len(readouts),))
+    leaves = [each.requires_grad_() for each in (readouts, weight, bias)]
+    with torch.autocast("cpu", torch.bfloat16):
+        total, nll = linear_cross_entropy(*leaves, targets, smoothing)
+    found = torch.autograd.grad(total, leaves)
+    logits = torch.nn.functional.linear(*leaves)
+    expected = torch.nn.functional.cross_entropy(logits, targets, reduction="sum", label_smoothing=smoothing)
+    plain = torch.nn.functional.cross_entropy(logits, targets, reduction="sum")
+    torch.testing.assert_close((total, nll), (expected, plain), rtol=0.01, atol=0.0)
+    for own, right in zip(found, torch.autograd.grad(expected, leaves), strict=True):
+        assert (own - right).norm() < 0.02 * right.norm()
 
 
 def test_pieces_are_of_few_sizes_and_leave_little_to_fill() -> None:

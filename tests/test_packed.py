@@ -22,7 +22,7 @@ PREVIOUS = torch.tensor([[2, 4, 5, 6], [2, 7, 8, 0], [2, 11, 0, 0]])
 @torch.inference_mode()
 def test_products_and_pieces_are_those_of_the_matrix() -> None:
     matrix, bias = torch.randn(70, 33), torch.randn(70)
-    packed = PackedMatrix.of(matrix)
+    packed = PackedMatrix(matrix)
     for rows in (1, 2, 31, 33, 100, 257):
         inputs = torch.randn(rows, 33)
         torch.testing.assert_close(linear(inputs, packed, bias), linear(inputs, matrix, bias))  # type: ignore[arg-type]

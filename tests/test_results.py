@@ -210,6 +210,16 @@ def test_crash_while_moving_leaves_the_old(tmp_path: Path, monkeypatch: pytest.M
     assert [path.name for path in tmp_path.iterdir()] == ["test"]
 
 
+def test_what_a_killed_process_wrote_is_no_part_of_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_branch = replace(evaluation("eins"), branches=(Branch(0, 0, "u", translation("uno")),))
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", crash)
+        with pytest.raises(KeyboardInterrupt):
+            with_branch.save(tmp_path / "test")
+    evaluation("eins").save(tmp_path / "test")
+    assert Evaluation.load(tmp_path / "test").branches == ()
+
+
 def test_crash_while_the_old_is_removed_leaves_the_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     evaluation("eins").save(tmp_path / "test")
     remove = shutil.rmtree

@@ -8,8 +8,9 @@ from torch import Tensor
 from torch.nn.functional import layer_norm
 
 from nmt.config import CellKind
+from nmt.model.cells import CELLS
 from nmt.model.dropout import SequenceDropout, dropout
-from nmt.model.rnn import CELLS, LayerStepper, RecurrentLayer, State
+from nmt.model.rnn import LayerStepper, RecurrentLayer, State
 from nmt.model.stack import Bidirectional, RecurrentStack, StackStepper, reorder, reverse
 
 KINDS = list(CELLS)

@@ -9,26 +9,26 @@ import torch
 from conftest import build
 from safetensors.torch import load_file, save_file
 
-from nmt.model.saved import ModelCard, load_model, save_model
+from nmt.model.saved import ModelInfo, load_model, save_model
 
 
 @pytest.fixture(params=["none", "output", "all"])
-def saved(request: pytest.FixtureRequest, tmp_path: Path, card: ModelCard) -> tuple[Path, torch.nn.Module, ModelCard]:
-    card = replace(card, network=replace(card.network, tie_embeddings=request.param, cell="lstm", layers=2))
-    model = build(card.network, card.src_vocab_size)
-    save_model(tmp_path / "model", model, card)
-    return tmp_path / "model", model, card
+def saved(request: pytest.FixtureRequest, tmp_path: Path, info: ModelInfo) -> tuple[Path, torch.nn.Module, ModelInfo]:
+    info = replace(info, network=replace(info.network, tie_embeddings=request.param, cell="lstm", layers=2))
+    model = build(info.network, info.src_vocab_size)
+    save_model(tmp_path / "model", model, info)
+    return tmp_path / "model", model, info
 
 
 def test_the_same_network_comes_back(saved: tuple) -> None:
-    folder, model, card = saved
-    loaded, loaded_card = load_model(folder)
-    assert loaded_card == card
+    folder, model, info = saved
+    loaded, loaded_info = load_model(folder)
+    assert loaded_info == info
     assert not loaded.training
     arguments = torch.tensor([[2, 5, 6]]), torch.tensor([3]), torch.tensor([[2, 4]])
     torch.testing.assert_close(loaded(*arguments), model(*arguments))
     torch.testing.assert_close(loaded.log_probs(*loaded(*arguments)), model.log_probs(*model(*arguments)))
-    tied = card.network.tie_embeddings
+    tied = info.network.tie_embeddings
     assert (loaded.output.weight is loaded.decoder.embedding.table.weight) == (tied != "none")
     assert (loaded.encoder.embedding.table.weight is loaded.decoder.embedding.table.weight) == (tied == "all")
 
@@ -95,9 +95,9 @@ def test_everybody_reads_the_weights_who_reads_the_config(saved: tuple) -> None:
     assert len({path.stat().st_mode for path in saved[0].iterdir()}) == 1
 
 
-def test_a_model_of_no_known_step_has_a_name_for_its_weights(card: ModelCard) -> None:
-    assert card.checkpoint == "step 7"
-    assert replace(card, training={}).checkpoint == "an unknown step"
+def test_a_model_of_no_known_step_has_a_name_for_its_weights(info: ModelInfo) -> None:
+    assert info.checkpoint == "step 7"
+    assert replace(info, training={}).checkpoint == "an unknown step"
 
 
 def test_damaged_weights_are_named(saved: tuple) -> None:

@@ -212,8 +212,33 @@ def test_a_narrow_beam_obeys_too(seed: int, beam: int, demands: tuple) -> None:
         assert each.ids[: len(prefix)] == prefix
         assert not exclude or exclude in text_of(prefix) or exclude not in text_of(each.ids)
     if include:
-        best = Toy(seed, 1).search([16], SearchOptions(beam_size=beam), [Include(include, EOS, VOCAB)])[0][0]
+        options = SearchOptions(beam_size=beam, keep_beam=True)
+        best = Toy(seed, 1).search([16], options, [Include(include, EOS, VOCAB)])[0][0]
         assert contains(best.ids, include)
+        held: list[tuple[int, ...]] = [()]
+        for step in best.beam:
+            held = [(*held[place.parent], place.token) for place in step]
+            assert len(set(held)) == len(held), "no two places hold the same"
+
+
+def test_a_beam_is_divided_among_those_that_have_what_is_asked_for_and_those_that_may_still() -> None:
+    """Dynamic beam allocation (Post & Vilar 2018, section 3): else what is included stands as early as it can."""
+    toy = Toy(5, 1)
+    toy.tables[..., EOS] = -20.0
+    options = SearchOptions(beam_size=2, keep_beam=True)
+    ((found,),) = toy.search([6], options, [Include([[2]], EOS, VOCAB)])
+    held: list[list[int]] = [[]]
+    for step in found.beam:
+        held = [[*held[place.parent], place.token] for place in step]
+        assert sorted(2 in ids for ids in held) == [False, True]
+    assert len(found.beam) == 6
+
+
+def test_where_nothing_is_allowed_a_translation_ends() -> None:
+    every = Together([Exclude(surface.strip(), SURFACES) for surface in SURFACES if surface])
+    ((found,), (free,)) = Toy(5, 2).search([6, 6], SearchOptions(beam_size=2, min_length=3), [every, None])
+    assert (found.ids, found.finished) == ([EOS], True)
+    assert len(free.ids) > 3
 
 
 def test_tokens_that_are_forced_keep_their_own_probability() -> None:

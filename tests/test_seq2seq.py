@@ -18,7 +18,8 @@ from nmt.config import ModelConfig
 from nmt.data.batch import Batch
 from nmt.decoding.search import select_rows
 from nmt.model import attention
-from nmt.model.rnn import CELLS, RecurrentLayer
+from nmt.model.cells import CELLS
+from nmt.model.rnn import RecurrentLayer
 from nmt.model.scores import Dot
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.cross_entropy import linear_cross_entropy

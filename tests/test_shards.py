@@ -5,7 +5,6 @@ import gzip
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,10 +13,10 @@ import pytest
 from conftest import SENTENCES
 
 from nmt.cli import main
-from nmt.data.compression import MAGIC
+from nmt.data import files
+from nmt.data.compression import MAGIC, file_lines
 from nmt.decoding.attention_file import load_attention
 from nmt.pipe import shards
-from nmt.pipe.lines import file_lines
 from nmt.pipe.pipe import Pipe
 from nmt.pipe.processes import Processes
 from nmt.pipe.shards import Parts
@@ -180,17 +179,29 @@ def test_a_full_disk_is_named(
     assert f"No space left on device: '{tmp_path / 'out.txt.parts'}'" in capsys.readouterr().err
 
 
+KILLED_WITHIN_A_SHARD = """
+import os, signal, sys
+from nmt.cli import main
+from nmt.pipe.pipe import Pipe
+translated = Pipe.run
+def run(pipe, windows, write, add, first):
+    if first == 20:
+        write(b"half a li")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return translated(pipe, windows, write, add, first)
+Pipe.run = run
+sys.exit(main())
+"""
+
+
 def test_a_killed_file_is_gone_on_with(whole: tuple, model_folder: Path, source: Path, tmp_path: Path) -> None:
     files = ("--input", str(source), "--output", str(tmp_path / "out.txt"), "--attention", str(tmp_path / "out.npz"))
-    script = "import sys; from nmt.cli import main; sys.exit(main())"
-    command = [sys.executable, "-c", script, "translate", str(model_folder), *files, *FLAGS]
-    process = subprocess.Popen(command)
-    while process.poll() is None and not list((tmp_path / "out.txt.parts").glob("*.lines")):
-        time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait(timeout=60) == -signal.SIGKILL
+    arguments = ["translate", str(model_folder), *files, *FLAGS]
+    done = subprocess.run([sys.executable, "-c", KILLED_WITHIN_A_SHARD, *arguments], timeout=60)
+    assert done.returncode == -signal.SIGKILL
     assert not (tmp_path / "out.txt").exists()
-    assert main([*command[3:], "--resume"]) == 0
+    assert len(list((tmp_path / "out.txt.parts").glob("*.lines"))) == 2
+    assert main([*arguments, "--resume"]) == 0
     assert_whole(tmp_path, whole)
 
 
@@ -268,7 +279,8 @@ def test_a_shard_counts_once_it_is_on_the_disk(tmp_path: Path, source: Path, mon
     parts = Parts(tmp_path / "out", tmp_path / "out.npz", 100)
     flushed: list[tuple[set[Path], bool]] = []
     finished = parts.folder / "00000000.lines"
-    monkeypatch.setattr(shards, "fsync", lambda *paths: flushed.append((set(paths), finished.exists())))
+    for module in (files, shards):
+        monkeypatch.setattr(module, "fsync", lambda *paths: flushed.append((set(paths), finished.exists())))
     parts.open({}, resume=False)
     parts.translate(source, Processes(), lambda lines, write, add, first: add(np.ones((1, 2), np.float32)))
     raw = {parts.folder / f"00000000.{name}" for name in ("unfinished", "weights", "shapes")}

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,9 +32,10 @@ from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.translator import Translator
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import load_samples
-from nmt.training.callbacks import best_checkpoint, latest_checkpoint
+from nmt.training.callbacks import Resumable, best_checkpoint, latest_checkpoint
 from nmt.training.loss import Loss
 from nmt.training.train import TRAINER_DEFAULTS
+from nmt.training.validation import Validation
 
 UNAVAILABLE = ["--trainer.accelerator", "tpu"]  # nor is torch_xla installed
 
@@ -521,16 +523,41 @@ def test_null_is_lightnings_default_and_not_ours(train: Callable, monkeypatch: p
     assert any(not torch.equal(value, weights("ours")[key]) for key, value in weights("free").items())
 
 
-def test_a_damaged_checkpoint_is_named_and_stays(train: Callable, capsys: pytest.CaptureFixture) -> None:
-    assert train("cut", "--trainer.max_steps", "4") == 0
-    checkpoint = Path("runs/cut/checkpoints/step-4.ckpt")
-    for damaged in (checkpoint.read_bytes()[:-1000], b"", b"no checkpoint"):
+class Hostile:
+    """Makes a file when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Callable, tuple[Path]]:
+        return Path.touch, (Path("executed"),)
+
+
+@pytest.mark.parametrize("name", ["step-8", "best"])
+def test_a_damaged_checkpoint_is_named_and_stays(train: Callable, capsys: pytest.CaptureFixture, name: str) -> None:
+    assert train("cut", "--trainer.max_steps", "8") == 0
+    checkpoint = Path(f"runs/cut/checkpoints/{name}.ckpt")
+    hostile = io.BytesIO()
+    torch.save({"state_dict": Hostile()}, hostile)
+    for damaged in (checkpoint.read_bytes()[:-1000], b"", b"no checkpoint", hostile.getvalue()):
         checkpoint.write_bytes(damaged)
         before = files("runs/cut")
         capsys.readouterr()
-        assert main(["train", "--resume", "runs/cut", "--trainer.max_steps", "5"]) == 2
+        assert main(["train", "--resume", "runs/cut", "--trainer.max_steps", "9"]) == 2
         assert one_line(capsys).startswith(f"nmt train: {checkpoint} is damaged (")
         assert files("runs/cut") == before
+    assert not Path("executed").exists()
+
+
+def test_a_second_signal_is_not_waited_for(tmp_path: Path) -> None:
+    numbers = signal.SIGINT, signal.SIGTERM
+    before = [signal.getsignal(number) for number in numbers]
+    resumable: Any = Resumable(tmp_path, 10)
+    resumable.on_train_start(None, None)
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert resumable.received == signal.SIGTERM
+        assert [signal.getsignal(number) for number in numbers] == [signal.SIG_DFL] * 2
+    finally:
+        resumable.teardown(None, None, "fit")
+    assert [signal.getsignal(number) for number in numbers] == before
 
 
 def test_a_run_that_goes_on_with_other_pairs_says_so(
@@ -810,6 +837,50 @@ def test_a_run_that_has_ended_stays_so_until_its_limits_are_raised(
 def test_of_equal_validations_the_later_is_exported(train: Callable, capsys: pytest.CaptureFixture) -> None:
     assert train("equal", "--trainer.max_epochs", "2", "--training.monitor", "val_bleu", *STILL) == 0
     assert "exporting step 16, the best by val_bleu" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("monitor", "better"), [("val_bleu", 1), ("val_loss", -1)])
+def test_what_is_better_is_kept_waited_for_and_trained_on_at_the_same_rate(
+    train: Callable, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, monitor: str, better: int
+) -> None:
+    figures = Validation.figures
+    waiting = ("--training.early_stopping", "2", "--training.schedule", "plateau", "--training.patience", "1")
+    for name, sign, steps, best, rates in (
+        ("better", better, 32, 32, [0.01, 0.01, 0.01]),
+        ("worse", -better, 24, 8, [0.01, 0.005]),
+    ):
+        said = iter(range(10, 10 + 9 * sign, sign))
+        told = lambda self, device, said=said: {**figures(self, device), monitor: float(next(said))}  # noqa: E731
+        monkeypatch.setattr(Validation, "figures", told)
+        assert train(name, "--trainer.max_epochs", "4", "--training.monitor", monitor, *waiting) == 0
+        assert steps_of(name) == steps
+        assert f"exporting step {best}, the best by {monitor}" in capsys.readouterr().out
+        with open(f"runs/{name}/metrics.csv", newline="") as file:
+            logged_rates = {int(row["step"]): float(row["learning_rate"] or 0) for row in csv.DictReader(file)}
+        assert [logged_rates[step] for step in range(14, steps, 8)] == pytest.approx(rates)
+
+
+@pytest.mark.parametrize("algorithm", ["norm", "value"])
+def test_gradients_are_clipped_by_what_is_asked_for(train: Callable, algorithm: str) -> None:
+    assert train("begun", "--trainer.max_steps", "1", *STILL) == 0
+    clipping = ("--trainer.gradient_clip_val", "1e-14", "--trainer.gradient_clip_algorithm", algorithm)
+    assert train("clipped", "--trainer.max_steps", "1", *clipping) == 0
+    torch.testing.assert_close(weights("clipped"), weights("begun"), rtol=0, atol=1e-6)  # of 0.002 that Adam would go
+
+
+def test_an_average_soon_forgets_the_first_weights(train: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[dict[str, torch.Tensor]] = []
+
+    def noting(module: nmt.training.module.TranslationModule, *_: object) -> None:
+        seen.append({name: each.detach().clone() for name, each in module.model.named_parameters()})
+
+    monkeypatch.setattr(nmt.training.module.TranslationModule, "on_train_batch_end", noting)
+    assert train("averaged", "--trainer.max_steps", "8", "--training.average_decay", "0.3") == 0
+    average = seen[0]
+    for updates, current in enumerate(seen[1:], start=1):
+        decay = min(0.3, (1 + updates) / (10 + updates))
+        average = {name: decay * average[name] + (1 - decay) * current[name] for name in average}
+    torch.testing.assert_close(weights("averaged"), average, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
 from copy import deepcopy
 from dataclasses import replace
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +22,24 @@ from datasets import Dataset
 from sacrebleu.metrics import CHRF
 
 import nmt.decoding.translator as translator_module
-from nmt.data.tokenizer import EOS_ID, Tokenizer, TokenizerPair, train_tokenizers
-from nmt.data.vocabulary import BOS, BOS_ID, PAD, PAD_ID
+from nmt.data.tokenizer import Tokenizer, TokenizerPair, train_tokenizers
+from nmt.data.vocabulary import BOS, BOS_ID, EOS_ID, PAD, PAD_ID
 from nmt.data.words import split_words, words_of_spans
 from nmt.decoding.engine import _SWITCHING, MANY_SENTENCES, SWITCH_SECONDS, Engine, Precision, choose_device
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.shortlist import Rest, Shortlist
 from nmt.decoding.translation import Request, Translation
 from nmt.decoding.translator import MAX_SOURCE_TOKENS, Translator
-from nmt.model.saved import ModelCard, save_model
+from nmt.model.ensemble import Ensemble
+from nmt.model.saved import ModelInfo, save_model
 from nmt.model.seq2seq import Seq2Seq
 
 SOURCES = [source for source, _ in SENTENCES]
 
 
 @pytest.fixture(scope="module")
-def translator(talkative: Seq2Seq, tokenizers: TokenizerPair, card: ModelCard) -> Translator:
-    return Translator(deepcopy(talkative), tokenizers, card)
+def translator(talkative: Seq2Seq, tokenizers: TokenizerPair, info: ModelInfo) -> Translator:
+    return Translator(deepcopy(talkative), tokenizers, info)
 
 
 @pytest.mark.parametrize("width", [1, 5])
@@ -106,6 +107,13 @@ def test_the_same_alone_in_a_batch_of_64_and_with_longer_company(translator: Tra
             assert_same(each, another)
     with_padding = list(translator.translate([SOURCES[3], SOURCES[3] + "x" * 20], options, first=3))[0]
     assert_same(alone[3], with_padding)
+
+
+def test_the_same_out_of_a_stream_as_alone(translator: Translator) -> None:
+    options = METHODS["samples"]
+    alone = [translator.translate(source, options, first=7 + number) for number, source in enumerate(SOURCES)]
+    for one, other in zip(alone, translator.translate(iter(SOURCES), options, 1, first=7), strict=True):
+        assert_same(one, other)  # in windows of 1, 2 and 2 sentences
 
 
 def test_demands_are_met_for_one_sentence_and_leave_the_others_alone(translator: Translator) -> None:
@@ -194,6 +202,21 @@ def test_by_the_least_risk_too_what_meets_the_demands_and_has_ended_comes_first(
                     assert finished == sorted(finished, reverse=True)
 
 
+def test_by_the_least_risk_too_what_has_more_of_what_is_included_comes_first_where_all_are_cut_off(
+    translator: Translator,
+) -> None:
+    options, partly = SearchOptions(beam_size=6, n_best=6), 0
+    for source, length in product(SOURCES, range(3, 8)):
+        request = Request(source, include=("kleine",))
+        plain, risk = (
+            translator.translate(request, replace(options, max_length=length, mbr=mbr)) for mbr in ("none", "chrf")
+        )
+        has = ["kleine" in each.text for each in (plain, *plain.others)]
+        partly += len(set(has)) == 2
+        assert ("kleine" in risk.text) == has[0]
+    assert partly
+
+
 def test_the_score_of_a_given_translation(translator: Translator) -> None:
     source, target = SENTENCES[0]
     record = translator.score(source, target)
@@ -203,12 +226,12 @@ def test_the_score_of_a_given_translation(translator: Translator) -> None:
 
 @pytest.mark.parametrize("combine", ["log_linear", "linear"])
 def test_an_ensemble_averages_its_models(
-    translator: Translator, card: ModelCard, tokenizers: TokenizerPair, tmp_path: Path, combine: Any
+    translator: Translator, info: ModelInfo, tokenizers: TokenizerPair, tmp_path: Path, combine: Any
 ) -> None:
-    other = build(card.network, card.src_vocab_size, seed=2)
+    other = build(info.network, info.src_vocab_size, seed=2)
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder, model in zip(folders, (translator.engine.network, other), strict=True):
-        save_model(folder, model, card)
+        save_model(folder, model, info)
         tokenizers.save(folder)
     both = Translator.load(folders, combine=combine)
     source, target = SENTENCES[1]
@@ -220,17 +243,17 @@ def test_an_ensemble_averages_its_models(
         np.testing.assert_allclose(together.token_log_probs, expected, atol=1e-5)
     else:  # the mean of log-probabilities, made a distribution again, is larger than the mean
         assert np.all(np.array(together.token_log_probs) >= np.mean([one.token_log_probs for one in each], 0) - 1e-6)
-    found = next(both.force([(source, target)], alternatives=card.tgt_vocab_size))
+    found = next(both.force([(source, target)], alternatives=info.tgt_vocab_size))
     assert sum(np.exp(log_prob) for _, log_prob in found.alternatives[0]) == pytest.approx(1, abs=1e-4)
     same = Translator.load([folders[0], folders[0]], combine=combine)
     assert_same(same.translate(source), Translator.load(folders[0]).translate(source))
 
 
 def test_an_ensemble_needs_one_vocabulary(
-    translator: Translator, tokenizers: TokenizerPair, card: ModelCard, tmp_path: Path
+    translator: Translator, tokenizers: TokenizerPair, info: ModelInfo, tmp_path: Path
 ) -> None:
     for name in ("one", "two"):
-        save_model(tmp_path / name, translator.engine.network, card)
+        save_model(tmp_path / name, translator.engine.network, info)
     tokenizers.save(tmp_path / "one")
     another = Tokenizer.train(["something else altogether, with other pieces"] * 2, vocab_size=300)
     TokenizerPair(another, another).save(tmp_path / "two")
@@ -244,11 +267,40 @@ def test_an_ensemble_needs_one_vocabulary(
 def with_shortlist(translator: Translator, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder with a shortlist: each source type needs the ids around its own."""
     folder, size = tmp_path_factory.mktemp("model"), translator.tokenizers.tgt.vocab_size
-    save_model(folder, translator.engine.network, translator.card)
+    save_model(folder, translator.engine.network, translator.info)
     translator.tokenizers.save(folder)
     types = (torch.arange(translator.tokenizers.src.vocab_size).unsqueeze(1) + torch.arange(40)).clamp(4, size - 1)
     Shortlist(types, torch.tensor([EOS_ID]), size).save(folder)
     return folder
+
+
+@pytest.mark.parametrize("combine", ["log_linear", "linear"])
+def test_an_ensemble_with_a_shortlist_averages_as_it_was_told(translator: Translator, combine: Any) -> None:
+    tokenizers, card, size = translator.tokenizers, translator.info, translator.tokenizers.tgt.vocab_size
+    shortlist = Shortlist(torch.full((size, 1), EOS_ID), torch.arange(EOS_ID, size), size)
+    models = [deepcopy(translator.engine.network), build(card.network, size, seed=2)]
+    options = SearchOptions(beam_size=1, alternatives=size)
+    one, other, both = (
+        dict(Translator(network, tokenizers, card, shortlist=shortlist).translate(SOURCES[0], options).alternatives[0])
+        for network in (*models, Ensemble(models, combine))
+    )
+    assert one.keys() == other.keys() == both.keys()
+    values = np.array([[each[token] for token in both] for each in (one, other)])
+    expected = np.logaddexp(*values) - np.log(2) if combine == "linear" else values.mean(axis=0)
+    expected -= np.logaddexp.reduce(expected)
+    np.testing.assert_allclose(list(both.values()), expected, atol=1e-5)
+
+
+def test_what_is_demanded_may_be_said_though_the_shortlist_has_it_not(translator: Translator) -> None:
+    size = translator.tokenizers.tgt.vocab_size
+    silent = Shortlist(torch.full((size, 1), EOS_ID), torch.tensor([EOS_ID]), size)
+    network = deepcopy(translator.engine.network)
+    listed = Translator(network, translator.tokenizers, translator.info, shortlist=silent)
+    demanding = Request(SOURCES[1], prefix="the dog", include=("house",))
+    free, guided = listed.translate([SOURCES[1], demanding])
+    assert free.text == ""
+    assert guided.text.startswith("the dog")
+    assert "house" in guided.text
 
 
 @pytest.mark.parametrize("shortlist", [False, True])
@@ -290,10 +342,10 @@ def test_many_sentences_at_once_are_translated_as_few(translator: Translator) ->
 
 
 def test_in_bfloat16_too_many_sentences_are_translated_as_few(
-    talkative: Seq2Seq, tokenizers: TokenizerPair, card: ModelCard
+    talkative: Seq2Seq, tokenizers: TokenizerPair, info: ModelInfo
 ) -> None:
     options = SearchOptions(beam_size=2)
-    translator = Translator(deepcopy(talkative), tokenizers, card, precision="bf16")
+    translator = Translator(deepcopy(talkative), tokenizers, info, precision="bf16")
     few = [each.log_prob for each in translator.translate(SOURCES, options)]
     many = [each.log_prob for each in translator.translate(SOURCES * (MANY_SENTENCES // len(SOURCES) + 1), options)]
     assert many[: len(few)] == pytest.approx(few, abs=1e-4)
@@ -302,13 +354,13 @@ def test_in_bfloat16_too_many_sentences_are_translated_as_few(
 
 @pytest.mark.parametrize("method", ["beam", "sample"])
 def test_what_is_no_text_is_never_said(
-    talkative: Seq2Seq, tokenizers: TokenizerPair, card: ModelCard, method: Any
+    talkative: Seq2Seq, tokenizers: TokenizerPair, info: ModelInfo, method: Any
 ) -> None:
     model = deepcopy(talkative)
     with torch.no_grad():
         model.output.bias[[PAD_ID, BOS_ID]] += 5.0
     options = SearchOptions(method=method, beam_size=3, n_best=3)
-    for best in Translator(model, tokenizers, card).translate(SOURCES, options):
+    for best in Translator(model, tokenizers, info).translate(SOURCES, options):
         for each in (best, *best.others):
             assert not {PAD, BOS} & set(each.tokens)
             assert each.tokens
@@ -363,6 +415,17 @@ def test_several_threads_may_read_one_translator(translator: Translator) -> None
             assert_same(one, other)
 
 
+def test_a_thread_that_comes_after_a_search_has_as_many_of_torchs_as_before(translator: Translator) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert len(list(translator.translate(SOURCES, batch_sentences=1))) == len(SOURCES)
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == 2
+    finally:
+        torch.set_num_threads(threads)
+
+
 def test_attention_is_a_distribution_over_the_source_of_every_token(translator: Translator) -> None:
     for record in translator.translate(SOURCES):
         assert record.attention.shape == (len(record.tokens), len(record.source_tokens))
@@ -413,9 +476,9 @@ def test_a_given_target_is_the_text_and_its_words_are_counted_there(translator: 
     corpus = Dataset.from_dict({"src": SOURCES, "tgt": [target for _, target in SENTENCES]})
     size = {"bpe": 300, "wordpiece": 80}.get(kind, 40)
     pair = train_tokenizers(corpus, kind, size, lowercase=True)
-    network = replace(translator.card.network, tie_embeddings="none")
+    network = replace(translator.info.network, tie_embeddings="none")
     model = Seq2Seq(network, pair.src.vocab_size, pair.tgt.vocab_size)
-    other = Translator(model, pair, replace(translator.card, network=network))
+    other = Translator(model, pair, replace(translator.info, network=network))
     target = "The  Ω dog sleeps, 💩 ."
     (record,) = other.force([(SOURCES[0], target)])
     assert record.text == target
@@ -433,8 +496,9 @@ def test_lines_come_back_in_order_whatever_they_hold(translator: Translator) -> 
     assert records[8].attention.shape[1] == MAX_SOURCE_TOKENS + 1
 
 
-def test_input_is_read_a_window_ahead_not_all_at_once(translator: Translator) -> None:
-    read = []
+def test_input_is_read_a_window_ahead_not_all_at_once(translator: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(translator_module, "WINDOW_BATCHES", 3)
+    read: list[int] = []
 
     def endless() -> object:
         while True:
@@ -443,7 +507,9 @@ def test_input_is_read_a_window_ahead_not_all_at_once(translator: Translator) ->
 
     records = translator.translate(endless(), SearchOptions(beam_size=1), batch_sentences=2)
     assert next(records).source == "ja"
-    assert len(read) <= 2 * 20
+    assert len(read) == 2
+    ahead = [len(read) - given for given, _ in enumerate(islice(records, 40), start=2)]
+    assert max(ahead) < 2 * 3
 
 
 def test_what_came_before_an_error_of_the_callers_is_translated(translator: Translator) -> None:
@@ -466,7 +532,7 @@ def test_what_came_before_an_error_of_the_callers_is_translated(translator: Tran
         ({"temperature": "hot"}, "temperature: 'hot' is not allowed, it must be a number"),
         ({"early_stopping": "no"}, "early_stopping: 'no' is not allowed, it must be true or false"),
         ({"top_k": True}, "top_k: True is not allowed, it must be a whole number"),
-        ({"method": 3}, "method: 3 is not allowed, it must be one of its choices"),
+        ({"method": 3}, "method: 3 is not allowed, it must be one of beam, sample"),
     ],
 )
 def test_options_of_another_type_are_named(given: dict[str, Any], message: str) -> None:
@@ -480,7 +546,7 @@ def test_a_device_may_be_torchs(model_folder: Path) -> None:
 
 
 def test_a_run_folder_or_its_model_folder_can_be_loaded(translator: Translator, tmp_path: Path) -> None:
-    save_model(tmp_path / "run" / "model", translator.engine.network, translator.card)
+    save_model(tmp_path / "run" / "model", translator.engine.network, translator.info)
     translator.tokenizers.save(tmp_path / "run" / "model")
     expected = translator.translate("der Hund")
     for folder in (tmp_path / "run", str(tmp_path / "run" / "model")):
@@ -518,7 +584,7 @@ def test_what_cannot_be_asked_for_is_refused(translator: Translator) -> None:
     with pytest.raises(ValueError, match="alternatives: -1 is not allowed"):
         translator.force([("ja", "yes")], alternatives=-1)
     (forced,) = translator.force([("ja", "yes")], alternatives=10**6)
-    assert len(forced.alternatives[0]) == translator.card.tgt_vocab_size
+    assert len(forced.alternatives[0]) == translator.info.tgt_vocab_size
 
 
 def test_what_cannot_be_made_is_refused(translator: Translator, model_folder: Path) -> None:
@@ -529,7 +595,7 @@ def test_what_cannot_be_made_is_refused(translator: Translator, model_folder: Pa
     with pytest.raises(ValueError, match="combine: 'best' is not allowed"):
         Translator.load(model_folder, combine="best")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="precision: 'fp8' is not allowed"):
-        Translator(translator.engine.network, translator.tokenizers, translator.card, precision="fp8")  # type: ignore[arg-type]
+        Translator(translator.engine.network, translator.tokenizers, translator.info, precision="fp8")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="load it in each process"):
         pickle.dumps(translator)
 
@@ -544,12 +610,12 @@ def test_translations_can_be_looked_for_among_others(translator: Translator) -> 
     "options", [SearchOptions(), SearchOptions(beam_size=1), SearchOptions(method="sample", top_p=0.9, mbr="chrf")]
 )
 def test_a_model_that_diverged_is_named(
-    talkative: Seq2Seq, tokenizers: TokenizerPair, card: ModelCard, options: SearchOptions
+    talkative: Seq2Seq, tokenizers: TokenizerPair, info: ModelInfo, options: SearchOptions
 ) -> None:
     model = deepcopy(talkative)
     with torch.no_grad():
         model.output.bias.fill_(math.nan)
-    diverged = Translator(model, tokenizers, card)
+    diverged = Translator(model, tokenizers, info)
     with pytest.raises(ValueError, match="the model gives no finite probabilities"):
         diverged.translate("ja", options)
     with pytest.raises(ValueError, match="the model gives no finite probabilities"):
@@ -587,20 +653,29 @@ def test_a_prefix_does_not_lengthen_what_is_limited(translator: Translator) -> N
     assert len(found.tokens) <= 4
 
 
+def test_a_prefix_and_what_is_included_lengthen_what_the_source_allows(translator: Translator) -> None:
+    options = SearchOptions(max_length_ratio=0.0, max_length_offset=1)
+    assert len(translator.translate("ja", options).tokens) == 1
+    found = translator.translate(Request("ja", prefix="the dog", include=("house",)), options)
+    assert len(found.tokens) == len(translator.tokenizers.tgt.encode("the dog house").tokens) + 1
+    assert found.text.startswith("the dog")
+    assert "house" in found.text
+
+
 def test_a_tokenizer_or_a_shortlist_of_another_model_is_refused(
-    model_folder: Path, tokenizers: TokenizerPair, card: ModelCard
+    model_folder: Path, tokenizers: TokenizerPair, info: ModelInfo
 ) -> None:
     Shortlist(torch.zeros(3, 2, dtype=torch.int64), torch.tensor([EOS_ID]), 9).save(model_folder)
     with pytest.raises(ValueError, match="shortlist is of another model"):
         Translator.load(model_folder, shortlist=True)
-    types = torch.zeros(card.src_vocab_size, 2, dtype=torch.int64)
+    types = torch.zeros(info.src_vocab_size, 2, dtype=torch.int64)
     for more, fits in ((0, True), (1, False)):
-        rest = Rest(torch.zeros(card.network.readout_features + more), torch.tensor(0.0))
-        Shortlist(types, torch.tensor([EOS_ID]), card.tgt_vocab_size, rest).save(model_folder)
+        rest = Rest(torch.zeros(info.network.readout_features + more), torch.tensor(0.0))
+        Shortlist(types, torch.tensor([EOS_ID]), info.tgt_vocab_size, rest).save(model_folder)
         with nullcontext() if fits else pytest.raises(ValueError, match="shortlist is of another model"):
             Translator.load(model_folder, shortlist=True)
-    second, size = model_folder.parent / "second", card.src_vocab_size + 1
-    save_model(second, build(card.network, size), replace(card, src_vocab_size=size, tgt_vocab_size=size))
+    second, size = model_folder.parent / "second", info.src_vocab_size + 1
+    save_model(second, build(info.network, size), replace(info, src_vocab_size=size, tgt_vocab_size=size))
     tokenizers.save(second)
     with pytest.raises(ValueError, match="second: its tokenizer does not fit its model"):
         Translator.load([model_folder, second])

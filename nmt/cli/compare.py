@@ -45,10 +45,11 @@ def _found(compared: "list[Compared]", bootstrap: int) -> "list[Found]":
     from nmt.evaluation.breakdown import breakdown
     from nmt.evaluation.comparison import compare
     from nmt.evaluation.frequencies import training_frequencies
+    from nmt.evaluation.results import run_of
 
     (path, baseline), *others = compared
     comparisons = [compare(baseline, other, bootstrap) for _, other in others]
-    counted = training_frequencies(path.absolute().parent.parent if _is_evaluation(path) else path)
+    counted = training_frequencies(run_of(path))
     of = "references" if counted is None else "training"
     pairs = zip(comparisons, others, strict=True)
     return [Found(comparison, breakdown(baseline, other, counted), of) for comparison, (_, other) in pairs]
@@ -83,9 +84,9 @@ def _evaluations(paths: list[Path], label: str | None) -> "list[Evaluation]":
         FileNotFoundError: if there is no such run or evaluation.
         ValueError: if the runs have several in common, and none of them is the default, or have none.
     """
-    from nmt.evaluation.results import Evaluation, saved_evaluations
+    from nmt.evaluation.results import Evaluation, is_evaluation, saved_evaluations
 
-    named = {path: Evaluation.load(path) for path in paths if _is_evaluation(path)}
+    named = {path: Evaluation.load(path) for path in paths if is_evaluation(path)}
     there = {path: [folder.name for folder in saved_evaluations(path)] for path in paths if path not in named}
     for path, found in there.items():
         if not found:
@@ -94,11 +95,6 @@ def _evaluations(paths: list[Path], label: str | None) -> "list[Evaluation]":
             raise FileNotFoundError(f"{path} has no evaluation {label!r}, it has {', '.join(found)}")
     chosen = label or _label(there, next((each.split for each in named.values()), "test"))
     return [named.get(path) or Evaluation.load(path / "evaluations" / chosen) for path in paths]
-
-
-def _is_evaluation(path: Path) -> bool:
-    """Whether a folder lies where evaluations do."""
-    return path.absolute().parent.name == "evaluations"
 
 
 def _label(there: dict[Path, list[str]], default: str) -> str:

@@ -53,8 +53,7 @@ def run(arguments: list[str]) -> int:
     if result.given:
         print(f"no search: {result.search['decoding']}")
     for score in result.scores:
-        interval = f" [{score.low:.1f}, {score.high:.1f}]" if score.low is not None and score.high is not None else ""
-        print(f"{score.name} {score.score:.2f}{interval}  {score.form}  {score.signature}")
+        print(f"{score.name} {score.score:.2f} {score.interval}  {score.form}  {score.signature}")
     if result.alignment:
         alignment = result.alignment
         print(f"AER {alignment.aer:.3f}  precision {alignment.precision:.3f}  recall {alignment.recall:.3f}")

@@ -4,7 +4,32 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import BinaryIO
+
+from nmt.cli.parsing import Parser, file_path
+
+
+def add_output_flags(parser: Parser, form: str, of: str, best: str = "") -> "argparse._ArgumentGroup":
+    """The flags of what a command writes: `form` says what text and TSV hold, `of` what a line is about."""
+    output = parser.add_argument_group("output")
+    told = "plain, .gz, .xz or .zst; default: standard output"
+    output.add_argument("--output", type=file_path, metavar="FILE", help=told)
+    told = f"{form}; jsonl: all there is of a translation but its attention"
+    output.add_argument("--format", choices=("text", "tsv", "jsonl"), default="text", help=told)
+    told = f"links such as 0-1 (soft: 0-1:0.93) between words and punctuation marks of source and {of}"
+    output.add_argument("--alignments", choices=("none", "hard", "soft"), default="none", help=told)
+    told = f"save the attention of each {of}{best} in this .npz (`nmt.load_attention` reads it)"
+    output.add_argument("--attention", type=file_path, metavar="FILE", help=told)
+    return output
+
+
+def output_stream(output: Path | None, stack: ExitStack) -> BinaryIO:
+    """Where a command writes: the file, until the end of `stack`, or standard output."""
+    from nmt.data.compression import create_binary
+
+    return stack.enter_context(create_binary(output, output.suffix)) if output else sys.stdout.buffer
 
 
 def check_files(

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from nmt.cli.files import check_files, is_special
+from nmt.cli.files import add_output_flags, check_files, is_special, output_stream
 from nmt.cli.parsing import Parser, at_least, file_path, named
 from nmt.cli.searching import add_model_flags, load_translator
 
@@ -26,7 +26,6 @@ def run(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     check_files(options, ["SOURCES", "TARGETS"], ["--output", "--attention"])
     _check_lengths(options.sources, options.targets)
-    from nmt.data.compression import create_binary
     from nmt.data.files import naming
     from nmt.decoding.attention_file import attention_archive
     from nmt.pipe.output import OutputFormat
@@ -38,9 +37,7 @@ def run(arguments: list[str]) -> int:
     with ExitStack() as stack:
         progress = Progress(sys.stderr.isatty() and bool(options.output or not sys.stdout.isatty()), "score")
         stack.callback(progress.close)
-        stream: BinaryIO = sys.stdout.buffer
-        if options.output:
-            stream = stack.enter_context(create_binary(options.output, options.output.suffix))
+        stream = output_stream(options.output, stack)
         add = stack.enter_context(attention_archive(options.attention)) if options.attention else None
         for record in translator.force(_pairs(options, progress), alternatives, options.batch_sentences):
             if add:
@@ -61,15 +58,7 @@ def _parser() -> Parser:
     parser.add_argument("targets", type=file_path, metavar="TARGETS", help="plain, .gz, .xz or .zst")
     add_model_flags(parser)
     parser.set_defaults(shortlist=False)  # which restricts a search
-    output = parser.add_argument_group("output")
-    told = "plain, .gz, .xz or .zst; default: standard output"
-    output.add_argument("--output", type=file_path, metavar="FILE", help=told)
-    told = "text: the score; tsv: source, target, score; jsonl: all there is of a translation but its attention"
-    output.add_argument("--format", choices=("text", "tsv", "jsonl"), default="text", help=told)
-    told = "links such as 0-1 (soft: 0-1:0.93) between words and punctuation marks of source and target"
-    output.add_argument("--alignments", choices=("none", "hard", "soft"), default="none", help=told)
-    told = "save the attention of each pair in this .npz (`nmt.load_attention` reads it)"
-    output.add_argument("--attention", type=file_path, metavar="FILE", help=told)
+    output = add_output_flags(parser, "text: the score; tsv: source, target, score", "target")
     output.add_argument(
         "--alternatives", type=at_least(0), default=5, metavar="N", help="most probable tokens a step, in jsonl"
     )
@@ -78,7 +67,7 @@ def _parser() -> Parser:
 
 def _check_lengths(sources: Path, targets: Path) -> None:
     """Finds lines without a partner before anything is loaded, unless a pipe can be read only once."""
-    from nmt.pipe.lines import file_lines
+    from nmt.data.compression import file_lines
 
     if is_special(sources) or is_special(targets):
         return
@@ -97,8 +86,8 @@ def _pairs(options: argparse.Namespace, progress: "Progress") -> Iterator[tuple[
 
 
 def _texts(path: Path, progress: "Progress") -> Iterator[str]:
+    from nmt.data.compression import file_lines
     from nmt.decoding.translation import Request
-    from nmt.pipe.lines import file_lines
     from nmt.pipe.requests import RequestReader, Warnings
 
     warn = Warnings(str(path), progress.say)

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from nmt.cli.parsing import Parser, at_least, named
+from nmt.config import Combine, Precision
 from nmt.decoding.options import SearchOptions
 
 if TYPE_CHECKING:
@@ -46,12 +47,8 @@ SEARCH_FLAGS: dict[str, dict[str, tuple[str | None, str]]] = {
 MOST_THREADS = 1024
 """More than any machine has use for."""
 
-COMBINATIONS = ("log_linear", "linear")
 
-
-def translating_parser(
-    command: str, description: str, run: str, without: Collection[str] = ()
-) -> argparse.ArgumentParser:
+def translating_parser(command: str, description: str, run: str, without: Collection[str] = ()) -> Parser:
     """What the commands that translate have in common.
 
     Args:
@@ -80,11 +77,11 @@ def add_model_flags(parser: Parser) -> "argparse._ArgumentGroup":
     told = "decode with this model too (repeatable)"
     model.add_argument("--ensemble", type=named, action="append", default=[], metavar="RUN", help=told)
     model.add_argument(
-        "--combine", choices=COMBINATIONS, default=COMBINATIONS[0], help="how an ensemble's models agree"
+        "--combine", choices=get_args(Combine), default="log_linear", help="how an ensemble's models agree"
     )
     told = "cpu, cuda, cuda:1, mps; auto is a GPU if there is one, but of int8 the CPU"
     model.add_argument("--device", default="auto", help=told)
-    model.add_argument("--precision", choices=("fp32", "bf16", "int8"), default="fp32", help="of the products")
+    model.add_argument("--precision", choices=get_args(Precision), default="fp32", help="of the products")
     model.add_argument(
         "--threads", type=at_least(1, MOST_THREADS), metavar="N", help="of the CPU; without, as torch chooses"
     )
@@ -123,7 +120,7 @@ def _idle(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
     """Flags that change nothing, each with the flag that it needs."""
     needs = dict.fromkeys(SEARCH_FLAGS["samples"], (options.method == "sample", "--method sample"))
     needs |= {"diversity": (options.groups > 1, "--groups"), "combine": (bool(options.ensemble), "--ensemble")}
-    defaults = {**_defaults(), "combine": COMBINATIONS[0]}
+    defaults = {**_defaults(), "combine": "log_linear"}
     for name, (given, needed) in needs.items():
         if not given and getattr(options, name) != defaults[name]:
             yield f"--{name.replace('_', '-')} {getattr(options, name)}", needed

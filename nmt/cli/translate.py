@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
-from nmt.cli.files import check_files, is_special
-from nmt.cli.parsing import at_least, file_path
+from nmt.cli.files import add_output_flags, check_files, is_special, output_stream
+from nmt.cli.parsing import Parser, at_least, file_path
 from nmt.cli.searching import load_translator, search_options, translating_parser
 from nmt.cli.startup import import_translator
 
@@ -56,7 +56,7 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     told = "Translate arguments, or lines: a line of output for each line of input."
     parser = translating_parser(
         "translate", told, "folder of a run or of a model, or user/name on the Hugging Face hub"
@@ -76,16 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     for name, told in (("include", "contains it"), ("exclude", "does not contain it")):
         told = f"every translation {told} (repeatable)"
         source.add_argument(f"--{name}", action="append", default=[], metavar="TEXT", help=told)
-    output = parser.add_argument_group("output")
-    told = "plain, .gz, .xz or .zst; default: standard output"
-    output.add_argument("--output", type=file_path, metavar="FILE", help=told)
-    told = "text; tsv: source, translation, ...; jsonl: all there is of a translation but its attention"
-    output.add_argument("--format", choices=("text", "tsv", "jsonl"), default="text", help=told)
+    output = add_output_flags(parser, "text; tsv: source, translation, ...", "translation", ", of several the best,")
     output.add_argument("--scores", action="store_true", help="the score behind each translation")
-    told = "links such as 0-1 (soft: 0-1:0.93) between words and punctuation marks of source and translation"
-    output.add_argument("--alignments", choices=("none", "hard", "soft"), default="none", help=told)
-    told = "save the attention of each translation, of several the best, in this .npz (`nmt.load_attention` reads it)"
-    output.add_argument("--attention", type=file_path, metavar="FILE", help=told)
     output.add_argument(
         "--alternatives", type=at_least(0), metavar="N", help="most probable tokens a step, in jsonl (default: 5)"
     )
@@ -155,18 +147,16 @@ def _converse(options: argparse.Namespace, search: "SearchOptions") -> None:
 
 def _translate_stream(options: argparse.Namespace, search: "SearchOptions") -> None:
     """Arguments, a file or standard input, as it comes."""
-    from nmt.data.compression import create_binary
+    from nmt.data.compression import file_lines
     from nmt.data.files import naming
     from nmt.decoding.attention_file import attention_archive
-    from nmt.pipe.lines import arriving_windows, file_lines, windows
+    from nmt.pipe.lines import arriving_windows, windows
 
     with ExitStack() as stack:
         pipe = _pipe(options, search, options.device, stack, shown=bool(options.output) or not sys.stdout.isatty())
         place = options.output or "standard output"
         stack.enter_context(naming(place))
-        stream: BinaryIO = sys.stdout.buffer
-        if options.output:
-            stream = stack.enter_context(create_binary(options.output, options.output.suffix))
+        stream = output_stream(options.output, stack)
         add = None
         if options.attention:
             signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # the archive is written first
@@ -225,8 +215,8 @@ def _translate_file(options: argparse.Namespace, search: "SearchOptions", proces
 
 def _job(options: argparse.Namespace) -> dict[str, Any]:
     """What decides on the output, as JSON values."""
+    from nmt.data.files import digest
     from nmt.model.hub import model_folder
-    from nmt.pipe.shards import digest
 
     flags = {name.replace("_", "-"): value for name, value in vars(options).items() if name not in NOT_THE_JOB}
     folders = [model_folder(run) for run in (options.run, *options.ensemble)]

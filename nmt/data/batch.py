@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Sampler
 
 from nmt.data.links import token_links
-from nmt.data.tokenizer import BOS_ID, EOS_ID, PAD_ID
+from nmt.data.vocabulary import BOS_ID, EOS_ID, PAD_ID
 
 
 class Batch(NamedTuple):

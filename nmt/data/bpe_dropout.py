@@ -73,8 +73,6 @@ class BPEDropout:
 
     def _symbols(self, word: str) -> Pieces:
         """The characters of a word; the bytes of a character that is not in the vocabulary."""
-        if not self.tokenizer.has_byte_fallback:
-            return tuple(word)
         symbols = ([char] if char in self._vocab else [BYTE_TOKENS[byte] for byte in char.encode()] for char in word)
         return tuple(symbol for each in symbols for symbol in each)
 

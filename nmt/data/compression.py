@@ -1,7 +1,11 @@
-"""Files that may be compressed, as streams of bytes."""
+r"""Files that may be compressed, as streams of bytes and as lines.
+
+Lines end at ``\n`` or ``\r\n`` only, so that other separators of Unicode inside a sentence make no new line.
+"""
 
 import io
 import zlib
+from collections.abc import Iterator
 from lzma import LZMAError
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -28,6 +32,28 @@ def open_binary(path: Path) -> BinaryIO:
 
         return io.BufferedReader(pyarrow.input_stream(path, compression="zstd"))
     return open(path, "rb")
+
+
+def file_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a file, decompressed, without their ends.
+
+    Raises:
+        OSError: if it cannot be opened.
+        ValueError: if it cannot be read to its end.
+    """
+    number = 0
+    with open_binary(path) as stream:
+        try:
+            for line in stream:
+                yield without_end(line)
+                number += 1
+        except DAMAGED as error:
+            raise ValueError(f"{path}: cannot be read after line {number}: {error}") from error
+
+
+def without_end(line: bytes) -> bytes:
+    """A line without what ends it."""
+    return line.removesuffix(b"\n").removesuffix(b"\r")
 
 
 def create_binary(path: Path, suffix: str) -> BinaryIO:

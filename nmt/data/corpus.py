@@ -5,10 +5,7 @@ A corpus is named by its path: ``phrasebook`` (the embedded one), a folder of fi
 """
 
 import functools
-import hashlib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import datasets
@@ -16,7 +13,8 @@ import pyarrow
 import pyarrow.compute
 from datasets.exceptions import DatasetGenerationError, DatasetsError
 
-from nmt.data import links, phrasebook, readers
+from nmt.data import compression, links, phrasebook, readers
+from nmt.data.files import digest
 from nmt.data.links import word_links
 from nmt.data.phrasebook import SentencePair
 from nmt.data.readers import Row, SplitFiles
@@ -28,37 +26,8 @@ _TEXT = {"src": datasets.Value("string"), "tgt": datasets.Value("string")}
 _ALIGNMENT = {"alignment": [[datasets.Value("int32")]]}
 
 
-@dataclass(frozen=True)
-class Filters:
-    """Which training pairs are left out; lengths count tokens, without start and end."""
-
-    max_length_tokens: int = 100
-    """Either side, at most."""
-    max_length_ratio: float = 9.0
-    """The longer side over the shorter, at most (9 is what Moses' clean-corpus-n.perl uses)."""
-
-    def reason(self, src_length_tokens: int, tgt_length_tokens: int) -> str | None:
-        """Why a pair is left out: "empty", "too long" or "length ratio"; None if it stays."""
-        shorter, longer = sorted((src_length_tokens, tgt_length_tokens))
-        if shorter == 0:
-            return "empty"
-        if longer > self.max_length_tokens:
-            return "too long"
-        if longer > self.max_length_ratio * shorter:
-            return "length ratio"
-        return None
-
-    def summary(self, reasons: Iterable[str | None]) -> str:
-        """One line on what `reason` said of each pair of a corpus."""
-        counts = Counter(reasons)
-        total, kept = counts.total(), counts.pop(None, 0)
-        limits = {
-            "empty": "empty",
-            "too long": f"too long (> {self.max_length_tokens} tokens)",
-            "length ratio": f"length ratio (> {self.max_length_ratio:g})",
-        }
-        why = ", ".join(f"{counts[reason]:,} {text}" for reason, text in limits.items() if counts[reason])
-        return f"dropped {total - kept:,} of {total:,} pairs" + (f": {why}" if why else "")
+_CODE = Path(compression.__file__), Path(readers.__file__), Path(links.__file__)
+"""What reads the files: rows that other code has read are read again."""
 
 
 def load_split(path: str, src: str, tgt: str, split: str) -> datasets.Dataset:
@@ -167,7 +136,7 @@ def _load_files(files: SplitFiles, src: str, tgt: str) -> datasets.Dataset:
         return datasets.Dataset.from_generator(
             _rows,
             features=datasets.Features({**_TEXT, **(_ALIGNMENT if "alignment" in first else {})}),
-            gen_kwargs={"files": files, "src": src, "tgt": tgt, "content": _digest(files)},
+            gen_kwargs={"files": files, "src": src, "tgt": tgt, "content": digest(*files.paths, *_CODE)},
         )
     except DatasetGenerationError as error:
         raise (error.__cause__ or error) from None
@@ -176,15 +145,6 @@ def _load_files(files: SplitFiles, src: str, tgt: str) -> datasets.Dataset:
 def _rows(files: SplitFiles, src: str, tgt: str, content: str) -> Iterator[Row]:
     """What `files` hold; the arguments are the key of the cache, `content` so that changed files are read again."""
     return readers.read_rows(files, src, tgt)
-
-
-def _digest(files: SplitFiles) -> str:
-    """A hash of the content of the files, and of the code that reads them."""
-    digest = hashlib.sha256()
-    for path in (*files.paths, Path(readers.__file__), Path(links.__file__)):
-        with open(path, "rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return digest.hexdigest()
 
 
 def _missing_files(folder: Path, src: str, tgt: str, split: str, names: list[str]) -> str:

@@ -1,6 +1,7 @@
 """The LightningDataModule: corpus -> tokenizers -> ids -> loaders of batches."""
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from torch.utils.data import DataLoader
 from nmt.config import DataConfig
 from nmt.data.batch import Batch, BucketSampler, collate
 from nmt.data.bpe_dropout import DroppedPairs
-from nmt.data.corpus import Filters, load_split
+from nmt.data.corpus import load_split
 from nmt.data.tokenizer import Tokenizer, TokenizerPair, train_tokenizers
 from nmt.data.words import words_of_spans
 
@@ -132,7 +133,7 @@ class TranslationData(pl.LightningDataModule):
             "digest of their lengths": sha256(self.train_lengths.tobytes()).hexdigest()[:8],
             "data.batch_tokens": self.config.batch_tokens,
             "data.batch_sentences": self.config.batch_sentences,
-            "processes": self.trainer.world_size if self.trainer else 1,
+            "processes": self._world_size,
             "validation": sha256("\n".join(self.validation_references).encode(errors="replace")).hexdigest()[:8],
         }
 
@@ -171,7 +172,7 @@ class TranslationData(pl.LightningDataModule):
         Raises:
             ValueError: if there are fewer pairs than ranks.
         """
-        ranks, pairs = self.trainer.world_size if self.trainer else 1, len(self.validation)
+        ranks, pairs = self._world_size, len(self.validation)
         if pairs < ranks:
             raise ValueError(f"split {self.config.validation!r} has {pairs} pairs: too few for {ranks} processes")
         each = pairs // ranks  # a rank without a batch would not join the others at the end
@@ -191,16 +192,13 @@ class TranslationData(pl.LightningDataModule):
         return trainer.current_epoch, trainer.fit_loop.epoch_loop.batch_progress.current.ready
 
     def _sampler(self, lengths: np.ndarray, shuffle: bool, batch_sentences: int) -> BucketSampler:
-        trainer = self.trainer
-        return BucketSampler(
-            lengths,
-            self.config.batch_tokens,
-            batch_sentences,
-            shuffle,
-            self.seed,
-            rank=trainer.global_rank if trainer else 0,
-            world_size=trainer.world_size if trainer else 1,
-        )
+        rank = self.trainer.global_rank if self.trainer else 0
+        limits = self.config.batch_tokens, batch_sentences
+        return BucketSampler(lengths, *limits, shuffle, self.seed, rank, self._world_size)
+
+    @property
+    def _world_size(self) -> int:
+        return self.trainer.world_size if self.trainer else 1
 
     def _unknown(self) -> str:
         if self.tokenizers.src.has_byte_fallback:
@@ -220,14 +218,36 @@ def training_pairs(
     Raises:
         ValueError: if none is left.
     """
-    filters = Filters(config.max_length_tokens, config.max_length_ratio)
     pairs = encode(corpus, tokenizers, with_words)
     lengths = pair_lengths(pairs)
-    reasons = [filters.reason(*pair) for pair in (lengths - SPECIAL_COUNTS).tolist()]
-    kept, summary = [row for row, reason in enumerate(reasons) if reason is None], filters.summary(reasons)
+    reasons = [why_dropped(config, *pair) for pair in (lengths - SPECIAL_COUNTS).tolist()]
+    kept, summary = [row for row, reason in enumerate(reasons) if reason is None], told_of_dropped(config, reasons)
     if not kept:
         raise ValueError(f"no pair of split {config.train!r} of {config.path} is left: {summary}")
     return pairs.select(kept), lengths[kept], summary
+
+
+def why_dropped(config: DataConfig, src_length_tokens: int, tgt_length_tokens: int) -> str | None:
+    """Why a training pair is left out: "empty", "too long" or "length ratio"; None if it stays."""
+    shorter, longer = sorted((src_length_tokens, tgt_length_tokens))
+    if shorter == 0:
+        return "empty"
+    if longer > config.max_length_tokens:
+        return "too long"
+    return "length ratio" if longer > config.max_length_ratio * shorter else None
+
+
+def told_of_dropped(config: DataConfig, reasons: Iterable[str | None]) -> str:
+    """One line on what `why_dropped` said of each pair of a corpus."""
+    counts = Counter(reasons)
+    total, kept = counts.total(), counts.pop(None, 0)
+    limits = {
+        "empty": "empty",
+        "too long": f"too long (> {config.max_length_tokens} tokens)",
+        "length ratio": f"length ratio (> {config.max_length_ratio:g})",
+    }
+    why = ", ".join(f"{counts[reason]:,} {text}" for reason, text in limits.items() if counts[reason])
+    return f"dropped {total - kept:,} of {total:,} pairs" + (f": {why}" if why else "")
 
 
 def encode(corpus: datasets.Dataset, tokenizers: TokenizerPair, with_words: bool = False) -> datasets.Dataset:
@@ -261,23 +281,6 @@ def pair_lengths(encoded: datasets.Dataset) -> np.ndarray:
     sides = [encoded.data.column(side).chunks for side in ("src_ids", "tgt_ids")]
     lengths = [np.concatenate([chunk.value_lengths() for chunk in chunks]) for chunks in sides]
     return np.stack(lengths, axis=1) + SPECIAL_COUNTS
-
-
-def check_alignment(corpus: datasets.Dataset, config: DataConfig) -> None:
-    """Makes sure that the training split has what guided alignment needs.
-
-    Raises:
-        ValueError: if it has no word alignment.
-    """
-    if "alignment" in corpus.column_names:
-        return
-    message = f"training.guided_alignment: split {config.train!r} of {config.path} has no word alignment: "
-    if config.path.startswith("hub:"):
-        raise ValueError(message + "the dataset has no column 'alignment', a list of [source word, target word]")
-    raise ValueError(
-        f"{message}add a file {config.train}.align beside the texts, one line such as '0-0 1-2' for each pair, "
-        "or a key 'alignment' to each row of the table"
-    )
 
 
 @rank_zero_only

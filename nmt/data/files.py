@@ -1,6 +1,8 @@
 """Files that outlast a power cut, errors that name their file, and folders that one process has for itself."""
 
+import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,36 @@ def fsync(*paths: Path) -> None:
             os.close(descriptor)
 
 
+def put(unfinished: Path, path: Path, *others: Path) -> None:
+    """Moves a file into its place, once it and the others are on the disk: whatever happens, what is there is whole."""
+    fsync(unfinished, *others)
+    os.replace(unfinished, path)
+    fsync(path.parent)
+
+
+def beside(path: Path, state: str) -> Path:
+    """The hidden file or folder beside another that is what will take its place, or what had it."""
+    return path.with_name(f".{path.name}.{state}")
+
+
+@contextmanager
+def put_folder(folder: Path) -> Iterator[Path]:
+    """A new folder, which takes the place of another once it is filled: a crash leaves the old one or the new one.
+
+    Between its two moves the old one is `beside` its place, as "old".
+    """
+    fresh, old = beside(folder, "new"), beside(folder, "old")
+    shutil.rmtree(fresh, ignore_errors=True)  # of a process that was killed
+    fresh.mkdir(parents=True)
+    with naming(fresh):
+        yield fresh
+    if folder.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        folder.rename(old)
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
 @contextmanager
 def naming(where: object) -> Iterator[None]:
     """Gives an error of the system that names no file, such as a full disk, the name `where`."""
@@ -30,6 +62,15 @@ def naming(where: object) -> Iterator[None]:
         if error.errno is not None and error.filename is None:
             error.filename = str(where)
         raise
+
+
+def digest(*paths: Path) -> str:
+    """What tells the contents of these files from any others."""
+    hashes = []
+    for path in paths:
+        with open(path, "rb") as file:
+            hashes.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return hashlib.sha256(" ".join(hashes).encode()).hexdigest()
 
 
 def lock_folder(folder: Path) -> int | None:

@@ -4,7 +4,6 @@ A folder holds, for each split, two text files ``<split>.<language>`` or one tab
 the language pair (``train.en-de.tsv``), in either order, and all but Parquet may be compressed (.gz, .xz, .zst).
 Tables may have a column `alignment` (JSON lines, Parquet); text files may have a file of links in the Pharaoh format
 beside them, ``<split>.align``, source words first, or ``<split>.en-de.align``, English words first (`nmt.data.links`).
-Lines end at ``\n`` or ``\r\n`` only, so that other separators of Unicode inside a sentence do not shift the sides.
 """
 
 import csv
@@ -20,7 +19,7 @@ from typing import Any, cast
 import pyarrow
 import pyarrow.parquet
 
-from nmt.data.compression import DAMAGED, open_binary
+from nmt.data.compression import file_lines
 from nmt.data.links import parse_links, word_links
 from nmt.data.vocabulary import encodable
 
@@ -113,17 +112,12 @@ def read_rows(files: SplitFiles, src: str, tgt: str) -> Iterator[Row]:
 
 
 def text_lines(path: Path) -> Iterator[str]:
-    """The lines of a text file, decompressed, without their ends."""
-    number = 0
-    try:
-        with open_binary(path) as stream:
-            for number, raw in enumerate(stream, start=1):
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-                yield line.removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}:{number}: not UTF-8 (byte {error.start + 1} of the line)") from error
-    except DAMAGED as error:
-        raise ValueError(f"{path}: cannot be read after line {number}: {error}") from error
+    """The text of `file_lines`; raises as it does, and where a line is not UTF-8."""
+    for number, line in enumerate(file_lines(path), start=1):
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path}:{number}: not UTF-8 (byte {error.start + 1} of the line)") from error
 
 
 def _read_text(src_path: Path, tgt_path: Path) -> Iterator[Row]:

@@ -75,24 +75,22 @@ class Tokenizer:
         vocab_size: int = 8000,
         lowercase: bool = False,
         min_frequency: int = 2,
-        byte_fallback: bool = True,
     ) -> "Tokenizer":
         """A tokenizer made from `sentences`; the same sentences give the same tokenizer, byte for byte.
 
         Args:
             sentences: text, read once. WordPiece holds it in memory, the other kinds only its different words.
-            kind: "bpe", "unigram", "wordpiece", "word" or "char".
+            kind: "bpe", "unigram", "wordpiece", "word" or "char". The first two write a character that they do not
+                know as its UTF-8 bytes, which have 256 entries; for the others it becomes the unknown token. (For
+                WordPiece a whole word is unknown that holds such a character, or more than 100 characters.)
             vocab_size: the largest number of entries, special tokens and bytes included.
             lowercase: lower-case all text.
             min_frequency: how often a pair (BPE, WordPiece), a word or a character must occur to get an entry.
-            byte_fallback: BPE and Unigram write a character that they do not know as its UTF-8 bytes, which have
-                256 entries; without, and for the other kinds, it becomes the unknown token. (For WordPiece a whole
-                word is unknown that holds such a character, or more than 100 characters.)
 
         Raises:
             ValueError: if `kind` is unknown, there is no text, or `vocab_size` cannot hold its characters.
         """
-        return cls(learn(sentences, kind, vocab_size, lowercase, min_frequency, byte_fallback))
+        return cls(learn(sentences, kind, vocab_size, lowercase, min_frequency))
 
     @classmethod
     def load(cls, path: Path) -> "Tokenizer":
@@ -243,7 +241,6 @@ def train_tokenizers(
     joint: bool = True,
     lowercase: bool = False,
     min_frequency: int = 2,
-    byte_fallback: bool = True,
 ) -> TokenizerPair:
     """Tokenizers for the columns `src` and `tgt` of `corpus`; the options are those of `Tokenizer.train`.
 
@@ -254,7 +251,6 @@ def train_tokenizers(
         joint: one vocabulary, made from both sides.
         lowercase: lower-case all text.
         min_frequency: how often something must occur to get an entry.
-        byte_fallback: write unknown characters as bytes (BPE and Unigram).
 
     Raises:
         ValueError: as `Tokenizer.train`.
@@ -262,7 +258,7 @@ def train_tokenizers(
 
     def train(*columns: str) -> Tokenizer:
         sentences = (text for batch in corpus.iter(batch_size=1000) for column in columns for text in batch[column])
-        return Tokenizer.train(sentences, kind, vocab_size, lowercase, min_frequency, byte_fallback)
+        return Tokenizer.train(sentences, kind, vocab_size, lowercase, min_frequency)
 
     if joint:
         shared = train("src", "tgt")

@@ -24,17 +24,12 @@ _ENDLESS_WORD = re.compile(r"\w{1000,}")
 
 
 def learn(
-    sentences: Iterable[str],
-    kind: TokenizerKind,
-    vocab_size: int,
-    lowercase: bool,
-    min_frequency: int,
-    byte_fallback: bool,
+    sentences: Iterable[str], kind: TokenizerKind, vocab_size: int, lowercase: bool, min_frequency: int
 ) -> tokenizers.Tokenizer:
     """The trained tokenizer; arguments and errors are those of `nmt.data.tokenizer.Tokenizer.train`."""
     if kind not in get_args(TokenizerKind):
         raise ValueError(f"unknown kind of tokenizer {kind!r}: choose one of {', '.join(get_args(TokenizerKind))}")
-    special_tokens = [*SPECIAL_TOKENS, *(BYTE_TOKENS if byte_fallback and kind in ("bpe", "unigram") else ())]
+    special_tokens = [*SPECIAL_TOKENS, *(BYTE_TOKENS if kind in ("bpe", "unigram") else ())]
     backend = _pipeline(kind, lowercase)
     if kind == "wordpiece":
         # The trainer numbers the characters inside words in the order of a hash table, and breaks ties by these
@@ -60,7 +55,7 @@ def learn(
             f"a {kind} vocabulary of {vocab_size} entries is too small: it must hold {len(special_tokens)} fixed ones "
             f"and the {characters} different characters of the corpus; raise the vocabulary size"
         )
-    return _without_added_tokens(backend, byte_fallback)
+    return _without_added_tokens(backend)
 
 
 def encodable(text: str) -> str:
@@ -123,13 +118,13 @@ def _trainer(kind: TokenizerKind, vocab_size: int, special_tokens: list[str], mi
     return trainers.WordLevelTrainer(min_frequency=min_frequency, **options)
 
 
-def _without_added_tokens(backend: tokenizers.Tokenizer, byte_fallback: bool) -> tokenizers.Tokenizer:
+def _without_added_tokens(backend: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
     """`backend` with its special tokens in the model's vocabulary only, and with scores that do not vary."""
     content = json.loads(backend.to_str())
     content["added_tokens"] = []
     model = content["model"]
     if model["type"] in ("BPE", "Unigram"):
-        model["byte_fallback"] = byte_fallback
+        model["byte_fallback"] = True
     if model["type"] == "Unigram":
         model["vocab"] = _stable_scores(model["vocab"])
     return tokenizers.Tokenizer.from_str(json.dumps(content, ensure_ascii=False))

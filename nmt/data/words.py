@@ -21,6 +21,11 @@ def split_words(text: str) -> list[Span]:
     return [match.span() for match in _WORD.finditer(text)]
 
 
+def word_texts(text: str) -> list[str]:
+    """The words of `text`."""
+    return [text[start:end] for start, end in split_words(text)]
+
+
 def words_of_spans(text: str, spans: Iterable[Span]) -> list[int | None]:
     """The position of the word that each span belongs to; None where a span touches no word.
 

@@ -54,6 +54,11 @@ def word_groups(words: Sequence[int | None]) -> list[list[int]]:
     return list(groups.values())
 
 
+def _heads(words: Sequence[int | None]) -> list[int | None]:
+    """The word of each group."""
+    return [words[positions[0]] for positions in word_groups(words)]
+
+
 def _membership(words: Sequence[int | None], dtype: np.dtype) -> np.ndarray:
     """(groups, tokens), 1 where the token belongs to the group."""
     groups = word_groups(words)
@@ -78,10 +83,8 @@ def hard_alignment(
     Raises:
         ValueError: if the words are not as many as the rows and columns.
     """
-    sources = [src_words[positions[0]] for positions in word_groups(src_words)]
-    targets = [tgt_words[positions[0]] for positions in word_groups(tgt_words)]
-    strongest = merge_attention(attention, src_words, tgt_words).argmax(axis=1)
-    links = ((sources[column], target) for column, target in zip(strongest, targets, strict=True))
+    sources, strongest = _heads(src_words), merge_attention(attention, src_words, tgt_words).argmax(axis=1)
+    links = ((sources[column], target) for column, target in zip(strongest, _heads(tgt_words), strict=True))
     return [(source, target) for source, target in links if source is not None and target is not None]
 
 
@@ -95,17 +98,22 @@ def soft_alignment(translation: Translation, least: float = 0.005) -> list[tuple
 
     The weights of a target word sum to one, less what special tokens received and what is below `least`.
     """
-    src_words, tgt_words = _words(translation)
-    merged = merge_attention(translation.attention, src_words, tgt_words)
-    sources = [src_words[positions[0]] for positions in word_groups(src_words)]
-    targets = [tgt_words[positions[0]] for positions in word_groups(tgt_words)]
-    rows, columns = np.nonzero(merged >= least)
-    links = (
-        (sources[column], targets[row], float(merged[row, column])) for row, column in zip(rows, columns, strict=True)
+    sources, targets, weights = between_words(translation)
+    places = np.argwhere(weights >= least).tolist()
+    return sorted((sources[column], targets[row], float(weights[row, column])) for row, column in places)
+
+
+def between_words(translation: Translation) -> tuple[list[int], list[int], np.ndarray]:
+    """Words of `source`, words of `text`, and the attention (words of `text`, words of `source`) between them.
+
+    They stand in order of their first token; a word without a token is left out, and so is a token of no word.
+    """
+    sides = _words(translation)
+    merged = merge_attention(translation.attention, *sides)
+    sources, targets = (
+        {word: place for place, word in enumerate(_heads(words)) if word is not None} for words in sides
     )
-    return sorted(
-        (source, target, weight) for source, target, weight in links if source is not None and target is not None
-    )
+    return list(sources), list(targets), merged[np.ix_(list(targets.values()), list(sources.values()))]
 
 
 def pharaoh(links: Iterable[Link]) -> str:

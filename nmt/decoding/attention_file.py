@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from nmt.data.files import fsync
+from nmt.data.files import put
 
 FLOAT_BYTES, SHAPE_BYTES = 4, 16
 
@@ -79,9 +79,7 @@ def write_archive(path: Path, pieces: Sequence[Path]) -> None:
                 for file in files:
                     with open(file, "rb") as values:
                         shutil.copyfileobj(values, member, 1 << 20)
-    fsync(unfinished)
-    os.replace(unfinished, path)
-    fsync(path.parent)
+    put(unfinished, path)
 
 
 def load_attention(path: Path) -> list[np.ndarray]:

@@ -10,15 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from nmt.config import check
-from nmt.data.batch import pad, src_sequence, tgt_sequence
-from nmt.data.tokenizer import EOS_ID
+from nmt.config import Precision, check
+from nmt.data.batch import length_mask, pad, src_sequence, tgt_sequence
+from nmt.data.vocabulary import BOS_ID, EOS_ID
 from nmt.decoding.demands import Demands
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.scoring import Scoring
@@ -32,8 +32,6 @@ from nmt.model.ensemble import Ensemble
 from nmt.model.inference.packed import pack
 from nmt.model.inference.quantized import quantize
 from nmt.model.seq2seq import Seq2Seq
-
-Precision = Literal["fp32", "bf16", "int8"]
 
 SWITCH_SECONDS = 2e-4
 """How long a thread may keep others from Python: with its usual 5 ms, searches wait for whoever reads their results."""
@@ -173,13 +171,13 @@ class Engine:
     def search(self, jobs: Sequence[Job], demands: Demands, options: SearchOptions) -> list[list[Hypothesis]]:
         """The hypotheses of each sentence, as `nmt.decoding.search.search` gives them."""
         src_ids, src_lengths = self.padded([job.src_ids for job in jobs])
-        positions = torch.arange(src_ids.shape[1], device=self.device)
-        mask = positions < src_lengths.unsqueeze(1)
+        mask = length_mask(src_lengths, src_ids.shape[1])
+        covered = mask & (src_ids != BOS_ID)
         forced = [demands.forced(job.request) for job in jobs]
         limits = options.limits(src_lengths, torch.tensor([len(tokens) for tokens in forced], device=self.device))
         guides = [demands.guide(job.request) for job in jobs]
         numbers = [job.number for job in jobs]
-        batch = SearchBatch(limits, numbers, mask & (positions > 0), guides, demands.unsaid)
+        batch = SearchBatch(limits, numbers, covered, guides, demands.unsaid)
         if self.shortlist is None:
             return self._search(self.network, src_ids, src_lengths, batch, options)
         candidates = self.shortlist.candidates(src_ids, mask, forced)

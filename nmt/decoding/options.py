@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from nmt.config import check
 
@@ -15,7 +15,7 @@ _KINDS: dict[type, tuple[Any, str]] = {
     float: (Real, "a number"),
     bool: (bool, "true or false"),
 }
-"""Type of a field's default -> what its values are, and in words; the others are choices."""
+"""Type of a field's default -> what its values are, and in words; the other fields are choices."""
 
 LARGEST = 1_000_000
 """What no number of a search exceeds."""
@@ -81,12 +81,12 @@ class SearchOptions:
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
-            kind, told = _KINDS.get(type(each.default), (str, "one of its choices"))
+            if get_origin(each.type) is Literal:
+                self._check(value in get_args(each.type), each.name, f"one of {', '.join(get_args(each.type))}")
+                continue
+            kind, told = _KINDS[type(each.default)]
             is_one = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
             self._check(is_one or value is each.default, each.name, told)
-        for name, choices in (("method", ("beam", "sample")), ("mbr", ("none", "chrf", "bleu"))):
-            self._check(getattr(self, name) in choices, name, f"one of {', '.join(choices)}")
-        self._check(self.length_norm in ("power", "gnmt"), "length_norm", "one of power, gnmt")
         for name in ("beam_size", "n_best", "groups", "max_length_offset"):
             self._check(getattr(self, name) >= 1, name, "at least 1")
         not_negative = ("length_penalty", "coverage_penalty", "max_length_ratio", "diversity", "seed", "alternatives")
@@ -97,14 +97,8 @@ class SearchOptions:
         self._check(self.n_best <= self.beam_size, "n_best", f"at most beam_size, which is {self.beam_size}")
         self._check(self.beam_size % self.groups == 0, "groups", f"a divisor of beam_size, which is {self.beam_size}")
         self._check(self.groups == 1 or self.method == "beam", "groups", "1 with method sample")
-        for name in (
-            "length_penalty",
-            "coverage_penalty",
-            "word_reward",
-            "max_length_ratio",
-            "diversity",
-            "temperature",
-        ):
+        weights = "length_penalty", "coverage_penalty", "word_reward", "diversity"
+        for name in (*weights, "max_length_ratio", "temperature"):
             self._check(abs(getattr(self, name)) <= LARGEST, name, f"at most {LARGEST:,}")
         for name in ("min_length", "max_length", "max_length_offset", "beam_size", "alternatives"):
             self._check((getattr(self, name) or 0) <= LARGEST, name, f"at most {LARGEST:,}")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from nmt.data.batch import cut_batches, pad
-from nmt.data.tokenizer import BOS_ID, PAD_ID
+from nmt.data.vocabulary import BOS_ID, PAD_ID
 from nmt.decoding.engine import Engine
 from nmt.decoding.one_look import one_look_log_probs
 from nmt.model.ensemble import Ensemble

@@ -188,13 +188,23 @@ def load_translations(folder: Path) -> list[Translation]:
         ValueError: if they have another format version, are not JSON, or are not as many as the attention matrices.
     """
     matrices = load_attention(folder / "attention.npz")
-    with open(folder / "translations.jsonl", encoding="utf-8") as lines:
-        records = [parse_json(line, f"{lines.name}:{number}") for number, line in enumerate(lines, start=1)]
+    records = load_json_lines(folder / "translations.jsonl")
     if len(records) != len(matrices):
         raise ValueError(
             f"{folder}: {len(records)} translations but {len(matrices)} attention matrices: write them again"
         )
     return [Translation.from_json(record, matrix) for record, matrix in zip(records, matrices, strict=True)]
+
+
+def load_json_lines(path: Path) -> list[dict[str, Any]]:
+    """The fields of each saved object, one a line.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: at the first line that is not JSON.
+    """
+    with open(path, encoding="utf-8") as lines:
+        return [parse_json(line, f"{path}:{number}") for number, line in enumerate(lines, start=1)]
 
 
 def parse_json(text: str, place: str) -> dict[str, Any]:

@@ -9,18 +9,18 @@ from typing import NoReturn, get_args, overload
 import numpy as np
 import torch
 
-from nmt.config import check
+from nmt.config import Combine, Precision, check
 from nmt.data.batch import cut_batches
 from nmt.data.tokenizer import Encoded, TokenizerPair
 from nmt.decoding.demands import Demands
-from nmt.decoding.engine import Engine, Job, Precision, choose_device, for_inference
+from nmt.decoding.engine import Engine, Job, choose_device, for_inference
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.records import Records, nothing
 from nmt.decoding.shortlist import Shortlist
 from nmt.decoding.translation import Request, Translation
-from nmt.model.ensemble import Combine, Ensemble
+from nmt.model.ensemble import Ensemble
 from nmt.model.hub import model_folder
-from nmt.model.saved import ModelCard, load_model
+from nmt.model.saved import ModelInfo, load_model
 from nmt.model.seq2seq import Seq2Seq
 
 WINDOW_BATCHES = 20
@@ -44,9 +44,9 @@ class Translator:
     Args:
         network: one model, or an ensemble of them.
         tokenizers: their vocabularies.
-        card: what the model is for.
-        device: where it runs: "cpu", "cuda", "cuda:1", "mps", or "auto" for the first GPU if there is one,
-            but of int8 weights for the CPU.
+        info: what the model is for.
+        device: where it runs: "cpu", "cuda", "cuda:1", "mps", or "auto" for the first GPU if there is one, but of int8
+            weights for the CPU.
         precision: "fp32"; "bf16", products in bfloat16; "int8", if the network's weights are.
         shortlist: target types that search chooses among; None for all.
         processes: on a CPU, search many sentences in processes of their own, as many as torch has threads, which is up
@@ -61,7 +61,7 @@ class Translator:
         self,
         network: Seq2Seq | Ensemble,
         tokenizers: TokenizerPair,
-        card: ModelCard,
+        info: ModelInfo,
         device: str | torch.device = "auto",
         precision: Precision = "fp32",
         shortlist: Shortlist | None = None,
@@ -69,7 +69,7 @@ class Translator:
     ) -> None:
         self.engine = Engine(network, choose_device(device, precision), precision, shortlist, processes)
         self.tokenizers = tokenizers
-        self.card = card
+        self.info = info
         self._records = Records(tokenizers.tgt)
         ensemble = [f"ensemble of {len(network.models)}"] if isinstance(network, Ensemble) else []
         self.form = ", ".join([*ensemble, precision, *(["shortlist"] if shortlist is not None else [])])
@@ -109,7 +109,7 @@ class Translator:
             if not tokenizers.same(TokenizerPair.load(other)):
                 raise ValueError(f"{other}: its vocabulary is not that of {folders[0]}: an ensemble needs the same")
         loaded = [load_model(folder) for folder in folders]
-        card = loaded[0][1]
+        info = loaded[0][1]
         src_size, tgt_size = tokenizers.src.vocab_size, tokenizers.tgt.vocab_size
         for folder, (_, of) in zip(folders, loaded, strict=True):
             if (of.src_vocab_size, of.tgt_vocab_size) != (src_size, tgt_size):
@@ -118,13 +118,13 @@ class Translator:
         models = [for_inference(model, precision, choose_device(device, precision)) for model, _ in loaded]
         network = models[0] if len(models) == 1 else Ensemble(models, combine)
         chosen = Shortlist.load(folders[0]) if shortlist else None
-        if chosen is not None and not chosen.fits(src_size, tgt_size, card.network.readout_features):
+        if chosen is not None and not chosen.fits(src_size, tgt_size, info.network.readout_features):
             raise ValueError(f"{folders[0]}: its shortlist is of another model: make it again with `nmt shortlist RUN`")
-        return cls(network, tokenizers, card, device, precision, chosen, processes)
+        return cls(network, tokenizers, info, device, precision, chosen, processes)
 
     def __repr__(self) -> str:
-        card = self.card
-        return f"Translator({card.src}-{card.tgt}, {card.checkpoint}, {self.form}, {self.engine.device})"
+        info = self.info
+        return f"Translator({info.src}-{info.tgt}, {info.checkpoint}, {self.form}, {self.engine.device})"
 
     def __getstate__(self) -> NoReturn:
         raise TypeError("a Translator cannot be pickled: load it in each process")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from nmt.data.vocabulary import SPECIAL_TOKENS
-from nmt.decoding.translation import Request, Translation, load_translations, parse_json, save_translations
+from nmt.decoding.translation import Request, Translation, load_json_lines, load_translations, save_translations
 
 if TYPE_CHECKING:  # a report reads branches without the program that makes them
     from nmt.decoding.options import SearchOptions
@@ -113,9 +113,7 @@ def load_branches(folder: Path) -> list[Branch]:
     """
     if not folder.is_dir():
         return []
-    with open(folder / "places.jsonl", encoding="utf-8") as lines:
-        places = [parse_json(line, f"{lines.name}:{number}") for number, line in enumerate(lines, start=1)]
-    translations = load_translations(folder)
+    places, translations = load_json_lines(folder / "places.jsonl"), load_translations(folder)
     if len(places) != len(translations):
         raise ValueError(f"{folder}: {len(places)} places but {len(translations)} translations: evaluate again")
     return [

@@ -9,7 +9,7 @@ from safetensors import safe_open
 
 from nmt.config import Config, DataConfig, load_config
 from nmt.evaluation.results import Evaluation, saved_evaluations
-from nmt.model.saved import ModelCard, read_card
+from nmt.model.saved import ModelInfo, read_info
 
 _METRICS = {"BLEU": "bleu", "chrF2": "chrf", "TER": "ter"}
 """The hub's names."""
@@ -27,17 +27,17 @@ def model_card(run: Path, name: str, licence: str | None = None) -> str:
         FileNotFoundError: if there is no such run, or it has no model.
         ValueError: if a file of it cannot be read.
     """
-    config, card = load_config(run / "config.yaml"), read_card(run / "model")
-    evaluations = [each for each in map(_evaluation, saved_evaluations(run)) if _is_of(card, each)]
+    config, info = load_config(run / "config.yaml"), read_info(run / "model")
+    evaluations = [each for each in map(_evaluation, saved_evaluations(run)) if _is_of(info, each)]
     sections = {
         "Scores": _scores(evaluations),
-        "Training data": _data(config, card.training.get("validated", True)),
-        "Architecture": _architecture(card, run / "model" / "model.safetensors"),
+        "Training data": _data(config, info.training.get("validated", True)),
+        "Architecture": _architecture(info, run / "model" / "model.safetensors"),
         "Limits": _limits(config.data),
         "Use": _use(name),
     }
-    fields = _fields(name, licence, card, config.data.path, evaluations)
-    what = f"A recurrent encoder-decoder with attention that translates from {card.src} to {card.tgt}, made with `nmt`."
+    fields = _fields(name, licence, info, config.data.path, evaluations)
+    what = f"A recurrent encoder-decoder with attention that translates from {info.src} to {info.tgt}, made with `nmt`."
     body = "\n\n".join(f"## {title}\n\n{section}" for title, section in sections.items())
     return f"---\n{fields}\n---\n\n# {name.rpartition('/')[2]}\n\n{what}\n\n{body}\n"
 
@@ -51,10 +51,10 @@ def _evaluation(folder: Path) -> Evaluation:
     return evaluation
 
 
-def _is_of(card: ModelCard, evaluation: Evaluation) -> bool:
+def _is_of(info: ModelInfo, evaluation: Evaluation) -> bool:
     """Whether this model alone was evaluated, by what it translates itself."""
     alone = not evaluation.given and "ensemble" not in evaluation.search["decoding"]
-    return alone and evaluation.checkpoint == card.checkpoint
+    return alone and evaluation.checkpoint == info.checkpoint
 
 
 def _corpus(path: str) -> str:
@@ -67,13 +67,13 @@ def _hub_name(path: str) -> str | None:
     return path.removeprefix("hub:").partition(":")[0] if path.startswith("hub:") else None
 
 
-def _fields(name: str, licence: str | None, card: ModelCard, corpus: str, evaluations: Sequence[Evaluation]) -> str:
+def _fields(name: str, licence: str | None, info: ModelInfo, corpus: str, evaluations: Sequence[Evaluation]) -> str:
     """The front matter, in YAML; `corpus` is that of the training."""
     hub_name = _hub_name(corpus)
     results = [
         EvalResult(
             task_type="translation",
-            task_name=f"Translation {card.src}-{card.tgt}",
+            task_name=f"Translation {info.src}-{info.tgt}",
             dataset_type=_hub_name(evaluation.search["corpus"]) or _corpus(evaluation.search["corpus"]),
             dataset_name=_corpus(evaluation.search["corpus"]),
             dataset_split=evaluation.split,
@@ -86,11 +86,11 @@ def _fields(name: str, licence: str | None, card: ModelCard, corpus: str, evalua
         for score in evaluation.scores
     ]
     fields = ModelCardData(
-        language=[card.src, card.tgt],
+        language=[info.src, info.tgt],
         license=licence,
         library_name="nmt",
         pipeline_tag="translation",
-        tags=["translation", "recurrent", "attention", card.network.cell],
+        tags=["translation", "recurrent", "attention", info.network.cell],
         datasets=[hub_name] if hub_name else None,
         metrics=sorted({result.metric_type for result in results}) or None,
         model_name=name.rpartition("/")[2],
@@ -105,10 +105,9 @@ def _scores(evaluations: Sequence[Evaluation]) -> str:
     rows = ["| split | sentences | metric | score | 95% interval | text | signature |", "|---|---|---|---|---|---|---|"]
     for each in evaluations:
         for score in each.scores:
-            known = score.low is not None and score.high is not None
-            interval = f"[{score.low:.1f}, {score.high:.1f}]" if known else ""
             signature = score.signature.replace("|", "\\|")  # or it would end the cell
-            cells = (_split(each), f"{len(each.references):,}", score.name, f"{score.score:.2f}", interval, score.form)
+            figures = score.name, f"{score.score:.2f}", score.interval, score.form
+            cells = (_split(each), f"{len(each.references):,}", *figures)
             rows.append(f"| {' | '.join(cells)} | `{signature}` |")
         if each.alignment is not None:
             gold = f"{each.alignment.links:,} gold links"
@@ -140,8 +139,8 @@ def _data(config: Config, validated: bool) -> str:
     )
 
 
-def _architecture(card: ModelCard, weights: Path) -> str:
-    network, attention = card.network, card.network.attention
+def _architecture(info: ModelInfo, weights: Path) -> str:
+    network, attention = info.network, info.network.attention
     with safe_open(weights, framework="numpy") as tensors:
         parameters = sum(prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
     lines = {
@@ -150,7 +149,7 @@ def _architecture(card: ModelCard, weights: Path) -> str:
         "attention": f"{attention.score} score, {attention.window} window, {attention.normalizer}, "
         f"coverage: {attention.coverage}, heads: {attention.heads}, {network.alignment} alignment",
         "embeddings": f"size {network.embedding_size}, tied: {network.tie_embeddings}",
-        "vocabulary": f"{card.src_vocab_size:,} source types, {card.tgt_vocab_size:,} target types",
+        "vocabulary": f"{info.src_vocab_size:,} source types, {info.tgt_vocab_size:,} target types",
         "parameters": f"{parameters:,}",
     }
     return "\n".join(f"- {what}: {value}" for what, value in lines.items()) + "\n\n`config.json` has every setting."

@@ -1,12 +1,10 @@
 """Two evaluations of the same sentences -> by how much they differ, in all and sentence by sentence."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from sacrebleu.metrics import CHRF
 
-from nmt.evaluation.metrics import LITERATURE, Difference, score_differences
+from nmt.evaluation.metrics import LITERATURE, Difference, score_differences, sentence_chrf
 from nmt.evaluation.results import Evaluation
 
 _WITHOUT_EFFECT = ("corpus", "alternatives", "keep_beam", "early_stopping")
@@ -44,8 +42,9 @@ def compare(baseline: Evaluation, other: Evaluation, bootstrap: int = 1000) -> C
     one, two = ([record.text for record in each.translations] for each in (baseline, other))
     literature = all(any(score.form == LITERATURE for score in each.scores) for each in (baseline, other))
     differences = score_differences(one, two, other.references, other.tgt, literature, bootstrap)
-    gains = _sentence_scores(two, other.references) - _sentence_scores(one, other.references)
-    return Comparison(differences, gains)
+    sentences = zip(one, two, other.references, strict=True)
+    gains = [sentence_chrf(now, right) - sentence_chrf(before, right) for before, now, right in sentences]
+    return Comparison(differences, np.array(gains))
 
 
 def of_same_sentences(one: Evaluation, other: Evaluation) -> bool:
@@ -68,9 +67,3 @@ def search_changes(baseline: Evaluation, other: Evaluation) -> dict[str, tuple[A
     if len(found) > 1:
         found.pop("decoding", None)  # which the others say
     return found
-
-
-def _sentence_scores(texts: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    chrf = CHRF()
-    scores = (chrf.sentence_score(text, [right]).score for text, right in zip(texts, references, strict=True))
-    return np.array(list(scores))

@@ -10,11 +10,12 @@ import datasets
 
 from nmt.config import Config, DataConfig, check, check_folder_name
 from nmt.data.corpus import load_split, sources_within
+from nmt.data.links import Link
 from nmt.data.readers import text_lines
-from nmt.decoding.search import SearchOptions
+from nmt.decoding.options import SearchOptions
 from nmt.decoding.steps import single_model
 from nmt.decoding.translator import Translator
-from nmt.evaluation.aer import Link, attention_error_rate
+from nmt.evaluation.aer import attention_error_rate
 from nmt.evaluation.insight import Wanted, find_out
 from nmt.evaluation.metrics import corpus_scores
 from nmt.evaluation.results import Evaluation
@@ -95,7 +96,7 @@ def evaluate(
         scores=tuple(scores),
         alignment=attention_error_rate(forced, gold) if any(gold) else None,
         search=_described(options, translator, data.path) if given is None else _forced(given, translator, data.path),
-        checkpoint=translator.card.checkpoint,
+        checkpoint=translator.info.checkpoint,
         command=command,
         seconds=time.perf_counter() - began,
         name=name,

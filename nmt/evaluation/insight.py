@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from nmt.config import check
-from nmt.data.tokenizer import EOS_ID, Encoded, TokenizerPair
-from nmt.data.vocabulary import EOS
+from nmt.data.tokenizer import Encoded, TokenizerPair
+from nmt.data.vocabulary import EOS, EOS_ID
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.steps import looks, readouts
 from nmt.decoding.translation import Translation

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nmt.decoding.translation import Translation, parse_json
+from nmt.decoding.translation import Translation, load_json_lines
 
 DIGITS = 4
 """Of the probabilities in the file."""
@@ -65,8 +65,7 @@ def load_looks(path: Path, translations: Sequence[Translation]) -> list[Looks]:
     """
     if not path.exists():
         return []
-    with open(path, encoding="utf-8") as lines:
-        read = [parse_json(line, f"{path}:{number}") for number, line in enumerate(lines, start=1)]
+    read = load_json_lines(path)
     if [len(each["tokens"]) for each in read] != [len(each.tokens) for each in translations]:
         raise ValueError(f"{path} is of other translations: evaluate again")
     return [Looks.from_json(fields, len(each.source_tokens)) for fields, each in zip(read, translations, strict=True)]

@@ -55,6 +55,11 @@ class Score:
     form: str
     higher_is_better: bool
 
+    @property
+    def interval(self) -> str:
+        """The interval in words; nothing without bootstrap."""
+        return f"[{self.low:.1f}, {self.high:.1f}]" if self.low is not None and self.high is not None else ""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -187,6 +192,20 @@ def score_differences(
         scores = _result(metric, both[0]).name, one, other, *_middle(samples), chance, _p_text(chance, bootstrap)
         found.append(Difference(*scores, measure.signature(), measure.form, measure.higher_is_better))
     return found
+
+
+_CHRF = CHRF()
+
+
+def sentence_chrf(hypothesis: str, reference: str) -> float:
+    """ChrF of one sentence, 0 to 100."""
+    return float(_CHRF.sentence_score(hypothesis, [reference]).score)
+
+
+def sentence_chrf_signature() -> str:
+    """The sacreBLEU signature of it: one reference, the settings, the version."""
+    sentence_chrf("a", "a")  # the signature knows the number of references only after a score
+    return str(_CHRF.get_signature())
 
 
 def moses_tokens(sentences: Sequence[str], language: str) -> list[str]:

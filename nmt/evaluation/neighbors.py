@@ -11,9 +11,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from nmt.decoding.translation import Translation, parse_json
+from nmt.decoding.translation import Translation, load_json_lines
 
 
 class Example(NamedTuple):
@@ -75,14 +75,9 @@ def load_neighbors(folder: Path, translations: Sequence[Translation]) -> Neighbo
     """
     if not folder.is_dir():
         return None
-    head, *steps = _read(folder / "steps.jsonl")
+    head, *steps = load_json_lines(folder / "steps.jsonl")
     if [len(each) for each in steps] != [len(each.tokens) for each in translations]:
         raise ValueError(f"{folder} is of other translations: evaluate again")
-    examples = (Example(**each) for each in _read(folder / "examples.jsonl"))
+    examples = (Example(**each) for each in load_json_lines(folder / "examples.jsonl"))
     found = (tuple(tuple(Neighbor(*each) for each in step) for step in sentence) for sentence in steps)
     return Neighbors(tuple(examples), tuple(found), head["searched"])
-
-
-def _read(path: Path) -> list[Any]:
-    with open(path, encoding="utf-8") as lines:
-        return [parse_json(line, f"{path}:{number}") for number, line in enumerate(lines, start=1)]

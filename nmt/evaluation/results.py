@@ -9,16 +9,16 @@ and ``neighbors/`` (see `nmt.evaluation.branches`, `looks`, `neighbors`).
 
 import json
 import platform
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from nmt.data.files import naming
-from nmt.decoding.translation import Translation, load_translations, parse_json, save_translations
-from nmt.evaluation.aer import AlignmentScore, Link
+from nmt.data.files import beside, put_folder
+from nmt.data.links import Link
+from nmt.decoding.translation import Translation, load_json_lines, load_translations, parse_json, save_translations
+from nmt.evaluation.aer import AlignmentScore
 from nmt.evaluation.branches import Branch, load_branches, save_branches
 from nmt.evaluation.looks import Looks, load_looks, save_looks
 from nmt.evaluation.metrics import Score
@@ -50,6 +50,16 @@ def saved_evaluations(run: Path) -> list[Path]:
     names = {name for name in folders if not name.startswith(".")}
     names |= {name[1:-4] for name in folders if name.startswith(".") and name.endswith(".old")}
     return [run / "evaluations" / name for name in sorted(names)]
+
+
+def is_evaluation(path: Path) -> bool:
+    """Whether a folder lies where the evaluations of a run do."""
+    return path.absolute().parent.name == "evaluations"
+
+
+def run_of(path: Path) -> Path:
+    """The run that a folder is, or that it is an evaluation of."""
+    return path.absolute().parent.parent if is_evaluation(path) else path
 
 
 @dataclass(frozen=True)
@@ -148,18 +158,9 @@ class Evaluation:
         return sorted({sentence for sentence, other in known if ranks_above(other, self.translations[sentence])})
 
     def save(self, folder: Path) -> None:
-        """Writes the evaluation to `folder`, in place of one that is there.
-
-        All is written beside `folder` first and then moved, so that a crash leaves the old evaluation or the new one.
-        """
-        fresh, old = _sibling(folder, "new"), _sibling(folder, "old")
-        with naming(fresh):
+        """Writes the evaluation to `folder`, in place of one that is there: a crash leaves one of the two whole."""
+        with put_folder(folder) as fresh:
             self._write(fresh)
-        if folder.exists():
-            shutil.rmtree(old, ignore_errors=True)
-            folder.rename(old)
-        fresh.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
 
     def _write(self, folder: Path) -> None:
         save_translations(folder, self.translations)
@@ -201,8 +202,8 @@ class Evaluation:
             FileNotFoundError: if there is none, or a file of it is missing.
             ValueError: if it has another format version, something is missing in it, or its files do not fit together.
         """
-        if not folder.exists() and _sibling(folder, "old").exists():
-            folder = _sibling(folder, "old")  # the crash came between the two moves of `save`
+        if not folder.exists() and beside(folder, "old").exists():
+            folder = beside(folder, "old")  # the crash came between the two moves of `put_folder`
         if not folder.is_dir():
             raise FileNotFoundError(f"no evaluation in {folder}: make it with `nmt evaluate`")
         try:
@@ -219,8 +220,7 @@ class Evaluation:
                 f"{folder / 'scores.json'}: format version {scores.get('version')!r}, this program reads "
                 f"{FORMAT_VERSION}: run `nmt evaluate` again"
             )
-        with open(folder / "references.jsonl", encoding="utf-8") as lines:
-            references = [parse_json(line, f"{lines.name}:{number}") for number, line in enumerate(lines, start=1)]
+        references = load_json_lines(folder / "references.jsonl")
         alignment, translations = scores["alignment"], tuple(load_translations(folder))
         return cls(
             split=scores["split"],
@@ -251,10 +251,6 @@ def ranks_above(other: Translation, found: Translation) -> bool:
     if other.text == found.text or other.finished < found.finished:
         return False
     return other.finished > found.finished or other.score > found.score + SAME_SCORE
-
-
-def _sibling(folder: Path, state: str) -> Path:
-    return folder.with_name(f".{folder.name}.{state}")
 
 
 def _links(pairs: list[list[int]] | None) -> tuple[Link, ...] | None:

@@ -5,10 +5,10 @@
 """
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from nmt.data.files import put_folder
 from nmt.decoding.translation import Translation, load_translations, save_translations
 
 
@@ -27,17 +27,10 @@ class Samples:
     references: tuple[str, ...]
 
     def save(self, folder: Path) -> None:
-        """Writes them into a folder of their own in `folder`, in place of those of the same step.
-
-        All is written beside it first and then moved, so that there are never some of them only.
-        """
-        place = folder / f"step-{self.step:09d}"
-        fresh = place.with_name(f".{place.name}.new")
-        shutil.rmtree(fresh, ignore_errors=True)
-        save_translations(fresh, self.translations)
-        (fresh / "references.json").write_text(json.dumps(self.references), encoding="utf-8")
-        shutil.rmtree(place, ignore_errors=True)
-        fresh.rename(place)
+        """Writes them into a folder of their own in `folder`, all or none, in place of those of the same step."""
+        with put_folder(folder / f"step-{self.step:09d}") as fresh:
+            save_translations(fresh, self.translations)
+            (fresh / "references.json").write_text(json.dumps(self.references), encoding="utf-8")
 
 
 def load_samples(folder: Path) -> list[Samples]:

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config import AttentionConfig
+from nmt.model.cells import GRU
 from nmt.model.kernels.repeated import repeated
-from nmt.model.rnn import GRU, LayerStepper
+from nmt.model.rnn import LayerStepper
 
 Update = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Coverage (N, S, C), the step's attention (N, S) and queries (N, Q) -> coverage (N, S, C)."""

@@ -18,12 +18,13 @@ from torch.nn.functional import embedding
 
 from nmt.config import ModelConfig
 from nmt.model.attention import Attention, AttentionState, Memory
+from nmt.model.cells import CELLS, recurrent_layer
 from nmt.model.context import Context, Mixer, joined, mixer
 from nmt.model.dropout import Embed, SequenceDropout
 from nmt.model.encoder import EncoderOutput
 from nmt.model.kernels.linear import Linear
 from nmt.model.kernels.repeated import repeated
-from nmt.model.rnn import CELLS, RecurrentLayer, State, recurrent_layer
+from nmt.model.rnn import RecurrentLayer, State
 from nmt.model.stack import RecurrentStack
 
 

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config import ModelConfig
+from nmt.model.cells import GRU, recurrent_layer
 from nmt.model.context import Context, mixer, reader
 from nmt.model.decoder import Decoder, DecoderMemory, DecoderState, Step, Stepped, Unrolled
 from nmt.model.dropout import SequenceDropout
 from nmt.model.kernels.attentive_gru import attentive_gru
 from nmt.model.kernels.linear import linear
 from nmt.model.kernels.repeated import repeated
-from nmt.model.rnn import GRU, LayerStepper, recurrent_layer
+from nmt.model.rnn import LayerStepper
 from nmt.model.scores import Additive
 from nmt.model.stack import RecurrentStack, StackStepper
 from nmt.model.windows import Global, closed

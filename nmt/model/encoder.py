@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from nmt.config import ModelConfig
 from nmt.data.batch import beside, length_mask
+from nmt.model.cells import recurrent_layer
 from nmt.model.dropout import Embed, SequenceDropout
-from nmt.model.rnn import RecurrentLayer, State, recurrent_layer
+from nmt.model.rnn import RecurrentLayer, State
 from nmt.model.stack import Bidirectional, RecurrentStack, reorder, reverse
 
 

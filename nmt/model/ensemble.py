@@ -1,12 +1,12 @@
 """Several models of one vocabulary as one, for search and forced decoding: what they predict is averaged."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
-Combine = Literal["log_linear", "linear"]
+from nmt.config import Combine, check
 
 
 class Ensemble(nn.Module):
@@ -19,8 +19,7 @@ class Ensemble(nn.Module):
 
     def __init__(self, models: Sequence[Any], combine: Combine = "log_linear") -> None:
         super().__init__()
-        if combine not in ("log_linear", "linear"):
-            raise ValueError(f"combine: {combine!r} is not allowed, it must be log_linear or linear")
+        check(combine in get_args(Combine), "combine", combine, "log_linear or linear")
         self.models: Sequence[Any] = nn.ModuleList(models)  # type: ignore[assignment]
         self.combine = combine
 

@@ -25,10 +25,12 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from nmt.data.tokenizer import BOS_ID, EOS_ID, PAD_ID, UNK_ID, TokenizerPair
+from nmt.data.tokenizer import TokenizerPair
+from nmt.data.vocabulary import BOS_ID, EOS_ID, PAD_ID, UNK_ID
+from nmt.model.cells import GRU, LSTM, Elman, GRUResetFirst
 from nmt.model.decoder import DecoderMemory, DecoderState
 from nmt.model.kernels.repeated import Product
-from nmt.model.rnn import GRU, LSTM, Elman, GRUResetFirst, RecurrentLayer, State
+from nmt.model.rnn import RecurrentLayer, State
 from nmt.model.saved import load_model
 from nmt.model.scores import Additive, Match, Score, decay
 from nmt.model.seq2seq import Seq2Seq
@@ -164,12 +166,12 @@ def export_model(model: Path, folder: Path) -> None:
         FileNotFoundError: if there is no such model.
         ValueError: if its files are damaged, or as `export_network`.
     """
-    network, card = load_model(model)
+    network, info = load_model(model)
     tokenizers = TokenizerPair.load(model)
     files = export_network(network, folder)
     tokenizers.save(folder)
     ids = {"pad": PAD_ID, "unk": UNK_ID, "bos": BOS_ID, "eos": EOS_ID}
-    fields = {"format": "onnx", "format_version": FORMAT_VERSION, "ids": ids, "files": files, **asdict(card)}
+    fields = {"format": "onnx", "format_version": FORMAT_VERSION, "ids": ids, "files": files, **asdict(info)}
     (folder / "config.json").write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
 
 

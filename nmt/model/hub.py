@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from nmt.model.saved import read_card
+from nmt.model.saved import read_info
 
 MODEL_FILES = ("config.json", "model.safetensors", "shortlist.safetensors", "tokenizer*.json")
 """Patterns of what belongs to a model; a shortlist is not in every one. Nothing else is read from the hub."""
@@ -57,7 +57,7 @@ def foreign_files(folder: Path) -> list[Path]:
     """What a model and its card in `folder` would replace, unless it is a model of ours with its card."""
     present = [path for pattern in (*MODEL_FILES, CARD) for path in folder.glob(pattern)]
     try:
-        read_card(folder)
+        read_info(folder)
     except (FileNotFoundError, ValueError):
         return present
     return [] if (folder / CARD).exists() else present

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from nmt.config import ModelConfig
 from nmt.data.batch import beside, length_mask
+from nmt.model.cells import CELLS
 from nmt.model.encoder import EncoderOutput
-from nmt.model.rnn import CELLS
 
 CELL_PIXELS = 4
 """Rows and columns of a picture that make one cell of the grid."""

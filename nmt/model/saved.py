@@ -23,7 +23,7 @@ FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True)
-class ModelCard:
+class ModelInfo:
     """What `config.json` says.
 
     Attributes:
@@ -53,12 +53,12 @@ class ModelCard:
         return f"step {step:,}" if isinstance(step, int) else "an unknown step"
 
 
-def save_model(folder: Path, model: Seq2Seq, card: ModelCard) -> None:
+def save_model(folder: Path, model: Seq2Seq, info: ModelInfo) -> None:
     """Writes the model into `folder`, in place of what stood there; tied parameters are written once."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.named_parameters()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    fields = {"version": FORMAT_VERSION, **asdict(card)}
+    fields = {"version": FORMAT_VERSION, **asdict(info)}
     (folder / "config.json").write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
     shutil.copymode(folder / "config.json", folder / "model.safetensors")  # which was for its owner only
 
@@ -72,7 +72,7 @@ class _Uninitialised(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-def read_card(folder: Path) -> ModelCard:
+def read_info(folder: Path) -> ModelInfo:
     """What the model in `folder` is.
 
     Raises:
@@ -87,24 +87,24 @@ def read_card(folder: Path) -> ModelCard:
         version = fields.pop("version", None)
         if version != FORMAT_VERSION:
             raise ValueError(f"format version {version!r}, this program reads {FORMAT_VERSION}")
-        return build(ModelCard, fields)
+        return build(ModelInfo, fields)
     except (TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path} does not describe a model: {error}") from error
 
 
-def load_model(folder: Path) -> tuple[Seq2Seq, ModelCard]:
+def load_model(folder: Path) -> tuple[Seq2Seq, ModelInfo]:
     """The model in `folder`, on the CPU, in evaluation mode, its parameters memory-mapped.
 
     Raises:
         FileNotFoundError: if there is none.
         ValueError: if its files are damaged, do not fit together, or have another format version.
     """
-    card = read_card(folder)
+    info = read_info(folder)
     if not (folder / "model.safetensors").is_file():
         raise FileNotFoundError(f"{folder} holds no model: there is no model.safetensors in it")
     try:
         with torch.device("meta"), _Uninitialised():  # no time is spent on numbers that are replaced
-            model = Seq2Seq(card.network, card.src_vocab_size, card.tgt_vocab_size)
+            model = Seq2Seq(info.network, info.src_vocab_size, info.tgt_vocab_size)
     except (TypeError, RuntimeError) as error:
         what = " ".join(str(error).split())
         raise ValueError(f"{folder / 'config.json'} describes a model that cannot be built: {what}") from error
@@ -120,4 +120,4 @@ def load_model(folder: Path) -> tuple[Seq2Seq, ModelCard]:
         raise ValueError(
             f"{folder / 'model.safetensors'} does not fit config.json: {missing[0]} is in one of them only"
         )
-    return model.eval(), card
+    return model.eval(), info

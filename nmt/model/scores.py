@@ -120,6 +120,9 @@ class Additive(Score):
     No normaliser minds a constant, and as ``tanh x = 2 sigmoid(2 x) - 1`` it leaves ``2 v^T sigmoid(2 (W q + U h))``.
     Keys are kept as `decay` gives them.
 
+    Without the bias and as wide as the query it is ``v^T tanh(W [q; h])``, concat (Luong et al. 2015, section 3.1): the
+    product with ``[q; h]`` is the sum of two, so that the one with ``h`` is done once a sentence.
+
     Args:
         query_size: Q.
         state_size: H.
@@ -155,16 +158,6 @@ class Additive(Score):
         if torch.is_grad_enabled() and keys.requires_grad:
             keys = shared(keys, lambda: grad_keys.pop() * -energy.detach().unsqueeze(1) / keys.detach())
         return lambda queries: _AdditiveScores.apply(queries.to(keys.dtype), keys, energy, grad_keys)
-
-
-class Concat(Additive):
-    """``v^T tanh(W [q; h])`` (Luong et al. 2015, section 3.1): additive, without a bias and as wide as the query.
-
-    The product with ``[q; h]`` is the sum of two products, so that the one with ``h`` is done once a sentence.
-    """
-
-    def __init__(self, query_size: int, state_size: int, heads: int) -> None:
-        super().__init__(query_size, state_size, query_size, heads, bias=False)
 
 
 class Dot(Score):
@@ -248,7 +241,7 @@ def build_score(config: AttentionConfig, query_size: int, state_size: int) -> Sc
     if config.score == "additive":
         return Additive(query_size, state_size, config.size or query_size, heads)
     if config.score == "concat":
-        return Concat(query_size, state_size, heads)
+        return Additive(query_size, state_size, query_size, heads, bias=False)
     if config.score == "dot":
         return Dot(state_size)
     if config.score == "scaled_dot":

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from nmt.data.batch import beside
+from nmt.model.cells import GRU, gru_sequences
 from nmt.model.dropout import SequenceDropout
 from nmt.model.kernels.repeated import Product, repeated
-from nmt.model.rnn import GRU, LayerStepper, RecurrentLayer, State, gru_sequences
+from nmt.model.rnn import LayerStepper, RecurrentLayer, State
 
 
 def reverse(lengths: Tensor, size: int, keep: int = 0) -> Tensor:

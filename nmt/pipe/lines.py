@@ -1,17 +1,13 @@
-r"""Lines to translate, as bytes in windows: of a file, or of what a stream has brought so far.
-
-Lines end at ``\n`` or ``\r\n`` only, so that other separators of Unicode inside a sentence make no new line.
-"""
+"""Lines to translate, as bytes in windows: of a file, or of what a stream has brought so far."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from queue import Empty, Queue
 from select import select
 from threading import Thread
 from typing import Protocol
 
-from nmt.data.compression import DAMAGED, open_binary
+from nmt.data.compression import without_end
 from nmt.data.files import naming
 
 CHUNK_BYTES = 1 << 16
@@ -27,23 +23,6 @@ class Stream(Protocol):
 
     def read(self, size: int, /) -> bytes | None:
         """What is there, once there is anything; nothing at the end; None where that is not waited for."""
-
-
-def file_lines(path: Path) -> Iterator[bytes]:
-    """The lines of a file, decompressed, without their ends.
-
-    Raises:
-        OSError: if it cannot be opened.
-        ValueError: if it cannot be read to its end.
-    """
-    number = 0
-    with open_binary(path) as stream:
-        try:
-            for line in stream:
-                yield _without_end(line)
-                number += 1
-        except DAMAGED as error:
-            raise ValueError(f"{path}: cannot be read after line {number}: {error}") from error
 
 
 def windows(lines: Iterable[bytes], first: int, most: int) -> Iterator[list[bytes]]:
@@ -98,7 +77,7 @@ def arriving_windows(stream: Stream, first: int, most: int) -> Iterator[list[byt
                     whole.extend(tail[:-1])
                     begun = tail[-1:]
         if whole:
-            yield [_without_end(whole.popleft()) for _ in range(min(first, len(whole)))]
+            yield [without_end(whole.popleft()) for _ in range(min(first, len(whole)))]
             first = min(2 * first, most)
     if isinstance(last, OSError):
         with naming("standard input"):
@@ -116,7 +95,3 @@ def _read(stream: Stream, chunks: "Queue[bytes | OSError]") -> None:
         chunks.put(b"")
     except OSError as error:
         chunks.put(error)
-
-
-def _without_end(line: bytes) -> bytes:
-    return line.removesuffix(b"\n").removesuffix(b"\r")

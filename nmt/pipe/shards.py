@@ -5,7 +5,6 @@ Each process translates the shards whose number leaves its rank as the remainder
 joins them in order, and the folder goes. A run that was stopped, however, goes on with the shards that are missing.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -18,10 +17,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from nmt.data.compression import create_binary
-from nmt.data.files import fsync, lock_folder, naming
+from nmt.data.compression import create_binary, file_lines
+from nmt.data.files import fsync, lock_folder, naming, put
 from nmt.decoding.attention_file import attention_pieces, write_archive
-from nmt.pipe.lines import file_lines
 from nmt.pipe.processes import Processes
 
 Translate = Callable[[Iterable[bytes], Callable[[bytes], object], Callable[[np.ndarray], None] | None, int], object]
@@ -97,12 +95,10 @@ class Parts:
             for shard in range(shards):
                 with open(self._lines(shard), "rb") as part:
                     shutil.copyfileobj(part, whole, 1 << 20)
-        fsync(unfinished)
-        os.replace(unfinished, self.output)
+        put(unfinished, self.output)
         if self.attention:
             with naming(self.attention):
                 write_archive(self.attention, [self._attention(shard) for shard in range(shards)])
-        fsync(self.output.parent)
         joined = self.folder.with_name(f"{self.folder.name}.joined")
         shutil.rmtree(joined, ignore_errors=True)  # of a run that was killed just then
         os.replace(self.folder, joined)  # at once: there are all shards to go on from, or none
@@ -135,18 +131,7 @@ class Parts:
         pieces = attention_pieces(self._attention(shard)) if self.attention else nullcontext()
         with naming(self.folder), open(unfinished, "wb") as stream, pieces as add:
             yield stream, add
-        fsync(unfinished, *(self.folder.glob(f"{shard:08}.[ws]*") if self.attention else ()))
-        os.replace(unfinished, self._lines(shard))
-        fsync(self.folder)
-
-
-def digest(*paths: Path) -> str:
-    """What tells the contents of these files from any others."""
-    hashes = []
-    for path in paths:
-        with open(path, "rb") as file:
-            hashes.append(hashlib.file_digest(file, "sha256").hexdigest())
-    return hashlib.sha256(" ".join(hashes).encode()).hexdigest()
+        put(unfinished, self._lines(shard), *(self.folder.glob(f"{shard:08}.[ws]*") if self.attention else ()))
 
 
 def _told(key: str, before: Any, now: Any) -> str:

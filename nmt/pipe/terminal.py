@@ -7,16 +7,14 @@ import os
 import shutil
 import sys
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
 from typing import cast
 
-import numpy as np
-
-from nmt.data.words import split_words, words_of_spans
-from nmt.decoding.alignment import merge_attention, word_groups
+from nmt.data.words import word_texts
+from nmt.decoding.alignment import between_words
 from nmt.decoding.translation import Translation
 
 PROMPT = "> "
@@ -77,7 +75,9 @@ def attention_map(translation: Translation, columns: int, colour: bool) -> str:
         columns: width of the terminal.
         colour: show weights by 24-bit colours too, not by the height of a bar alone.
     """
-    targets, sources, weights = _between_words(translation)
+    src_words, tgt_words, weights = between_words(translation)
+    src_texts, tgt_texts = word_texts(translation.source), word_texts(translation.text)
+    sources, targets = [src_texts[word] for word in src_words], [tgt_texts[word] for word in tgt_words]
     if not targets or not sources:
         return ""
     margin = min(WIDEST_ROW_LABEL, max(map(width, targets)), columns // 3)
@@ -97,24 +97,6 @@ def attention_map(translation: Translation, columns: int, colour: bool) -> str:
             lines.append(f"{fitted(target, margin)} {' '.join(cells)}".rstrip())
         start = end
     return "".join(f"{line}\n" for line in lines)
-
-
-def _between_words(translation: Translation) -> tuple[list[str], list[str], np.ndarray]:
-    """Words of the translation, words of the source, and the attention (target words, source words) between them."""
-    tgt_words = words_of_spans(translation.text, translation.spans)
-    src_words = words_of_spans(translation.source, translation.source_spans)
-    merged = merge_attention(translation.attention, src_words, tgt_words)
-    rows, targets = _real_words(translation.text, tgt_words)
-    columns, sources = _real_words(translation.source, src_words)
-    return targets, sources, merged[np.ix_(rows, columns)]
-
-
-def _real_words(text: str, words: Sequence[int | None]) -> tuple[list[int], list[str]]:
-    """The groups of tokens that are words, and their texts."""
-    spans = split_words(text)
-    groups = [words[positions[0]] for positions in word_groups(words)]
-    found = [(row, text[slice(*spans[word])]) for row, word in enumerate(groups) if word is not None]
-    return [row for row, _ in found], [word for _, word in found]
 
 
 def _cell(weight: float, size: int, colour: bool) -> str:

@@ -9,7 +9,6 @@ import base64
 import gzip
 import hashlib
 import json
-import os
 from dataclasses import asdict
 from importlib.metadata import version
 from importlib.resources import files
@@ -20,13 +19,15 @@ from jinja2 import Environment
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from nmt.data.files import beside, put
 from nmt.evaluation.comparison import compare
+from nmt.evaluation.metrics import sentence_chrf_signature
 from nmt.evaluation.results import Evaluation
 from nmt.report.figures import HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
 from nmt.report.findings import findings
 from nmt.report.flags import FLAGS, flags_of_both, known_flags
 from nmt.report.read_run import Baseline, Run, read_run
-from nmt.report.sentences import chrf_signature, neighbor_examples, sample_rows, sentence_rows
+from nmt.report.sentences import neighbor_examples, sample_rows, sentence_rows
 from nmt.report.tables import alignments_pharaoh, sentences_csv, words_csv
 from nmt.report.word_table import word_rows
 
@@ -80,9 +81,9 @@ def build_report(run_folder: Path, output: Path, baseline: Path | None = None) -
     }
     output.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        (output / f".{name}.new").write_text(text, encoding="utf-8", newline="")
+        beside(output / name, "new").write_text(text, encoding="utf-8", newline="")
     for name in texts:
-        os.replace(output / f".{name}.new", output / name)
+        put(beside(output / name, "new"), output / name)
     return output / "report.html"
 
 
@@ -92,7 +93,7 @@ def _report(run: Run) -> dict[str, Any]:
         "version": REPORT_VERSION,
         "run": {"name": run.name, "config": run.config},
         "versions": {name: version(name) for name in ("plotly", "sacrebleu")},
-        "chrf_signature": chrf_signature(),
+        "chrf_signature": sentence_chrf_signature(),
         "flags": {name: {"label": label, "meaning": meaning} for name, (label, meaning) in FLAGS.items()},
         "heatmap": {"figure": heatmap_figure(), "scales": HEAT_SCALES},
         "training": training_figures(run.metrics, run.baseline_metrics, run.kept_step),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nmt.evaluation.comparison import of_same_sentences
-from nmt.evaluation.results import Evaluation, saved_evaluations
+from nmt.evaluation.results import Evaluation, is_evaluation, run_of, saved_evaluations
 from nmt.evaluation.samples import Samples, load_samples
 
 
@@ -76,8 +76,8 @@ def _read_baseline(path: Path, run_folder: Path, evaluations: list[Evaluation]) 
         raise ValueError(f"--baseline {path} is the run itself: name another, or one of its evaluations")
     if not path.is_dir():
         raise FileNotFoundError(f"--baseline: there is no folder {path}")
-    if path.parent.name == "evaluations":
-        one, run = _read_evaluation(path, path.parent.parent), path.resolve().parent.parent
+    if is_evaluation(path):
+        one, run = _read_evaluation(path, run_of(path)), run_of(path).resolve()
         own = run == run_folder.resolve()
         others = [each for each in evaluations if each.split == one.split and not (own and each.label == path.name)]
         found, name = {each.label: one for each in others}, path.name if own else f"{run.name}, {path.name}"
@@ -129,18 +129,18 @@ def _command(folder: Path) -> str | None:
         return None
 
 
-def _kept_step(card: Path) -> int | None:
+def _kept_step(info: Path) -> int | None:
     """The step of the exported weights; None if it is not known."""
     try:
-        return int(json.loads(card.read_text(encoding="utf-8"))["training"]["step"])
+        return int(json.loads(info.read_text(encoding="utf-8"))["training"]["step"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def _metrics_of_baseline(path: Path, run_folder: Path) -> list[dict[str, float]]:
     """The metrics of another run, given by its folder or that of an evaluation within it; none of the run itself."""
-    run = path.resolve().parent.parent if path.parent.name == "evaluations" else path.resolve()
-    return [] if run == run_folder.resolve() else _read_metrics(run / "metrics.csv")
+    run = run_of(path)
+    return [] if run.resolve() == run_folder.resolve() else _read_metrics(run / "metrics.csv")
 
 
 def _read_metrics(path: Path) -> list[dict[str, float]]:

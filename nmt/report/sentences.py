@@ -6,20 +6,19 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
-from sacrebleu.metrics import CHRF
 
-from nmt.data.words import split_words, words_of_spans
+from nmt.data.links import Link
+from nmt.data.words import word_texts, words_of_spans
 from nmt.decoding.alignment import attention_entropy
 from nmt.decoding.translation import Translation
-from nmt.evaluation.aer import Link, attention_error_rate
+from nmt.evaluation.aer import attention_error_rate
 from nmt.evaluation.branches import Branch
 from nmt.evaluation.looks import Looks
+from nmt.evaluation.metrics import sentence_chrf
 from nmt.evaluation.neighbors import Neighbors
 from nmt.evaluation.results import Evaluation, ranks_above
 from nmt.evaluation.samples import Samples
 from nmt.report.flags import marks, sentence_flags
-
-_CHRF = CHRF()
 
 
 def sentence_rows(evaluation: Evaluation, baseline: Evaluation | None) -> list[dict[str, Any]]:
@@ -118,17 +117,6 @@ def neighbor_examples(neighbors: Neighbors | None) -> dict[str, Any] | None:
     return {"examples": [[each.source, each.target] for each in neighbors.examples], "searched": neighbors.searched}
 
 
-def chrf_signature() -> str:
-    """The sacreBLEU signature of the sentence chrF: one reference, the settings, the version."""
-    _CHRF.sentence_score("a", ["a"])  # the signature knows the number of references only after a score
-    return str(_CHRF.get_signature())
-
-
-def word_texts(text: str) -> list[str]:
-    """The words of `text`, in the sense of `nmt.data.words`."""
-    return [text[start:end] for start, end in split_words(text)]
-
-
 def pack_attention(attention: np.ndarray) -> str:
     """Attention (T, S) as base64 of one byte a weight, row by row: 255 times the square root of the weight.
 
@@ -169,7 +157,7 @@ def _looks(looks: Looks) -> dict[str, Any]:
 
 
 def _chrf(text: str, reference: str) -> float:
-    return round(_CHRF.sentence_score(text, [reference]).score, 2)
+    return round(sentence_chrf(text, reference), 2)
 
 
 def _baseline(record: Translation, row: dict[str, Any], marked: Collection[str]) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nmt.data.words import word_texts
 from nmt.decoding.alignment import attention_alignment, soft_alignment
 from nmt.decoding.translation import Translation
-from nmt.report.sentences import word_texts
 
 TARGETS = 5
 """Target words of a source word that are kept, the strongest."""

@@ -13,7 +13,7 @@ from pytorch_lightning.callbacks import Callback, Checkpoint, EarlyStopping, Mod
 from torch import Tensor
 
 from nmt.config import TrainingConfig
-from nmt.data.files import fsync
+from nmt.data.files import put
 from nmt.evaluation.samples import Samples
 from nmt.training.module import TranslationModule
 from nmt.training.ranks import end_together, in_first_rank
@@ -192,9 +192,7 @@ class Resumable(Checkpoint):
             for logger in trainer.loggers:
                 logger.save()
             old = set(self.folder.glob("step-*.ckpt")) - {path}
-            fsync(fresh, *self.folder.glob("best.ckpt"))
-            fresh.replace(path)
-            fsync(self.folder)
+            put(fresh, path, *self.folder.glob("best.ckpt"))
             for each in old:
                 each.unlink()
 
@@ -263,7 +261,7 @@ def best_checkpoint(folder: Path, settings: TrainingConfig) -> ModelCheckpoint:
         dirpath=folder,
         filename="best",
         monitor=settings.monitor,
-        mode="max" if settings.monitor == "val_bleu" else "min",
+        mode=settings.monitor_mode,
         enable_version_counter=False,
         save_on_train_epoch_end=False,  # steps after the last validation have not been validated
     )

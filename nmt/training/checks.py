@@ -7,13 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import datasets
 import torch
 
-from nmt.config import Config, TrainingConfig, check, load_config
+from nmt.config import Config, DataConfig, TrainingConfig, check, load_config
 from nmt.data.corpus import load_split
-from nmt.data.datamodule import check_alignment
 from nmt.model.hub import model_folder
-from nmt.model.saved import read_card
+from nmt.model.saved import read_info
 from nmt.training.callbacks import latest_checkpoint
 
 COPYING_STRATEGIES = "ddp_spawn", "ddp_fork", "ddp_notebook"
@@ -89,22 +89,42 @@ def _holds_a_run(folder: Path) -> bool:
     return bool(there - _BEFORE_CHECKPOINTS) or latest_checkpoint(folder / "checkpoints") is not None
 
 
+def check_alignment(corpus: datasets.Dataset, config: DataConfig) -> None:
+    """Raises ValueError if the training split has no word alignment, which guided alignment needs."""
+    if "alignment" in corpus.column_names:
+        return
+    message = f"training.guided_alignment: split {config.train!r} of {config.path} has no word alignment: "
+    if config.path.startswith("hub:"):
+        raise ValueError(message + "the dataset has no column 'alignment', a list of [source word, target word]")
+    raise ValueError(
+        f"{message}add a file {config.train}.align beside the texts, one line such as '0-0 1-2' for each pair, "
+        "or a key 'alignment' to each row of the table"
+    )
+
+
 def _check_unvalidated(settings: TrainingConfig) -> None:
     why = "for trainer.limit_val_batches is 0: nothing is validated"
     check(not settings.early_stopping, "training.early_stopping", settings.early_stopping, f"0, {why}")
     check(settings.schedule != "plateau", "training.schedule", settings.schedule, f"another, {why}")
 
 
+def _whole(checkpoint: Path) -> dict[str, Any]:
+    try:
+        return torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
+        # without torch's advice to load what would be executed
+        why = str(error).rpartition("WeightsUnpickler error: ")[2].split(". ")[0]
+        raise ValueError(
+            f"{checkpoint} is damaged ({why}): put a copy in its place, or train anew with --overwrite"
+        ) from error
+
+
 def _check_resumable(config: Config, max_epochs: int | None, folder: Path) -> None:
     checkpoint = latest_checkpoint(folder / "checkpoints")
     if checkpoint is None:
         raise ValueError(f"{folder}: there is no checkpoint to resume from: train it anew, without --resume")
-    try:
-        saved = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(
-            f"{checkpoint} is damaged ({error}): put a copy in its place, or train anew with --overwrite"
-        ) from error
+    best = checkpoint.with_name("best.ckpt")
+    saved, _ = _whole(checkpoint), _whole(best) if best.is_file() else None  # the best is exported in the end
     if max_epochs is not None and 0 <= max_epochs < saved["epoch"]:
         raise ValueError(
             f"trainer.max_epochs: {max_epochs} cannot be reached by --resume, {folder} is past {saved['epoch']}: "
@@ -128,7 +148,7 @@ def start_folder(config: Config) -> Path:
     """
     name = config.training.start_from
     folder = model_folder(name)
-    has, given = _flat("model", asdict(read_card(folder).network)), _flat("model", asdict(config.model))
+    has, given = _flat("model", asdict(read_info(folder).network)), _flat("model", asdict(config.model))
     if (folder.parent / "config.yaml").is_file():  # of a run; how other tokenizers came to be is not known
         has |= _flat("data.tokenizer", asdict(load_config(folder.parent / "config.yaml").data.tokenizer))
         given |= _flat("data.tokenizer", asdict(config.data.tokenizer))

@@ -211,11 +211,10 @@ class TranslationModule(pl.LightningModule):
         for name, value in figures.items():
             self.log(name, value, prog_bar=name in ("val_loss", "val_bleu"), rank_zero_only=False)
         if not self.trainer.sanity_checking:
-            monitor = self.config.training.monitor
-            sign = 1 if monitor == "val_bleu" else -1
-            schedule = self.lr_schedulers()
+            settings, schedule = self.config.training, self.lr_schedulers()
             assert isinstance(schedule, Schedule)
-            schedule.validated(sign * figures[monitor])
+            figure = figures[settings.monitor]
+            schedule.validated(figure if settings.monitor_mode == "max" else -figure)
 
     def on_validation_end(self) -> None:
         """Lets the clock of training go on."""

@@ -18,7 +18,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from nmt.config import Config
 from nmt.data.datamodule import TranslationData
 from nmt.evaluation.results import installed_versions
-from nmt.model.saved import ModelCard, save_model
+from nmt.model.saved import ModelInfo, save_model
 from nmt.training.callbacks import (
     MovingAverage,
     Patience,
@@ -176,7 +176,7 @@ def _callbacks(config: Config, folder: Path) -> list[Callback]:
     callbacks: list[Callback] = [MovingAverage(settings.average_decay)] if settings.average_decay else []
     callbacks.append(Reporter(folder / "samples"))
     if settings.early_stopping:
-        mode = "max" if settings.monitor == "val_bleu" else "min"
+        mode = settings.monitor_mode
         at_validations = {"check_on_train_epoch_end": False}  # an epoch may end before the first of them
         callbacks.append(Patience(settings.monitor, patience=settings.early_stopping, mode=mode, **at_validations))
     checkpoints = folder / "checkpoints"
@@ -200,7 +200,7 @@ def export(config: Config, data: TranslationData, module: TranslationModule, fol
     if best.is_file():
         print(f"exporting step {saved['global_step']:,}, the best by {config.training.monitor}")
     tokenizers = data.tokenizers
-    card = ModelCard(
+    info = ModelInfo(
         src=config.data.src,
         tgt=config.data.tgt,
         src_vocab_size=tokenizers.src.vocab_size,
@@ -216,5 +216,5 @@ def export(config: Config, data: TranslationData, module: TranslationModule, fol
             "versions": installed_versions(),
         },
     )
-    save_model(folder / "model", module.model, card)
+    save_model(folder / "model", module.model, info)
     tokenizers.save(folder / "model")

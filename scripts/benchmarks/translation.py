@@ -141,16 +141,16 @@ def prepare_translation(specification: str, path: str, split: str, limit: str, *
     decoding = Decoding(**json.loads(specification))
     gpu = check_device(decoding.device)
     for variant in variants:
-        card = replace(decoding, variant=variant).translator().card
+        info = replace(decoding, variant=variant).translator().info
     datasets.disable_progress_bars()
-    corpus = load_split(path, card.src, card.tgt, split)
+    corpus = load_split(path, info.src, info.tgt, split)
     corpus = corpus.select(range(min(len(corpus), int(limit) or len(corpus))))
     if not len(corpus):
         raise ValueError(f"split '{split}' of {path} has no sentences")
     sentences = {side: list(corpus[side]) for side in ("src", "tgt")}
     Path(decoding.corpus).write_text(json.dumps(sentences), encoding="utf-8")
-    languages = {"src": card.src, "tgt": card.tgt, "vocabulary": card.tgt_vocab_size}
-    return {"sentences": len(corpus), **languages, "network": asdict(card.network), "gpu": gpu}
+    languages = {"src": info.src, "tgt": info.tgt, "vocabulary": info.tgt_vocab_size}
+    return {"sentences": len(corpus), **languages, "network": asdict(info.network), "gpu": gpu}
 
 
 def measure_translation(specification: str) -> Figures:
@@ -160,7 +160,7 @@ def measure_translation(specification: str) -> Figures:
     import_translator()  # as the command does
     import torch
 
-    from nmt.decoding.search import SearchOptions
+    from nmt.decoding.options import SearchOptions
 
     decoding = Decoding(**json.loads(specification))
     translator, sources = decoding.translator(), decoding.sentences("src")
@@ -183,11 +183,11 @@ def measure_translation(specification: str) -> Figures:
     rates = {"sentences_per_second": len(texts) / seconds, "tokens_per_second": tgt_tokens / seconds}
     figures = {**timing, **rates, "tokens_per_sentence": tgt_tokens / len(texts), **memory}
     figures["cudnn_allows_tf32"] = torch.backends.cudnn.allow_tf32
-    card = translator.card
-    if decoding.variant == "fp32" and is_covered(card.network):
-        done = works(card.network, card.tgt_vocab_size, timing, decoding)
+    info = translator.info
+    if decoding.variant == "fp32" and is_covered(info.network):
+        done = works(info.network, info.tgt_vocab_size, timing, decoding)
         figures |= compare_with_roofline(done, seconds, tgt_tokens, "32", decoding.device)
-    return figures | quality(texts, decoding.sentences("tgt"), card.tgt)
+    return figures | quality(texts, decoding.sentences("tgt"), info.tgt)
 
 
 def quality(hypotheses: Sequence[str], references: Sequence[str], tgt: str) -> Figures:

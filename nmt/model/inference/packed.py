@@ -27,11 +27,6 @@ class PackedMatrix(PreparedMatrix):
         self._matrix = matrix.detach()
         self._settled: Tensor | None = None
 
-    @classmethod
-    def of(cls, matrix: Tensor) -> "PackedMatrix":
-        """The matrix itself."""
-        return cls(matrix)
-
     def product(self, inputs: Tensor, bias: Tensor | None = None) -> Tensor:
         """``x W' + b``: (..., K) -> (..., F)."""
         matrix = self._settled
@@ -65,4 +60,4 @@ def _rounded(rows: int) -> int:
 
 def pack(model: Seq2Seq) -> Seq2Seq:
     """The model for inference on a CPU, packed wherever the decoder multiplies; itself where torch cannot do that."""
-    return prepare(model, PackedMatrix.of, embeddings=False) if has_onednn() else model
+    return prepare(model, PackedMatrix, embeddings=False) if has_onednn() else model

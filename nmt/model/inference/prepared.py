@@ -33,11 +33,6 @@ class PreparedMatrix(ABC):
         self.shape, self.device = shape, device
         self._submatrices: dict[Any, Self] = {}
 
-    @classmethod
-    @abstractmethod
-    def of(cls, matrix: Tensor) -> Self:
-        """The form of a matrix (F, K)."""
-
     @abstractmethod
     def product(self, inputs: Tensor, bias: Tensor | None = None) -> Tensor:
         """``x W' + b``: (..., K) -> (..., F)."""

@@ -19,7 +19,7 @@ from nmt.model.scores import FARTHEST
 
 
 class _AttentiveGRU(Function):
-    """``a_t = softmax(e' / (1 + exp(-q_t) d) + p)``, then a step of `nmt.model.rnn.GRU` over ``x_t + C a_t h``.
+    """``a_t = softmax(e' / (1 + exp(-q_t) d) + p)``, then a step of `nmt.model.cells.GRU` over ``x_t + C a_t h``.
 
     The fraction at all positions is the largest thing in a step; it is computed again in the backward pass, not kept.
     """

@@ -18,7 +18,7 @@ from nmt.model.kernels.products import layered_product, packed_layers, product_o
 
 
 class _GRUSequence(Function):
-    """The equations of `nmt.model.rnn.GRU`, step after step, in the memory that the backward pass needs."""
+    """The equations of `nmt.model.cells.GRU`, step after step, in the memory that the backward pass needs."""
 
     @staticmethod
     def forward(

@@ -35,6 +35,10 @@ function sortHead({ key, label, title }, sort, descendsFirst, onsort) {
     el("button", { type: "button", title, "data-focus": key, onclick: toggle }, label + arrow));
 }
 
+/** A table of figures, which scrolls where it is too wide. */
+const figuresTable = (head, rows) =>
+  el("div", { class: "wide" }, el("table", { class: "figures" }, el("thead", {}, el("tr", {}, head)), el("tbody", {}, rows)));
+
 /** The bytes that base64 writes as text. */
 const bytesOf = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 
@@ -46,6 +50,9 @@ async function unpacked(id) {
 }
 
 const fixed = (number, digits = 1) => (number === null || number === undefined ? "–" : number.toFixed(digits).replace("-", "−"));
+
+/** A whole number with its thousands apart. */
+const grouped = (number) => number.toLocaleString("en");
 
 /** A difference, with its sign. */
 const signed = (number, digits = 1) => (number > 0 ? "+" : "") + fixed(number, digits);

@@ -9,8 +9,7 @@ function evaluationTable() {
   const head = EVALUATION_HEADS.map((text) => el("th", { scope: "col" }, text, QUALIFIED[text] ? el("small", {}, ` ${QUALIFIED[text]}`) : null));
   return [
     el("h2", {}, "Evaluations"),
-    el("div", { class: "wide" },
-      el("table", { class: "figures" }, el("thead", {}, el("tr", {}, head)), el("tbody", {}, REPORT.evaluations.map(evaluationRow)))),
+    figuresTable(head, REPORT.evaluations.map(evaluationRow)),
   ];
 }
 
@@ -38,5 +37,5 @@ function lengthRatio({ sentences }) {
 function flagCount({ label, flags, sentences }, flag) {
   if (!flags.includes(flag)) return null;
   const count = sentences.filter((sentence) => sentence.flags.includes(flag)).length;
-  return count ? el("a", { href: address("sentences", { ...AFRESH, split: label, flag }) }, count.toLocaleString("en")) : "0";
+  return count ? el("a", { href: address("sentences", { ...AFRESH, split: label, flag }) }, grouped(count)) : "0";
 }

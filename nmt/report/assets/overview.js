@@ -22,7 +22,7 @@ function alignmentCard(alignment) {
     el("h3", {}, "AER", lowerIsBetter()),
     el("p", { class: "big" }, fixed(alignment.aer, 3)),
     el("p", {}, `precision ${fixed(alignment.precision, 3)}, recall ${fixed(alignment.recall, 3)}`),
-    el("p", { class: "muted" }, `attention against ${alignment.links.toLocaleString("en")} gold links`),
+    el("p", { class: "muted" }, `attention against ${grouped(alignment.links)} gold links`),
     el("p", { class: "signature" }, alignment.method),
   );
 }
@@ -41,12 +41,12 @@ function against({ baseline, alignment, sentences }) {
   const sorted = (descending) => address("sentences", { ...AFRESH, sort: { key: "gain", descending } });
   const those = (kind) => {
     const count = sentences.filter(KINDS[kind].holds).length;
-    return el("a", { href: address("sentences", { ...AFRESH, kind }) }, `${count.toLocaleString("en")} ${KINDS[kind].label}`);
+    return el("a", { href: address("sentences", { ...AFRESH, kind }) }, `${grouped(count)} ${KINDS[kind].label}`);
   };
   return [
     el("h2", {}, `Against ${baseline.name}`),
     el("p", { class: "hint" }, `The baseline: ${[baseline.name, baseline.search, baseline.checkpoint].join(" · ")}`),
-    el("div", { class: "wide" }, el("table", { class: "figures" }, el("thead", {}, el("tr", {}, head)), el("tbody", {}, baseline.differences.map(difference), aer))),
+    figuresTable(head, [baseline.differences.map(difference), aer]),
     el("p", {}, "By the chrF of each sentence: ", those("better"), ", ", those("worse"), ", ", those("alike"), ". See the ",
       el("a", { href: sorted(true) }, "largest gains"), ", ", el("a", { href: sorted(false) }, "largest losses"), "."),
   ];

@@ -3,7 +3,7 @@
 function renderMasthead() {
   const { src, tgt, split, label, search, checkpoint, scores, sentences } = state.evaluation;
   byId("run-name").textContent = REPORT.run.name;
-  const facts = [`${src} → ${tgt}`, label === split ? split : `${label} (${split})`, `${sentences.length.toLocaleString("en")} sentences`];
+  const facts = [`${src} → ${tgt}`, label === split ? split : `${label} (${split})`, `${grouped(sentences.length)} sentences`];
   byId("run-facts").textContent = [...facts, search.decoding, checkpoint].join(" · ");
   const bleu = scores.find((score) => score.name === "BLEU");
   fill(byId("headline"), bleu ? headline(bleu) : []);

@@ -21,10 +21,9 @@ function renderSamples() {
   const slider = byId("sample-step");
   slider.max = history.length - 1;
   slider.value = validation;
-  slider.setAttribute("aria-valuetext", `step ${step.toLocaleString("en")}`);
-  byId("sample-step-name").textContent = `step ${step.toLocaleString("en")}, validation ${validation + 1} of ${history.length}`;
-  const common = commonWords(hypothesis.words, reference.words);
-  const compared = withWords(hypothesis.text, hypothesis.words, (word, index) => (common[index] ? word : el("ins", {}, word)));
+  slider.setAttribute("aria-valuetext", `step ${grouped(step)}`);
+  byId("sample-step-name").textContent = `step ${grouped(step)}, validation ${validation + 1} of ${history.length}`;
+  const compared = markedText(hypothesis, marker(reference, "ins", null));
   const line = (name, parts) => [el("dt", {}, name), el("dd", { dir: "auto" }, parts)];
   fill(byId("sample-texts"),
     line("Source", source.text),

@@ -115,8 +115,8 @@ function updateRows() {
   const table = byId("table");
   fill(table.tHead, el("tr", { "aria-rowindex": 1 }, columns().map(headCell)));
   table.setAttribute("aria-rowcount", state.rows.length + 1);
-  const total = state.evaluation.sentences.length.toLocaleString("en");
-  const shown = state.rows.length.toLocaleString("en");
+  const total = grouped(state.evaluation.sentences.length);
+  const shown = grouped(state.rows.length);
   byId("count").textContent = shown === total ? `${total} sentences` : `${shown} of ${total} sentences`;
   renderChips();
   renderOrder();
@@ -138,7 +138,7 @@ function renderChips() {
     const count = evaluation.sentences.filter(FILTERS[name].holds(value)).length;
     const { label, meaning } = described[value];
     const pressed = filter[name] === value;
-    return chip(value, `${label} ${count.toLocaleString("en")}`, pressed, pressed ? without(name) : address("sentences", { ...filter, [name]: value }), meaning);
+    return chip(value, `${label} ${grouped(count)}`, pressed, pressed ? without(name) : address("sentences", { ...filter, [name]: value }), meaning);
   });
   fill(byId("chips"),
     chosen.map((name) => chip(name, `${CHOSEN[name](filter[name])} ×`, true, without(name), "Show all")),

@@ -99,10 +99,7 @@ function elsewhere({ source, reference }, index) {
 }
 
 /** A translation with another token at some step; what the hypothesis has not is marked. */
-function branchText({ hypothesis }, { text, words }) {
-  const common = commonWords(words, hypothesis.words);
-  return withWords(text, words, (word, index) => (common[index] ? word : el("strong", {}, word)));
-}
+const branchText = ({ hypothesis }, branch) => markedText(branch, marker(hypothesis, "strong", null));
 
 /** What came of another translation, and which token instead of which led to it, with their probabilities. */
 function branchFacts(sentence, branch) {

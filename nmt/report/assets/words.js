@@ -28,17 +28,15 @@ const WORD_ORDERS = {
 
 /** Takes search and order of the words from the address. */
 function readWordsAddress(asked) {
-  const sort = asked.get("sort") ?? "";
-  const key = sort.replace(/^-/, "");
   words.query = asked.get("q") ?? "";
-  words.sort = Object.hasOwn(WORD_ORDERS, key) ? { key, descending: sort.startsWith("-") } : MOST_FREQUENT;
+  words.sort = readSort(asked.get("sort") ?? "", WORD_ORDERS, MOST_FREQUENT);
 }
 
 function wordsAddress({ split = state.evaluation.label } = {}) {
-  const { query, sort: { key, descending } } = words;
+  const { query, sort } = words;
   const asked = new URLSearchParams();
   if (query) asked.set("q", query);
-  if (key !== MOST_FREQUENT.key || !descending) asked.set("sort", (descending ? "-" : "") + key);
+  if (sortText(sort) !== sortText(MOST_FREQUENT)) asked.set("sort", sortText(sort));
   if (REPORT.evaluations.length > 1) asked.set("split", split);
   return `#/words${asked.size ? `?${asked}` : ""}`;
 }
@@ -56,10 +54,10 @@ function wordRow({ word, count, received, passed_over: passedOver, targets }) {
   const target = ([text, share]) => el("li", {}, el("bdi", {}, visible(text)), " ", el("span", { class: "muted" }, percent(share)),
     el("i", { class: "bar", style: `width:${100 * share}%` }));
   const those = (filter, title, text) => el("a", { href: address("sentences", { ...AFRESH, ...filter }), title, dir: "auto" }, text);
-  const times = `${passedOver.length.toLocaleString("en")} (${percent(passedOver.length / count)})`;
+  const times = `${grouped(passedOver.length)} (${percent(passedOver.length / count)})`;
   return el("tr", {},
     el("th", { scope: "row" }, those({ word }, `Show the sentences with “${word}”`, visible(word))),
-    el("td", {}, count.toLocaleString("en")),
+    el("td", {}, grouped(count)),
     el("td", {}, fixed(received, 2)),
     el("td", {}, passedOver.length ? those({ passed_over: word }, `Show the sentences in which “${word}” is passed over`, times) : "–"),
     el("td", {}, el("ul", { class: "plain targets" }, targets.map(target))));
@@ -75,7 +73,7 @@ function renderWords() {
   fill(table.tBodies[0], found.slice(0, words.shown).map(wordRow));
   const left = found.length - words.shown;
   byId("more-words").hidden = left <= 0;
-  byId("more-words").textContent = `Show ${Math.min(left, WORDS_AT_ONCE).toLocaleString("en")} more`;
-  const all = `${found.length.toLocaleString("en")} ${found.length === 1 ? "word" : "words"}`;
-  byId("word-count").textContent = left > 0 ? `${words.shown.toLocaleString("en")} of ${all}` : all;
+  byId("more-words").textContent = `Show ${grouped(Math.min(left, WORDS_AT_ONCE))} more`;
+  const all = `${grouped(found.length)} ${found.length === 1 ? "word" : "words"}`;
+  byId("word-count").textContent = left > 0 ? `${grouped(words.shown)} of ${all}` : all;
 }
