@@ -130,8 +130,8 @@ class DataConfig:
         max_length_tokens: training pairs with a longer side are dropped (special tokens not counted).
         max_length_ratio: training pairs with one side more than this many times as long as the other are dropped (9 as
             in Moses' clean-corpus-n.perl).
-        batch_tokens: tokens a batch holds at most on either side, padding included, on each rank.
-        batch_sentences: sentence pairs a batch holds at most, on each rank.
+        batch_tokens: tokens a batch holds at most on either side, padding included, in each process.
+        batch_sentences: sentence pairs a batch holds at most, in each process: a step takes a batch of each.
         alignment_units: what gold links count: words (runs of letters and digits, and each other visible character), or
             tokens, which is all that stands between spaces.
         literature_form: also score in the form of the Multi30k literature (lowercased, Moses-tokenised).

@@ -113,6 +113,16 @@ PAIR = Batch(
 """Two sentence pairs of different lengths."""
 
 
+@pytest.fixture(autouse=True)
+def auto_is_the_cpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a GPU, here and in processes that a test starts: what is tested must not depend on the machine."""
+    if request.module.__name__ != "test_gpu":
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+
 @pytest.fixture(params=["by MKL", "by oneDNN", "by oneDNN in pieces"])
 def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """A test on processors of each kind: how float32 matrices are multiplied there."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from nmt.config import AttentionConfig
 from nmt.model.attention import Attention, AttentionState, Memory
 from nmt.model.scores import Additive, decay
+from nmt.model.windows import build_window
 
 COVERAGES = ["none", "linguistic", "neural"]
 COMBINATIONS = list(product(SCORES, WINDOWS, NORMALIZERS, COVERAGES, [1, 2]))
@@ -151,6 +152,21 @@ def test_local_p_by_hand() -> None:
     torch.testing.assert_close(weights, tensor([[[each / sum(gaussian) for each in gaussian]]]))
 
 
+@pytest.mark.parametrize("kind", ["mixed", "true"])
+def test_local_p_finds_its_place_in_bfloat16(kind: str) -> None:
+    """Between 0.5 and 1 bfloat16 has 128 numbers: in a sentence of 250 tokens two positions would share one."""
+    torch.manual_seed(0)
+    window = build_window(AttentionConfig(window="local_p", reach=5), 64)
+    for parameter in window.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    mask, queries, steps = torch.ones(1, 250, dtype=torch.bool), torch.randn(1, 40, 64), torch.arange(40)[None]
+    window.bfloat16() if kind == "true" else None
+    queries = queries.bfloat16() if kind == "true" else queries
+    with torch.autocast("cpu", torch.bfloat16, enabled=kind == "mixed"):
+        found = window.score_bias(mask)(queries, steps)
+    torch.testing.assert_close(found, window.float().score_bias(mask)(queries.float(), steps))
+
+
 @pytest.mark.parametrize(("normalizer", "alpha"), [("sparsemax", 2.0), ("entmax15", 1.5)])
 def test_sparse_normalisers_solve_their_equation(normalizer: str, alpha: float) -> None:
     """Peters et al. 2019, eq. 5: p = [(alpha - 1) z - tau]_+ ** (1 / (alpha - 1)), with tau so that p sums to one."""
@@ -198,6 +214,17 @@ def test_neural_coverage_is_a_gru_over_state_query_and_weight() -> None:
     for row, position in product(range(2), range(5)):
         read = torch.cat([states[row, position], queries[row], weights[row, 0, position, None]])
         torch.testing.assert_close(state.coverage[row, position], cell(read[None], torch.zeros(1, 3).double())[0])
+
+
+@pytest.mark.parametrize("coverage", ["linguistic", "neural"])
+def test_coverage_is_carried_in_float32_under_autocast(coverage: str) -> None:
+    attention = build(AttentionConfig("general", coverage=coverage, coverage_size=3)).float()
+    states, mask = states_and_mask()
+    with torch.autocast("cpu", torch.bfloat16):
+        memory = attention.prepare(states.float(), mask)
+        start = attention.start(memory)
+        _, state = attention.stepper(memory)(torch.randn(2, 6), start)
+    assert start.coverage.dtype == state.coverage.dtype == torch.float32
 
 
 @pytest.fixture(params=COMBINATIONS, ids=lambda each: "-".join(map(str, each)))

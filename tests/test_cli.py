@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from conftest import SENTENCES, TINY_RUN
 
 import nmt
@@ -247,13 +246,6 @@ def test_too_little_memory_is_one_line(translate: Callable, monkeypatch: pytest.
     assert code == 2
     assert told.startswith("nmt translate: memory is used up: work on less at once, as by --batch-sentences, ")
     assert told.count("\n") == 1
-
-
-def test_float32_is_not_tf32(translate: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    for precision in ("bf16", "fp32"):
-        monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-        assert translate(b"ja", "--precision", precision)[0] == 0
-        assert torch.backends.cudnn.allow_tf32 == (precision == "bf16")
 
 
 def test_every_search_option_that_changes_a_translation_has_a_flag() -> None:

@@ -1,6 +1,7 @@
 """The data module: alignments where they are asked for, and pieces that a resumed run repeats."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import datasets
@@ -14,7 +15,7 @@ from nmt.data.batch import Batch
 from nmt.data.corpus import load_split
 from nmt.data.datamodule import TranslationData, pair_lengths
 from nmt.data.special import EOS_ID, PAD_ID
-from nmt.data.tokenizer import TokenizerPair
+from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.training.checks import check_alignment
 
 
@@ -93,7 +94,9 @@ def test_a_batch_moves_between_devices(aligned_folder: Path, tmp_path: Path, wit
     batch = next(iter(data_of(aligned_folder, tmp_path, with_alignment).train_dataloader()))
     moved = move_data_to_device(batch, torch.device("meta"))
     assert isinstance(moved, Batch)
-    assert moved.src_ids.device.type == "meta"
+    assert moved.src_ids.device.type == moved.tgt_ids.device.type == "meta"
+    assert moved.src_lengths is batch.src_lengths  # which the host must know
+    assert moved.tgt_lengths is batch.tgt_lengths
     if with_alignment:
         assert moved.alignment is not None
         assert moved.alignment.device.type == "meta"
@@ -188,6 +191,7 @@ def test_each_process_needs_a_pair_of_the_validation_split(aligned_folder: Path,
         """What a trainer tells of its processes."""
 
         world_size, global_rank, current_epoch = 13, 11, 0
+        strategy = SimpleNamespace(root_device=torch.device("cpu"))
 
     data = data_of(aligned_folder, tmp_path)
     data.trainer = Rank()
@@ -195,6 +199,32 @@ def test_each_process_needs_a_pair_of_the_validation_split(aligned_folder: Path,
         data.val_dataloader()
     Rank.world_size = 12
     assert len(list(data.val_dataloader())) == 1
+
+
+def test_batches_for_a_gpu_are_pinned(aligned_folder: Path, tmp_path: Path) -> None:
+    data = data_of(aligned_folder, tmp_path)
+    for kind in ("cpu", "cuda"):
+        strategy = SimpleNamespace(root_device=torch.device(kind))
+        data.trainer = SimpleNamespace(  # type: ignore[assignment]
+            world_size=1, global_rank=0, current_epoch=0, overfit_batches=0, strategy=strategy
+        )
+        assert data.train_dataloader().pin_memory == data.val_dataloader().pin_memory == (kind == "cuda")
+
+
+def test_of_several_processes_one_tokenises(
+    aligned_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("tokenised again")
+
+    config = DataConfig(str(aligned_folder), tokenizer=TokenizerConfig(vocab_size=320))
+    first, other = (TranslationData(config, 1, tmp_path, with_alignment=True) for _ in range(2))
+    first.trainer = SimpleNamespace(world_size=2)  # type: ignore[assignment]
+    first.prepare_data()
+    monkeypatch.setattr(Tokenizer, "encode_batch", fail)
+    other.setup("fit")
+    assert len(other.train) == 120
+    assert len(other.validation) == 12
 
 
 def test_lengths_are_those_of_all_chunks() -> None:

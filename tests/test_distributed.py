@@ -34,6 +34,23 @@ TWO = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--trainer.max_epo
 NODES = ["--trainer.accelerator", "cpu", "--trainer.max_epochs", "2"]
 """How a run is trained by one process on each of two machines, which `--trainer.num_nodes` tells of."""
 
+FULL_DISK = """
+import sys
+import {0}
+
+write = {0}.{1}
+
+def fail(*arguments, **settings):
+    if any({2!r} in str(each) for each in arguments if not isinstance(each, dict)):
+        raise OSError(28, "No space left on device")
+    return write(*arguments, **settings)
+
+{0}.{1} = fail
+from nmt.cli import main
+sys.exit(main())
+"""
+"""The command, where a function cannot write files of a certain name."""
+
 SRUN = """#!/usr/bin/env bash
 processes=()
 for rank in 0 1; do
@@ -115,6 +132,27 @@ def test_two_ranks_stop_on_a_signal_and_go_on_bit_for_bit(corpus_folder: Path, t
     whole, stopped = (weights(tmp_path / "runs" / name) for name in ("whole", "stopped"))
     torch.testing.assert_close(stopped, whole, rtol=0, atol=0)
     assert figures(tmp_path / "runs/stopped") == figures(tmp_path / "runs/whole")
+
+
+@pytest.mark.parametrize(
+    ("writes", "file"),
+    [
+        ("nmt.data.files.fsync", "/samples/"),
+        ("lightning_fabric.plugins.io.torch_io._atomic_save", "best.ckpt"),
+        ("nmt.data.files.fsync", "writing.ckpt"),
+    ],
+)
+def test_where_the_first_rank_cannot_save_the_other_ends_with_it(
+    writes: str, file: str, corpus_folder: Path, tmp_path: Path
+) -> None:
+    program = tmp_path / "on_a_full_disk.py"
+    program.write_text(FULL_DISK.format(*writes.rsplit(".", 1), file), encoding="utf-8")
+    run = [sys.executable, str(program), *command("--name", "full", "--data.path", str(corpus_folder))[1:]]
+    done = subprocess.run([*run, *TINY_RUN, *TWO], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert [line for line in done.stderr.splitlines() if "nmt train" in line or "Error" in line] == [
+        "nmt train: [Errno 28] No space left on device"
+    ]
 
 
 @pytest.mark.parametrize("launcher", ["torchrun", "variables"])

@@ -1,24 +1,35 @@
 """What a GPU computes otherwise than a CPU. Without one, these tests are left out."""
 
+import csv
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
-from conftest import NETWORKS, PAIR, SENTENCES, TINY_RUN, build, name_of, step_log_probs
+from conftest import NETWORKS, PAIR, SENTENCES, TINY_RUN, align_word_by_word, build, name_of, step_log_probs
 from torch import Tensor
 
 from nmt.cli import main
 from nmt.config import ModelConfig
 from nmt.data.batch import Batch
+from nmt.data.special import EOS_ID
 from nmt.decoding.options import SearchOptions
+from nmt.decoding.shortlist import Shortlist
+from nmt.decoding.translation import Request
 from nmt.decoding.translator import Translator
-from nmt.training.loss import Objective, sequence_loss
+from nmt.training.loss import Objective, sampled_previous, sequence_loss
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
-ON_GPU = Batch(*(each.cuda() if isinstance(each, Tensor) and torch.cuda.is_available() else each for each in PAIR))
+GPU = "cuda"
+LINKED = PAIR._replace(alignment=torch.tensor([[[0, 1, 0], [0, 0.5, 0.5], [0, 0, 0]], [[0, 1, 0], [0] * 3, [0] * 3]]))
+ON_GPU = LINKED.to(torch.device(GPU)) if torch.cuda.is_available() else LINKED
 SOURCES = [source for source, _ in SENTENCES]
+SOFTMAX = [each for each in NETWORKS if each.attention.normalizer == "softmax"]
+OBJECTIVES = [Objective(0.1), Objective(0.1, guided_alignment=0.5), Objective(0.1, r_drop=1.0)]
 
 
 @pytest.fixture(autouse=True)
@@ -27,23 +38,27 @@ def in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
 
 
-def trained(network: ModelConfig, batch: Batch, device: str, low: bool = False) -> tuple[Tensor, dict[str, Tensor]]:
+def trained(
+    network: ModelConfig, batch: Batch, device: str, objective: Objective, low: bool = False
+) -> tuple[Tensor, dict[str, Tensor]]:
     """Loss and gradients of a step, in bfloat16 where `low`."""
     model = build(network, vocab_size=10).to(device).train()
     with torch.autocast(device, torch.bfloat16, enabled=low):
-        loss = sequence_loss(model, batch, Objective(0.1)).total
+        loss = sequence_loss(model, batch, objective).total
     loss.backward()
-    return loss.detach().cpu(), {name: each.grad.cpu() for name, each in model.named_parameters()}
+    return loss.detach().cpu(), {name: cast(Tensor, each.grad).cpu() for name, each in model.named_parameters()}
 
 
-@pytest.mark.parametrize("network", NETWORKS[::5], ids=name_of)
-def test_loss_and_gradients_are_those_of_a_cpu(network: ModelConfig) -> None:
-    torch.testing.assert_close(trained(network, ON_GPU, "cuda"), trained(network, PAIR, "cpu"), atol=1e-4, rtol=1e-4)
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=["plain", "guided", "R-Drop"])
+@pytest.mark.parametrize("network", SOFTMAX[::5], ids=name_of)
+def test_loss_and_gradients_are_those_of_a_cpu(network: ModelConfig, objective: Objective) -> None:
+    found, expected = (trained(network, batch, device, objective) for batch, device in ((ON_GPU, GPU), (LINKED, "cpu")))
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("network", NETWORKS[::5], ids=name_of)
 def test_steps_equal_teacher_forcing(network: ModelConfig) -> None:
-    model = build(network, vocab_size=10).cuda()
+    model = build(network, vocab_size=10).to(GPU)
     with torch.no_grad():
         expected = model.log_probs(*model(ON_GPU.src_ids, ON_GPU.src_lengths, ON_GPU.tgt_ids[:, :-1]))
         memory, state = model.encode(ON_GPU.src_ids, ON_GPU.src_lengths)
@@ -54,30 +69,141 @@ def test_steps_equal_teacher_forcing(network: ModelConfig) -> None:
 
 @pytest.mark.parametrize("network", NETWORKS[::5], ids=name_of)
 def test_in_bfloat16_a_step_trains(network: ModelConfig) -> None:
-    loss, gradients = trained(network, ON_GPU, "cuda", low=True)
-    assert loss.item() == pytest.approx(trained(network, PAIR, "cpu")[0].item(), rel=0.1)
+    loss, gradients = trained(network, ON_GPU, GPU, Objective(0.1), low=True)
+    assert loss.item() == pytest.approx(trained(network, PAIR, "cpu", Objective(0.1))[0].item(), rel=0.1)
     assert all(each.isfinite().all() for each in gradients.values())
 
 
-@pytest.mark.parametrize("asked", [{"beam_size": 1}, {"beam_size": 4}, {"beam_size": 4, "groups": 2}, {"mbr": "chrf"}])
-def test_translations_are_those_of_a_cpu(model_folder: Path, asked: dict[str, Any]) -> None:
-    options = SearchOptions(**asked)
-    found, expected = (
-        list(Translator.load(model_folder, each).translate(SOURCES, options)) for each in ("cuda", "cpu")
-    )
-    assert [each.text for each in found] == [each.text for each in expected]
-    for one, other in zip(found, expected, strict=True):
+@pytest.mark.parametrize("network", NETWORKS[::15], ids=name_of)
+def test_previous_tokens_are_drawn_on_the_gpu(network: ModelConfig) -> None:
+    previous = sampled_previous(build(network, vocab_size=10).to(GPU), ON_GPU, 0.5).cpu()
+    assert torch.equal(previous[:, 0], PAIR.tgt_ids[:, 0])
+    assert ((previous >= 0) & (previous < 10)).all()
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=["plain", "guided", "R-Drop"])
+def test_a_step_does_not_wait_for_the_gpu(objective: Objective) -> None:
+    """But for what cuDNN may do: the cells here are not its own."""
+    network = replace(ModelConfig(embedding_size=6, hidden_size=8), layer_norm=True)
+    model = build(network, vocab_size=10).to(GPU).train()
+    sequence_loss(model, ON_GPU, objective).total.backward()  # libraries are loaded by now
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        sequence_loss(model, ON_GPU, objective).total.backward()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+ASKED: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"beam_size": 1}, {}),
+    ({"beam_size": 4, "n_best": 2, "coverage_penalty": 0.2}, {}),
+    ({"beam_size": 4, "groups": 2}, {}),
+    ({"beam_size": 4, "mbr": "chrf"}, {}),
+    ({"beam_size": 4, "min_length": 3, "no_repeat_ngram": 2}, {}),
+    ({"beam_size": 4}, {"prefix": "the"}),
+    ({"beam_size": 4}, {"include": ("dog",), "exclude": ("e",)}),
+]
+"""Fields of a search, and of a request."""
+
+
+def assert_alike(found: Translator, expected: Translator, options: SearchOptions, demand: dict[str, Any]) -> None:
+    """Both translate alike, and attend alike."""
+    requests = [Request(source, **demand) for source in SOURCES]
+    for one, other in zip(found.translate(requests, options), expected.translate(requests, options), strict=True):
+        assert one.text == other.text
         np.testing.assert_allclose(one.attention, other.attention, atol=1e-4)
 
 
-@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])
+@pytest.mark.parametrize("models", ["one", "ensemble", "shortlist"])
+@pytest.mark.parametrize(("asked", "demand"), ASKED)
+def test_translations_are_those_of_a_cpu(
+    model_folder: Path, models: str, asked: dict[str, Any], demand: dict[str, Any]
+) -> None:
+    path = [model_folder, model_folder] if models == "ensemble" else model_folder
+    if models == "shortlist":
+        size = Translator.load(model_folder, "cpu").tokenizers.tgt.vocab_size
+        types = (torch.arange(size).unsqueeze(1) + torch.arange(40)).clamp(4, size - 1)
+        Shortlist(types, torch.tensor([EOS_ID]), size).save(model_folder)
+    found, expected = (Translator.load(path, each, shortlist=models == "shortlist") for each in (GPU, "cpu"))
+    assert_alike(found, expected, SearchOptions(**asked), demand)
+
+
+def test_samples_are_given_by_their_seed(model_folder: Path) -> None:
+    options = SearchOptions(method="sample", n_best=3, top_p=0.9, seed=7)
+    translator = Translator.load(model_folder, GPU)
+    first, again = (list(translator.translate(SOURCES, options)) for _ in range(2))
+    assert [each.text for each in first] == [each.text for each in again]
+    assert all(each.tokens for each in first)
+
+
+def test_given_translations_are_as_probable_as_on_a_cpu(model_folder: Path) -> None:
+    found, expected = (list(Translator.load(model_folder, each).force(SENTENCES)) for each in (GPU, "cpu"))
+    for one, other in zip(found, expected, strict=True):
+        assert one.log_prob == pytest.approx(other.log_prob, abs=1e-3)
+
+
+def test_a_translator_in_float32_turns_tf32_off(model_folder: Path) -> None:
+    torch.backends.cudnn.allow_tf32 = True
+    assert Translator.load(model_folder, "auto").engine.device.type == "cuda"
+    assert not torch.backends.cudnn.allow_tf32
+    assert Translator.load(model_folder, "auto", "int8").engine.device.type == "cpu"
+
+
+def validations(run: str) -> list[float]:
+    """The losses of a run's validations."""
+    with open(Path(run) / "metrics.csv", newline="") as file:
+        return [float(row["val_loss"]) for row in csv.DictReader(file) if row["val_loss"]]
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed", "bf16-true"])
 def test_a_run_trains_and_goes_on(
     corpus_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     settings = ("--data.path", str(corpus_folder), *TINY_RUN, "--trainer.accelerator", "gpu", "--trainer.devices", "1")
-    arguments = ("--name", "small", *settings, "--trainer.precision", precision, "--trainer.max_epochs")
-    assert main(["train", *arguments, "1"]) == 0
+    settings = (*settings, "--trainer.precision", precision, "--training.average_decay", "0.9")
+    assert main(["train", "--name", "whole", *settings, "--trainer.max_epochs", "2"]) == 0
+    assert main(["train", "--name", "small", *settings, "--trainer.max_epochs", "1"]) == 0
     assert main(["train", "--resume", "runs/small", "--trainer.max_epochs", "2"]) == 0
+    whole, small = validations("runs/whole"), validations("runs/small")
+    assert len(whole) == len(small) == 2
+    assert whole[1] < whole[0]
+    assert small == pytest.approx(whole, rel=0.02)
     for translated in ("fp32", "bf16"):
         assert main(["translate", "runs/small", "--precision", translated, "der hund"]) == 0
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--training.guided_alignment", "0.5", "--training.scheduled_sampling", "0.5"],
+        ["--training.r_drop", "1", "--model.word_dropout", "0.1"],
+        ["--model.alignment", "latent", "--model.attention.coverage", "neural"],
+        ["--model.attention.window", "local_p", "--model.decoder", "luong"],
+        ["--trainer.gradient_clip_algorithm", "value"],
+    ],
+)
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])
+def test_whatever_is_minimised_falls(
+    corpus_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str, flags: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for split in ("train", "validation"):
+        align_word_by_word(corpus_folder, split)
+    settings = ("--data.path", str(corpus_folder), *TINY_RUN, "--trainer.accelerator", "gpu", "--trainer.devices", "1")
+    settings = (*settings, "--trainer.precision", precision, "--trainer.max_epochs", "3")
+    assert main(["train", "--name", "run", *settings, *flags]) == 0
+    losses = validations("runs/run")
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="there are not two GPUs")
+def test_two_gpus_train_and_go_on(corpus_folder: Path, tmp_path: Path) -> None:
+    nmt = [str(Path(sys.executable).with_name("nmt")), "train"]
+    settings = ["--data.path", str(corpus_folder), *TINY_RUN, "--trainer.accelerator", "gpu", "--trainer.devices", "2"]
+    for arguments in (["--name", "two", *settings, "--trainer.max_epochs", "1"], ["--resume", "runs/two"]):
+        run = [*nmt, *arguments, *(["--trainer.max_epochs", "2"] if "--resume" in arguments else [])]
+        done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+    first, second = validations(str(tmp_path / "runs/two"))
+    assert second < first

@@ -1,6 +1,7 @@
 """What is minimised: each objective against its definition, written out over whole tensors."""
 
 import math
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ from nmt.model.decoder import Unrolled
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training import loss as losses
 from nmt.training.cross_entropy import PIECE_LOGITS, PIECE_TOKENS, ROUNDED_ROWS, linear_cross_entropy, piece_rows
-from nmt.training.loss import Objective, sampled_previous, sequence_loss
+from nmt.training.loss import Objective, sampled_previous, sequence_loss, tokens_at_once
 
 SOFT = ModelConfig(embedding_size=6, hidden_size=8, dropout=0.0)
 LATENT = replace(SOFT, alignment="latent", decoder="luong", input_feeding=False)
@@ -206,6 +207,13 @@ def test_pieces_are_of_few_sizes_and_leave_little_to_fill() -> None:
         assert tokens == 0 or -tokens % size < 10
 
 
+def test_pieces_with_gradients_are_as_small_as_memory_needs() -> None:
+    assert tokens_at_once(1, 8000, "cpu") == PIECE_TOKENS
+    assert tokens_at_once(30, 8000, "cpu") == PIECE_TOKENS // 30
+    assert PIECE_LOGITS / 8 < tokens_at_once(30, 8000, "cuda") * 30 * 8000 <= PIECE_LOGITS / 4
+    assert tokens_at_once(1, PIECE_LOGITS, "cuda") == 1
+
+
 def test_scheduled_sampling_replaces_previous_words_but_never_the_first_token_or_the_padding() -> None:
     model = build(SOFT, vocab_size=10)
     with torch.no_grad():
@@ -234,3 +242,22 @@ def test_word_dropout_zeroes_whole_embeddings() -> None:
     assert zero.float().mean().item() == pytest.approx(0.5, abs=0.1)
     torch.testing.assert_close(embedded[~zero], model.encoder.embedding.table.weight[5].expand_as(embedded[~zero]))
     assert not (model.eval().encoder.embedding(torch.full((20, 10), 5)) == 0).any()
+
+
+@pytest.mark.parametrize(
+    "objective", [Objective(0.1), Objective(guided_alignment=0.5, r_drop=1.0), Objective(sampling=0.5)]
+)
+@pytest.mark.parametrize("network", [SOFT, LATENT])
+@pytest.mark.parametrize("layer_norm", [False, True])
+def test_a_step_asks_the_device_for_nothing(
+    network: ModelConfig, objective: Objective, layer_norm: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On meta, where there are no values: what needs one, such as the number of real tokens, the host must know."""
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda *_: False)
+    model = build(replace(network, layer_norm=layer_norm), vocab_size=10).train().to("meta")
+    batch = PAIR._replace(alignment=torch.rand(2, 3, 3)).to(torch.device("meta"))
+    loss = sequence_loss(model, batch, objective)
+    assert loss.tokens == len(REAL)
+    loss.total.backward()
+    assert all(each.grad is not None and each.grad.is_meta for each in model.parameters())

@@ -19,6 +19,7 @@ def test_each_process_of_a_machine_has_a_gpu_as_far_as_there_are_enough(monkeypa
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert [Processes(7, 8, local).device("auto") for local in range(3)] == ["cuda:0", "cuda:1", "cuda:0"]
+    assert Processes(7, 8, 1).device("auto", on_gpu=False) == "auto"
     assert Processes(7, 8, 1).device("cuda") == "cuda:1"
     assert Processes(7, 8, 1).device("cpu") == "cpu"
     assert Processes().device("cuda") == "cuda"

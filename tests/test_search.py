@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nmt.cli.searching import search_options, translating_parser
+from nmt.decoding.beams import to_host
 from nmt.decoding.guides import Exclude, Guide, Include, NoRepeat, Prefix, Together
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.proposals import largest
@@ -524,3 +525,25 @@ def test_limits_are_a_property_of_the_sentence() -> None:
 def test_options_out_of_range_are_named(wrong: dict) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(wrong))}: {next(iter(wrong.values()))!r} is not allowed"):
         SearchOptions(**wrong)
+
+
+def test_a_gpu_is_waited_for_once_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[str] = []
+
+    class OnGpu:
+        """A tensor that lies there, as far as it says."""
+
+        is_cuda, device = True, torch.device("cuda")
+
+        def to(self, device: str, non_blocking: bool) -> Tensor:
+            assert non_blocking
+            events.append("copy")
+            return Tensor([1.0, 2.0])
+
+        def synchronize(self) -> None:
+            events.append("wait")
+
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _: OnGpu())
+    values = to_host(OnGpu(), OnGpu())  # type: ignore[arg-type]
+    assert [each.tolist() for each in values] == [[1.0, 2.0]] * 2
+    assert events == ["copy", "copy", "wait"]

@@ -12,6 +12,7 @@ from conftest import DECODERS, NETWORKS, PAIR, build, name_of, step_log_probs
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import PackedSequence
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from nmt.config import AttentionConfig, ModelConfig
 from nmt.data.batch import Batch
@@ -262,3 +263,29 @@ def test_attention_is_the_mean_of_heads(decoder: dict[str, Any], coverage: str) 
     assert heads.shape == (2, 3, 2, 3)
     torch.testing.assert_close(heads.mean(dim=2), mean)
     torch.testing.assert_close(heads.sum(dim=3), torch.ones(2, 3, 2))
+
+
+class _Casts(TorchDispatchMode):
+    """Notes the shapes of what is rounded to bfloat16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shapes: list[tuple[int, ...]] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if (kwargs or {}).get("dtype") == torch.bfloat16:
+            self.shapes.append(tuple(args[0].shape))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("kind", ["bahdanau", "conditional", "luong"])
+def test_a_step_in_bfloat16_rounds_neither_the_states_nor_a_matrix_that_it_does_not_need(kind: str) -> None:
+    network = ModelConfig(decoder=kind, embedding_size=6, hidden_size=8)  # type: ignore[arg-type]
+    model, noted = build(network), _Casts()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        memory, state = model.encode(PAIR.src_ids, PAIR.src_lengths, single=True)
+        with noted:
+            model.advance(torch.tensor([2, 2]), memory, state)
+    assert (8, 24) in noted.shapes  # the recurrent matrix
+    assert tuple(memory.attended.values.shape) not in noted.shapes
+    assert tuple(model.decoder.rnn.layers[0].weight_input.t().shape) not in noted.shapes

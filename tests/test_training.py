@@ -315,6 +315,28 @@ def test_other_precisions_train_and_average(train: Callable, precision: str, mod
     assert kinds == {{"bf16-mixed": torch.float32, "bf16-true": torch.bfloat16, "64-true": torch.float64}[precision]}
 
 
+@pytest.mark.parametrize(
+    ("flags", "fused"),
+    [
+        (["--trainer.precision", "32-true", "--trainer.gradient_clip_algorithm", "value"], True),
+        (["--trainer.precision", "bf16-mixed"], True),
+        (["--trainer.precision", "bf16-mixed", "--trainer.gradient_clip_algorithm", "value"], False),
+    ],
+)
+def test_the_optimiser_is_fused_where_gradients_are_clipped_all_the_same(
+    train: Callable, monkeypatch: pytest.MonkeyPatch, flags: list[str], fused: bool
+) -> None:
+    made, adam = [], torch.optim.AdamW
+
+    def noted(*arguments: object, **settings: object) -> torch.optim.AdamW:
+        made.append(settings["fused"])
+        return adam(*arguments, **settings)
+
+    monkeypatch.setattr(torch.optim, "AdamW", noted)
+    assert train("fused", "--trainer.max_steps", "2", *flags) == 0
+    assert made == [fused]
+
+
 def test_a_run_is_not_overwritten_unless_asked(train: Callable, capsys: pytest.CaptureFixture) -> None:
     Path("runs/mine").mkdir(parents=True)
     Path("runs/mine/notes").write_text("mine")
@@ -904,6 +926,7 @@ def test_an_average_soon_forgets_the_first_weights(train: Callable, monkeypatch:
         (["--data.src", "en", "--data.tgt", "de"], "data.src: 'en' cannot be changed by --resume"),
         (["--training.monitor", "val_bleu"], "training.monitor: 'val_bleu' cannot be changed by --resume"),
         (["--trainer.strategy", "ddp_spawn", "--trainer.devices", "2"], "trainer.strategy: 'ddp_spawn' is not allowed"),
+        (["--trainer.precision", "16-true"], "trainer.precision: '16-true' is not allowed, it must be 16-mixed"),
         (["--trainer.gradient_clip_val", "-1"], "trainer.gradient_clip_val: -1 is not allowed, it must be at least 0"),
         (["--trainer.barebones", "true"], "trainer.barebones cannot be set: a run keeps logs"),
     ],

@@ -25,7 +25,7 @@ import nmt.decoding.translator as translator_module
 from nmt.data.special import BOS, BOS_ID, EOS_ID, PAD, PAD_ID
 from nmt.data.tokenizer import Tokenizer, TokenizerPair, train_tokenizers
 from nmt.data.words import split_words, words_of_spans
-from nmt.decoding.engine import _SWITCHING, MANY_SENTENCES, SWITCH_SECONDS
+from nmt.decoding.engine import _SWITCHING, MANY_SENTENCES, SWITCH_SECONDS, Engine, Precision, choose_device
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.shortlist import Rest, Shortlist
 from nmt.decoding.translation import Request, Translation
@@ -47,6 +47,33 @@ def test_the_model_of_these_tests_says_something_else_of_each_sentence(translato
     found = list(translator.translate(SOURCES, SearchOptions(beam_size=width)))
     assert all(3 <= len(each.tokens) <= 14 and each.finished and each.text for each in found)
     assert len({each.text for each in found}) >= len(SOURCES) - 1
+
+
+class _Unmoved(torch.nn.Module):
+    """A network that is on the GPU as far as it says."""
+
+    def to(self, *_: Any, **__: Any) -> "_Unmoved":
+        return self
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "allowed"), [("cuda", "fp32", False), ("cuda", "bf16", True), ("cpu", "fp32", True)]
+)
+def test_float32_on_a_gpu_is_not_tf32(
+    monkeypatch: pytest.MonkeyPatch, device: str, precision: Precision, allowed: bool
+) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    Engine(_Unmoved(), torch.device(device), precision)
+    assert torch.backends.cudnn.allow_tf32 == allowed
+
+
+def test_int8_is_for_the_cpu_also_where_there_is_a_gpu(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert choose_device("auto").type == "cuda"
+    assert Translator.load(model_folder, precision="int8").engine.device.type == "cpu"
+    with pytest.raises(ValueError, match="precision int8 is for the CPU"):
+        Translator.load(model_folder, "cuda", "int8")
 
 
 METHODS = {

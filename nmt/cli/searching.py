@@ -79,7 +79,8 @@ def add_model_flags(parser: Parser) -> "argparse._ArgumentGroup":
     model.add_argument(
         "--combine", choices=get_args(Combine), default="log_linear", help="how an ensemble's models agree"
     )
-    model.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps; auto is a GPU if there is one")
+    told = "cpu, cuda, cuda:1, mps; auto is a GPU if there is one, but of int8 the CPU"
+    model.add_argument("--device", default="auto", help=told)
     model.add_argument("--precision", choices=get_args(Precision), default="fp32", help="of the products")
     model.add_argument(
         "--threads", type=at_least(1, MOST_THREADS), metavar="N", help="of the CPU; without, as torch chooses"
@@ -134,7 +135,5 @@ def load_translator(options: argparse.Namespace, device: str) -> "Translator":
 
     if options.threads:
         torch.set_num_threads(options.threads)
-    if options.precision == "fp32":
-        torch.backends.cudnn.allow_tf32 = False  # whole sequences would be read with fewer digits than single steps
     path = [options.run, *options.ensemble] if options.ensemble else options.run
     return Translator.load(path, device, options.precision, options.shortlist, options.combine, can_fork())

@@ -185,7 +185,8 @@ def _translate_file(options: argparse.Namespace, search: "SearchOptions", proces
 
     parts = Parts(options.output, options.attention, options.shard_lines)
     with processes.together(), ExitStack() as stack:
-        pipe = _pipe(options, search, processes.device(options.device), stack, shown=processes.rank == 0)
+        device = processes.device(options.device, on_gpu=options.precision != "int8")
+        pipe = _pipe(options, search, device, stack, shown=processes.rank == 0)
         stack.callback(parts.close)
         processes.first(lambda: parts.open(_job(options), options.resume))
         most = _window_lines(options)

@@ -37,6 +37,17 @@ class Batch(NamedTuple):
     indices: Tensor
     alignment: Tensor | None = None
 
+    def to(self, device: torch.device) -> "Batch":
+        """The batch for a device: ids and alignment there, lengths and indices where they are.
+
+        Of these the host must know to pack, to mask and to count; to ask a GPU for them is to wait for it.
+        """
+        ids, alignment = (self.src_ids, self.tgt_ids), self.alignment
+        no_wait = device.type == "cuda"
+        src_ids, tgt_ids = (each.to(device, non_blocking=no_wait) for each in ids)
+        there = None if alignment is None else alignment.to(device, non_blocking=no_wait)
+        return self._replace(src_ids=src_ids, tgt_ids=tgt_ids, alignment=there)
+
 
 def src_sequence(ids: Sequence[int]) -> list[int]:
     """What the encoder reads: BOS and the tokens. An empty sentence is BOS alone."""
@@ -55,6 +66,13 @@ def pad(sequences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     for row, sequence in enumerate(sequences):
         ids[row, : len(sequence)] = torch.as_tensor(sequence)
     return ids, lengths
+
+
+def beside(small: Tensor, other: Tensor) -> Tensor:
+    """A small tensor on the device of another one, without waiting for it where it comes from the host."""
+    if small.device == other.device:
+        return small
+    return small.to(other.device, non_blocking=small.device.type == "cpu" and other.device.type == "cuda")
 
 
 def length_mask(lengths: Tensor, size: int) -> Tensor:

@@ -33,10 +33,17 @@ class EpochLoader(DataLoader[Batch]):
         dataset: rows for `collate`.
         sampler: of its batches.
         position: gives the epoch, and how many of its batches were trained on before; None: passes are epochs.
+        pinned: batches lie in memory from which a GPU reads by itself.
     """
 
-    def __init__(self, dataset: Any, sampler: BucketSampler, position: Callable[[], tuple[int, int] | None]) -> None:
-        super().__init__(dataset, batch_sampler=sampler, collate_fn=collate)
+    def __init__(
+        self,
+        dataset: Any,
+        sampler: BucketSampler,
+        position: Callable[[], tuple[int, int] | None],
+        pinned: bool = False,
+    ) -> None:
+        super().__init__(dataset, batch_sampler=sampler, collate_fn=collate, pin_memory=pinned)
         self._sampler, self._position, self._passes = sampler, position, 0
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
@@ -76,7 +83,17 @@ class TranslationData(pl.LightningDataModule):
         self.validation_references: list[str] = []
 
     def prepare_data(self) -> None:
-        """Learns the tokenizers, unless the run has them already or takes others; in one process of a node."""
+        """Learns the tokenizers, unless the run has them already or takes others; in one process of a node.
+
+        Of several, it also tokenises: what each would do in `setup` then lies in the cache of `datasets`.
+        """
+        self._prepare_tokenizers()
+        if self.trainer and self.trainer.world_size > 1:
+            tokenizers = TokenizerPair.load(self.folder)
+            for corpus, with_words in self._splits():
+                encode(corpus, tokenizers, with_words)
+
+    def _prepare_tokenizers(self) -> None:
         if any(self.folder.glob("tokenizer*.json")):
             return
         settings = self.config.tokenizer
@@ -104,22 +121,26 @@ class TranslationData(pl.LightningDataModule):
         """
         if self.validation_references:
             return
-        config = self.config
+        config, ((train, with_words), validation) = self.config, self._splits()
         self.tokenizers = TokenizerPair.load(self.folder)
-        corpus = load_training(config)
-        for doubt in doubts.of_training(corpus, config, self.with_alignment):
+        for doubt in doubts.of_training(train, config, self.with_alignment):
             _say(doubt)
-        if self.with_alignment:
-            corpus = with_word_links(corpus, self.tokenizers, config.alignment_units, config.train_name)
-        self.train, self.train_lengths, summary = training_pairs(corpus, self.tokenizers, config, self.with_alignment)
+        if with_words:
+            train = with_word_links(train, self.tokenizers, config.alignment_units, config.train_name)
+        self.train, self.train_lengths, summary = training_pairs(train, self.tokenizers, config, with_words)
         _say(f"{config.train_name}: {summary}")
-        validation = load_split(config.path, config.src, config.tgt, config.validation)
-        validation = with_word_links(validation, self.tokenizers, config.alignment_units, config.validation)
-        self.validation_references = [self.tokenizers.tgt.plain(text) for text in validation["tgt"]]
-        self.validation = encode(validation, self.tokenizers, with_words="alignment" in validation.column_names)
+        pairs = with_word_links(validation[0], self.tokenizers, config.alignment_units, config.validation)
+        self.validation_references = [self.tokenizers.tgt.plain(text) for text in pairs["tgt"]]
+        self.validation = encode(pairs, self.tokenizers, validation[1])
         _say(f"{config.validation}: {len(self.validation):,} pairs{self._unknown()}")
         for doubt in doubts.of_references(self.validation_references):
             _say(f"{config.validation}: {doubt}")
+
+    def _splits(self) -> list[tuple[datasets.Dataset, bool]]:
+        """The training and the validation split, each with whether the words of its tokens are wanted."""
+        config = self.config
+        train, validation = load_training(config), load_split(config.path, config.src, config.tgt, config.validation)
+        return [(train, self.with_alignment), (validation, "alignment" in validation.column_names)]
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint holds of the data: that by which the training split is cut into batches."""
@@ -162,9 +183,9 @@ class TranslationData(pl.LightningDataModule):
             _check_interval(self.trainer, len(sampler))
         probability = self.config.tokenizer.bpe_dropout
         if not probability:
-            return EpochLoader(self.train, sampler, self._position)
+            return EpochLoader(self.train, sampler, self._position, self._is_on_gpu)
         dropped = DroppedPairs(self.train, self.tokenizers, probability, self.seed, lambda: sampler.epoch)
-        return EpochLoader(dropped, sampler, self._position)
+        return EpochLoader(dropped, sampler, self._position, self._is_on_gpu)
 
     def batch_sizes(self) -> str:
         """How large the batches of the training split are, and by which setting, in words."""
@@ -186,7 +207,12 @@ class TranslationData(pl.LightningDataModule):
             raise ValueError(f"split {self.config.validation!r} has {pairs} pairs: too few for {ranks} processes")
         each = pairs // ranks  # a rank without a batch would not join the others at the end
         sampler = self._sampler(pair_lengths(self.validation), False, min(each, self.config.batch_sentences))
-        return DataLoader(self.validation, batch_sampler=sampler, collate_fn=collate)
+        return DataLoader(self.validation, batch_sampler=sampler, collate_fn=collate, pin_memory=self._is_on_gpu)
+
+    @property
+    def _is_on_gpu(self) -> bool:
+        """Whether batches go to a GPU of CUDA."""
+        return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
 
     def _position(self) -> tuple[int, int] | None:
         """Epoch, and batches of it that are done: the trainer's own progress, which its checkpoints hold, if any."""

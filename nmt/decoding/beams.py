@@ -11,6 +11,7 @@ vocabulary, S source positions, m proposals of a hypothesis, P places after the 
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from nmt.decoding.endings import Endings
@@ -20,6 +21,15 @@ from nmt.decoding.proposals import Guided, Proposals, Proposer
 from nmt.decoding.sampling import generator
 from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.tree import Hypothesis, SearchStep
+
+
+def to_host(*tensors: Tensor) -> list[np.ndarray]:
+    """Tensors of one device in the host's memory; a GPU is waited for once, when all are under way."""
+    is_on_gpu = tensors[0].is_cuda
+    copies = [each.to("cpu", non_blocking=is_on_gpu) for each in tensors]
+    if is_on_gpu:
+        torch.cuda.current_stream(tensors[0].device).synchronize()
+    return [each.numpy() for each in copies]
 
 
 class _Picked(NamedTuple):
@@ -75,19 +85,18 @@ class Beams:
         """(L,) the rows of the open hypotheses among all B * W."""
         return np.flatnonzero(self._totals > -np.inf)
 
-    def take(self, log_probs: Tensor, attention: np.ndarray) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
+    def take(self, log_probs: Tensor, weights: Tensor) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
         """One step.
 
         Args:
             log_probs: (L, V) of what follows each open hypothesis.
-            attention: (B * W, S) of each hypothesis.
+            weights: (B * W, S) float32, the attention of each hypothesis.
 
         Returns:
             Which sentences of the B go on, None if all; and for every hypothesis then, sentence by sentence, its parent
             among the B * W and its last token.
         """
-        attention = attention.reshape(*self._totals.shape, -1)
-        proposals = self._propose(log_probs)
+        proposals, attention = self._propose(log_probs, weights)
         picked = self._pick(proposals)
         best = proposals.best_tokens, proposals.best_log_probs
         of_step = picked.tokens, picked.log_probs, picked.parents, picked.opened | picked.ended
@@ -111,18 +120,19 @@ class Beams:
         """The hypotheses of each sentence that are wanted, best first; samples as they were drawn."""
         return self._endings.hypotheses(self._steps)
 
-    def _propose(self, log_probs: Tensor) -> Proposals[np.ndarray]:
-        """The proposals of every place (B, W, m); an empty one proposes nothing."""
+    def _propose(self, log_probs: Tensor, weights: Tensor) -> tuple[Proposals[np.ndarray], np.ndarray]:
+        """The proposals of every place (B, W, m), an empty one proposes nothing, and the attention (B, W, S)."""
         proposals = self._proposer(log_probs, len(self._steps), self._guided(), self._chance())
+        *proposed, attention = to_host(*proposals, weights)
         empty = Proposals(-np.inf, self._eos, -np.inf, self._eos)
-        return Proposals(*map(self._spread, proposals, empty))
+        return Proposals(*map(self._spread, proposed, empty)), attention.reshape(*self._totals.shape, -1)
 
-    def _spread(self, rows: Tensor, empty: float) -> np.ndarray:
+    def _spread(self, values: np.ndarray, empty: float) -> np.ndarray:
         """Rows of the open hypotheses (L, m) -> (B, W, m)."""
-        values, shape = rows.cpu().numpy(), (*self._totals.shape, rows.shape[1])
+        shape = (*self._totals.shape, values.shape[1])
         if self.full:
             return values.reshape(shape)
-        spread = np.full((self._totals.size, rows.shape[1]), empty, values.dtype)
+        spread = np.full((self._totals.size, values.shape[1]), empty, values.dtype)
         spread[self.opened] = values
         return spread.reshape(shape)
 

@@ -83,7 +83,8 @@ class Engine:
     Args:
         network: one model, or an ensemble of them.
         device: where it runs.
-        precision: "bf16" computes products in bfloat16; the weights of "int8" are those of the network already.
+        precision: "bf16" computes products in bfloat16; the weights of "int8" are those of the network already. On a
+            GPU "fp32" turns TF32 off, for all that cuDNN computes in this program.
         shortlist: restricts the target types that search chooses among; None for all.
         processes: whether many sentences on a CPU are searched by processes, not threads (`nmt.decoding.workers`).
 
@@ -100,6 +101,8 @@ class Engine:
         processes: bool = False,
     ) -> None:
         check(precision in get_args(Precision), "precision", precision, "fp32, bf16 or int8")
+        if precision == "fp32" and device.type == "cuda":
+            torch.backends.cudnn.allow_tf32 = False  # whole sequences would be read with fewer digits than single steps
         self.network = network.to(device).eval()
         self.device, self.shortlist = device, shortlist
         self.autocast = partial(torch.autocast, device.type, torch.bfloat16, enabled=precision == "bf16")
@@ -227,8 +230,8 @@ def _begin_alone(threads: list[int]) -> None:
     torch.set_num_threads(1)
 
 
-def choose_device(name: str | torch.device) -> torch.device:
-    """The device of that name, or itself; "auto" is the first GPU, or the CPU where there is none.
+def choose_device(name: str | torch.device, precision: Precision = "fp32") -> torch.device:
+    """The device of that name, or itself; "auto" is the first GPU, or the CPU where there is none, and for int8.
 
     Raises:
         ValueError: if there is no such device here.
@@ -236,12 +239,13 @@ def choose_device(name: str | torch.device) -> torch.device:
     name = str(name)
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
-        return torch.device(next((kind for kind in ("cuda", "mps") if available[kind]), "cpu"))
+        kinds = () if precision == "int8" else ("cuda", "mps")
+        return torch.device(next((kind for kind in kinds if available[kind]), "cpu"))
     kind, colon, index = name.partition(":")
     known = available.get(kind, False) and (index.isdecimal() or not colon)
     if not known or (kind == "cuda" and int(index or 0) >= torch.cuda.device_count()):
-        kinds = ", ".join(kind for kind, is_available in available.items() if is_available)
-        raise ValueError(f"device {name!r}: there is no such device here; choose from auto, {kinds}")
+        here = ", ".join(kind for kind, is_available in available.items() if is_available)
+        raise ValueError(f"device {name!r}: there is no such device here; choose from auto, {here}")
     return torch.device(name)
 
 

@@ -46,6 +46,11 @@ def select_rows(tree: Any, rows: Tensor) -> Any:
     return tree_map(lambda tensor: tensor.index_select(0, rows), tree)
 
 
+def on_device(numbers: np.ndarray, device: torch.device) -> Tensor:
+    """Numbers of the host on a device; a GPU is not waited for."""
+    return torch.from_numpy(numbers).to(device, non_blocking=device.type == "cuda")
+
+
 def search(
     model: StepFunction, memory: Any, state: Any, batch: SearchBatch, options: SearchOptions
 ) -> list[list[Hypothesis]]:
@@ -66,18 +71,18 @@ def search(
     unsaid = torch.tensor(batch.unsaid, dtype=torch.int64, device=device) if batch.unsaid else None
     while len(parents):
         if len(parents) != rows or (parents != np.arange(rows)).any():
-            state = select_rows(state, torch.from_numpy(parents).to(device))
+            state = select_rows(state, on_device(parents, device))
         rows = len(parents)
         outputs, state, attention = model.advance(previous, memory, state)
-        weights = attention.float().cpu().numpy()
+        of_opened = attention
         if not beams.full:
-            opened = torch.from_numpy(beams.opened).to(device)
-            outputs, attention = select_rows(outputs, opened), attention.index_select(0, opened)
-        log_probs = model.log_probs(outputs, attention)
+            opened = on_device(beams.opened, device)
+            outputs, of_opened = select_rows(outputs, opened), attention.index_select(0, opened)
+        log_probs = model.log_probs(outputs, of_opened)
         if unsaid is not None:
             log_probs.index_fill_(1, unsaid, -torch.inf)
-        going_on, parents, tokens = beams.take(log_probs, weights)
+        going_on, parents, tokens = beams.take(log_probs, attention.float())
         if going_on is not None:
-            memory = select_rows(memory, torch.from_numpy(going_on).to(device))
-        previous = torch.from_numpy(tokens).to(device)
+            memory = select_rows(memory, on_device(going_on, device))
+        previous = on_device(tokens, device)
     return beams.results()

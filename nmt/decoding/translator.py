@@ -45,7 +45,8 @@ class Translator:
         network: one model, or an ensemble of them.
         tokenizers: their vocabularies.
         info: what the model is for.
-        device: where it runs: "cpu", "cuda", "cuda:1", "mps", or "auto" for the first GPU if there is one.
+        device: where it runs: "cpu", "cuda", "cuda:1", "mps", or "auto" for the first GPU if there is one, but of int8
+            weights for the CPU.
         precision: "fp32"; "bf16", products in bfloat16; "int8", if the network's weights are.
         shortlist: target types that search chooses among; None for all.
         processes: on a CPU, search many sentences in processes of their own, as many as torch has threads, which is up
@@ -66,7 +67,7 @@ class Translator:
         shortlist: Shortlist | None = None,
         processes: bool = False,
     ) -> None:
-        self.engine = Engine(network, choose_device(device), precision, shortlist, processes)
+        self.engine = Engine(network, choose_device(device, precision), precision, shortlist, processes)
         self.tokenizers = tokenizers
         self.info = info
         self._records = Records(tokenizers.tgt)
@@ -87,7 +88,7 @@ class Translator:
 
         Args:
             path: the folder, or `user/name` on the Hugging Face hub; or several, of models with the same vocabularies.
-            device: where to run; "auto" is the first GPU, or the CPU where there is none.
+            device: where to run; "auto" is the first GPU, or the CPU where there is none, and for int8.
             precision: "fp32", "bf16" or, on a CPU, "int8".
             shortlist: choose among the target types that `nmt shortlist` found for the source only; an ensemble takes
                 the first model's.
@@ -114,7 +115,7 @@ class Translator:
             if (of.src_vocab_size, of.tgt_vocab_size) != (src_size, tgt_size):
                 told = f"{src_size:,} and {tgt_size:,} types, the model {of.src_vocab_size:,} and {of.tgt_vocab_size:,}"
                 raise ValueError(f"{folder}: its tokenizer does not fit its model: it has {told}")
-        models = [for_inference(model, precision, choose_device(device)) for model, _ in loaded]
+        models = [for_inference(model, precision, choose_device(device, precision)) for model, _ in loaded]
         network = models[0] if len(models) == 1 else Ensemble(models, combine)
         chosen = Shortlist.load(folders[0]) if shortlist else None
         if chosen is not None and not chosen.fits(src_size, tgt_size, info.network.readout_features):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from nmt.config import AttentionConfig
 from nmt.model.coverage import build_coverage
+from nmt.model.kernels.repeated import as_multiplied
 from nmt.model.scores import Match, build_score
 from nmt.model.windows import build_window
 
@@ -78,13 +79,16 @@ class Attention(nn.Module):
             part = part.repeat_interleave(states.shape[2] // self.heads, dim=1)  # (M, H)
             values = (states.unsqueeze(1) * part.unsqueeze(1)).flatten(1, 2)
         coverage = states[:, :, :0] if self.coverage is None else self.coverage.prepare(states)
+        if not torch.is_grad_enabled():
+            values = as_multiplied(values)  # once, not at each step of a search
         return Memory(values, self.score.keys(states), mask, coverage)
 
     def start(self, memory: Memory) -> AttentionState:
         """The state before the first step, one row a sentence."""
         size = 0 if self.coverage is None else self.coverage.size
         step = torch.zeros(memory.mask.shape[0], dtype=torch.int64, device=memory.mask.device)
-        return AttentionState(step, memory.coverage.new_zeros(*memory.mask.shape, size))
+        exact = torch.promote_types(memory.coverage.dtype, torch.float32)  # what is carried along keeps its digits
+        return AttentionState(step, memory.coverage.new_zeros(*memory.mask.shape, size, dtype=exact))
 
     def stepper(self, memory: Memory, hypotheses: int = 1) -> "AttentionStepper":
         """The attention along one sequence, step by step, for K hypotheses a sentence."""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from nmt.config import ModelConfig
-from nmt.data.batch import length_mask
+from nmt.data.batch import beside, length_mask
 from nmt.model.cells import recurrent_layer
 from nmt.model.dropout import Embed, SequenceDropout
 from nmt.model.rnn import RecurrentLayer, State
@@ -52,17 +52,17 @@ class Encoder(nn.Module):
         self.rnn = RecurrentStack(layers, SequenceDropout(config.dropout, config.variational), config.residual)
 
     def forward(self, src_ids: Tensor, src_lengths: Tensor) -> EncoderOutput:
-        """Encodes (B, S) ids, BOS first and padded on the right; lengths (B,) include BOS."""
-        size = src_ids.shape[1]
-        mask = length_mask(src_lengths, size)
+        """Encodes (B, S) ids, BOS first and padded on the right; lengths (B,), there or on the host, include BOS."""
+        size, lengths = src_ids.shape[1], beside(src_lengths, src_ids)
+        mask = length_mask(lengths, size)
         if self.direction == "reversed":
-            order = reverse(src_lengths, size, keep=1)
+            order = reverse(lengths, size, keep=1)
             states, final_state = self.rnn(self.embedding(src_ids.gather(1, order)), src_lengths)
             states = reorder(states, order)
         else:
             states, final_state = self.rnn(self.embedding(src_ids), src_lengths)
         if self.summary == "mean":
             states = states * mask.unsqueeze(2)
-            mean = states.sum(dim=1) / src_lengths.unsqueeze(1)
+            mean = states.sum(dim=1) / lengths.unsqueeze(1)
             final_state = [tuple(mean for _ in state) for state in final_state]
         return EncoderOutput(states, final_state, mask)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config import ModelConfig
-from nmt.data.batch import length_mask
+from nmt.data.batch import beside, length_mask
 from nmt.model.cells import CELLS
 from nmt.model.encoder import EncoderOutput
 
@@ -47,7 +47,8 @@ class PictureEncoder(nn.Module):
             features = torch.relu(convolution(features))
         states = features.flatten(2).mT
         mean = states.mean(dim=1)
-        return EncoderOutput(states, [(mean,) * self.parts] * self.layers, length_mask(lengths, states.shape[1]))
+        mask = length_mask(beside(lengths, states), states.shape[1])
+        return EncoderOutput(states, [(mean,) * self.parts] * self.layers, mask)
 
 
 def _places(pictures: Tensor) -> Tensor:

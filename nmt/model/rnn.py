@@ -13,8 +13,9 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from nmt.data.batch import beside
 from nmt.model.dropout import dropout
 from nmt.model.kernels.linear import linear
 from nmt.model.kernels.repeated import Product, repeated
@@ -166,13 +167,15 @@ class RecurrentLayer(nn.Module, ABC):
         if lengths is None:
             outputs, last = self.kernel(inputs, state)
         else:
-            packed = pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)
-            packed, last = self.kernel(packed, state)
-            outputs, _ = pad_packed_sequence(packed, batch_first=True, total_length=inputs.shape[1])
+            packed, last = self.kernel(_packed(inputs, lengths.cpu()), state)
+            unordered = PackedSequence(packed.data, packed.batch_sizes)
+            outputs, _ = pad_packed_sequence(unordered, batch_first=True, total_length=inputs.shape[1])
+            outputs = outputs.index_select(0, packed.unsorted_indices)
         return outputs, tuple(part.squeeze(0) for part in (last if self.parts > 1 else (last,)))
 
     def _stepwise(self, inputs: Tensor, lengths: Tensor | None, initial: State) -> tuple[Tensor, State]:
         step, state, outputs = LayerStepper(self), initial, []
+        lengths = None if lengths is None else beside(lengths, inputs)
         for position, projected in enumerate(self.project(inputs).unbind(1)):
             after = step(projected, state)
             if lengths is not None:
@@ -183,6 +186,17 @@ class RecurrentLayer(nn.Module, ABC):
                 outputs.append(after[0])
             state = after
         return torch.stack(outputs, dim=1), state
+
+
+def _packed(inputs: Tensor, lengths: Tensor) -> PackedSequence:
+    """Inputs (B, S, E) for torch's kernels, by lengths (B,) on the host.
+
+    As `pack_padded_sequence` with `enforce_sorted=False`, which waits for a GPU, as does the way back of its result.
+    """
+    falling, order = torch.sort(lengths, descending=True)
+    order = beside(order, inputs)
+    packed = pack_padded_sequence(inputs.index_select(0, order), falling, batch_first=True)
+    return PackedSequence(packed.data, packed.batch_sizes, order)
 
 
 class LayerStepper:

@@ -6,9 +6,10 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from nmt.data.batch import beside
 from nmt.model.cells import GRU, gru_sequences
 from nmt.model.dropout import SequenceDropout
-from nmt.model.kernels.repeated import repeated
+from nmt.model.kernels.repeated import Product, repeated
 from nmt.model.rnn import LayerStepper, RecurrentLayer, State
 
 
@@ -41,7 +42,7 @@ class Bidirectional(nn.Module):
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
         """(B, S, E), lengths (B,) -> outputs (B, S, 2H), zero on padding, and final states (B, 2H)."""
-        order = reverse(lengths, inputs.shape[1])
+        order = reverse(beside(lengths, inputs), inputs.shape[1])
         (outputs, state), (reversed_outputs, reversed_state) = self._read(inputs, reorder(inputs, order), lengths)
         merged = tuple(torch.cat(pair, dim=-1) for pair in zip(state, reversed_state, strict=True))
         return torch.cat([outputs, reorder(reversed_outputs, order)], dim=-1), merged
@@ -110,11 +111,9 @@ class StackStepper:
 
     def __init__(self, stack: RecurrentStack) -> None:
         self._adds = stack.adds
-        layers = [cast(RecurrentLayer, layer) for layer in stack.layers]
-        self._layers = [LayerStepper(layer) for layer in layers]
-        self._products = [repeated(layer.weight_input.t()) for layer in layers]
-        self._biases = [layer.bias for layer in layers]
-        self._dropouts = [stack.dropout.stepper() for _ in layers]
+        self._layers = [LayerStepper(cast(RecurrentLayer, layer)) for layer in stack.layers]
+        self._inputs: dict[int, tuple[Product, Tensor | None]] = {}  # matrix and bias of what reads another layer
+        self._dropouts = [stack.dropout.stepper() for _ in stack.layers]
 
     def __call__(
         self, projected: Tensor, states: Sequence[State], context: Tensor | None = None
@@ -149,5 +148,8 @@ class StackStepper:
 
     def _project(self, depth: int, inputs: Tensor, context: Tensor | None) -> Tensor:
         read = inputs if context is None else torch.cat([inputs, context], dim=-1)
-        projected, bias = self._products[depth](read), self._biases[depth]
-        return projected if bias is None else projected + bias
+        if depth not in self._inputs:
+            layer = self._layers[depth].layer
+            self._inputs[depth] = repeated(layer.weight_input.t()), layer.bias
+        product, bias = self._inputs[depth]
+        return product(read) if bias is None else product(read) + bias

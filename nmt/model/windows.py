@@ -8,9 +8,11 @@ Letters: B sentences, T steps, S source positions, Q query size.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from nmt.config import AttentionConfig
 from nmt.model.kernels.repeated import repeated
@@ -94,14 +96,22 @@ class Predictive(Window):
         """Closed on padding and out of reach; lower with the distance."""
         padding, last = closed(~mask).unsqueeze(1), mask.sum(dim=1)[:, None, None] - 1
         positions = torch.arange(mask.shape[1], device=mask.device)
-        hidden = repeated(self.hidden.weight.t())
+        exact = torch.promote_types(self.position.weight.dtype, torch.float32)
+        with _without_autocast(mask.device.type):
+            hidden, position = repeated(self.hidden.weight.to(exact).t()), self.position.weight.to(exact)
 
         def score_bias(queries: Tensor, steps: Tensor) -> Tensor:
-            centre = last * torch.sigmoid(self.position(torch.tanh(hidden(queries))))  # (B, T, 1)
+            with _without_autocast(mask.device.type):  # bfloat16 has not the digits for a place in a long sentence
+                centre = last * torch.sigmoid(linear(torch.tanh(hidden(queries)), position))  # (B, T, 1)
             distance = positions - centre
             return padding + closed(distance.abs() > self.reach) - 2 * (distance / self.reach) ** 2
 
         return score_bias
+
+
+def _without_autocast(kind: str) -> AbstractContextManager[object]:
+    """Within it products on that kind of device are as exact as what is multiplied; export knows no such change."""
+    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
 
 
 def closed(where: Tensor) -> Tensor:

@@ -73,9 +73,14 @@ class Processes:
         if failure:
             raise failure
 
-    def device(self, name: str) -> str:
-        """The device for this process: each on a machine has a GPU of its own, as far as there are enough."""
-        if self.world > 1 and name in ("auto", "cuda"):
+    def device(self, name: str, on_gpu: bool = True) -> str:
+        """The device for this process: each on a machine has a GPU of its own, as far as there are enough.
+
+        Args:
+            name: of the device that is asked for.
+            on_gpu: whether "auto" may be a GPU.
+        """
+        if self.world > 1 and (name == "cuda" or (name == "auto" and on_gpu)):
             import torch
 
             if torch.cuda.is_available():

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from nmt.config import TrainingConfig
 from nmt.data.files import put
+from nmt.training.ranks import end_together, in_first_rank
 
 
 class Stopped(Exception):
@@ -96,14 +97,16 @@ class Resumable(Checkpoint):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Saves when it is time; all ranks agree on whether to stop."""
-        received = torch.tensor(self.received, device=pl_module.device)
+        received = self.received
         if trainer.world_size > 1:
-            dist.all_reduce(received, op=dist.ReduceOp.MAX)
+            of_all = torch.tensor(received, device=pl_module.device)
+            dist.all_reduce(of_all, op=dist.ReduceOp.MAX)
+            received = int(of_all)
         if trainer.should_stop and trainer.fit_loop._can_stop_early:
             self._is_over, trainer.should_stop = True, False
         if (batch_idx + 1) % trainer.accumulate_grad_batches and not trainer.is_last_batch:
             return  # no checkpoint holds half a gradient
-        self._stop_for = int(received)
+        self._stop_for = received
         if self._is_over:
             trainer.fit_loop.epoch_loop.max_steps = trainer.global_step
         self._due = self._ends(trainer) or bool(received) or trainer.global_step - self._saved_step >= self.every_steps
@@ -146,21 +149,34 @@ class Resumable(Checkpoint):
             return
         self._saved_step = trainer.global_step
         fresh, path = self.folder / "writing.ckpt", self.folder / f"step-{trainer.global_step}.ckpt"
-        for logger in trainer.loggers:
-            logger.save()
-        trainer.save_checkpoint(fresh)
-        if trainer.is_global_zero:
+
+        def put_in_place() -> None:
+            for logger in trainer.loggers:
+                logger.save()
             old = set(self.folder.glob("step-*.ckpt")) - {path}
             put(fresh, path, *self.folder.glob("best.ckpt"))
             for each in old:
                 each.unlink()
-        trainer.strategy.barrier("checkpoint")  # no rank ends the others before it is in its place
+
+        _save_checkpoint(trainer, fresh)
+        in_first_rank(put_in_place)  # the others wait: none ends the first before it is in its place
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Gives the signals back."""
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self._handlers = {}
+
+
+def _save_checkpoint(trainer: pl.Trainer, path: Path) -> None:
+    """Saves a checkpoint as Lightning does; where the first rank cannot write it, the others end too."""
+    failure: OSError | None = None
+    try:
+        trainer.save_checkpoint(path)
+    except OSError as error:
+        failure = error
+        trainer.strategy.barrier()  # at which the others wait, once they have left the writing to the first
+    end_together(failure)
 
 
 class _Best(ModelCheckpoint):
@@ -173,6 +189,10 @@ class _Best(ModelCheckpoint):
         """Whether it is to be kept."""
         is_equal = current is not None and bool(current == self.best_model_score)
         return super().check_monitor_top_k(trainer, current) or is_equal
+
+    def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
+        _save_checkpoint(trainer, Path(filepath))
+        self._last_global_step_saved, self._last_checkpoint_saved = trainer.global_step, filepath
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """The scores are those that were saved, the files those that are here."""

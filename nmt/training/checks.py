@@ -198,6 +198,8 @@ def check_trainer(settings: Mapping[str, Any]) -> None:
         check(not isinstance(value, int | float) or value > 0, f"trainer.{name}", value, "positive")
     clipped = settings.get("gradient_clip_val")
     check(clipped is None or clipped >= 0, "trainer.gradient_clip_val", clipped, "at least 0, or null for no clipping")
+    precision = settings.get("precision")
+    check(precision != "16-true", "trainer.precision", precision, "16-mixed: weights and losses need more digits")
     strategy = settings.get("strategy")
     copies = str(strategy).startswith(COPYING_STRATEGIES)
     check(not copies, "trainer.strategy", strategy, "another, such as ddp: of a copied process nothing comes back")

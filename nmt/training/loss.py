@@ -3,6 +3,7 @@
 Letters: B sentences, T target steps, S source positions, N real target tokens, R readout size, V vocabulary size.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from nmt.data.batch import Batch, length_mask
+from nmt.data.batch import Batch, beside, length_mask
 from nmt.model.seq2seq import LEAST_WEIGHT, Seq2Seq
-from nmt.training.cross_entropy import PIECE_TOKENS, linear_cross_entropy
+from nmt.training.cross_entropy import PIECE_LOGITS, PIECE_TOKENS, linear_cross_entropy
 
 
 @dataclass(frozen=True)
@@ -82,15 +83,21 @@ def sequence_loss(model: Seq2Seq, batch: Batch, objective: Objective | None = No
 
 def _predict(model: Seq2Seq, batch: Batch, previous: Tensor) -> _Tokens:
     readouts, attention = model(batch.src_ids, batch.src_lengths, previous)
-    parts, mask = (batch.tgt_ids[:, 1:], readouts, attention), _real(batch)
-    if mask.all():  # usual where the targets have like lengths: then nothing needs to be copied
+    parts, real = (batch.tgt_ids[:, 1:], readouts, attention), _real(batch)
+    if real.all():  # usual where the targets have like lengths: then nothing needs to be copied
         return _Tokens(*(each.flatten(0, 1) for each in parts))
-    return _Tokens(*(each[mask] for each in parts))
+    where = _places(real, readouts)
+    return _Tokens(*(each[where] for each in parts))
 
 
 def _real(batch: Batch) -> Tensor:
-    """(B, T) bool, True where there is a token to predict."""
+    """(B, T) bool, True where there is a token to predict; where the lengths are."""
     return length_mask(batch.tgt_lengths - 1, batch.tgt_ids.shape[1] - 1)
+
+
+def _places(real: Tensor, other: Tensor) -> tuple[Tensor, ...]:
+    """Rows and columns of what is True, on the device of `other`: found on the host, they need no wait for a GPU."""
+    return tuple(beside(each, other) for each in real.nonzero(as_tuple=True))
 
 
 def _cross_entropy(model: Seq2Seq, tokens: _Tokens, smoothing: float) -> tuple[Tensor, Tensor]:
@@ -103,20 +110,35 @@ def _cross_entropy(model: Seq2Seq, tokens: _Tokens, smoothing: float) -> tuple[T
         nll = -log_probs.gather(1, targets[:, None]).sum()
         return torch.stack([(1 - smoothing) * nll - smoothing * log_probs.mean(dim=1).sum(), nll.detach()])
 
-    total, nll = torch.stack([checkpoint(piece, *each, use_reentrant=False) for each in _pieces(tokens)]).sum(0)
+    total, nll = torch.stack([_again(piece, *each) for each in _pieces(model, tokens)]).sum(0)
     return total, nll.detach()
 
 
-def _pieces(tokens: _Tokens) -> list[_Tokens]:
+def _pieces(model: Seq2Seq, tokens: _Tokens) -> list[_Tokens]:
     """As many tokens at a time as keep the logits small: a latent alignment has S of them for each."""
-    size = PIECE_TOKENS if tokens.readouts.dim() == 2 else max(1, PIECE_TOKENS // tokens.readouts.shape[1])
+    readouts = 1 if tokens.readouts.dim() == 2 else tokens.readouts.shape[1]
+    size = tokens_at_once(readouts, model.output.out_features, tokens.readouts.device.type)
     return [_Tokens(*each) for each in zip(*(part.split(size) for part in tokens), strict=True)]
+
+
+def tokens_at_once(readouts: int, vocab_size: int, device: str) -> int:
+    """Tokens with so many readouts each whose logits exist at once; off the CPU it is the number of calls that counts.
+
+    There they are a quarter of those in `linear_cross_entropy`: autograd keeps several tensors of their size.
+    """
+    most = PIECE_TOKENS if device == "cpu" else PIECE_LOGITS // 4 // vocab_size
+    return max(1, most // readouts)
+
+
+def _again(piece: Callable[..., Tensor], *parts: Tensor) -> Tensor:
+    """What `piece` gives; for its gradient it is computed anew, as it draws no random numbers."""
+    return checkpoint(piece, *parts, use_reentrant=False, preserve_rng_state=False)
 
 
 def _distance_to_alignment(batch: Batch, attention: Tensor) -> Tensor:
     """``-sum A log a`` over the tokens that are aligned (Chen et al. 2016), as far as a window lets them be reached."""
     assert batch.alignment is not None
-    linked = batch.alignment[_real(batch)]
+    linked = batch.alignment[_places(_real(batch), attention)]
     gold = linked * (attention > 0)
     gold = gold * (linked.sum(1, keepdim=True) / gold.sum(1, keepdim=True).clamp(min=LEAST_WEIGHT))
     return -(gold * attention.clamp(min=LEAST_WEIGHT).log()).sum()
@@ -135,9 +157,8 @@ def _two_passes(model: Seq2Seq, one: _Tokens, other: _Tokens, smoothing: float) 
         divergence = ((ones.exp() - others.exp()) * (ones - others)).sum() / 2
         return torch.stack([(1 - smoothing) * nll - smoothing * mean.mean(dim=1).sum(), nll.detach(), divergence])
 
-    pieces = zip(_pieces(one), _pieces(other), strict=True)
-    sums = [checkpoint(piece, *left, *right[1:], use_reentrant=False) for left, right in pieces]
-    total, nll, divergence = torch.stack(sums).sum(0)
+    pieces = zip(_pieces(model, one), _pieces(model, other), strict=True)
+    total, nll, divergence = torch.stack([_again(piece, *left, *right[1:]) for left, right in pieces]).sum(0)
     return total, nll.detach(), divergence
 
 
@@ -147,11 +168,11 @@ def sampled_previous(model: Seq2Seq, batch: Batch, probability: float) -> Tensor
 
     Scheduled sampling (Bengio et al. 2015) in two passes, so that a fused decoder stays fused (Duckworth et al. 2019).
     """
-    previous, mask = batch.tgt_ids[:, :-1].clone(), _real(batch)
+    previous, real = batch.tgt_ids[:, :-1].clone(), _real(batch)
     tokens = _predict(model, batch, previous)
-    drawn = [model.log_probs(each.readouts, each.attention).exp().multinomial(1) for each in _pieces(tokens)]
+    drawn = [model.log_probs(each.readouts, each.attention).exp().multinomial(1) for each in _pieces(model, tokens)]
     predicted = torch.zeros_like(batch.tgt_ids[:, 1:])
-    predicted[mask] = torch.cat(drawn).squeeze(1)
+    predicted[_places(real, predicted)] = torch.cat(drawn).squeeze(1)
     chosen = torch.rand(previous.shape, device=previous.device)[:, 1:] < probability
-    previous[:, 1:] = torch.where(chosen & mask[:, 1:], predicted[:, :-1], previous[:, 1:])
+    previous[:, 1:] = torch.where(chosen & beside(real, chosen)[:, 1:], predicted[:, :-1], previous[:, 1:])
     return previous

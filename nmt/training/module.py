@@ -80,7 +80,9 @@ class TranslationModule(pl.LightningModule):
             ValueError: if the schedule needs an end of the training and there is none.
         """
         settings = self.config.training
-        fused = "mixed" not in str(self.trainer.precision)  # there, Lightning clips no gradients of a fused optimiser
+        precision, by_value = self.trainer.precision, self.trainer.gradient_clip_algorithm == "value"
+        # Of a fused optimiser Lightning does not unscale gradients, and in mixed precision it clips none by value.
+        fused = precision != "16-mixed" and not (by_value and "mixed" in precision)
         optimizer = build_optimizer(self.parameters(), settings, fused)
         total = self.trainer.estimated_stepping_batches if settings.schedule == "linear" else float("inf")
         if settings.schedule == "linear" and total == float("inf"):
@@ -118,7 +120,7 @@ class TranslationModule(pl.LightningModule):
         assert self.model is not None
         objective = self._objective()
         loss = sequence_loss(self.model, batch, objective)
-        own = [loss.total.detach(), loss.nll, loss.total.new_tensor(loss.tokens), *loss.added.values()]
+        own = [loss.total.detach(), loss.nll, loss.total.new_full((), loss.tokens), *loss.added.values()]
         sums = torch.stack([each.float() for each in own])
         total, nll, tokens, *added = sum_over_ranks(sums, self.device).tolist()  # at once: a GPU is waited for
         self._tokens_since += int(tokens)

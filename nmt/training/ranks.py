@@ -1,5 +1,6 @@
 """What the processes of a training know together."""
 
+from collections.abc import Callable
 from typing import TypeVar
 
 import torch
@@ -25,6 +26,37 @@ def of_all_ranks(own: dict[int, Value]) -> dict[int, Value]:
         shares = [{} for _ in range(dist.get_world_size())]
         dist.all_gather_object(shares, own)
     return dict(sorted((pair for share in shares for pair in share.items()), key=lambda pair: pair[0]))
+
+
+def in_first_rank(action: Callable[[], None]) -> None:
+    """Runs `action` in the first rank while the others wait; where it fails, they end too.
+
+    Raises:
+        OSError: what `action` raised, in the first rank.
+        SystemExit: in the others, if it raised one; they say nothing.
+    """
+    failure: OSError | None = None
+    if not _has_others() or dist.get_rank() == 0:
+        try:
+            action()
+        except OSError as error:
+            failure = error
+    end_together(failure)
+
+
+def end_together(failure: OSError | None) -> None:
+    """Goes on where the first rank has not failed; else ends all of them, as `in_first_rank` does.
+
+    Args:
+        failure: what the first rank could not do; None in all others.
+    """
+    if _has_others():
+        failed = [failure is not None]
+        dist.broadcast_object_list(failed)
+        if failed[0] and dist.get_rank() > 0:
+            raise SystemExit(2)
+    if failure is not None:
+        raise failure
 
 
 def _has_others() -> bool:

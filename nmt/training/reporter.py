@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from nmt.evaluation.samples import Samples
 from nmt.training.module import TranslationModule
+from nmt.training.ranks import in_first_rank
 
 LINE_SECONDS = 60.0
 """From one line to the next, where no progress bar is to be seen."""
@@ -81,12 +83,13 @@ class Reporter(Callback):
         known = [f"{name} {float(figures[name]):{form}}" for name, form in FORMS.items() if name in figures]
         print("  ".join([f"step {trainer.global_step:,} (epoch {pl_module.epoch})", *known]), flush=True)
 
-    @rank_zero_only
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Prints and saves."""
+        """Prints and saves, in the first rank."""
         assert isinstance(pl_module, TranslationModule)
-        if trainer.sanity_checking:
-            return
+        if not trainer.sanity_checking:
+            in_first_rank(partial(self._report, trainer, pl_module))
+
+    def _report(self, trainer: pl.Trainer, pl_module: TranslationModule) -> None:
         figures = dict(trainer.callback_metrics)
         figures.pop("learning_rate", None)  # a validation may change it
         self._print_line(trainer, pl_module, figures)

@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass
 import torch
 from torch import Tensor
 
-from nmt.data.batch import Batch
+from nmt.data.batch import Batch, beside
 from nmt.data.datamodule import TranslationData
 from nmt.decoding.alignment import hard_alignment
 from nmt.decoding.options import SearchOptions
@@ -60,7 +60,7 @@ class Validation:
         if "alignment" in self._data.validation.column_names:
             self._compare_links(batch, loss.attention)
         memory, state = model.encode(batch.src_ids, batch.src_lengths)
-        limits = self._options.limits(batch.src_lengths)
+        limits = self._options.limits(beside(batch.src_lengths, batch.src_ids))
         sentences = SearchBatch(limits, unsaid=self._data.tokenizers.tgt.unsaid)
         found = search(model, memory, state, sentences, self._options)
         totals.lost += sum(not hypotheses for hypotheses in found)

@@ -133,7 +133,6 @@ def read_batches(data: "TranslationData") -> Iterator["Batch"]:
 def time_updates(model: "Seq2Seq", batches: Iterator["Batch"], training: Training) -> Figures:
     """Trains: first to warm up, then against the clock."""
     import torch
-    from pytorch_lightning.utilities import move_data_to_device
 
     from nmt.training.loss import sequence_loss
 
@@ -141,7 +140,7 @@ def time_updates(model: "Seq2Seq", batches: Iterator["Batch"], training: Trainin
     optimizer = torch.optim.Adam(parameters, lr=1e-3, fused=True)
 
     def update(batch: "Batch") -> None:
-        batch = move_data_to_device(batch, torch.device(training.device))
+        batch = batch.to(torch.device(training.device))
         with torch.autocast(training.device, torch.bfloat16, enabled=training.precision == "bf16"):
             loss = sequence_loss(model, batch)
         (loss.total / loss.tokens).backward()
@@ -195,6 +194,8 @@ def measure_training(specification: str) -> Figures:
 
     training = Training(**json.loads(specification))
     keep_freed_memory()
+    if training.precision == "32":
+        torch.backends.cudnn.allow_tf32 = False  # which the roofline does without
     torch.manual_seed(training.seed)
     data = training.corpus()
     data.setup("fit")
@@ -203,6 +204,7 @@ def measure_training(specification: str) -> Figures:
     model = Seq2Seq(training.network(), vocabulary, vocabulary).to(training.device)
     timing = time_updates(model, read_batches(data), training)
     memory["peak_mib"] = peak_mib()
+    timing["cudnn_allows_tf32"] = torch.backends.cudnn.allow_tf32
     if training.device == "cuda":
         memory["peak_gpu_mib"] = torch.cuda.max_memory_allocated() / 2**20
     done = works(products(training.network(), vocabulary), timing, training)

@@ -182,6 +182,7 @@ def measure_translation(specification: str) -> Figures:
     timing: Figures = {"sentences": len(texts), "src_tokens": src_tokens, "tgt_tokens": tgt_tokens, "seconds": seconds}
     rates = {"sentences_per_second": len(texts) / seconds, "tokens_per_second": tgt_tokens / seconds}
     figures = {**timing, **rates, "tokens_per_sentence": tgt_tokens / len(texts), **memory}
+    figures["cudnn_allows_tf32"] = torch.backends.cudnn.allow_tf32
     info = translator.info
     if decoding.variant == "fp32" and is_covered(info.network):
         done = works(info.network, info.tgt_vocab_size, timing, decoding)

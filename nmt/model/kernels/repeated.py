@@ -76,6 +76,12 @@ class _Multiply(Function):
         return matmul(grad_output, matrix.mT) if ctx.needs_input_grad[0] else None, None, None
 
 
+def as_multiplied(matrix: Tensor) -> Tensor:
+    """A matrix in the precision in which it is multiplied: under autocast, autocast's."""
+    kind = matrix.device.type
+    return matrix.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else matrix
+
+
 def repeated(matrix: Tensor) -> Product:
     """Multiplication with a matrix that all steps of a sequence share.
 
@@ -83,9 +89,7 @@ def repeated(matrix: Tensor) -> Product:
         matrix: (k, f), for inputs (..., k); or (..., k, f) with leading dimensions, for inputs (..., T, k) with the
             same. Under autocast it is cast once, not at each step.
     """
-    kind = matrix.device.type
-    if torch.is_autocast_enabled(kind):
-        matrix = matrix.to(torch.get_autocast_dtype(kind))
+    matrix = as_multiplied(matrix)
     if not (torch.is_grad_enabled() and matrix.requires_grad):
         return lambda inputs: inputs.to(matrix.dtype) @ matrix
     uses = LeftBehind()  # input of each step, and gradient of its output
