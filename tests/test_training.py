@@ -477,7 +477,7 @@ def test_without_a_step_there_is_nothing_to_export(train: Callable, capsys: pyte
 def test_an_interrupt_before_the_first_step_ends_it_and_leaves_nothing(
     train: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(nmt.data.datamodule, "train_tokenizers", interrupt)
