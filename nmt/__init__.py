@@ -39,9 +39,14 @@ nmt/
     compression.py        files that may be compressed, and their lines
     readers.py            files -> rows, with file and line where something is wrong
     corpus.py             phrasebook, files or hub -> datasets.Dataset of src, tgt, alignment
+    mixture.py            the training splits of a run, one behind the other
+    doubts.py             what in a corpus looks like a mistake: text that is not plain, links of other units
+    special.py            the tokens that are no text
+    pretokens.py          text -> normal form -> pre-tokens; plain text, or text that another program has cut
     vocabulary.py         sentences -> a vocabulary, byte for byte the same each time
     surfaces.py           ids -> text, and where in it each went
-    tokenizer.py          sentences <-> ids: BPE, Unigram, WordPiece, word, character; joint or separate
+    tokenizer.py          sentences <-> ids: BPE, Unigram, WordPiece, word, character, presplit; joint or separate
+    alignment_units.py    links between tokens of other programs -> links between words
     bpe_dropout.py        other pieces of the training split each epoch
     batch.py              ids -> Batch; a sampler that fills batches by tokens out of length buckets
     datamodule.py         the LightningDataModule
@@ -110,33 +115,44 @@ nmt/
   evaluation/           translations + references -> numbers
     metrics.py            BLEU, chrF, TER with signature and interval
     aer.py                links between words -> AER
+    frequencies.py        how often words stand in the training data
     results.py            the Evaluation record, and its files
+    heads.py              the attention of each head
     branches.py           another token at a step that was hardly decided, and how it goes on
     looks.py              where else a step could have looked
     neighbors.py          where in the training data the model was in the same situation
-    insight.py            translations -> branches, looks, neighbours
+    effects.py            which source words each target token depends on
+    erasure.py            what a model loses without a source word, or with another source
+    insight.py            translations -> heads, branches, looks, neighbours, effects
     samples.py            the same few sentences at each validation, and their files
     evaluate.py           a run and a split -> Evaluation
     comparison.py         two evaluations -> differences, and whether they are chance
-    frequencies.py        the words of the training data
-    breakdown.py          two evaluations -> where they differ: by length, by frequency, in which n-grams
+    phrases.py            words that are written too often or too seldom, n-grams that are right
+    breakdown.py          evaluations -> where each is good: by length, by rare words, in which words and n-grams
     card.py               a run and its evaluations -> the card of its model
   training/             batches -> checkpoint
     cross_entropy.py      output layer and cross entropy, a piece at a time
     loss.py               what is minimised: smoothing, guided alignment, R-Drop, scheduled sampling
+    optimizer.py          how a gradient becomes a step
     schedule.py           the learning rate
     memory.py             memory that a step frees, kept for the next
     ranks.py              what the processes of a training know together
     validation.py         what a validation finds out
     module.py             the LightningModule
-    callbacks.py          moving average, what validation says, exact stop and resume
+    callbacks.py          moving average, early stopping
+    checkpoints.py        the best one, and exact stop and resume
+    reporter.py           what a training prints
     checks.py             what can be known of a run before it trains
     folder.py             the run's folder, changed once training has begun
+    ending.py             why training ended, its last validation, and the model of the best
     train.py              a config -> a run folder with its model
   report/               records + numbers -> one HTML file
     read_run.py           run folder -> all that a report can show
+    settings.py           two config.yaml -> where they differ
     flags.py              what is remarkable about a translation
+    beam.py               a record -> the places of its beam, with the scores that decided
     sentences.py          an evaluation, and a baseline -> a row of the report for each sentence
+    head_table.py         an evaluation -> how its heads differ
     word_table.py         an evaluation -> by what each source word was translated
     findings.py           what stands out, in plain words
     figures.py            plotly figures

@@ -1,20 +1,24 @@
 """What a user can set: frozen dataclasses, each field with its unit; all validation is here, before data is read."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+from unicodedata import normalize
 
 Settings = TypeVar("Settings")
 
-TokenizerKind = Literal["bpe", "unigram", "wordpiece", "word", "char"]
+TokenizerKind = Literal["bpe", "unigram", "wordpiece", "word", "char", "presplit"]
+Joiner = Literal["@@", "▁", "none"]
+AlignmentUnits = Literal["words", "tokens"]
 CellKind = Literal["elman", "gru", "gru_reset_first", "lstm"]
 SAME_SIZE_SCORES = ("dot", "scaled_dot")
 """Scores for which the states of decoder and encoder are of one size."""
 Precision = Literal["fp32", "bf16", "int8"]
 Combine = Literal["log_linear", "linear"]
-ScheduleKind = Literal["constant", "inverse_sqrt", "linear", "plateau"]
+ScheduleKind = Literal["constant", "inverse_sqrt", "linear", "halving", "plateau"]
 
 
 def check(holds: bool, key: str, value: object, allowed: str) -> None:
@@ -49,26 +53,64 @@ class TokenizerConfig:
     """How sentences become tokens.
 
     Attributes:
-        kind: subword pieces (bpe, unigram, wordpiece), whole words or single characters.
+        kind: subword pieces (bpe, unigram, wordpiece), whole words or single characters of plain text; presplit for
+            text that another program has cut: its pieces, with spaces between them.
+        joiner: what tells in such text which pieces are one word: @@ at the end of all but the last (subword-nmt), ▁ at
+            the beginning of the first (SentencePiece), or none, where each piece is a word.
+        path: run, folder or file of a tokenizer of this program, to be taken instead of learning one; kind, joiner,
+            joint and lowercase are to be as there.
         vocab_size: number of types at most, the special tokens included.
+        tgt_vocab_size: the same of the target language, where it has a vocabulary of its own; 0 for vocab_size.
+        min_frequency: how often a word, a piece of text that was cut, a character or a pair to be merged must occur.
         joint: one vocabulary for both languages, learned from both sides.
+        protected: strings that are one token each wherever they stand, and keep their case, such as tags and
+            placeholders.
         lowercase: fold case before anything else; translations are then lower-cased too.
         bpe_dropout: probability that a merge of bpe is skipped, anew in each epoch, when the training split is cut into
             pieces (Provilkov et al. 2020); 0 for none.
     """
 
     kind: TokenizerKind = "bpe"
+    joiner: Joiner = "none"
+    path: str = ""
     vocab_size: int = 8000
+    tgt_vocab_size: int = 0
+    min_frequency: int = 2
     joint: bool = True
+    protected: tuple[str, ...] = ()
     lowercase: bool = False
     bpe_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         check_types(self, "data.tokenizer.")
         check(self.vocab_size > 4, "data.tokenizer.vocab_size", self.vocab_size, "more than the 4 special tokens")
+        own = self.tgt_vocab_size == 0 or (not self.joint and self.tgt_vocab_size > 4)
+        allowed = "0, or more than the 4 special tokens with data.tokenizer.joint false"
+        check(own, "data.tokenizer.tgt_vocab_size", self.tgt_vocab_size, allowed)
+        check(self.min_frequency > 0, "data.tokenizer.min_frequency", self.min_frequency, "positive")
+        self._check_presplit()
+        self._check_protected()
         check(0 <= self.bpe_dropout < 1, "data.tokenizer.bpe_dropout", self.bpe_dropout, "at least 0 and below 1")
         has_merges = self.kind == "bpe" or not self.bpe_dropout
         check(has_merges, "data.tokenizer.bpe_dropout", self.bpe_dropout, f"0 with data.tokenizer.kind {self.kind}")
+
+    def _check_presplit(self) -> None:
+        is_cut = self.kind == "presplit"
+        check(is_cut or self.joiner == "none", "data.tokenizer.joiner", self.joiner, "none unless kind is presplit")
+        already = "with data.tokenizer.kind presplit: the program that cuts the text sees to it"
+        check(not (is_cut and self.lowercase), "data.tokenizer.lowercase", self.lowercase, f"false {already}")
+        check(not (is_cut and self.protected), "data.tokenizer.protected", self.protected, f"empty {already}")
+
+    def _check_protected(self) -> None:
+        for text in self.protected:
+            is_plain = isinstance(text, str) and normalize("NFC", text) == text and not re.search(r"[\s▁]", text)
+            fits = bool(text) and is_plain and not re.match(r"##.|<(pad|unk|s|/s|0x..)>$", text)
+            allowed = "composed characters without white space or ▁, and no special token"
+            check(fits, "data.tokenizer.protected", text, allowed)
+        folded = {text.lower() if self.lowercase else text for text in self.protected}
+        differ = len(folded) == len(self.protected)
+        allowed = "different strings, also in small letters if data.tokenizer.lowercase"
+        check(differ, "data.tokenizer.protected", self.protected, allowed)
 
 
 @dataclass(frozen=True)
@@ -79,7 +121,10 @@ class DataConfig:
         path: "phrasebook" (the embedded corpus), a folder of files, or "hub:owner/name".
         src: language to translate from, as the files or columns name it.
         tgt: language to translate to.
-        train: name of the training split.
+        train: name of the training split; or of several, a list.
+        train_weights: how often each pair of these splits comes in an epoch, whole numbers; empty for once.
+        train_prefixes: what the sources of each of these splits begin with in training, such as the tag of a
+            back-translation ("" for nothing); empty for none.
         validation: name of the validation split.
         tokenizer: how sentences become tokens.
         max_length_tokens: training pairs with a longer side are dropped (special tokens not counted).
@@ -87,26 +132,47 @@ class DataConfig:
             in Moses' clean-corpus-n.perl).
         batch_tokens: tokens a batch holds at most on either side, padding included, in each process.
         batch_sentences: sentence pairs a batch holds at most, in each process: a step takes a batch of each.
+        alignment_units: what gold links count: words (runs of letters and digits, and each other visible character), or
+            tokens, which is all that stands between spaces.
         literature_form: also score in the form of the Multi30k literature (lowercased, Moses-tokenised).
     """
 
     path: str = "phrasebook"
     src: str = "de"
     tgt: str = "en"
-    train: str = "train"
+    train: tuple[str, ...] | str = "train"
+    train_weights: tuple[int, ...] = ()
+    train_prefixes: tuple[str, ...] = ()
     validation: str = "validation"
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
     max_length_tokens: int = 100
     max_length_ratio: float = 9.0
     batch_tokens: int = 2000
     batch_sentences: int = 128
+    alignment_units: AlignmentUnits = "words"
     literature_form: bool = False
+
+    @property
+    def train_splits(self) -> tuple[str, ...]:
+        """The names of the training splits."""
+        return (self.train,) if isinstance(self.train, str) else self.train
+
+    @property
+    def train_name(self) -> str:
+        """What the training splits are called together."""
+        return " + ".join(self.train_splits)
 
     def __post_init__(self) -> None:
         check_types(self, "data.")
         named = self.path not in ("", "hub:")
         check(named, "data.path", self.path, 'a folder, "phrasebook" or "hub:owner/name"')
         check(self.src != self.tgt, "data.tgt", self.tgt, "another language than data.src")
+        names, several = self.train_splits, "one for each split of data.train"
+        check(bool(names) and len(set(names)) == len(names), "data.train", names, "a split, or different ones")
+        for key in ("train_weights", "train_prefixes"):
+            check(len(getattr(self, key)) in (0, len(names)), f"data.{key}", getattr(self, key), several)
+        whole = all(type(weight) is int and weight > 0 for weight in self.train_weights)
+        check(whole, "data.train_weights", self.train_weights, "whole numbers from 1 on")
         check(self.max_length_tokens > 0, "data.max_length_tokens", self.max_length_tokens, "positive")
         check(self.max_length_ratio >= 1, "data.max_length_ratio", self.max_length_ratio, "at least 1")
         longest = self.max_length_tokens + 2
@@ -263,11 +329,15 @@ class TrainingConfig:
     """How the parameters are learned; how long, and on what hardware, is the trainer's.
 
     Attributes:
-        learning_rate: Adam's learning rate, at its highest.
-        schedule: what follows the warm-up: constant, falling with the inverse square root of the step, falling linearly
-            to zero at the last step, or halved on a plateau of the monitored figure.
+        optimizer: Adam (adamw), plain gradient descent (sgd: Luong et al. 2015) or adadelta (Bahdanau et al. 2015).
+        learning_rate: at its highest; the papers have 1 with sgd and adadelta.
+        schedule: what follows the warm-up: constant; falling with the inverse square root of the step (also known as
+            noam, whose factor * (size * warmup) ** -0.5 is the learning_rate); falling linearly to zero at the last
+            step; halving every halving_steps; or halved on a plateau of the monitored figure.
         warmup_steps: optimiser steps over which the learning rate rises from zero.
-        patience: validations without improvement before a plateau is called.
+        patience: validations without improvement before a plateau is called; those within the warm-up do not count.
+        halving_start_steps: optimiser steps before the first halving.
+        halving_steps: optimiser steps from one halving to the next.
         weight_decay: share of each weight that it loses at every step, times the learning rate (Loshchilov & Hutter
             2019); 0 for none.
         freeze: parts of the network that are not trained, such as encoder or decoder.embedding.
@@ -285,10 +355,13 @@ class TrainingConfig:
             begins with; the network is to be the same, but for dropout.
     """
 
+    optimizer: Literal["adamw", "sgd", "adadelta"] = "adamw"
     learning_rate: float = 1e-3
     schedule: ScheduleKind = "inverse_sqrt"
     warmup_steps: int = 200
     patience: int = 2
+    halving_start_steps: int = 0
+    halving_steps: int = 0
     weight_decay: float = 0.0
     freeze: tuple[str, ...] = ()
     label_smoothing: float = 0.1
@@ -317,8 +390,13 @@ class TrainingConfig:
         check(sampled, "training.scheduled_sampling", self.scheduled_sampling, "between 0 and 1")
         for name in ("guided_alignment", "r_drop", "weight_decay"):
             check(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "at least 0")
-        for name in ("warmup_steps", "scheduled_sampling_steps", "early_stopping", "sample_sentences"):
+        counts = "warmup_steps", "halving_start_steps", "halving_steps", "scheduled_sampling_steps"
+        for name in (*counts, "early_stopping", "sample_sentences"):
             check(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "at least 0")
+        halves = self.schedule != "halving" or self.halving_steps > 0
+        check(halves, "training.halving_steps", self.halving_steps, "positive with training.schedule halving")
+        decays = self.optimizer != "adadelta" or not self.weight_decay
+        check(decays, "training.weight_decay", self.weight_decay, "0 with training.optimizer adadelta")
         for name in ("patience", "checkpoint_steps"):
             check(getattr(self, name) > 0, f"training.{name}", getattr(self, name), "positive")
 
@@ -347,6 +425,9 @@ class Config:
         check(0 <= self.seed < 1 << 63, "seed", self.seed, "at least 0 and below 2 ** 63")
         tied = self.model.tie_embeddings != "all" or self.data.tokenizer.joint
         check(tied, "model.tie_embeddings", self.model.tie_embeddings, '"none" or "output" with separate vocabularies')
+        taken = not (self.data.tokenizer.path and self.training.start_from)
+        why = "left out with training.start_from, which has tokenizers of its own"
+        check(taken, "data.tokenizer.path", self.data.tokenizer.path, why)
         guides = self.model.attention.normalizer == "softmax" or not self.training.guided_alignment
         why = "0 where model.attention.normalizer is not softmax: the logarithm of a weight of zero has no gradient"
         check(guides, "training.guided_alignment", self.training.guided_alignment, why)
@@ -402,7 +483,10 @@ def _built(hint: Any, value: Any, key: str) -> Any:
         check(isinstance(value, list), key, value, "a list")
         return tuple(value)
     elif isinstance(hint, UnionType):
-        check(type(value) in get_args(hint), key, value, str(hint))
+        kinds = [get_origin(each) or each for each in get_args(hint)]
+        if isinstance(value, list) and tuple in kinds:
+            return tuple(value)
+        check(type(value) in kinds, key, value, str(hint))
     else:
         plain = get_origin(hint) or hint
         check(type(value) in ((int, float) if plain is float else (plain,)), key, value, plain.__name__)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from nmt.data.batch import BucketSampler, collate, cut_batches, length_mask, pad
+from nmt.data.batch import BucketSampler, collate, cut_batches, length_mask, pad, spread
 
 
 def test_collate_adds_special_tokens_and_pads_on_the_right() -> None:
@@ -96,6 +96,21 @@ def test_training_ranks_step_together_and_share_the_corpus(lengths: np.ndarray) 
 def test_validation_ranks_hold_each_pair_once(lengths: np.ndarray) -> None:
     shares = [walk(lengths, shuffle=False, rank=rank, world_size=3) for rank in range(3)]
     assert sorted(index for share in shares for batch in share for index in batch) == list(range(500))
+
+
+@pytest.mark.parametrize("count", [*range(20), 100, 1000])
+def test_any_beginning_of_what_is_spread_is_even(count: int) -> None:
+    order = spread(count)
+    assert sorted(order) == list(range(count))
+    for first in range(1, count):
+        assert abs(np.mean(order[:first]) - count / 2) <= count * np.log2(first + 1) / (2 * first)
+
+
+def test_a_few_validation_batches_are_of_all_lengths(lengths: np.ndarray) -> None:
+    batches = walk(lengths, shuffle=False)
+    for first in (1, 3, 7):
+        few = lengths[[index for batch in batches[:first] for index in batch]]
+        assert few.mean() == pytest.approx(lengths.mean(), rel=0.25)
 
 
 def test_more_ranks_than_batches() -> None:

@@ -11,8 +11,8 @@ from test_tokenizer import HARD_TEXTS, SENTENCES
 from nmt.data.bpe_dropout import BPEDropout, DroppedPairs
 from nmt.data.datamodule import encode
 from nmt.data.phrasebook import generate, rows
+from nmt.data.special import BYTE_TOKENS
 from nmt.data.tokenizer import Tokenizer, TokenizerPair, train_tokenizers
-from nmt.data.vocabulary import BYTE_TOKENS
 from nmt.data.words import words_of_spans
 
 

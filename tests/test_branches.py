@@ -12,7 +12,7 @@ from test_results import content, evaluation
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Request, Translation
 from nmt.decoding.translator import Translator
-from nmt.evaluation.branches import Branch, branch, forks, load_branches, narrowest
+from nmt.evaluation.branches import Branch, branch, divergence, forks, load_branches, narrowest
 from nmt.evaluation.results import Evaluation
 
 SOURCES = [source for source, _ in SENTENCES]
@@ -54,12 +54,38 @@ def test_there_is_nothing_to_go_on_from_behind_an_end() -> None:
     assert narrowest(record((("a", -0.7), ("</s>", -0.8), ("b", -0.9)), impossible, (("d", -0.1),)), 3) == []
 
 
+def steps(*tokens: str) -> Translation:
+    return record(*((((token, -0.5), ("x", -0.6))) for token in tokens))
+
+
+def test_a_translation_leaves_its_reference_at_the_first_other_token() -> None:
+    assert divergence(steps("a", "b", "c", "</s>"), steps("a", "d", "e", "</s>")) == (1, "d")
+    assert divergence(steps("a", "</s>"), steps("a", "d", "</s>")) == (1, "d")
+    for same in (("a", "b", "</s>"), ("a", "b"), ("a", "</s>"), ("a", "<unk>", "</s>"), ()):
+        assert divergence(steps("a", "b", "</s>"), steps(*same)) is None
+
+
+def test_a_fork_that_the_reference_takes_is_tried_once() -> None:
+    found, references = [steps("a", "b", "c")] * 4, [steps("a", "x", "c"), steps("a", "b", "d"), steps("a", "b", "c")]
+    references.append(steps("x", "b"))
+    places = forks(found, references, 1)
+    assert places == [
+        (0, 0, "x", False),
+        (0, 1, "x", True),
+        (1, 0, "x", False),
+        (1, 2, "d", True),
+        *[(2, 0, "x", False)],
+        (3, 0, "x", True),
+    ]
+
+
 def test_a_branch_has_the_other_token_and_all_that_was_before_it(model_folder: Path) -> None:
     translator, options = Translator.load(model_folder, device="cpu"), SearchOptions(beam_size=2)
     translations = list(translator.translate(SOURCES, options))
-    places = forks(translations, 2)
-    branches = list(branch(translator, translations, places, options, size=3))
-    assert [(each.sentence, each.step, each.token) for each in branches] == places
+    places = forks(translations, list(translator.force(SENTENCES)), 2)
+    branches = list(branch(translator, SOURCES, translations, places, options, size=3))
+    assert [(each.sentence, each.step, each.token, each.as_reference) for each in branches] == places
+    assert sum(each.as_reference for each in branches) == len(SOURCES)
     assert len(branches) > len(SOURCES)
     for each in branches:
         left = translations[each.sentence]
@@ -81,13 +107,14 @@ def test_tokens_to_begin_with_are_taken_as_they_are(model_folder: Path) -> None:
 def test_branches_come_back_with_their_evaluation(tmp_path: Path) -> None:
     plain = evaluation("eins", "zwei")
     other = evaluation("drei").translations[0]
-    saved = replace(plain, branches=(Branch(1, 0, "▁dr\u2028", other),))
+    saved = replace(plain, branches=(Branch(1, 0, "▁dr\u2028", other), Branch(1, 2, "x", other, as_reference=True)))
     saved.save(tmp_path / "test")
     loaded = Evaluation.load(tmp_path / "test")
-    (found,) = loaded.branches
-    assert (found.sentence, found.step, found.token) == (1, 0, "▁dr\u2028")
+    found, of_reference = loaded.branches
+    assert (found.sentence, found.step, found.token, found.as_reference) == (1, 0, "▁dr\u2028", False)
+    assert of_reference.as_reference
     assert found.translation.to_json() == other.to_json()
     assert content(replace(loaded, branches=())) == content(plain)
     (tmp_path / "test" / "branches" / "places.jsonl").write_text("")
-    with pytest.raises(ValueError, match="0 places but 1 translations"):
+    with pytest.raises(ValueError, match="0 places but 2 translations"):
         load_branches(tmp_path / "test" / "branches")

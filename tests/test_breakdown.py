@@ -1,21 +1,28 @@
-"""Where two evaluations differ, in cases worked by hand."""
+"""Where evaluations are good, and where two differ, in cases worked by hand."""
 
 import json
 import math
-from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pytest
+from sacrebleu import sentence_chrf
 from test_results import evaluation, translation
 
 from nmt.cli import main
-from nmt.config import Config, DataConfig
+from nmt.data.tokenizer import TokenizerPair
 from nmt.evaluation import frequencies
-from nmt.evaluation.breakdown import Ngram, breakdown, by_frequency, by_length, changed_ngrams
-from nmt.evaluation.frequencies import training_frequencies
+from nmt.evaluation.breakdown import (
+    LENGTHS,
+    breakdown,
+    by_frequency,
+    by_sentences,
+)
+from nmt.evaluation.frequencies import TrainingCounts, load_counts, save_counts, training_counts
 from nmt.evaluation.metrics import bleu, bleu_words
+from nmt.evaluation.phrases import Ngram, Word, changed_ngrams, misused_words
 from nmt.evaluation.results import Evaluation
 
 REFERENCES = ["a b c d", "a b c d e f g h i j .", "", "g h", " ".join("abcdefghij" * 7)]
@@ -26,15 +33,17 @@ TWO = ["a x c d", "a b c d e f g h i j k l m n o", "x", "h h", "a"]
 def evaluated(texts: list[str], references: list[str]) -> Evaluation:
     records = [replace(translation(right), text=text) for right, text in zip(references, texts, strict=True)]
     plain = evaluation(*references)
-    return replace(plain, translations=tuple(records), references=tuple(references), split="test")
+    forced = tuple(map(translation, references))
+    return replace(plain, translations=tuple(records), references=tuple(references), forced=forced, split="test")
 
 
 def split(texts: list[str]) -> list[list[str]]:
     return [text.split() for text in texts]
 
 
-def test_sentences_are_scored_by_the_length_of_their_reference() -> None:
-    short, middle, endless = by_length(ONE, TWO, REFERENCES, "en")
+def test_sentences_are_scored_by_a_number_of_each() -> None:
+    lengths = [len(text.split()) for text in REFERENCES]
+    short, middle, endless = by_sentences(LENGTHS, lengths, [ONE, TWO], REFERENCES, "en")
     assert [(each.least, each.most, each.sentences) for each in (short, middle, endless)] == [
         (0, 9, 3),
         (10, 14, 1),
@@ -44,13 +53,17 @@ def test_sentences_are_scored_by_the_length_of_their_reference() -> None:
     assert short.length_ratio == (5 / 6, 7 / 6)  # 4 + 0 + 1 and 4 + 1 + 2 words for 4 + 0 + 2
     assert middle.bleu == (bleu(ONE[1:2], REFERENCES[1:2], "en"), bleu(TWO[1:2], REFERENCES[1:2], "en"))
     assert endless.bleu[0] == pytest.approx(100)
-    assert by_length([""], ["x"], [""], "en")[0].length_ratio == (0, 1)
+    chrf = [sentence_chrf(ONE[row], [REFERENCES[row]]).score for row in (0, 2, 3)]
+    assert short.chrf[0] == pytest.approx(sum(chrf) / 3)
+    assert by_sentences(LENGTHS, [0], [[""], ["x"]], [""], "en")[0].length_ratio == (0, 1)
+    [one] = by_sentences(LENGTHS, [None, 3], [["x", "y"]], ["x", "y"], "en")
+    assert (one.sentences, one.chrf) == (1, (100,))
 
 
 def test_words_are_scored_by_their_frequency() -> None:
     counts = {"a": 1000, "b": 999, "c": 5, "d": 9}
     references, one, two = split(["a b c", "a d e"]), split(["a a b", "e d a"]), split(["a x c", "c b d"])
-    unseen, rare, frequent, common = by_frequency(one, two, references, counts)
+    unseen, rare, frequent, common = by_frequency([one, two], references, counts)
     assert [(each.least, each.most, each.words) for each in (unseen, rare, frequent, common)] == [
         (0, 0, 1),
         (1, 9, 2),
@@ -86,13 +99,37 @@ def test_an_ngram_counts_as_often_as_the_reference_has_it() -> None:
     assert gained == [Ngram("x", 5, (0, 5))]
 
 
+def test_words_written_too_often_or_too_seldom_are_those_beyond_chance() -> None:
+    references = split(["a dog runs ."] * 8)
+    before, now = split(["a dog runs ."] * 8), split(["is is a dog"] * 8)
+    often, seldom = misused_words([before, now], references)
+    assert often == [Word("is", 0, (0, 16))]
+    assert seldom == [Word(".", 8, (8, 0)), Word("runs", 8, (8, 0))]
+    assert misused_words([now, before], references) == ([], [])
+    assert misused_words([split(["x", "x", "x"])], split(["y", "y", "y"])) == ([], [])  # as chance could
+
+
 def test_a_breakdown_counts_in_the_references_what_has_no_other_frequency() -> None:
     references = ["the dog runs.", "the dog sits."]
-    found = breakdown(evaluated(references, references), evaluated(references, references))
+    plain = evaluated(references, references)
+    found = breakdown(plain, plain)
     assert [(each.least, each.words, each.f1) for each in found.by_frequency] == [(1, 8, (100, 100))]
-    found = breakdown(evaluated(references, references), evaluated(references, references), {"dog": 70, ".": 5})
-    assert [(each.least, each.words) for each in found.by_frequency] == [(0, 4), (1, 2), (10, 2)]
+    assert (found.frequencies_of, found.by_rarest) == ("references", [])
+    own = replace(plain, training_counts=TrainingCounts({"the": 7, "dog": 7, "runs": 2, ".": 9}, {"dog": 70}, 9, 9))
+    before = replace(plain, training_counts=TrainingCounts({}, {"dog": 7, ".": 5}, 9, 9))
+    found = breakdown(before, own)
+    assert [(each.least, each.words) for each in found.by_frequency] == [(0, 4), (1, 4)]  # as the baseline has them
+    assert found.frequencies_of == "training"
+    assert [(each.least, each.most, each.sentences) for each in found.by_rarest] == [(0, 0, 1), (1, 4, 1)]
+    assert breakdown(plain, own).frequencies_of == "references"  # what is known of one does not hold for all words
     assert [(each.least, each.sentences) for each in found.by_length] == [(0, 2)]
+    assert (found.gained, found.lost) == ([], [])
+
+
+def test_of_one_evaluation_there_is_one_value() -> None:
+    found = breakdown(evaluated(["the dog"] * 9, ["the dog runs"] * 9))
+    assert found.by_length[0].chrf == (pytest.approx(sentence_chrf("the dog", ["the dog runs"]).score),)
+    assert found.too_seldom == [Word("runs", 9, (0,))]
     assert (found.gained, found.lost) == ([], [])
 
 
@@ -101,36 +138,53 @@ def test_words_are_those_of_bleu() -> None:
     assert bleu_words(["狗叫。"], "zh") == [["狗", "叫", "。"]]
 
 
+CORPUS = datasets.Dataset.from_dict({"src": ["Ein Hund.", "Ein hund"], "tgt": ["The dog's 3.5 m.", "a dog"]})
+
+
+def test_words_are_counted_in_the_training_data_as_they_are_written(
+    tmp_path: Path, monkeypatch: Any, tokenizers: TokenizerPair
+) -> None:
+    counts = training_counts(CORPUS, tokenizers, "en", False, ["Ein Hund läuft.", "hund"], ["a dog", "The dog's"])
+    assert counts == TrainingCounts(
+        {".": 1, "Ein": 2, "Hund": 1, "hund": 1}, {"The": 1, "a": 1, "dog": 1, "dog's": 1}, 2, 2
+    )
+    assert [counts.rarest(text) for text in ("Ein Hund.", "Ein Hund läuft.", "")] == [1, 0, None]
+    save_counts(tmp_path / "counts", counts)
+    assert load_counts(tmp_path / "counts") == counts
+    assert load_counts(tmp_path / "none") is None
+    monkeypatch.setattr(frequencies, "MOST_PAIRS", 1)
+    few = training_counts(CORPUS, tokenizers, "en", False, ["hund Hund"], ["dog"])
+    assert (few.src, few.tgt, few.pairs, few.of_pairs) == ({"Hund": 1}, {}, 1, 2)
+
+
+def test_words_are_counted_in_lower_case_where_the_model_reads_them_so(tokenizers: TokenizerPair) -> None:
+    assert training_counts(CORPUS, tokenizers, "en", True, ["Ein Hund", "HUND"], ["DOG"]).src == {
+        "Ein": 2,
+        "Hund": 2,
+        "HUND": 2,
+    }
+
+
 @pytest.fixture
-def run(corpus_folder: Path, tmp_path: Path) -> Path:
-    """A run whose training data is at hand, with two evaluations, the second better in each sentence."""
+def run(tmp_path: Path) -> Path:
+    """A run with two evaluations, the second better in each sentence, and what it was trained on."""
     run = tmp_path / "run"
     references = ["EIN HUND RENNT LAUT", "DER VOGEL SINGT NICHT" + " LA" * 6] * 4
     before, now = ["EIN HUND RENNT", "DER HUND"] * 4, ["EIN HUND RENNT LAUT", "DER VOGEL SINGT NICHT"] * 4
+    known = dict.fromkeys(["EIN", "HUND", "RENNT", "DER", "VOGEL", "SINGT", "NICHT"], 20)
     for name, texts in (("test", before), ("more", now)):
-        replace(evaluated(texts, references), name=name).save(run / "evaluations" / name)
-    config = Config("run", data=DataConfig(path=str(corpus_folder), src="de", tgt="en"))
-    (run / "config.yaml").write_text(json.dumps(asdict(config)))
+        made = replace(evaluated(texts, references), name=name, training_counts=TrainingCounts(known, known, 9, 9))
+        made.save(run / "evaluations" / name)
     return run
-
-
-def test_the_words_of_the_training_data_are_counted(run: Path, corpus_folder: Path, monkeypatch: Any) -> None:
-    lines = (corpus_folder / "train.en").read_text().splitlines()
-    assert training_frequencies(run) == Counter(" ".join(lines).split())
-    monkeypatch.setattr(frequencies, "MOST_PAIRS", 7)
-    assert training_frequencies(run) == Counter(" ".join(lines[:7]).split())
-    corpus_folder.rename(corpus_folder.with_name("moved"))
-    assert training_frequencies(run) is None
-    assert training_frequencies(run.parent) is None
 
 
 def test_the_command_shows_where_they_differ(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["compare", str(run), str(run / "evaluations" / "more"), "--bootstrap", "100", "--examples", "0"]
     assert main(asked) == 0
     lines = capsys.readouterr().out.splitlines()
-    begin = next(number for number, line in enumerate(lines) if "words in the reference" in line)
+    begin = next(number for number, line in enumerate(lines) if "words in the source" in line)
     assert [line.split() for line in lines[begin : begin + 3]] == [
-        ["words", "in", "the", "reference", "sentences", "BLEU", "length", "ratio"],
+        ["words", "in", "the", "source", "sentences", "BLEU", "length", "ratio"],
         ["below", "10", "4", "0.00", "->", "100.00", "+100.00", "0.75", "->", "1.00"],
         ["10", "to", "14", "4", "0.00", "->", "22.31", "+22.31", "0.20", "->", "0.40"],
     ]
@@ -141,11 +195,33 @@ def test_the_command_shows_where_they_differ(run: Path, capsys: pytest.CaptureFi
     assert lines[gained + 1].split() == ["DER", "VOGEL", "SINGT", "NICHT", "4", "0", "->", "4", "+4"]
     assert "lost" not in shown
     assert max(len(line) for line in lines if "nrefs" not in line and str(run) not in line) <= 80
-    (run / "config.yaml").unlink()
+    (run / "evaluations" / "test" / "training_counts.json").unlink()
     assert main([*asked[:2], *asked[1:2], *asked[3:]]) == 0
     shown = capsys.readouterr().out
     assert "frequency in references" in shown
+    assert "rarest word" not in shown
     assert "  no n-gram gained or lost by more than chance\n" in shown
+
+
+def test_the_command_shows_where_one_run_is_good(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["compare", str(run / "evaluations" / "test")]
+    assert main(asked) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{run / 'evaluations' / 'test'}: 8 sentences of test"
+    split_lines = [line.split() for line in lines]
+    assert ["below", "10", "4", "0.00", "0.75"] in split_lines
+    assert split_lines[
+        split_lines.index(["rarest", "word,", "in", "training", "sentences", "BLEU", "mean", "chrF"]) + 1
+    ][:3] == ["0", "8", "0.00"]
+    assert ["0", "28", "0.00"] in split_lines
+    assert ["LA", "24", "0"] in split_lines[split_lines.index(["written", "too", "seldom", "wanted", "written"]) :]
+    assert "gained" not in "\n".join(lines)
+    assert max(map(len, lines[1:])) <= 80
+    assert main([*asked, "--format", "json"]) == 0
+    [found] = json.loads(capsys.readouterr().out)
+    assert (found["other"]["label"], found["scores"][0]["name"], found["aer"]) == ("test", "BLEU", 0.2)
+    assert found["by_length"][0]["length_ratio"] == [0.75]
+    assert found["too_seldom"][0] == {"word": "LA", "references": 24, "written": [0]}
 
 
 def test_json_has_all_of_it(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -163,7 +239,8 @@ def test_json_has_all_of_it(run: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert (found["other"]["path"], found["other"]["label"]) == (str(more), "more")
     assert [each["name"] for each in found["scores"]] == ["BLEU", "chrF2", "TER"]
     assert found["scores"][0]["signature"].startswith("nrefs:1|bs:100|")
-    assert (found["aer"], found["not_searched_alike"]) == ([0.2, 0.2], {})
+    assert found["not_searched_alike"] == {}
+    assert (found["aer"]["name"], found["aer"]["low"], found["aer"]["p_value"]) == ("AER", 0.0, 1.0)
     assert len(found["gains"]) == 8
     assert all(gain > 0 for gain in found["gains"])
     assert found["frequencies_of"] == "training"
@@ -171,6 +248,7 @@ def test_json_has_all_of_it(run: Path, capsys: pytest.CaptureFixture[str]) -> No
         "least": 0,
         "most": 9,
         "sentences": 4,
+        "chrf": [pytest.approx(sentence_chrf("EIN HUND RENNT", ["EIN HUND RENNT LAUT"]).score), 100],
         "bleu": [0, pytest.approx(100)],
         "length_ratio": [0.75, 1],
     }

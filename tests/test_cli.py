@@ -429,6 +429,10 @@ def test_from_training_to_the_report(
     assert f"search errors: at least {len(found.search_errors() or ())} of 9 sentences, where" in shown
     assert found.seen is not None
     assert f"sources seen in training: {len(found.seen)} of 9 sentences" in shown
+    assert found.training_counts is not None
+    assert (found.training_counts.pairs, found.training_counts.of_pairs) == (120, 120)
+    assert found.training_counts.src.keys() <= {word for each in found.translations for word in each.source.split()}
+    assert set(" ".join(found.references).split()) & found.training_counts.tgt.keys()
     scores = json.loads(Path("runs/small/evaluations/test/scores.json").read_text())
     assert scores["sentences"] == 9
     assert scores["command"] == "nmt evaluate runs/small --split test --beam-size 2"
@@ -443,7 +447,7 @@ def test_from_training_to_the_report(
     greedy = ["evaluate", "runs/small", "--split", "test", "--as", "greedy", "--beam-size", "1"]
     assert main([*greedy, "--what-if", "-1"]) == 2
     assert "--what-if: -1 is not allowed, it must be at least 0" in capsys.readouterr().err
-    assert main([*greedy, "--what-if", "2", "--looks", "--neighbors", "3"]) == 0
+    assert main([*greedy, "--what-if", "2", "--looks", "--neighbors", "3", "--effects"]) == 0
     shown = capsys.readouterr().out
     assert "9 sentences" in shown
     assert ", where the reference or a what-if ranks above what was found" in shown
@@ -453,7 +457,7 @@ def test_from_training_to_the_report(
     shown = json.loads(Path("reports/small/report.json").read_text())["evaluations"]
     plain, branched = (sum(len(row["branches"]) for row in each["sentences"]) for each in shown)
     assert (plain, branched) == (0, len(Evaluation.load(Path("runs/small/evaluations/greedy")).branches))
-    assert 0 < branched <= 2 * 9
+    assert 0 < branched <= 3 * 9  # where the reference is left, too
     assert [len(each["sentences"][0]["hypothesis"].get("neighbors", ())) > 0 for each in shown] == [False, True]
     assert ["looks" in each["sentences"][0]["hypothesis"] for each in shown] == [False, True]
     assert shown[1]["neighbors"]["searched"] == 120
@@ -471,7 +475,8 @@ def test_from_training_to_the_report(
     assert "--as: '../test' is not allowed" in capsys.readouterr().err
     moved = str(corpus_folder.rename(corpus_folder.with_name("moved")))
     assert main(["evaluate", "runs/small", "--path", moved, "--as", "known", "--beam-size", "1"]) == 0
-    assert Evaluation.load(Path("runs/small/evaluations/known")).seen is None  # what it was trained on is not there
+    unread = Evaluation.load(Path("runs/small/evaluations/known"))  # what it was trained on is not there
+    assert (unread.seen, unread.training_counts) == (None, None)
 
 
 def test_unequal_line_counts_are_named_before_anything_is_trained(
@@ -603,6 +608,28 @@ def test_a_split_whose_gold_alignment_is_empty_is_scored_without(model_folder: P
     (run / "config.yaml").write_text(json.dumps(asdict(config)))
     assert main(["evaluate", str(run), "--split", "gold", "--device", "cpu"]) == 0
     assert Evaluation.load(run / "evaluations" / "gold").alignment is None
+
+
+def test_effects_are_scored_against_gold_beside_the_attention(
+    model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    run, corpus = model_folder.parent, tmp_path / "corpus"
+    corpus.mkdir()
+    for name, text in (("gold.de", "der Hund\nja\n"), ("gold.en", "the dog\nyes\n"), ("gold.align", "0-0 1-1\n0-0\n")):
+        (corpus / name).write_text(text)
+    config = Config("run", data=DataConfig(path=str(corpus), src="de", tgt="en"))
+    (run / "config.yaml").write_text(json.dumps(asdict(config)))
+    assert main(["evaluate", str(run), "--split", "gold", "--device", "cpu", "--effects"]) == 0
+    shown = capsys.readouterr().out
+    saved = Evaluation.load(run / "evaluations" / "gold")
+    effects = saved.effect_alignment()
+    assert saved.alignment is not None
+    assert effects is not None
+    assert [each.shape for each in saved.forced_effects] == [(len("the▁dog") + 2, 2), (len("yes") + 2, 0)]
+    assert f"\nAER {saved.alignment.aer:.3f}  precision" in shown
+    assert f"\nAER of the effects {effects.aer:.3f}  precision" in shown
+    assert f"\nsource: worth {saved.source_worth:.2f} nats a token" in shown
+    assert "heads" not in shown
 
 
 @pytest.fixture

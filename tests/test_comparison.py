@@ -82,7 +82,8 @@ def evaluated(texts: list[str]) -> Evaluation:
     """As many translations of the same sources."""
     plain = evaluation(*REFERENCES)
     records = [replace(translation(source), text=text) for source, text in zip(REFERENCES, texts, strict=True)]
-    return replace(plain, translations=tuple(records), references=tuple(REFERENCES), split="test")
+    forced = tuple(map(translation, REFERENCES))
+    return replace(plain, translations=tuple(records), references=tuple(REFERENCES), forced=forced, split="test")
 
 
 def test_gains_are_of_each_sentence() -> None:
@@ -90,6 +91,53 @@ def test_gains_are_of_each_sentence() -> None:
     gains = compare(evaluated(REFERENCES), evaluated(texts), bootstrap=1).gains
     assert gains[1] == pytest.approx(-100.0)
     assert not gains[[0, *range(2, 60)]].any()
+
+
+def test_translations_that_differ_can_be_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, two = [*BAD[:3], "qq", *BAD[4:]], [*BAD[:3], "zz", BAD[4] + ".", *BAD[5:]]
+    for name, texts in (("old", one), ("new", two)):
+        evaluated(texts).save(tmp_path / name / "evaluations" / "test")
+    assert main(["compare", str(tmp_path / "old"), str(tmp_path / "new"), "--bootstrap", "100"]) == 0
+    assert "0 better, 1 worse, 1 alike, 58 same text" in capsys.readouterr().out
+
+
+def aligned(right: list[bool]) -> Evaluation:
+    """Of each sentence whether the attention to its reference is right, or all wrong; and one sentence without gold."""
+    plain = replace(
+        *(translation("a b"),),
+        source_tokens=("<s>", "a", "b"),
+        source_spans=((0, 0), (0, 1), (2, 3)),
+        tokens=("a", "b"),
+        spans=((0, 1), (2, 3)),
+    )
+    looks = {True: [[0, 1, 0], [0, 0, 1]], False: [[0, 0, 1], [0, 1, 0]]}
+    records = tuple(replace(plain, attention=np.array(looks[each], np.float32)) for each in [*right, False])
+    made = evaluation(*["a b"] * len(records))
+    gold = (*[((0, 0), (1, 1))] * len(right), None)
+    return replace(made, translations=records, references=("a b",) * len(records), forced=records, gold=gold)
+
+
+def test_the_error_rates_of_attention_are_compared_over_the_same_sentences() -> None:
+    one, two = aligned([True] * 20 + [False] * 20), aligned([True] * 30 + [False] * 10)
+    found = compare(one, two, bootstrap=2000).aer
+    assert found
+    assert (found.name, found.baseline, found.score, found.higher_is_better) == ("AER", 0.5, 0.25, False)
+    deviation = math.sqrt(0.25 * 0.75 / 40)  # 10 of 40 sentences gain all
+    assert (found.low, found.high) == (
+        pytest.approx(-0.25 - 1.96 * deviation, abs=0.03),
+        pytest.approx(-0.25 + 1.96 * deviation, abs=0.03),
+    )
+    assert found.p_value < 0.01
+    few = compare(one, aligned([True] * 21 + [False] * 19), bootstrap=500).aer
+    assert few
+    assert few.p_value > 0.2
+    same = compare(one, one, bootstrap=50).aer
+    assert same
+    assert (same.low, same.high, same.p_value) == (0.0, 0.0, 1.0)
+    for other in (replace(two, forced=()), replace(two, gold=(((0, 0),), *two.gold[1:]))):
+        assert compare(one, other, bootstrap=1).aer is None
+    without = [replace(each, gold=(None,) * 41) for each in (one, two)]
+    assert compare(*without, bootstrap=1).aer is None
 
 
 def test_other_sentences_or_references_are_not_compared() -> None:
@@ -139,7 +187,7 @@ def test_the_command_says_what_changed_and_where(tmp_path: Path, capsys: pytest.
     assert lines[3].startswith(f"  BLEU   {scores}")
     assert lines[3].endswith(f"  p {bleu.p_text:>7}  cased")
     assert lines[5].endswith(f"  p {ter.p_text:>7}  lower is better")
-    assert "AER    0.200 ->  0.200" in lines[6]
+    assert lines[6] == "  AER    1.000 ->  1.000  +0.000 [+0.000, +0.000]  p   1.000  lower is better"
     assert len([line for line in lines if line.startswith("  sentence ")]) == 4
     assert "    new        moved  [2J up and   on" in lines
     assert second.splitlines()[1:4] == [
@@ -147,8 +195,8 @@ def test_the_command_says_what_changed_and_where(tmp_path: Path, capsys: pytest.
         "  third  greedy, fp32; step 7",
         "  not searched alike: beam_size 5 and 1",
     ]
-    assert "0 better, 0 worse, 60 alike" in second
-    assert "sentence " not in second.partition("alike")[2]
+    assert "0 better, 0 worse, 0 alike, 60 same text" in second
+    assert "sentence " not in second.partition("same text")[2]
     assert shown.count(f"BLEU, cased, detokenised:\n  {bleu.signature}\n") == 1
     short = [line for line in shown.splitlines() if str(tmp_path) not in line and "nrefs" not in line]
     assert max(map(len, short)) <= 80
@@ -185,7 +233,7 @@ def test_what_is_compared_is_what_all_have(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["old"], "one is given: name two or more"),
+        ([], "the following arguments are required: RUN"),
         (["old", "new"], "there is no evaluation of a run in new: `nmt evaluate` makes one"),
         (["old", "old/evaluations/dev"], "no evaluation in old/evaluations/dev: make it with `nmt evaluate`"),
         (["old", "old", "--split", "dev"], "old has no evaluation 'dev', it has test"),

@@ -22,6 +22,8 @@ from nmt.config import AttentionConfig, Config, DataConfig, ModelConfig, Tokeniz
         (lambda: TrainingConfig(learning_rate=0), "training.learning_rate: 0 is not allowed"),
         (lambda: TrainingConfig(average_decay=1), "training.average_decay: 1 is not allowed"),
         (lambda: TrainingConfig(checkpoint_steps=0), "training.checkpoint_steps: 0 is not allowed"),
+        (lambda: TrainingConfig(schedule="halving"), "training.halving_steps: 0 is not allowed"),
+        (lambda: TrainingConfig(optimizer="adadelta", weight_decay=0.1), "training.weight_decay: 0.1 is not allowed"),
         (lambda: Config(name="a/b"), "name: 'a/b' is not allowed, it must be a folder name"),
         (lambda: Config(name=".."), "name: '..' is not allowed"),
         (lambda: Config(seed=-1), "seed: -1 is not allowed"),

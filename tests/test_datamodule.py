@@ -14,8 +14,8 @@ from nmt.config import DataConfig, TokenizerConfig
 from nmt.data.batch import Batch
 from nmt.data.corpus import load_split
 from nmt.data.datamodule import TranslationData, pair_lengths
-from nmt.data.tokenizer import Tokenizer
-from nmt.data.vocabulary import EOS_ID, PAD_ID
+from nmt.data.special import EOS_ID, PAD_ID
+from nmt.data.tokenizer import Tokenizer, TokenizerPair
 from nmt.training.checks import check_alignment
 
 
@@ -129,11 +129,17 @@ class Recorder(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
-@pytest.mark.parametrize("step", [3, 8, 11])  # of 8 an epoch
+@pytest.mark.parametrize("train", ["train", ("train", "test")])
+@pytest.mark.parametrize("step", [3, 8, 11])  # of 8 an epoch, or 9
 @pytest.mark.filterwarnings("ignore")  # of Lightning, on what is as it should be here
-def test_a_resumed_run_sees_the_pieces_of_an_uninterrupted_one(aligned_folder: Path, tmp_path: Path, step: int) -> None:
+def test_a_resumed_run_sees_the_pieces_of_an_uninterrupted_one(
+    aligned_folder: Path, tmp_path: Path, step: int, train: str | tuple[str, ...]
+) -> None:
     tokenizer = TokenizerConfig(vocab_size=320, bpe_dropout=0.2)
-    config = DataConfig(str(aligned_folder), tokenizer=tokenizer, batch_sentences=16)
+    weights, epoch = ((), 8) if train == "train" else ((1, 2), 9)
+    config = DataConfig(
+        str(aligned_folder), train=train, train_weights=weights, tokenizer=tokenizer, batch_sentences=16
+    )
     checkpoint = tmp_path / "saved.ckpt"
 
     def fit(path: Path | None) -> list[Batch]:
@@ -154,10 +160,10 @@ def test_a_resumed_run_sees_the_pieces_of_an_uninterrupted_one(aligned_folder: P
 
     whole = fit(None)
     resumed = fit(checkpoint)
-    assert (len(whole), len(resumed)) == (24, 24 - step)
+    assert (len(whole), len(resumed)) == (3 * epoch, 3 * epoch - step)
     for one, two in zip(whole[step:], resumed, strict=True):
         torch.testing.assert_close(one, two, rtol=0, atol=0)
-    first, second = sources(whole[:8]), sources(whole[8:16])
+    first, second = sources(whole[:epoch]), sources(whole[epoch : 2 * epoch])
     assert first.keys() == second.keys()
     assert sum(first[row] != second[row] for row in first) > 60, "other pieces in another epoch"
 
@@ -200,7 +206,8 @@ def test_batches_for_a_gpu_are_pinned(aligned_folder: Path, tmp_path: Path) -> N
     for kind in ("cpu", "cuda"):
         strategy = SimpleNamespace(root_device=torch.device(kind))
         data.trainer = SimpleNamespace(  # type: ignore[assignment]
-            world_size=1, global_rank=0, current_epoch=0, overfit_batches=0, strategy=strategy
+            **{"world_size": 1, "global_rank": 0, "current_epoch": 0, "overfit_batches": 0, "strategy": strategy},
+            **{"val_check_interval": 1.0, "check_val_every_n_epoch": 1, "limit_val_batches": 1.0},
         )
         assert data.train_dataloader().pin_memory == data.val_dataloader().pin_memory == (kind == "cuda")
 
@@ -235,3 +242,78 @@ def test_without_a_trainer_each_pass_is_an_epoch(corpus_folder: Path, tmp_path: 
     assert first != second
     again = data_of(corpus_folder, tmp_path).train_dataloader()
     assert [[batch.indices.tolist() for batch in again] for _ in range(2)] == [first, second]
+
+
+def taken(corpus_folder: Path, folder: Path, path: Path, **settings: Any) -> TranslationData:
+    """The data of a run with the tokenizers at `path`."""
+    config = DataConfig(str(corpus_folder), tokenizer=TokenizerConfig(path=str(path), **settings))
+    data = TranslationData(config, 1, folder)
+    data.prepare_data()
+    data.setup("fit")
+    return data
+
+
+@pytest.mark.parametrize(
+    "settings", [{"kind": "word", "joint": False}, {"kind": "char", "lowercase": True}], ids=["separate", "joint"]
+)
+def test_tokenizers_of_another_run_are_taken(corpus_folder: Path, tmp_path: Path, settings: dict[str, Any]) -> None:
+    learned = TokenizerConfig(vocab_size=60, min_frequency=50, **settings)
+    TranslationData(DataConfig(str(corpus_folder), tokenizer=learned), 1, tmp_path / "first").prepare_data()
+    for place in (tmp_path / "first", *(tmp_path / "first").glob("tokenizer.json")):
+        second = taken(corpus_folder, tmp_path / f"with {place.name}", place, **settings)
+        assert second.tokenizers.same(TokenizerPair.load(tmp_path / "first"))
+        taken(corpus_folder, second.folder, tmp_path / "moved", **settings)  # it has its own by now
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"joint": False},
+            r"data\.tokenizer\.kind: 'bpe' is not allowed, it must be word, as in data",
+        ),
+        ({"kind": "word"}, r"data\.tokenizer\.joint: True is not allowed, it must be False, as in data"),
+        ({"kind": "word", "joint": False, "lowercase": True}, r"data\.tokenizer\.lowercase: True .* must be False"),
+    ],
+)
+def test_settings_that_are_not_those_of_the_tokenizer_taken_are_named(
+    corpus_folder: Path, tmp_path: Path, settings: dict[str, Any], message: str
+) -> None:
+    learned = TokenizerConfig(kind="word", joint=False)
+    TranslationData(DataConfig(str(corpus_folder), tokenizer=learned), 1, tmp_path / "first").prepare_data()
+    with pytest.raises(ValueError, match=message):
+        taken(corpus_folder, tmp_path / "second", tmp_path / "first", **settings)
+    with pytest.raises(ValueError, match=r"data\.tokenizer\.path: no tokenizer at .*nowhere"):
+        taken(corpus_folder, tmp_path / "second", tmp_path / "nowhere", **settings)
+    assert not (tmp_path / "second").exists()
+
+
+def test_sizes_and_frequencies_of_vocabularies_are_as_asked_for(corpus_folder: Path, tmp_path: Path) -> None:
+    def sizes(name: str, **settings: Any) -> tuple[int, int]:
+        config = DataConfig(str(corpus_folder), tokenizer=TokenizerConfig(kind="word", joint=False, **settings))
+        TranslationData(config, 1, tmp_path / name).prepare_data()
+        pair = TokenizerPair.load(tmp_path / name)
+        return pair.src.vocab_size, pair.tgt.vocab_size
+
+    assert sizes("none", min_frequency=10_000) == (4, 4)
+    assert sizes("two", vocab_size=8, tgt_vocab_size=6) == (8, 6)
+    assert sizes("one", vocab_size=8) == (8, 8)
+    assert sizes("all")[0] > 8
+
+
+def test_gold_links_may_count_tokens_of_text_that_was_cut(corpus_folder: Path, tmp_path: Path) -> None:
+    for split in ("train", "validation"):
+        for side in ("de", "en"):
+            (corpus_folder / f"{split}.{side}").write_text("der hu@@ nd ren@@ nt\n" * 20)
+        (corpus_folder / f"{split}.align").write_text("0-0 1-1 4-4\n" * 20)
+    tokenizer = TokenizerConfig(kind="presplit", joiner="@@")
+    config = DataConfig(str(corpus_folder), tokenizer=tokenizer, alignment_units="tokens")
+    data = TranslationData(config, 1, tmp_path / "run", with_alignment=True)
+    data._position = lambda: (0, 0)  # of the trainer
+    data.prepare_data()
+    data.setup("fit")
+    assert data.validation_references[0] == "der hund rennt"
+    rows = [[0, 1, 0, 0, 0, 0], *[[0, 0, 0.5, 0.5, 0, 0]] * 2, *[[0, 0, 0, 0, 0.5, 0.5]] * 2, [0] * 6]
+    for batch in (next(iter(data.train_dataloader())), next(iter(data.val_dataloader()))):
+        assert batch.alignment is not None
+        assert batch.alignment[0].tolist() == rows

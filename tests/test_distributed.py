@@ -75,17 +75,25 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
     return load_file(run / "model" / "model.safetensors")
 
 
+def figures(run: Path) -> list[tuple[str, str]]:
+    """Step and loss of each validation."""
+    with open(run / "metrics.csv", newline="") as file:
+        return [(row["step"], row["val_loss"]) for row in csv.DictReader(file) if row["val_loss"]]
+
+
 def command(*arguments: str) -> list[str]:
     return [str(Path(sys.executable).with_name("nmt")), "train", *arguments]
 
 
 def test_figures_of_two_ranks_are_those_of_one(corpus_folder: Path, tmp_path: Path) -> None:
     align_word_by_word(corpus_folder, "validation")
-    run = command("--name", "two", "--data.path", str(corpus_folder), *TINY_RUN, *TWO)
+    ended = ("--trainer.max_steps", "6")  # within the second epoch
+    run = command("--name", "two", "--data.path", str(corpus_folder), *TINY_RUN, *TWO, *ended)
     done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     with open(tmp_path / "runs/two/metrics.csv", newline="") as file:
         validations = [row for row in csv.DictReader(file) if row["val_bleu"]]
+    assert [row["step"] for row in validations] == ["4", "6"]
     best = min(validations, key=lambda row: float(row["val_loss"]))
 
     translator = Translator.load(tmp_path / "runs/two", device="cpu")
@@ -105,7 +113,8 @@ def test_figures_of_two_ranks_are_those_of_one(corpus_folder: Path, tmp_path: Pa
 
 
 def test_two_ranks_stop_on_a_signal_and_go_on_bit_for_bit(corpus_folder: Path, tmp_path: Path) -> None:
-    arguments = ("--data.path", str(corpus_folder), *TINY_RUN, *TWO, "--trainer.max_epochs", "40")
+    ended = ("--trainer.max_epochs", "40", "--trainer.max_steps", "158")  # within the last epoch
+    arguments = ("--data.path", str(corpus_folder), *TINY_RUN, *TWO, *ended)
     for name in ("whole", "stopped"):
         process = subprocess.Popen(
             command("--name", name, *arguments), cwd=tmp_path, start_new_session=True, stderr=subprocess.DEVNULL
@@ -122,6 +131,7 @@ def test_two_ranks_stop_on_a_signal_and_go_on_bit_for_bit(corpus_folder: Path, t
     assert resumed.returncode == 0, resumed.stderr
     whole, stopped = (weights(tmp_path / "runs" / name) for name in ("whole", "stopped"))
     torch.testing.assert_close(stopped, whole, rtol=0, atol=0)
+    assert figures(tmp_path / "runs/stopped") == figures(tmp_path / "runs/whole")
 
 
 @pytest.mark.parametrize(

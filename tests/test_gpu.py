@@ -16,7 +16,7 @@ from torch import Tensor
 from nmt.cli import main
 from nmt.config import ModelConfig
 from nmt.data.batch import Batch
-from nmt.data.vocabulary import EOS_ID
+from nmt.data.special import EOS_ID
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.shortlist import Shortlist
 from nmt.decoding.translation import Request

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nmt.config import TokenizerKind
+from nmt.data.special import EOS_ID
 from nmt.data.tokenizer import Tokenizer
-from nmt.data.vocabulary import EOS_ID
 from nmt.decoding.demands import Demands
 from nmt.decoding.guides import Exclude, Guide, Include, NoRepeat, Prefix, Together
 from nmt.decoding.translation import Request

@@ -1,4 +1,4 @@
-"""What else is known of the steps of translations: one look at each source token, and the nearest steps of training."""
+"""What else is known of the steps of translations: looks, the nearest steps of training, what each source word does."""
 
 import math
 from dataclasses import replace
@@ -8,20 +8,26 @@ import datasets
 import numpy as np
 import pytest
 import torch
-from conftest import SENTENCES
+from conftest import SENTENCES, build
 from test_results import content, evaluation
 
+from nmt.config import AttentionConfig
 from nmt.data.batch import pad, src_sequence, tgt_sequence
+from nmt.data.special import EOS_ID
 from nmt.data.tokenizer import TokenizerPair
 from nmt.decoding.one_look import one_look_log_probs
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Translation
 from nmt.decoding.translator import Translator
 from nmt.evaluation import insight
-from nmt.evaluation.insight import Wanted, find_out, looks_of, neighbors_of
+from nmt.evaluation.effects import effect_error_rate, effect_links, load_effects
+from nmt.evaluation.erasure import effects_of, source_worth
+from nmt.evaluation.heads import load_heads, records_of_heads
+from nmt.evaluation.insight import Wanted, find_out, heads_of, looks_of, neighbors_of
 from nmt.evaluation.looks import Looks, load_looks
 from nmt.evaluation.neighbors import Example, Neighbor, Neighbors, load_neighbors
 from nmt.evaluation.results import Evaluation
+from nmt.model.saved import ModelInfo
 from nmt.model.seq2seq import Seq2Seq
 
 SOURCES = [source for source, _ in SENTENCES]
@@ -125,6 +131,112 @@ def test_of_a_large_corpus_pairs_are_looked_through_evenly_spread(
     assert set(found.examples) == {Example(*PAIRS[0]), Example(*PAIRS[3])}
 
 
+def test_the_source_is_worth_what_another_would_cost(translator: Translator) -> None:
+    forced = list(translator.force(SENTENCES))
+    swapped = translator.force(zip([*SOURCES[1:], SOURCES[0]], [target for _, target in SENTENCES], strict=True))
+    cost = sum(own.log_prob - other.log_prob for own, other in zip(forced, swapped, strict=True))
+    tokens = sum(len(record.tokens) for record in forced)
+    assert source_worth(translator, forced) == pytest.approx(cost / tokens, abs=1e-5)
+    assert abs(cost / tokens) > 0.01
+    assert source_worth(translator, forced[:1]) is None
+
+
+@pytest.fixture
+def two_heads(tmp_path: Path, tokenizers: TokenizerPair, info: ModelInfo) -> Translator:
+    network = replace(info.network, attention=AttentionConfig(heads=2))
+    model = build(network, info.src_vocab_size, seed=5)
+    with torch.no_grad():
+        model.output.bias[EOS_ID] = 1.0
+    return Translator(model, tokenizers, replace(info, network=network), device="cpu")
+
+
+def test_the_attention_of_a_record_is_the_mean_of_its_heads(two_heads: Translator) -> None:
+    translations = translate(two_heads)
+    for record, heads in zip(translations, heads_of(two_heads, translations), strict=True):
+        assert heads.shape == (len(record.tokens), 2, len(record.source_tokens))
+        np.testing.assert_allclose(heads.mean(axis=1), record.attention, atol=1e-5)
+        np.testing.assert_allclose(heads.sum(axis=2), 1, atol=1e-5)
+        assert not len(heads) or np.abs(heads[:, 0] - heads[:, 1]).max() > 0.01
+
+
+def test_heads_are_kept_where_there_are_several(two_heads: Translator) -> None:
+    translations, options = translate(two_heads), SearchOptions(beam_size=2)
+    found = find_out(Wanted(), two_heads, SOURCES, translations, translations[:1], options, 8, None)
+    assert {name: len(each) for name, each in found.items()} == {"heads": len(translations), "forced_heads": 1}
+
+
+def test_heads_come_back_with_their_evaluation(tmp_path: Path) -> None:
+    plain = evaluation("eins", "zwei")
+    plain = replace(plain, forced=plain.translations[::-1])
+    heads = tuple(np.array([[[0.5, each], [0.25, 0.75], [1, 0]]], np.float32) for each in (0.1, 0.2))
+    replace(plain, heads=heads, forced_heads=heads[::-1]).save(tmp_path / "test")
+    loaded = Evaluation.load(tmp_path / "test")
+    for one, other in zip([*loaded.heads, *loaded.forced_heads], [*heads, *heads[::-1]], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert content(replace(loaded, heads=(), forced_heads=())) == content(plain)
+    others = [replace(each, attention=np.ones((2, 2), np.float32)) for each in plain.translations]
+    with pytest.raises(ValueError, match="heads.npz is of other translations: evaluate again"):
+        load_heads(tmp_path / "test", others)
+    each = [[record.attention.tolist() for record in records] for records in records_of_heads(others, heads)]
+    assert each == [[of[:, head].tolist() for of in heads] for head in range(3)]
+
+
+def test_an_effect_is_what_a_token_loses_without_a_source_word(translator: Translator) -> None:
+    known = list(translator.force([*SENTENCES, ("der Hund", ""), ("", "the dog")]))
+    for record, effects in zip(known, effects_of(translator, known), strict=True):
+        words = record.source.split()
+        shorter = [" ".join(words[:word] + words[word + 1 :]) for word in range(len(words))]
+        if len(words) < 2:  # there would be nothing to read
+            assert effects.shape == (len(record.tokens), 0)
+            continue
+        without = [translator.score(source, record.text).token_log_probs for source in shorter]
+        expected = np.array([record.token_log_probs]) - np.array(without)
+        np.testing.assert_allclose(effects, expected.T, atol=1e-5)
+
+
+def test_effects_are_those_of_the_tokens_that_were_written(translator: Translator, model_folder: Path) -> None:
+    translations = translate(translator)
+    translations.append(replace(translations[0], tokens=translations[0].tokens[:2]))
+    effects = effects_of(translator, translations)
+    assert [each.shape[0] for each in effects] == [len(each.tokens) for each in translations]
+    assert [each.dtype for each in effects] == [np.float32] * len(effects)
+    np.testing.assert_allclose(effects[-1], effects[0][:2], atol=1e-5)
+    both = Translator.load([model_folder, model_folder], device="cpu")
+    for one, other in zip(effects, effects_of(both, translations), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_a_word_is_linked_to_the_one_that_it_depends_on_most() -> None:
+    record = evaluation("zwei drei vier").translations[0]
+    record = replace(
+        record, text="zwei drei vier", tokens=tuple("abcde"), spans=((0, 2), (2, 4), (4, 9), (9, 14), (0, 0))
+    )
+    effects = np.array([[0.5, 0.3], [0.1, 0.5], [-0.1, -0.2], [0.2, 0.1], [9, 9]], np.float32)
+    assert effect_links(record, effects) == [(1, 0), (0, 2)]  # 0.8 against 0.6; none; 0.2
+    assert effect_links(record, effects[:, :0]) == []
+    score = effect_error_rate([record], [effects], [((1, 0), (1, 1), (1, 2))])
+    assert (score.aer, score.precision, score.recall, score.links) == (1 - 2 / 5, 1 / 2, 1 / 3, 3)
+
+
+def test_effects_come_back_with_their_evaluation(tmp_path: Path) -> None:
+    plain = evaluation("eins zwei", "drei")
+    plain = replace(plain, forced=plain.translations)
+    effects = np.array([[0.5, -0.25]], np.float32), np.zeros((1, 0), np.float32)
+    forced_effects = 2 * effects[0], effects[1]
+    replace(plain, effects=effects, forced_effects=forced_effects).save(tmp_path / "test")
+    loaded = Evaluation.load(tmp_path / "test")
+    for one, other in zip([*loaded.effects, *loaded.forced_effects], [*effects, *forced_effects], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert content(replace(loaded, effects=(), forced_effects=())) == content(plain)
+    alignment = loaded.effect_alignment()
+    assert alignment is not None
+    assert (alignment.links, alignment.recall) == (2, 0.0)  # of the second sentence, whose source has one word only
+    assert plain.effect_alignment() is None
+    assert replace(loaded, alignment=None).effect_alignment() is None
+    with pytest.raises(ValueError, match="effects.npz is of other translations: evaluate again"):
+        load_effects(tmp_path / "test", plain.translations[::-1])
+
+
 def test_of_an_ensemble_nothing_of_it_is_known(model_folder: Path, tokenizers: TokenizerPair) -> None:
     both = Translator.load([model_folder, model_folder], device="cpu")
     with pytest.raises(ValueError, match="an ensemble has no steps of its own to look into: take one of its models"):
@@ -133,10 +245,13 @@ def test_of_an_ensemble_nothing_of_it_is_known(model_folder: Path, tokenizers: T
 
 def test_what_is_wanted_is_found_out(translator: Translator) -> None:
     translations, options = translate(translator)[:2], SearchOptions(beam_size=2)
-    assert find_out(Wanted(), translator, translations, options, 8, None) == {}
-    found = find_out(Wanted(1, True, 2), translator, translations, options, 8, corpus(PAIRS))
+    assert find_out(Wanted(), translator, SOURCES, translations, [], options, 8, None) == {}
+    found = find_out(
+        Wanted(1, True, 2, True), translator, SOURCES, translations, translations, options, 8, corpus(PAIRS)
+    )
     assert {name: len(found[name]) for name in ("branches", "looks")} == {"branches": 2, "looks": 2}
     assert len(found["neighbors"].steps) == 2
+    assert [len(found[name]) for name in ("effects", "forced_effects")] == [2, 2]
     with pytest.raises(ValueError, match="--neighbors: -1 is not allowed, it must be at least 0"):
         Wanted(neighbors=-1)
 

@@ -14,7 +14,7 @@ import torch
 
 from nmt.config import AttentionConfig, ModelConfig
 from nmt.data.scenes import SIDE, Box, Scene, scenes
-from nmt.data.vocabulary import BOS_ID
+from nmt.data.special import BOS_ID
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.search import search
 from nmt.decoding.sentences import SearchBatch

@@ -14,15 +14,18 @@ import numpy as np
 import pytest
 from sacrebleu import sentence_chrf
 
-from nmt.data.words import split_words
+from nmt.data.words import split_words, word_texts
 from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import AlignmentScore, attention_error_rate
 from nmt.evaluation.branches import Branch
+from nmt.evaluation.effects import effect_columns, effect_error_rate
+from nmt.evaluation.frequencies import TrainingCounts
 from nmt.evaluation.looks import Looks
 from nmt.evaluation.metrics import Score
 from nmt.evaluation.neighbors import Example, Neighbor, Neighbors
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import Samples, load_samples
+from nmt.report.beam import beam_places
 from nmt.report.build import build_report
 from nmt.report.figures import distribution_figure, training_figures
 from nmt.report.findings import findings
@@ -76,6 +79,16 @@ def with_beam(record: Translation) -> Translation:
     first, second, third, *rest = own
     held = [((0, other, -0.125), first), ((1, *second[1:]), (0, other, -4.0)), (third,), *[(each,) for each in rest]]
     return replace(record, beam=tuple(held))
+
+
+def with_ends(record: Translation) -> Translation:
+    """The record, found by a beam of two: beside it, the end was tried after each of the first two tokens."""
+    (first, second, *rest) = [
+        [(0, token, log_prob)] for token, log_prob in zip(record.tokens, record.token_log_probs, strict=True)
+    ]
+    return replace(
+        record, beam=tuple(map(tuple, [first, [*second, (0, "</s>", -1.0)], [*rest[0], (0, "</s>", -3.0)], *rest[1:]]))
+    )
 
 
 def make_forced(source: str, text: str, reference: str, finished: bool) -> Translation:
@@ -155,7 +168,7 @@ def report_of(page: Path) -> dict:
 
 def test_report_json_holds_run_scores_and_curves(run: Path, tmp_path: Path) -> None:
     report = report_of(build_report(run, tmp_path / "out"))
-    assert report["run"] == {"name": "toy", "config": "name: toy\nseed: 1  # <i>\n"}
+    assert report["run"] == {"name": "toy", "folder": str(run), "config": "name: toy\nseed: 1  # <i>\n"}
     [evaluation] = report["evaluations"]
     assert [(score["name"], score["score"], score["low"]) for score in evaluation["scores"]] == [
         ("BLEU", 31.24, 30.1),
@@ -180,7 +193,7 @@ def test_rows_hold_words_scores_flags_and_alternatives(run: Path, tmp_path: Path
     assert first["source"]["words"] == ["Ein", "Hund", "läuft", "schnell", "."]
     assert first["gold"] == [[0, 0], [1, 1]]
     assert first["chrf"] == 100
-    assert second["chrf"] == pytest.approx(sentence_chrf(SENTENCES[1][1], [SENTENCES[1][2]]).score, abs=0.005)
+    assert second["chrf"] == pytest.approx(sentence_chrf(SENTENCES[1][1], [SENTENCES[1][2]]).score, abs=5e-5)
     assert second["length_ratio"] == pytest.approx(6 / 7, abs=5e-4)
     assert first["confidence"] == pytest.approx(math.prod(first["hypothesis"]["probabilities"]) ** (1 / 6), abs=1e-3)
     assert first["hypothesis"]["alternatives"][0] == [["A", 0.9], ["other", 0.05]]
@@ -194,12 +207,24 @@ def test_rows_hold_what_else_a_translation_could_have_been(run: Path, tmp_path: 
     (branch,) = rows[1]["branches"]
     assert (branch["step"], branch["token"], branch["text"]) == (2, "children", "Two kids children play.")
     assert branch["words"] == ["Two", "kids", "children", "play", "."]
-    assert branch["chrf"] == pytest.approx(sentence_chrf(branch["text"], [SENTENCES[1][2]]).score, abs=0.005)
-    assert branch["score"] == pytest.approx(make_translation(SENTENCES[1][0], branch["text"]).score, abs=1e-4)
+    assert branch["chrf"] == pytest.approx(sentence_chrf(branch["text"], [SENTENCES[1][2]]).score, abs=5e-5)
+    found = make_translation(SENTENCES[1][0], branch["text"])
+    assert branch["score"] == pytest.approx(found.score, abs=1e-4)
+    assert branch["attention"] == pack_attention(found.attention)
+    assert not branch["as_reference"]
+
+
+def begun_as_reference(saved: Evaluation) -> Evaluation:
+    """The evaluation with one more branch of its second sentence, which the reference leads to."""
+    other = make_translation(SENTENCES[1][0], "Two children play in the park.")
+    return replace(saved, branches=(*saved.branches, Branch(1, 4, "in", other, as_reference=True)))
 
 
 def with_insight(saved: Evaluation) -> Evaluation:
-    """The evaluation with a look at each source token, the last of which brings another one, and two neighbours."""
+    """The evaluation with a look at each source token, the last of which brings another one, neighbours, and effects.
+
+    Of token t and source word w that is t - 2 w + 0.001; the references' is the same, but ten times as large.
+    """
     looks = []
     for rows, columns in (each.attention.shape for each in saved.translations):
         probabilities, written = np.full((2, rows, columns), [[[0.5]], [[0.25]]], np.float32)
@@ -207,7 +232,15 @@ def with_insight(saved: Evaluation) -> Evaluation:
     near = Neighbor(0, "A", 1, 3, 0.9), Neighbor(1, "</s>", 9, 9, 0.125)
     examples = Example("Sieh da!", "💩 A!"), Example(HOSTILE, "Well then")
     steps = tuple((near,) * len(each.tokens) for each in saved.translations)
-    return replace(saved, looks=tuple(looks), neighbors=Neighbors(examples, steps, 1234))
+    neighbors = Neighbors(examples, steps, 1234)
+    effects, of_references = (tuple(map(make_effects, each)) for each in (saved.translations, saved.forced))
+    forced_effects = tuple(10 * each for each in of_references)
+    return replace(saved, looks=tuple(looks), neighbors=neighbors, effects=effects, forced_effects=forced_effects)
+
+
+def make_effects(record: Translation) -> np.ndarray:
+    rows, columns = np.indices((len(record.tokens), effect_columns(record.source)))
+    return (rows - 2 * columns + 0.001).astype(np.float32)
 
 
 def test_rows_hold_looks_and_neighbors_where_they_were_asked_for(run: Path, tmp_path: Path) -> None:
@@ -225,6 +258,72 @@ def test_rows_hold_looks_and_neighbors_where_they_were_asked_for(run: Path, tmp_
     assert [looks["types"][place] for place in looks["tokens"]][:columns] == [*["other"] * (columns - 1), "A"]
     assert looks["probabilities"] == pack_attention(np.full((len(first["tokens"]), columns), 0.5))
     assert looks["written"] == pack_attention(np.full((len(first["tokens"]), columns), 0.25))
+
+
+def test_rows_hold_effects_where_they_were_asked_for(run: Path, tmp_path: Path) -> None:
+    plain = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]
+    assert plain["effect_alignment"] is None
+    assert not any("effects" in row[side] for row in plain["sentences"] for side in ("hypothesis", "reference"))
+    folder = run / "evaluations" / "test"
+    saved = with_insight(Evaluation.load(folder))
+    saved.save(folder)
+    other = make_run(tmp_path / "runs" / "other")
+    with_insight(Evaluation.load(other / "evaluations" / "test")).save(other / "evaluations" / "test")
+    shown = report_of(build_report(run, tmp_path / "out", other))["evaluations"][0]
+    for index in (0, 3):
+        row, words = shown["sentences"][index], [5, 2, 0, 2][index]
+        own, reference = row["hypothesis"]["effects"], row["reference"]["effects"]
+        assert own == [[t - 2 * w for w in range(words)] for t in range(len(row["hypothesis"]["tokens"]))]
+        assert reference == [
+            [10 * t - 20 * w + 0.01 for w in range(words)] for t in range(len(row["reference"]["tokens"]))
+        ]
+        assert row["baseline"]["effects"] == own
+    expected = effect_error_rate(saved.forced, saved.forced_effects, saved.gold)
+    assert shown["effect_alignment"]["aer"] == pytest.approx(expected.aer)
+
+
+def with_heads(saved: Evaluation) -> Evaluation:
+    """The evaluation with two heads, the first of which looks at the last token alone."""
+
+    def heads(record: Translation) -> np.ndarray:
+        first = np.zeros_like(record.attention)
+        first[:, -1] = 1
+        return np.stack([first, record.attention], axis=1)
+
+    return replace(saved, heads=tuple(map(heads, saved.translations)), forced_heads=tuple(map(heads, saved.forced)))
+
+
+def test_heads_stand_in_a_table_and_in_their_sentences(run: Path, tmp_path: Path) -> None:
+    plain = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]
+    assert plain["heads"] == []
+    folder = run / "evaluations" / "test"
+    saved = with_heads(Evaluation.load(folder))
+    saved.save(folder)
+    shown = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]
+    mean, first, second = shown["heads"]
+    assert mean == second
+    assert (first["entropy"], first["first"], first["last"]) == (0, 0, 1)
+    rows = np.concatenate([each.attention.sum(axis=1) * each.attention[:, 0] for each in saved.translations])
+    assert second["first"] == pytest.approx(rows.mean(), abs=1e-4)
+    assert second["aer"] == attention_error_rate(saved.forced, saved.gold).aer
+    assert first["aer"] == 1  # no word is linked to the last
+    for side in ("hypothesis", "reference"):
+        [one, other] = shown["sentences"][0][side]["heads"]
+        assert other == shown["sentences"][0][side]["attention"] != one
+
+
+def test_what_the_source_is_worth_is_a_finding(run: Path, tmp_path: Path) -> None:
+    def told(*baseline: Path) -> list[str]:
+        shown = report_of(build_report(run, tmp_path / "out", *baseline))["evaluations"][0]["findings"]
+        return [each["text"] for each in shown if "The source is worth" in each["text"]]
+
+    assert told() == []
+    other = make_run(tmp_path / "runs" / "other")
+    for folder, worth in ((run, 0.456), (other, 2)):
+        saved = replace(Evaluation.load(folder / "evaluations" / "test"), source_worth=worth)
+        saved.save(folder / "evaluations" / "test")
+    assert told()[0].startswith("The source is worth 0.46 nats a token: ")
+    assert told(other)[0].startswith("The source is worth 0.46 (baseline 2.00) nats a token: ")
 
 
 def test_another_translation_that_ranks_above_is_a_search_error(run: Path, tmp_path: Path) -> None:
@@ -246,12 +345,14 @@ def test_another_translation_that_ranks_above_is_a_search_error(run: Path, tmp_p
     assert ["search_error" in row["flags"] for row in missed["sentences"]] == [False, True, True, False]
     assert missed["sentences"][1]["branches"][0]["above"]
     [text] = [finding["text"] for finding in missed["findings"] if finding["flag"] == "search_error"]
-    assert text.startswith("In at least 2 of 4 sentences (50.0%) the reference or a “what if” ranks above")
+    assert text.startswith("In at least 2 of 4 sentences (50.0%) the reference or a “what if” ranks above what")
     modest = (*modest[:2], replace(modest[2], score=-99.0), modest[3])
     not_missed = shown(0.00001)
     assert not any("search_error" in row["flags"] for row in not_missed["sentences"])
     assert not not_missed["sentences"][1]["branches"][0]["above"]
-    assert any("No reference and no “what if” ranks above" in finding["text"] for finding in not_missed["findings"])
+    assert any(
+        "Nowhere does the reference or a “what if” rank above" in each["text"] for each in not_missed["findings"]
+    )
     assert not shown(0.01, search={**saved.search, "mbr": "chrf"})["sentences"][1]["branches"][0]["above"]
 
 
@@ -261,6 +362,48 @@ def test_a_search_error_without_other_translations_is_that_of_a_reference(run: P
     found = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]["findings"]
     [text] = [finding["text"] for finding in found if finding["flag"] == "search_error"]
     assert text.startswith("In at least 1 of 4 sentences (25.0%) the reference ranks above")
+
+
+WIDE = [SENTENCES[0], (SENTENCES[1][0], "Two kids play in it.", SENTENCES[1][2], True)]
+NARROW = [SENTENCES[0], (SENTENCES[1][0], "Two kids.", SENTENCES[1][2], True)]
+"""What ranks above the second of `WIDE`: each token costs something."""
+
+
+def test_what_another_evaluation_found_shows_search_errors_too(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "toy", sentences=WIDE)
+    make_evaluation(run, name="narrow", sentences=NARROW)
+    folder = run / "evaluations" / "narrow"
+    page = build_report(run, tmp_path / "out", folder)
+    wide, narrow = report_of(page)["evaluations"]
+    assert wide["search_errors_by"] == ["the reference", "a “what if”", "another evaluation"]
+    first, second = wide["sentences"]
+    assert (first["elsewhere"], second["elsewhere"]) == ({"narrow": False}, {"narrow": True})
+    assert ("search_error" in first["flags"], "search_error" in second["flags"]) == (False, True)
+    assert [row["baseline"]["above"] for row in wide["sentences"]] == [False, True]
+    [text] = [each["text"] for each in wide["findings"] if each["flag"] == "search_error"]
+    assert text.startswith(
+        "In at least 1 (baseline 0) of 2 sentences (50.0%) the reference, a “what if” or another evaluation ranks above"
+    )
+    assert [row["elsewhere"] for row in narrow["sentences"]] == [{"test": False}] * 2
+    saved = Evaluation.load(folder)
+    forced = tuple(replace(each, score=each.score - 1) for each in saved.forced)  # as those of other weights
+    replace(saved, forced=forced).save(folder)
+    wide, _ = report_of(build_report(run, tmp_path / "out", folder))["evaluations"]
+    assert wide["search_errors_by"] == ["the reference", "a “what if”"]
+    assert [row["elsewhere"] for row in wide["sentences"]] == [{}] * 2
+    assert not any("search_error" in row["flags"] or row["baseline"]["above"] for row in wide["sentences"])
+
+
+def test_what_ended_in_a_beam_has_the_score_that_it_was_ranked_by() -> None:
+    record = with_ends(make_translation(*SENTENCES[0][:2]))
+    first, second, third, *_, last = beam_places(record, {"decoding": "beam 2", "length_penalty": 0.5})
+    begun, ended = record.token_log_probs[:2], second[1]
+    assert (first, len(second[0])) == ([[0, "A", round(begun[0], 3)]], 3)
+    assert ended == [0, "</s>", -1.0, pytest.approx((begun[0] - 1) / 2**0.5, abs=1e-4)]
+    assert third[1][3] == pytest.approx((sum(begun) - 3) / 3**0.5, abs=1e-4)
+    assert last[0][3] == pytest.approx(record.log_prob / len(record.tokens) ** 0.5, abs=1e-4)
+    for search in ({"coverage_penalty": 0.1}, {"mbr": "chrf"}):
+        assert {len(place) for held in beam_places(record, search) for place in held} == {3}
 
 
 def test_rows_hold_the_reference_as_it_is_decoded_by_force(run: Path, tmp_path: Path) -> None:
@@ -320,16 +463,20 @@ def test_a_baseline_is_compared_with_and_its_translations_stand_beside_the_other
     test, other = report_of(page)["evaluations"]
     assert (test["label"], other["label"], other["baseline"]) == ("test", "without", None)
     compared = test["baseline"]
-    assert (compared["name"], compared["aer"]) == ("before", 0.25)
+    assert (compared["name"], compared["aer"]["baseline"]) == ("before", compared["aer"]["score"])
     bleu = compared["differences"][0]
     assert (bleu["name"], bleu["score"] < bleu["baseline"]) == ("BLEU", True)
     row = test["sentences"][1]["baseline"]
     assert (row["text"], row["source"]) == ("Two children play.", None)  # the same tokens
-    assert row["attention"] == pack_attention(make_translation(*BETTER[1][:2]).attention)
+    record = make_translation(*BETTER[1][:2])
+    assert row["attention"] == pack_attention(record.attention)
+    assert row["confidence"] == pytest.approx(math.exp(record.log_prob / len(record.tokens)), abs=1e-4)
+    assert [len(held) for held in row["beam"]] == [2, 2, *[1] * (len(record.tokens) - 2)]
     assert row["chrf"] > test["sentences"][1]["chrf"]
     assert [each["baseline"]["flags"] for each in test["sentences"]] == [["exact"], ["short"], [], ["empty"]]
     texts = [finding["text"] for finding in test["findings"]]
     assert texts[0].startswith("1 (baseline 1) of 4 translations (25.0%)")
+    assert [finding["compared"] for finding in test["findings"][:2]] == ["exact", "cut_off"]
     assert any(text.startswith("1 (baseline 0) flagged “cut off”") for text in texts)
     [shorter] = [finding for finding in test["findings"] if "“much shorter”" in finding["text"]]
     assert (shorter["text"].startswith("0 (baseline 1) flagged"), shorter["flag"]) == (True, None)
@@ -342,13 +489,41 @@ def test_a_baseline_is_compared_with_and_its_translations_stand_beside_the_other
     assert [each["what_if"] for each in rows] == ["", "Two kids children play.", "", "", "", "Two kids children play."]
 
 
+def test_the_settings_that_differ_from_the_baseline_are_told(run: Path, tmp_path: Path) -> None:
+    before = make_run(tmp_path / "runs" / "before")
+    (before / "config.yaml").write_text(
+        "name: before\nmodel: {cell: lstm, layers: 2}\nseed: 1\nold: [a, ä]\n", encoding="utf-8"
+    )
+    (run / "config.yaml").write_text(
+        "name: toy\nmodel: {cell: gru, layers: 2}\nseed: 1\ntrainer: {devices: null, new: true}\n", encoding="utf-8"
+    )
+    make_evaluation(run, name="greedy")
+    folder = run / "evaluations" / "greedy"
+    saved = Evaluation.load(folder)
+    replace(saved, search={**saved.search, "decoding": "greedy, fp32", "beam_size": 1}).save(folder)
+
+    def told(baseline: Path) -> list[list[str]]:
+        return report_of(build_report(run, tmp_path / "out", baseline))["evaluations"][0]["baseline"]["settings"]
+
+    config = [["model.cell", "lstm", "gru"], ["old", '["a", "ä"]', "null"], ["trainer.new", "null", "true"]]
+    assert told(before) == config
+    assert told(before / "evaluations" / "test") == config
+    assert told(folder) == [["beam_size", "1", "5"]]
+    (before / "config.yaml").write_text("{", encoding="utf-8")
+    with pytest.raises(ValueError, match="config.yaml is not YAML: while parsing"):
+        told(before)
+    (before / "config.yaml").unlink()
+    assert told(before) == []
+
+
 def test_search_errors_are_not_set_beside_those_found_by_other_means(run: Path, tmp_path: Path) -> None:
     baseline = tmp_path / "runs" / "before"
     make_evaluation(baseline)
     folder = baseline / "evaluations" / "test"
     replace(Evaluation.load(folder), branches=()).save(folder)
     [test] = report_of(build_report(run, tmp_path / "out", baseline))["evaluations"]
-    assert any(finding["text"].startswith("In at least 1 of 4 sentences") for finding in test["findings"])
+    [missed] = [each for each in test["findings"] if each["text"].startswith("In at least 1 of 4 sentences")]
+    assert missed["compared"] is None
 
 
 def test_half_of_the_sentences_are_not_said_to_have_more_than_all(run: Path) -> None:
@@ -450,6 +625,60 @@ def test_findings_count_what_the_flags_select(run: Path, tmp_path: Path) -> None
     assert "seen" not in texts
 
 
+def test_a_model_that_writes_the_same_for_many_sources_is_found_out(tmp_path: Path) -> None:
+    pairs = [("eins", "one"), ("zwei", "two"), ("2", "two"), ("drei", "three"), ("drei", "3"), ("vier", "four")]
+    texts = "one", "two", "two", "x", "x", "one"  # the twos are right, and one source has one translation
+    run = tmp_path / "run"
+    make_evaluation(
+        run, sentences=[(source, text, right, True) for (source, right), text in zip(pairs, texts, strict=True)]
+    )
+    other = tmp_path / "other"
+    make_evaluation(other, sentences=[(source, source, right, True) for source, right in pairs])
+
+    def found(baseline: Path | None) -> tuple[list[list[str]], list[dict]]:
+        [evaluation] = report_of(build_report(run, tmp_path / "out", baseline))["evaluations"]
+        return [row["flags"] for row in evaluation["sentences"]], [
+            each for each in evaluation["findings"] if "are distinct" in each["text"]
+        ]
+
+    flags, [told] = found(None)
+    assert [number for number, each in enumerate(flags) if "shared" in each] == [0, 5]
+    assert told["text"] == (
+        "2 of 6 translations are those of other sources too, whose references differ: 3 are distinct, the most "
+        "frequent stands 2 times."
+    )
+    _, [told] = found(other)
+    assert told["text"].startswith("2 (baseline 0) of 6")
+    assert told["text"].endswith("3 (baseline 5) are distinct, the most frequent stands 2 (baseline 2) times.")
+    assert (told["flag"], told["compared"]) == ("shared", "shared")
+    make_evaluation(run, sentences=[(source, source, right, True) for source, right in pairs])
+    assert found(None)[1] == found(other)[1] == []
+
+
+def test_the_spread_of_attention_is_told_as_a_share_of_the_most() -> None:
+    def record(*weights: list[float]) -> Translation:
+        attention = np.array(weights, np.float32)
+        return replace(make_translation("a b c", "x"), attention=attention)
+
+    def told(*records: Translation, before: Translation | None = None) -> list[str]:
+        rows = [sentence_row(each, "x", None, None) for each in records]
+        for row in rows:
+            row["baseline"] = before and {
+                **sentence_row(before, "x", None, None),
+                "source": None,
+                "words": [],
+                "flags": [],
+            }
+        return [
+            each["text"].split(" of the most")[0] for each in findings(rows, records, ()) if "entropy" in each["text"]
+        ]
+
+    even, half, sharp = [0.25] * 4, [0.5, 0.5, 0, 0], [1, 0, 0, 0]
+    assert told(record(even, even)) == ["The attention has 100%"]
+    assert told(record(even, sharp), record(half, half)) == ["The attention has 50%"]
+    assert told(record(sharp, sharp), before=record(even, sharp)) == ["The attention has 0% (baseline 50%)"]
+
+
 def test_sources_of_the_training_data_are_told_where_they_were_looked_up(run: Path, tmp_path: Path) -> None:
     def shown(seen: tuple[int, ...] | None) -> dict:
         saved = run / "evaluations" / "test"
@@ -465,6 +694,76 @@ def test_sources_of_the_training_data_are_told_where_they_were_looked_up(run: Pa
     chrf = [row["chrf"] for row in some["sentences"]]
     means = f"{(chrf[0] + chrf[3]) / 2:.1f}, that of the others {(chrf[1] + chrf[2]) / 2:.1f}"
     assert text == f"2 of 4 sources (50.0%) stand in the training data: their mean sentence chrF is {means}."
+
+
+COUNTS = TrainingCounts(
+    {"Ein": 9, "Hund": 3, "läuft": 4, "schnell": 7, ".": 99, "Ja": 5}, {"dog": 4, "A": 12}, pairs=100, of_pairs=300
+)
+"""In the training data each word of the first source and the last stands, of the others not."""
+
+
+def with_counts(run: Path, label: str = "test") -> Path:
+    """The run, one of whose evaluations knows how often words stand in the training data."""
+    folder = run / "evaluations" / label
+    replace(Evaluation.load(folder), training_counts=COUNTS).save(folder)
+    return run
+
+
+def test_words_never_seen_in_training_are_told_where_they_were_looked_up(run: Path, tmp_path: Path) -> None:
+    plain = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]
+    assert "unseen" not in plain["flags"]
+    assert [row["rarest"] for row in plain["sentences"]] == [None] * 4
+    assert {row["in_training"] for row in plain["words"]} == {None}
+    assert (plain["training_counts"], plain["breakdown"]["by_rarest"]) == (None, [])
+    page = build_report(with_counts(run), tmp_path / "out")
+    [shown] = report_of(page)["evaluations"]
+    assert "unseen" in shown["flags"]
+    assert [row["rarest"] for row in shown["sentences"]] == [3, 0, 0, 5]
+    assert ["unseen" in row["flags"] for row in shown["sentences"]] == [False, True, True, False]
+    assert {row["word"]: row["in_training"] for row in shown["words"]}.items() >= {"Hund": 3, "Kinder": 0}.items()
+    assert shown["training_counts"] == {"pairs": 100, "of_pairs": 300}
+    chrf = [row["chrf"] for row in shown["sentences"]]
+    [text] = [finding["text"] for finding in shown["findings"] if finding["flag"] == "unseen"]
+    assert text == (
+        "2 of 4 sources (50.0%) have a word that stands nowhere in the training data: their mean sentence chrF is "
+        f"{(chrf[1] + chrf[2]) / 2:.1f}, that of the others {(chrf[0] + chrf[3]) / 2:.1f}."
+    )
+    with open(page.parent / "sentences.csv", encoding="utf-8", newline="") as lines:
+        assert [row["rarest"] for row in csv.DictReader(lines)] == ["3", "0", "0", "5"]
+    with open(page.parent / "words.csv", encoding="utf-8", newline="") as lines:
+        assert {row["in_training"] for row in csv.DictReader(lines) if row["word"] == "Hund"} == {"3"}
+    known = replace(COUNTS, src=dict.fromkeys(split_texts(run), 1))
+    folder = run / "evaluations" / "test"
+    replace(Evaluation.load(folder), training_counts=known).save(folder)
+    [shown] = report_of(build_report(run, tmp_path / "out"))["evaluations"]
+    assert "Each word of the sources stands in the training data." in [each["text"] for each in shown["findings"]]
+
+
+def split_texts(run: Path) -> list[str]:
+    """The words of the sources of a run."""
+    records = Evaluation.load(run / "evaluations" / "test").translations
+    return [word for record in records for word in word_texts(record.source)]
+
+
+def test_rows_hold_the_words_that_are_too_many_and_those_that_are_missing(run: Path, tmp_path: Path) -> None:
+    [shown] = report_of(build_report(run, tmp_path / "out"))["evaluations"]
+    second = shown["sentences"][1]
+    assert second["surplus"] == ["kids", "playing"]
+    assert second["missing"] == ["children", "garden", "in", "play", "the"]
+    assert (shown["sentences"][0]["surplus"], shown["sentences"][0]["missing"]) == ([], [])
+
+
+def test_a_breakdown_stands_beside_that_of_the_baseline(run: Path, tmp_path: Path) -> None:
+    make_evaluation(tmp_path / "before", sentences=BETTER)
+    [own] = report_of(build_report(run, tmp_path / "out"))["evaluations"]
+    [both] = report_of(build_report(run, tmp_path / "out", tmp_path / "before"))["evaluations"]
+    [short, long] = own["breakdown"]["by_length"]
+    assert (short["least"], short["most"], short["sentences"], long["sentences"]) == (0, 9, 3, 1)
+    chrf = [row["chrf"] for row in own["sentences"]]
+    assert short["chrf"] == [pytest.approx((chrf[0] + chrf[1] + chrf[3]) / 3, abs=0.01)]
+    before, now = both["breakdown"]["by_length"][0]["chrf"]
+    assert [now] == short["chrf"]
+    assert before > now
 
 
 def test_csv_and_pharaoh_have_a_line_for_each_sentence_of_all_splits(run: Path, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 import fcntl
 import json
+import math
 import os
+import shlex
 import shutil
 import subprocess
 import time
@@ -16,16 +18,21 @@ from sacrebleu import sentence_chrf
 from test_report import (
     BETTER,
     HOSTILE,
+    NARROW,
     SENTENCES,
+    WIDE,
+    begun_as_reference,
     make_evaluation,
     make_forced,
     make_run,
     make_translation,
+    with_counts,
+    with_heads,
     with_insight,
 )
 
 from nmt.data.words import words_of_spans
-from nmt.decoding.alignment import merge_attention
+from nmt.decoding.alignment import attention_entropy, merge_attention
 from nmt.decoding.translation import Translation
 from nmt.evaluation.results import Evaluation
 from nmt.report.build import build_report
@@ -40,6 +47,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-quic",
+    "--disable-ipc-flooding-protection",  # all these tests go to more addresses in some seconds than a person can
     "--disable-dev-shm-usage",
     "--remote-debugging-pipe",
 )
@@ -144,10 +152,14 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     many = [SENTENCES[1], *[(f"Satz {n}.", f"Sentence {n}.", f"Sentence {n}.", True) for n in range(2, 1001)]]
     make_evaluation(run, split="many", sentences=many)
     make_evaluation(run, split="unforced", sentences=SENTENCES[:2], forced=False)
+    make_evaluation(run, split="wide", sentences=WIDE)
+    make_evaluation(run, split="wide", name="narrow", sentences=NARROW)
     make_evaluation(run, name="again", sentences=BETTER)
     again = run / "evaluations" / "again"
-    with_insight(Evaluation.load(again)).save(again)
+    with_heads(with_insight(begun_as_reference(Evaluation.load(again)))).save(again)
+    with_counts(run, "again")
     make_evaluation(folder / "runs" / "before", sentences=BETTER, longest=50)
+    (folder / "runs" / "before" / "config.yaml").write_text("name: before\nseed: <b>2</b>\n", encoding="utf-8")
     page = build_report(run, folder / "reports" / "toy", folder / "runs" / "before")
     browser = Browser(folder / "profile")
     try:
@@ -211,13 +223,13 @@ def test_permalink_shows_the_sentence_with_its_heatmap_in_reading_order(browser:
 
 def test_another_translation_is_shown_with_the_token_that_leads_to_it(browser: Browser) -> None:
     go(browser, "#/sentences/2")
-    shown = "[...document.querySelectorAll('#detail .texts dt')].find(node => node.textContent === 'What if')"
+    shown = "[...document.querySelectorAll('#detail .texts dt')].find(node => node.textContent === 'What if 1')"
     branch = browser.evaluate(f"{shown}.nextSibling.innerText")
     found = make_translation(SENTENCES[1][0], "Two kids children play.")
     chrf = browser.evaluate("view.sentence.chrf")
     own = sentence_chrf(found.text, [SENTENCES[1][2]]).score
     score = f"score −{-found.score:.2f}, ranks above"  # what the search found was cut off
-    said = f"chrF {own:.1f} (+{own - chrf:.1f}), {score}, “children” for “kids” 63%"
+    said = f"chrF {own:.1f} (+{own - chrf:.1f}), {score}, “children” 63% for “kids” 63%"
     assert branch.splitlines() == ["Two kids children play.", said]
     new = f"[...{shown}.nextSibling.querySelectorAll('strong')].map(node => node.textContent)"
     assert browser.evaluate(new) == ["children", "play"]
@@ -228,8 +240,41 @@ def test_sentences_with_a_better_other_translation_are_listed(browser: Browser) 
     assert browser.evaluate("state.rows") == [1]
     chips = "[...document.querySelectorAll('#chips [aria-pressed=true]')].map(node => node.textContent)"
     assert browser.evaluate(chips) == ["what-if better 1"]
-    go(browser, "#/sentences?kind=what_if&split=again")
+    go(browser, "#/sentences?kind=what_if&split=many")
     assert browser.evaluate("state.rows") == []  # the one that there is has a lower chrF
+
+
+def test_the_attention_of_another_translation_is_shown_from_the_token_that_leads_to_it(browser: Browser) -> None:
+    go(browser, "#/sentences/2?split=test")
+    browser.evaluate("setUnit('words'), document.querySelector('[data-focus=what-if-1]').click()")
+    assert browser.evaluate("location.hash") == "#/sentences/2?shown=what-if-1&split=test"
+    facts = browser.evaluate("document.querySelector('.facts-line').innerText")
+    assert facts.startswith("What if 1:\nchrF 46.8, hypothesis 21.4\n")
+    assert "undefined" not in facts
+    found = make_translation(SENTENCES[1][0], "Two kids children play.")
+    assert f"log-probability −{-found.log_prob:.2f}, hypothesis −" in facts
+    np.testing.assert_allclose(browser.evaluate("view.weights"), merged_attention(found), atol=0.008)
+    assert browser.evaluate("[view.step, view.targets[view.step].label]") == [2, "children"]
+    current = "[...document.querySelectorAll('#detail .current')].map(node => node.textContent)"
+    assert browser.evaluate(current) == ["children"]
+    assert browser.evaluate("document.querySelector('.step-head strong').textContent") == "children"
+    pressed = "[...document.querySelectorAll('.tools [aria-pressed=true]')].map(node => node.textContent)"
+    assert browser.evaluate(pressed) == ["What if 1", "Words"]
+    go(browser, "#/sentences/1?shown=what-if-1&split=test")  # which has none
+    assert browser.evaluate("view.shown") == "hypothesis"
+    go(browser, "#/sentences/1?shown=constructor&split=test")
+    assert browser.evaluate("[view.shown, state.shown]") == ["hypothesis", "hypothesis"]
+
+
+def test_translations_that_begin_as_the_reference_are_told_apart(browser: Browser) -> None:
+    go(browser, "#/sentences/2?kind=as_reference&sort=-as_reference&split=again")
+    assert browser.evaluate("state.rows") == [1]
+    facts = "[...document.querySelectorAll('#detail .texts small')].map(node => node.textContent)"
+    told = [each.startswith("as the reference begins, chrF") for each in browser.evaluate(facts) if "for “" in each]
+    assert told == [False, True]
+    go(browser, "#/sentences/1?split=test")
+    assert not browser.evaluate("kindsOf(state.evaluation).includes('as_reference')")
+    assert not browser.evaluate("ordersOf(state.evaluation).includes('as_reference')")
 
 
 def test_looks_and_neighbors_are_those_of_the_chosen_step(browser: Browser) -> None:
@@ -263,6 +308,61 @@ def test_looks_and_neighbors_are_those_of_the_chosen_step(browser: Browser) -> N
     go(browser, "#/sentences/1?split=test")
     assert browser.evaluate("document.querySelectorAll('.insight section').length") == 0
     assert browser.complaints() == []
+
+
+def test_effects_are_shown_in_place_of_the_attention(browser: Browser) -> None:
+    go(browser, "#/sentences/1?split=again")
+    browser.evaluate("setUnit('subwords'), chooseStep(3)")
+    browser.evaluate("document.querySelector('#detail [data-focus=effect]').click()")
+    browser.wait_for(f"{AXIS_LABELS % 'x'}.length === 5")
+    assert browser.evaluate(AXIS_LABELS % "x") == ["Ein", "Hund", "läuft", "schnell", "."]
+    assert browser.evaluate(AXIS_LABELS % "y") == ["A", "dog", "runs", "fast", ".", "</s>"]
+    assert browser.evaluate("plot.data[0].z") == [[t - 2 * w for w in range(5)] for t in range(6)]
+    assert browser.evaluate("[plot.data[0].zmin, plot.data[0].zmax]") == [-5, 5]
+    assert browser.evaluate("plot.data[0].text[3][0]").endswith("effect, in nats  <b>3.000</b>")
+    head = "document.querySelector('.step-head').innerText.split('\\n').join(' ')"
+    assert "fast depends on Ein +3.0 nats Hund +1.0 nats läuft −1.0 nats" in browser.evaluate(head)
+    sources = "[...document.querySelectorAll('#detail [data-side=source]')]"
+    shades = browser.evaluate(f"{sources}.map(node => node.style.getPropertyValue('--weight'))")
+    assert shades == ["0.6", "0.2", "0", "0", "0"]
+    unit = "[...document.querySelectorAll('[aria-label=Unit] button')].map(node => [node.ariaPressed, node.disabled])"
+    assert browser.evaluate(unit) == [["true", False], ["false", True]]
+    browser.evaluate("setShown('reference')")
+    assert browser.evaluate("view.weights[1][0]") == 10.01
+    browser.evaluate("setShown('hypothesis')")
+    go(browser, "#/sentences/2?split=again&unit=subwords")
+    assert browser.evaluate("view.weights[1][0]") == 3  # the pieces of a word add up
+    browser.evaluate("document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'e', bubbles: true}))")
+    assert browser.evaluate("[view.measure.key, view.unit]") == ["attention", "subwords"]
+    browser.evaluate("setUnit('words'), setMeasure('effect')")
+    go(browser, "#/sentences/2?split=test")  # where they were not asked for
+    assert browser.evaluate("[view.measure.key, document.querySelector('[data-focus=effect]')]") == ["attention", None]
+    browser.evaluate("setMeasure('attention')")
+    go(browser, "#/overview?split=again")
+    cards = browser.evaluate("[...document.querySelectorAll('.card')].map(card => card.innerText)")
+    assert "effects against 3 gold links" in cards[-1]
+    assert browser.complaints() == []
+
+
+def test_each_head_is_shown(browser: Browser) -> None:
+    go(browser, "#/sentences/1?split=again")
+    labels = "[...document.querySelectorAll('[aria-label=\"What is shown\"] button')].map(node => node.textContent)"
+    assert browser.evaluate(labels) == ["Mean", "1", "2", "Effect"]
+    notes = "[...document.querySelectorAll('#detail > .hint')].map(node => node.textContent)"
+    assert "Mean of 2 heads." in browser.evaluate(notes)
+    mean = browser.evaluate("view.weights")
+    browser.evaluate("document.querySelector('[data-focus=head-1]').click()")
+    assert browser.evaluate("view.weights.map(row => row.at(-1))") == [1] * 6
+    assert "Mean of 2 heads." not in browser.evaluate(notes)
+    browser.evaluate("document.querySelector('[data-focus=head-2]').click()")
+    assert browser.evaluate("view.weights") == mean
+    browser.evaluate("setMeasure('attention')")
+    go(browser, "#/overview?split=again")
+    table = "[...document.querySelectorAll('#heads tbody tr')].map(row => row.innerText.split('\\t'))"
+    assert browser.evaluate(table)[1] == ["Head 1", "0.00", "0%", "100%", "1.000"]
+    assert browser.evaluate(table)[0][0] == "Mean of 2 heads"
+    go(browser, "#/overview?split=test")
+    assert browser.evaluate(table) == []
 
 
 def test_the_beam_is_read_by_keyboard(browser: Browser) -> None:
@@ -325,13 +425,17 @@ def test_the_beam_is_a_tree_whose_places_tell_how_they_began(browser: Browser) -
     assert [browser.evaluate(texts % kind) for kind in ("open", "dropped", "ended")] == [["other"], ["other"], []]
     assert browser.evaluate("document.querySelectorAll('.edge').length") == len(found.tokens)
     told = "document.querySelector('.beam-told').textContent"
-    own = f" found; log-probability −{-found.log_prob:.2f}, of the token −{-found.token_log_probs[-1]:.2f}"
+    score = f"score −{-found.log_prob / len(found.tokens):.3f}"
+    own = f" found; {score}; log-probability −{-found.log_prob:.2f}, of the token −{-found.token_log_probs[-1]:.2f}"
     assert browser.evaluate(told) == " ".join(found.tokens) + own
     point = "document.querySelector('.place.dropped').dispatchEvent(new Event('pointerenter'))"
     browser.evaluate(point)
     assert browser.evaluate(told).startswith("other other dropped: at the next step others were more probable; ")
     assert browser.evaluate(told).endswith("log-probability −4.13, of the token −4.00")
     assert browser.evaluate("document.querySelectorAll('.place.line').length") == 2
+    assert browser.evaluate("beamScore({ score: -0.5, found: false }, { score: -0.25 })") == (
+        "; score −0.500, of what was found −0.250"
+    )
     paleness = "(node => [node, node.querySelector('text')].map(each => getComputedStyle(each).opacity))"
     assert browser.evaluate(f"{paleness}(document.querySelector('.place.dropped'))") == [
         "1",
@@ -380,6 +484,38 @@ def test_the_step_stays_at_its_token_when_the_unit_changes(browser: Browser) -> 
     assert browser.evaluate("view.targets[view.step].tokens[0]") == browser.evaluate("view.step") >= 3
     browser.evaluate("setUnit('words')")
     assert browser.evaluate("[view.step, view.targets[view.step].label]") == [3, chosen]
+
+
+def test_an_address_leads_to_a_step(browser: Browser) -> None:
+    def press(key: str) -> None:
+        browser.evaluate(f"document.body.dispatchEvent(new KeyboardEvent('keydown', {{key: '{key}', bubbles: true}}))")
+
+    step = "document.querySelector('.step').innerText.split('\\n')[0]"
+    go(browser, "#/sentences/1?split=test")
+    go(browser, "#/sentences/2?split=test")
+    assert browser.evaluate(step).startswith("Word 2 of 6")  # where it begins to differ from the reference
+    press("ArrowRight")
+    browser.wait_for("location.hash === '#/sentences/2?step=3&split=test'")
+    browser.evaluate("document.querySelector('#table .col-chrf button').click()")
+    assert browser.evaluate("location.hash") == "#/sentences/2?sort=chrf&step=3&split=test"
+    press("w")
+    assert browser.evaluate("location.hash") == "#/sentences/2?sort=chrf&unit=subwords&step=3&split=test"
+    press("j")
+    browser.wait_for("view.index !== 1")
+    assert "step" not in browser.evaluate("location.hash")
+    go(browser, "#/sentences/2?shown=reference&unit=subwords&step=7&split=test")
+    browser.wait_for(f"{step}.startsWith('Step 7 of 10')")
+    press("r")
+    assert browser.evaluate(step).startswith("Step 2 of 7")
+    assert browser.evaluate("location.hash") == "#/sentences/2?unit=subwords&split=test"
+    go(browser, "#/sentences/2?step=99&split=test")
+    assert browser.evaluate(step).startswith("Word 6 of 6")
+    browser.evaluate("byId('search').value = 'dog'; onSearch()")
+    assert browser.evaluate("location.hash") == "#/sentences/1?q=dog&split=test"
+    for wrong in ("0", "-1", "x"):
+        go(browser, f"#/sentences/2?step={wrong}&split=test")
+        browser.wait_for(f"{step}.startsWith('Word 2 of 6')")
+        go(browser, "#/sentences/1?split=test")
 
 
 def test_addresses_keep_search_and_order_and_say_what_is_missing(browser: Browser) -> None:
@@ -444,6 +580,133 @@ def test_a_word_leads_to_the_sentences_that_have_it_as_a_whole_or_pass_over_it(b
     browser.evaluate("document.querySelector('#word-table td a').click()")
     browser.wait_for(f"{count} === '1 of 4 sentences'")
     assert browser.evaluate("[location.hash, state.rows]") == ["#/sentences?passed_over=Ja&split=test", [3]]
+
+
+def test_words_never_seen_in_training_are_marked_counted_and_ordered_by(browser: Browser) -> None:
+    heads = "[...document.querySelectorAll('#word-table th[scope=col]')].map(node => node.textContent)"
+    row = "[...document.querySelectorAll('#word-table tbody tr')].find(row => row.cells[0].textContent === '%s')"
+    go(browser, "#/words?split=again")
+    assert browser.evaluate(heads)[2] == "In training"
+    assert browser.evaluate(f"[{row % 'Hund'}.cells[2].textContent, {row % 'Kinder'}.cells[2].textContent]") == [
+        "3",
+        "0",
+    ]
+    browser.evaluate("document.querySelector('#word-table .col-in_training button').click()")
+    assert browser.evaluate("location.hash") == "#/words?sort=-in_training&split=again"
+    assert browser.evaluate("document.querySelector('#word-table tbody th').textContent") == "."
+    go(browser, "#/words?split=test")
+    assert "In training" not in browser.evaluate(heads)
+    unseen = "[...document.querySelectorAll('.texts .unseen')].map(node => node.textContent)"
+    go(browser, "#/sentences/2?split=again")
+    assert browser.evaluate(unseen) == ["Zwei", "Kinder", "spielen", "im", "Garten"]
+    assert "nowhere in the training data" in browser.evaluate("document.querySelector('#detail .legend').innerText")
+    go(browser, "#/sentences/1?split=again")
+    assert browser.evaluate(unseen) == []
+    assert "nowhere in the training data" not in browser.evaluate("document.querySelector('#detail .legend').innerText")
+    go(browser, "#/sentences/2?split=test")  # where it is not known
+    assert browser.evaluate(unseen) == []
+    go(browser, "#/sentences?sort=rarest&split=again")
+    assert browser.evaluate("state.rows") == [1, 2, 0, 3]
+    go(browser, "#/sentences?rarest=1-4&split=again")
+    assert browser.evaluate("state.rows") == [0]
+    go(browser, "#/sentences?rarest=0-&split=test")
+    assert browser.evaluate("state.rows") == []
+
+
+def test_the_tables_of_errors_lead_to_their_sentences(browser: Browser) -> None:
+    titles = "[...document.querySelectorAll('#errors h2')].map(node => node.textContent)"
+    first = (
+        "[...document.querySelectorAll('#errors tbody')].map(({ rows }) => "
+        "[...rows[0].cells].map(cell => cell.innerText))"
+    )
+    go(browser, "#/errors?split=test")
+    assert browser.evaluate(titles) == ["By length"]
+    assert browser.evaluate("byId('errors').innerText.includes('In brackets: before')")
+    assert browser.evaluate("byId('errors').innerText.includes('was not kept')")
+    row = browser.evaluate(first)[0]
+    assert row[:2] == ["below 10", "3"]
+    assert [len(cell.split()) for cell in row[2:]] == [2, 2, 2]
+    go(browser, "#/errors?split=again")
+    assert browser.evaluate(titles) == ["By length", "By the rarest source word"]
+    assert [row[:2] for row in browser.evaluate(first)] == [["below 10", "3"], ["0", "2"]]
+    told = browser.evaluate("byId('errors').innerText")
+    assert "counted in 100 of 300 training pairs" in told
+    assert "was not kept" not in told
+    browser.evaluate("[...document.querySelectorAll('#errors tbody')][1].querySelector('a').click()")
+    browser.wait_for("location.hash === '#/sentences?rarest=0-0&split=again'")
+    assert browser.evaluate("state.rows") == [1, 2]
+    go(browser, "#/sentences?length=0-4&split=again")
+    assert browser.evaluate("state.rows") == [3]
+    chips = "[...document.querySelectorAll('#chips button')].map(node => node.textContent)"
+    assert browser.evaluate(chips)[0] == "below 5 source words ×"
+    go(browser, "#/errors?split=test")
+    often = {"word": "kids", "references": 0, "written": [1, 3]}
+    seldom = {"word": "<i>", "references": 9, "written": [8, 2]}
+    gained = {"words": "the garden .", "references": 5, "right": [0, 4]}
+    found = json.dumps({"too_often": [often], "too_seldom": [seldom], "gained": [gained]})
+    browser.evaluate(f"Object.assign(state.evaluation.breakdown, {found}); renderErrors()")
+    rows = [["kids", "0", "3 (1)"], ["<i>", "9", "2 (8)"], ["the garden .", "5", "4 (0)"]]
+    assert browser.evaluate(first)[1:] == rows
+    browser.evaluate("[...document.querySelectorAll('#errors tbody')][3].querySelector('a').click()")
+    browser.wait_for("state.query === '\"the garden.\"'")
+    assert browser.evaluate("state.rows") == [1]
+    go(browser, "#/errors?split=test")
+    browser.evaluate("[...document.querySelectorAll('#errors tbody')][1].querySelector('a').click()")
+    browser.wait_for("location.hash === '#/sentences?written=kids&split=test'")
+    assert browser.evaluate("state.rows") == [1]
+    assert browser.evaluate(chips)[0] == "“kids” too often ×"
+    go(browser, "#/sentences?missing=children&split=test")
+    assert browser.evaluate("state.rows") == [1]
+    go(browser, "#/sentences?written=children&split=test")
+    assert browser.evaluate("state.rows") == []
+    browser.evaluate("Object.assign(state.evaluation.breakdown, { too_often: [], too_seldom: [], gained: [] })")
+
+
+def test_where_the_model_was_unsure_is_seen_and_found_by_a_key(browser: Browser) -> None:
+    go(browser, "#/sentences/2?split=test")
+    browser.evaluate("setUnit('words')")
+    browser.wait_for("document.querySelectorAll('.row-labels div').length")
+    bars = (
+        "[...document.querySelectorAll('.row-labels div')].map(node => Number(node.style.getPropertyValue('--unsure')))"
+    )
+    record = make_translation(*SENTENCES[1][:2], finished=False)
+    words = words_of_spans(record.text, record.spans)
+    nats = [-sum(p for p, word in zip(record.token_log_probs, words, strict=True) if word == each) for each in range(6)]
+    assert browser.evaluate(bars) == [pytest.approx(each / 4, abs=1e-3) for each in nats]
+    ranked = sorted(range(6), key=lambda each: (-nats[each], each))
+    press = "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'u', bubbles: true}))"
+    chosen = []
+    for _ in range(3):
+        browser.evaluate(press)
+        chosen.append(browser.evaluate("view.step"))
+    assert chosen == ranked[:3]
+    browser.evaluate("chooseStep(0)")
+    browser.evaluate(press)
+    assert browser.evaluate("view.step") == ranked[0]
+
+
+def test_a_command_that_goes_on_from_an_alternative_is_copied(browser: Browser) -> None:
+    go(browser, "#/sentences/2?split=test")
+    folder = browser.evaluate("REPORT.run.folder")
+    browser.evaluate("setUnit('words'); setShown('hypothesis'); chooseStep(1)")
+    browser.evaluate("[...document.querySelectorAll('.copy')][1].click()")
+    command = browser.evaluate("document.querySelector('.onward').textContent")
+    assert shlex.split(command) == ["nmt", "translate", folder, SENTENCES[1][0], "--prefix", "Twoother"]
+    texts = {
+        "['▁It', \"'\", 's', '▁a']": "It's a",
+        "['das', '##s', '▁<0xC3>'.slice(1), '<0xA4>']": "dassä",
+    }
+    for tokens, text in texts.items():
+        assert browser.evaluate(f"textOfTokens({tokens})") == text
+    assert browser.evaluate('quoted("It\'s")') == "'It'\\''s'"
+    browser.evaluate("setShown('baseline'); chooseStep(0)")  # which another run has written
+    assert browser.evaluate("document.querySelectorAll('.copy').length") == 0
+    go(browser, "#/sentences/1?split=test")
+    browser.evaluate("setShown('hypothesis'); chooseStep(view.targets.length - 1)")  # there is nothing behind the end
+    assert browser.evaluate("[...document.querySelectorAll('.copy')].map(node => node.title)") == [
+        "Copy the command that translates on from “other”"
+    ]
+    browser.evaluate("chooseStep(0)")
 
 
 def test_what_is_searched_for_is_marked_also_where_the_list_shows_another_text(browser: Browser) -> None:
@@ -567,9 +830,9 @@ def test_the_reference_is_shown_as_the_decoder_was_forced_to_it(browser: Browser
     assert browser.evaluate(shown) == ["chil", "dren"]
     facts = browser.evaluate("document.querySelector('.facts-line').innerText")
     found, forced = make_translation(*SENTENCES[1][:2], finished=False), make_forced(*SENTENCES[1])
-    assert f"log-probability −{-found.log_prob:.2f}, reference −{-forced.log_prob:.2f}" in facts
+    assert f"log-probability −{-forced.log_prob:.2f}, hypothesis −{-found.log_prob:.2f}" in facts
     title = browser.evaluate("document.querySelector('.facts-line [title*=score]').title")
-    assert title == f"The search ranks by a score: −{-found.score:.2f}, reference −{-forced.score:.2f}"
+    assert title == f"The search ranks by a score: −{-forced.score:.2f}, hypothesis −{-found.score:.2f}"
     assert "search error" in facts
     assert "shown=reference" in browser.evaluate("location.hash")
     browser.evaluate("moveSentence(-1)")
@@ -588,12 +851,15 @@ def test_a_baseline_is_shown_beside_the_run(browser: Browser) -> None:
     lines = browser.evaluate(f"{rows}.map(row => [...row.cells].map(cell => cell.textContent))")
     assert [line[0] for line in lines] == ["BLEU", "chrF2", "TER lower is better", "AER lower is better"]
     assert lines[0][3].startswith("−")
+    assert lines[3] == ["AER lower is better", "1.000", "1.000", "0.000", "0.000 to 0.000", "1.000"]
+    settings = browser.evaluate("document.querySelector('#against .settings').textContent")
+    assert settings == "Settings that differ, the baseline’s first: seed <b>2</b> → 1 "
     signatures = browser.evaluate("[...document.querySelectorAll('#against .how')].map(row => row.textContent)")
     assert len(signatures) == 4
     assert signatures[0].startswith("cased, detokenised, nrefs:1")
     against = browser.evaluate("byId('against').innerText")
     assert "Against before" in against
-    assert "0 better, 1 worse, 3 alike" in against
+    assert "0 better, 1 worse, 0 alike, 3 same text" in against
     browser.evaluate("[...document.querySelectorAll('#against a')].at(-1).click()")  # the largest losses
     browser.wait_for("location.hash === '#/sentences?sort=gain&split=test'")
     browser.wait_for("document.querySelector('#detail h2').textContent === 'Sentence 2'")
@@ -611,6 +877,59 @@ def test_a_baseline_is_shown_beside_the_run(browser: Browser) -> None:
     assert browser.evaluate("document.querySelector('#table .col-gain')") is None
 
 
+def test_numbers_and_beam_are_those_of_what_is_shown(browser: Browser) -> None:
+    def shown(side: str) -> tuple[list[str], list[str]]:
+        browser.evaluate(f"setShown('{side}')")
+        facts = "[...document.querySelectorAll('.facts-line > span')].map(node => node.textContent)"
+        title = "document.querySelector('.beam h3').textContent"
+        svg = "document.querySelector('.beam svg').getAttribute('aria-label').split('; ')[1]"
+        return browser.evaluate(facts), browser.evaluate(f"[{title}, {svg}]")
+
+    go(browser, "#/sentences/2?split=test")
+    source, reference = SENTENCES[1][0], SENTENCES[1][2]
+    records = {"hypothesis": SENTENCES[1][1], "baseline": BETTER[1][1], "reference": reference}
+    for side, text in records.items():
+        record = make_translation(source, text, finished=side != "hypothesis", longest=50 if side == "baseline" else 5)
+        facts, beam = shown(side)
+        assert facts[0] == f"{side.capitalize()}:"
+        confidence = math.exp(record.log_prob / len(record.tokens))
+        assert f"confidence {confidence:.2f}" in facts
+        assert f"entropy {attention_entropy(record.attention).mean():.2f}" in facts
+        chrf = [sentence_chrf(each, [reference]).score for each in (text, records["baseline"], records["hypothesis"])]
+        expected = {
+            "hypothesis": f"chrF {chrf[0]:.1f}, baseline {chrf[1]:.1f}",
+            "baseline": f"chrF {chrf[0]:.1f}, hypothesis {chrf[2]:.1f}",
+        }
+        assert [fact for fact in facts if fact.startswith("chrF")] == [*filter(None, [expected.get(side)])]
+        [log_prob] = [fact for fact in facts if fact.startswith("log-probability")]
+        assert log_prob.startswith(f"log-probability −{-record.log_prob:.2f}")
+        flags = [flag for flag in ("cut off", "much shorter") if flag in facts]
+        assert flags == ["much shorter" if side == "baseline" else "cut off"]
+        whose = "baseline" if side == "baseline" else "hypothesis"
+        assert beam == [f"Beam of the {whose}", f"found: {records[whose]}"]
+    shown("hypothesis")
+
+
+def test_which_faults_came_and_which_went_is_listed(browser: Browser) -> None:
+    go(browser, "#/overview?split=test")
+    item = "[...document.querySelectorAll('#findings li')].find(node => node.textContent.includes('“%s”'))"
+    links = "[...%s.querySelectorAll('a')].map(node => [node.textContent, node.hash])"
+    found = browser.evaluate(links % (item % "cut off"))
+    assert found == [
+        ["Show them", "#/sentences?flag=cut_off&split=test"], ["1 new", "#/sentences?change=new-cut_off&split=test"],
+    ]  # fmt: skip
+    assert browser.evaluate(links % (item % "much shorter")) == [["1 gone", "#/sentences?change=gone-short&split=test"]]
+    for change, rows in (("new-cut_off", [1]), ("gone-short", [1]), ("both-exact", [0]), ("gone-exact", [])):
+        go(browser, f"#/sentences?change={change}&split=test")
+        assert browser.evaluate("state.rows") == rows, change
+    chips = "[...document.querySelectorAll('#chips [aria-pressed=true]')].map(node => node.textContent)"
+    assert browser.evaluate(chips) == ["exact: gone ×"]
+    go(browser, "#/sentences?change=gone-nothing&split=test")
+    assert browser.evaluate("state.rows.length") == 4
+    go(browser, "#/sentences?change=both-exact&split=many")  # which has no baseline
+    assert browser.evaluate("state.rows") == []
+
+
 def test_what_differs_from_the_baseline_is_marked_and_listed(browser: Browser) -> None:
     marked = "[...document.querySelectorAll('#detail %s')].map(node => node.textContent)"
     go(browser, "#/sentences/2?split=test")
@@ -618,17 +937,19 @@ def test_what_differs_from_the_baseline_is_marked_and_listed(browser: Browser) -
     browser.evaluate("document.querySelector('[data-focus=against-baseline]').click()")
     assert browser.evaluate(marked % "ins.word") == ["kids", "kids", "kids", "playing"]
     assert browser.evaluate(marked % "del") == ["children", "play"]
-    assert "not in the baseline" in browser.evaluate("document.querySelector('.legend').innerText")
+    assert "not in the baseline" in browser.evaluate("document.querySelector('#detail .legend').innerText")
     go(browser, "#/sentences/1?split=many")
     assert browser.evaluate(marked % "del") == ["children", "play", "in", "the", "garden"]  # there is no baseline
     assert browser.evaluate("document.querySelector('[data-focus=against-baseline]')") is None
     go(browser, "#/sentences/2?split=test")
     browser.evaluate("document.querySelector('[data-focus=against-reference]').click()")
-    for kind, rows in (("better", []), ("worse", [1]), ("alike", [0, 2, 3])):
+    for kind, rows in (("better", []), ("worse", [1]), ("alike", []), ("same", [0, 2, 3])):
         go(browser, f"#/sentences?kind={kind}&split=test")
         assert browser.evaluate("state.rows") == rows
-    chips = "[...document.querySelectorAll('#chips [data-focus=alike]')].map(node => node.textContent)"
-    assert browser.evaluate(chips) == ["alike 3"]
+    chips = "[...document.querySelectorAll('#chips [data-focus=same]')].map(node => node.textContent)"
+    assert browser.evaluate(chips) == ["same text 3"]
+    alike = "KINDS.alike.holds({ chrf: 5, hypothesis: { text: 'a' }, baseline: { chrf: 5, text: '%s' } })"
+    assert [browser.evaluate(alike % text) for text in "ab"] == [False, True]
     go(browser, "#/sentences?split=many")
     assert browser.evaluate(chips) == []
 
@@ -639,8 +960,10 @@ def test_all_evaluations_stand_in_one_table_and_their_texts_beside_each_other(br
         "[...document.querySelectorAll('#evaluations tbody tr')].map(row => [...row.cells].map(cell => cell.innerText))"
     )
     table = {row[0].split()[0]: row[1:] for row in browser.evaluate(rows)}
-    assert list(table) == ["test", "again", "many", "unforced"]
-    assert table["test"][1:] == ["31.2 [30.1, 32.3]", "–", "52.0", "0.949", "1", "1"]
+    assert list(table) == ["test", "again", "many", "narrow", "unforced", "wide"]
+    by = "by the reference, a “what if”"
+    assert table["test"][1:] == ["31.2 [30.1, 32.3]", "–", "52.0", "0.949", f"1 of 4\n{by}", "1 of 4"]
+    assert table["wide"][5] == f"1 of 2\n{by}, another evaluation"
     assert table["unforced"][5] == "–"
     browser.evaluate("document.querySelector('#evaluations [href*=search_error]').click()")
     browser.wait_for("location.hash === '#/sentences?flag=search_error&split=test'")
@@ -649,9 +972,16 @@ def test_all_evaluations_stand_in_one_table_and_their_texts_beside_each_other(br
     chrf = [sentence_chrf(text, [SENTENCES[1][2]]).score for text in (BETTER[1][1], SENTENCES[1][1])]
     assert browser.evaluate(f"{shown}.innerText") == f"{BETTER[1][1]}\nchrF {chrf[0]:.1f} (+{chrf[0] - chrf[1]:.1f})"
     names = "[...document.querySelectorAll('#detail .texts dt')].map(node => node.textContent)"
-    assert browser.evaluate(names) == ["Source", "Reference", "Hypothesis", "Baseline", "again", "What if"]
+    assert browser.evaluate(names) == ["Source", "Reference", "Hypothesis", "Baseline", "again", "What if 1"]
     go(browser, "#/sentences/1?split=test")
     assert browser.evaluate(f"{shown}.innerText") == "the same"
+    go(browser, "#/sentences/2?split=wide")
+    found = make_translation(*NARROW[1][:2])
+    assert browser.evaluate(shown.replace("again", "narrow") + ".innerText").endswith(
+        f", score −{-found.score:.2f}, ranks above"
+    )
+    go(browser, "#/sentences/2?split=narrow")
+    assert not browser.evaluate(shown.replace("again", "wide") + ".innerText").endswith("above")
 
 
 def test_paper_shows_all_of_tables_and_beam(browser: Browser) -> None:
@@ -777,14 +1107,26 @@ def test_all_tabs_and_the_differences_fit_a_telephone(browser: Browser) -> None:
     go(browser, "#/overview?split=test")
     fits = "(node => node.scrollWidth <= node.clientWidth)(document.querySelector('%s'))"
     assert [browser.evaluate(fits % node) for node in ("#tabs", "#against .wide")] == [True, True]
+    go(browser, "#/words?split=again")
+    assert browser.evaluate(fits % "#words .wide")
+    targets, word = (
+        f"document.querySelector('#word-table tbody {cell}').getBoundingClientRect()"
+        for cell in ("td:last-child", "th")
+    )
+    assert browser.evaluate(f"{targets}.top >= {word}.bottom - 1 && {targets}.width > 250")
+    go(browser, "#/errors?split=again")
+    assert browser.evaluate(fits % "#errors .wide")
+    go(browser, "#/words?split=test")
     browser.send("Emulation.setDeviceMetricsOverride", width=1920, height=800, deviceScaleFactor=1, mobile=False)
     left = "document.querySelector('%s').getBoundingClientRect().left"
-    assert abs(browser.evaluate(left % "#run-name") - browser.evaluate(left % "#overview")) <= 16
+    assert abs(browser.evaluate(left % "#run-name") - browser.evaluate(left % "#words")) <= 16
     browser.send("Emulation.setDeviceMetricsOverride", width=1280, height=800, deviceScaleFactor=1, mobile=False)
 
 
 @pytest.mark.parametrize("width", [1280, 400])
-@pytest.mark.parametrize("address", ["#/overview", "#/sentences/3", "#/training", "#/about"])
+@pytest.mark.parametrize(
+    "address", ["#/overview", "#/sentences/3", "#/training", "#/about", "#/errors?split=again", "#/words?split=again"]
+)
 def test_no_section_is_wider_than_the_window(browser: Browser, width: int, address: str) -> None:
     browser.send("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False)
     go(browser, address)

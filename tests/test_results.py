@@ -13,6 +13,7 @@ from nmt.decoding.translation import Translation
 from nmt.evaluation import results
 from nmt.evaluation.aer import AlignmentScore
 from nmt.evaluation.branches import Branch
+from nmt.evaluation.frequencies import TrainingCounts
 from nmt.evaluation.metrics import Score
 from nmt.evaluation.results import Evaluation, installed_versions, saved_evaluations
 
@@ -65,7 +66,9 @@ def content(saved: Evaluation) -> dict[str, object]:
 @pytest.mark.parametrize("alignment", [None, AlignmentScore(0.2, 0.9, 0.75, 12, "forced decoding")])
 def test_an_evaluation_comes_back(tmp_path: Path, alignment: AlignmentScore | None) -> None:
     made = evaluation("eins", "", "lone \ud800\n\u2028\x85\x00", "שלום 💩")
-    saved = replace(made, alignment=alignment, seen=(1, 3) if alignment else None)
+    counts = TrainingCounts({"eins": 3, "שלום": 1, "\ud800": 2}, {}, 9, 10)
+    known = {"seen": (1, 3), "training_counts": counts, "source_worth": 0.5} if alignment else {}
+    saved = replace(made, alignment=alignment, **known)
     saved.save(tmp_path / "evaluations" / "test_2016")
     assert content(Evaluation.load(tmp_path / "evaluations" / "test_2016")) == content(saved)
 
@@ -115,6 +118,29 @@ def test_search_errors_are_also_branches_that_rank_above_what_was_found() -> Non
     assert replace(made, given="other.en").search_errors() is None
 
 
+def test_search_errors_are_also_translations_of_evaluations_that_give_the_same_scores() -> None:
+    plain = evaluation("eins", "zwei", "drei")
+    beam = {**plain.search, "method": "beam", "mbr": "none"}
+    forced = tuple(replace(translation(text), score=-0.6) for text in plain.references)
+    made = replace(plain, forced=forced, search=beam)
+    one, two, three = made.translations  # each has -0.5
+    others = replace(one, text="uno", score=-0.4), replace(two, text="due"), replace(three, score=-0.4)
+    other = replace(made, name="other", translations=others)
+    assert made.scored_alike([made, other]) == [other]
+    assert made.search_errors([other]) == [0]
+    assert made.search_errors() == []
+    near = replace(forced[0], score=-0.60009)
+    assert made.scores_as(replace(other, forced=(near, *forced[1:])))
+    for unlike in (
+        replace(other, forced=(replace(forced[0], score=-0.6002), *forced[1:])),
+        replace(other, forced=(replace(forced[0], source="one"), *forced[1:])),
+        replace(other, forced=()),
+        replace(other, search={**beam, "mbr": "chrf"}),
+        replace(evaluation("eins", "zwei"), name="other", forced=forced[:2], search=beam),
+    ):
+        assert made.scored_alike([unlike]) == [] == unlike.scored_alike([made])
+
+
 def test_files_have_the_layout_that_the_report_reads(tmp_path: Path) -> None:
     folder = tmp_path / "test_2016"
     evaluation("eins", "größer").save(folder)
@@ -154,6 +180,7 @@ def test_files_have_the_layout_that_the_report_reads(tmp_path: Path) -> None:
             }
         ],
         "alignment": {"aer": 0.2, "precision": 0.9, "recall": 0.75, "links": 12, "method": "forced decoding"},
+        "source_worth": None,
         "seen": None,
         "versions": installed_versions(),
     }

@@ -8,7 +8,7 @@ from nmt.training.schedule import Schedule
 
 def schedule(kind: str, warmup: int = 4, total: float = 20, patience: int = 2) -> Schedule:
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
-    return Schedule(optimizer, kind, warmup, total, patience)
+    return Schedule(optimizer, kind, warmup, total, patience, halving_start_steps=10, halving_steps=3)
 
 
 def rates(made: Schedule, steps: int) -> list[float]:
@@ -20,7 +20,7 @@ def rates(made: Schedule, steps: int) -> list[float]:
     return seen
 
 
-@pytest.mark.parametrize("kind", ["constant", "inverse_sqrt", "linear", "plateau"])
+@pytest.mark.parametrize("kind", ["constant", "inverse_sqrt", "linear", "halving", "plateau"])
 def test_warm_up_rises_to_the_highest_rate(kind: str) -> None:
     assert rates(schedule(kind), 4) == pytest.approx([0.025, 0.05, 0.075, 0.1])
 
@@ -31,6 +31,7 @@ def test_shapes_after_the_warm_up() -> None:
     linear = rates(schedule("linear"), 20)
     assert linear[11] == pytest.approx(0.1 * (20 - 12) / 16)
     assert linear[19] == 0
+    assert rates(schedule("halving"), 17)[4:] == pytest.approx([0.1] * 6 + [0.05] * 3 + [0.025] * 3 + [0.0125])
 
 
 def test_without_warm_up_the_first_step_has_the_highest_rate() -> None:
@@ -41,10 +42,18 @@ def test_plateau_halves_after_patience_validations_without_improvement() -> None
     made = schedule("plateau", warmup=0)
     seen = []
     for figure in (10, 12, 12, 11, 12.5, 12, 12):
-        made.validated(figure)
-        seen.append(made.factor)
-    assert seen == [1, 1, 1, 0.5, 0.5, 0.5, 0.25]
+        seen.append((made.validated(figure), made.factor))
+    halved = [(False, 1)] * 3 + [(True, 0.5)] + [(False, 0.5)] * 2 + [(True, 0.25)]
+    assert seen == halved
     assert rates(made, 2)[1] == pytest.approx(0.025)
+
+
+def test_validations_within_the_warm_up_make_no_plateau() -> None:
+    made = schedule("plateau", warmup=4, patience=1)
+    assert not any(made.validated(figure) for figure in (3, 2, 1))
+    assert rates(made, 4)[3] == pytest.approx(0.1)
+    assert made.validated(2.5), "worse than the best of the warm-up"
+    assert rates(made, 1) == pytest.approx([0.05])
 
 
 def test_a_saved_schedule_goes_on_alike() -> None:

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import NETWORKS, PAIR, build, name_of, step_log_probs
+from conftest import DECODERS, NETWORKS, PAIR, build, name_of, step_log_probs
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from nmt.config import ModelConfig
+from nmt.config import AttentionConfig, ModelConfig
 from nmt.data.batch import Batch
 from nmt.decoding.search import select_rows
 from nmt.model import attention
@@ -276,3 +276,16 @@ def test_a_step_in_bfloat16_rounds_neither_the_states_nor_a_matrix_that_it_does_
     assert (8, 24) in noted.shapes  # the recurrent matrix
     assert tuple(memory.attended.values.shape) not in noted.shapes
     assert tuple(model.decoder.rnn.layers[0].weight_input.t().shape) not in noted.shapes
+
+
+@pytest.mark.parametrize("coverage", ["none", "linguistic"])
+@pytest.mark.parametrize("decoder", DECODERS, ids=str)
+def test_attention_is_the_mean_of_heads(decoder: dict[str, Any], coverage: str) -> None:
+    attention = AttentionConfig(heads=2, coverage=coverage)
+    model = build(ModelConfig(**decoder, layers=2, attention=attention, embedding_size=6, hidden_size=8, dropout=0.0))
+    with torch.no_grad():
+        _, mean = model(PAIR.src_ids, PAIR.src_lengths, PAIR.tgt_ids[:, :-1])
+        heads = model.decoder.heads(PAIR.tgt_ids[:, :-1], *model.encode(PAIR.src_ids, PAIR.src_lengths))
+    assert heads.shape == (2, 3, 2, 3)
+    torch.testing.assert_close(heads.mean(dim=2), mean)
+    torch.testing.assert_close(heads.sum(dim=3), torch.ones(2, 3, 2))

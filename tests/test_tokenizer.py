@@ -9,8 +9,9 @@ import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nmt.data.special import BOS_ID, EOS_ID, PAD_ID, SPECIAL_TOKENS, UNK_ID
 from nmt.data.tokenizer import Tokenizer, TokenizerPair, train_tokenizers
-from nmt.data.vocabulary import BOS_ID, EOS_ID, PAD_ID, SPECIAL_TOKENS, UNK_ID, encodable
+from nmt.data.vocabulary import encodable
 
 KINDS = ("bpe", "unigram", "wordpiece", "word", "char")
 BYTE_KINDS = ("bpe", "unigram")

@@ -18,10 +18,13 @@ import numpy as np
 import pytest
 import torch
 from conftest import TINY_RUN, align_word_by_word
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import Timer
 from safetensors.torch import load_file
 
 import nmt.data.datamodule
 import nmt.training.module
+import nmt.training.reporter
 import nmt.training.validation
 from nmt.cli import main
 from nmt.config import TrainingConfig
@@ -32,8 +35,9 @@ from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.translator import Translator
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import load_samples
-from nmt.training.callbacks import Resumable, best_checkpoint, latest_checkpoint
+from nmt.training.checkpoints import Resumable, best_checkpoint, latest_checkpoint
 from nmt.training.loss import Loss
+from nmt.training.reporter import EpochBar
 from nmt.training.train import TRAINER_DEFAULTS
 from nmt.training.validation import Validation
 
@@ -73,6 +77,10 @@ def one_line(capsys: pytest.CaptureFixture) -> str:
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("nmt train: ")
     return line
+
+
+class Killed(BaseException):
+    """As if the process had ended."""
 
 
 @contextmanager
@@ -131,6 +139,7 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(train: Callab
 
 EXTRAS = [
     [],
+    ["--training.optimizer", "adadelta", "--training.schedule", "halving", "--training.halving_steps", "3"],
     ["--training.schedule", "linear"],
     ["--training.average_decay", "0.9", "--training.schedule", "plateau", "--trainer.val_check_interval", "4"],
     ["--trainer.check_val_every_n_epoch", "2", "--trainer.val_check_interval", "4"],  # where none follows in epoch 1
@@ -162,9 +171,6 @@ def test_a_run_stopped_by_a_signal_goes_on_bit_for_bit(
 def test_a_run_killed_between_checkpoints_goes_on_bit_for_bit(train: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = ("--trainer.max_epochs", "3", "--training.checkpoint_steps", "5", "--training.schedule", "linear")
     assert train("whole", *arguments) == 0
-
-    class Killed(BaseException):
-        pass
 
     def kill() -> None:
         raise Killed
@@ -372,6 +378,11 @@ def test_resuming_what_is_no_run_is_named(train: Callable, capsys: pytest.Captur
             ["--trainer.limit_val_batches", "0", "--training.schedule", "plateau"],
             "training.schedule: 'plateau' is not allowed, it must be another, for trainer.limit_val_batches is 0",
         ),
+        (
+            ["--trainer.val_check_interval", "9"],
+            "trainer.val_check_interval: 9 batches are more than an epoch has, 8: "
+            "add --trainer.check_val_every_n_epoch null",
+        ),
         (["config.yaml"], "'config.yaml' is not a key; a config is given as `--config FILE`"),
         (["--model.hidden_size", "7"], "model.hidden_size: 7 is not allowed"),
         (["--trainer.max_epoch", "1"], "did you mean 'trainer.max_epochs'?"),
@@ -402,6 +413,7 @@ def test_a_mistake_loses_nothing_of_the_run_that_was_to_be_replaced(train: Calla
         (["--model.hidden_size", "16"], "model.hidden_size: 16 cannot be changed by --resume, runs/kept was trained"),
         (["--data.tokenizer.kind", "bpe"], "data.tokenizer.kind: 'bpe' cannot be changed by --resume"),
         (["--seed", "5"], "seed: 5 cannot be changed by --resume"),
+        (["--training.optimizer", "sgd"], "training.optimizer: 'sgd' cannot be changed by --resume"),
         (
             ["--trainer.max_epochs", "1"],
             "trainer.max_epochs: 1 cannot be reached by --resume, runs/kept is past 2",
@@ -441,16 +453,12 @@ def test_a_run_is_replaced_only_once_the_new_one_trains(
 
 @pytest.mark.parametrize(
     "arguments",
-    [
-        ["--trainer.max_steps", "5"],
-        ["--trainer.max_epochs", "2", "--trainer.check_val_every_n_epoch", "4"],
-        ["--trainer.max_epochs", "1", "--trainer.limit_val_batches", "0"],
-    ],
+    [["--trainer.max_steps", "5"], ["--trainer.max_epochs", "1"]],
 )
 def test_without_a_validation_the_latest_checkpoint_is_exported(
     train: Callable, capsys: pytest.CaptureFixture, arguments: list[str]
 ) -> None:
-    assert train("unjudged", *arguments) == 0
+    assert train("unjudged", *arguments, "--trainer.limit_val_batches", "0") == 0
     assert "no validation has chosen a checkpoint: exporting the latest, step-" in capsys.readouterr().out
     latest = torch.load(latest_checkpoint(Path("runs/unjudged/checkpoints")), weights_only=True)["state_dict"]
     for key, value in weights("unjudged").items():
@@ -622,7 +630,7 @@ def test_the_speed_of_the_first_steps_leaves_out_what_came_before(
     monkeypatch.setattr(nmt.training.module.time, "perf_counter", lambda: float(next(clock)))
     assert train("timed", "--trainer.max_steps", "2") == 0
     with open("runs/timed/metrics.csv", newline="") as file:
-        (speed,) = (float(row["tokens_per_second"]) for row in csv.DictReader(file))
+        (speed,) = (float(row["tokens_per_second"]) for row in csv.DictReader(file) if row["tokens_per_second"])
     assert speed > 16, "two batches of 16 sentences in a second"
 
 
@@ -803,12 +811,40 @@ def steps_of(name: str) -> int:
     return int(latest_checkpoint(Path("runs") / name / "checkpoints").stem.removeprefix("step-"))
 
 
-@pytest.mark.parametrize("extra", [[], ["--trainer.val_check_interval", "3"]])
-def test_a_run_that_ended_within_an_epoch_goes_on_within_it(train: Callable, extra: list[str]) -> None:
+@pytest.fixture
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every batch takes a minute."""
+    monkeypatch.setattr(Timer, "time_elapsed", lambda self, stage="train": 60.0 * self.batches)
+    monkeypatch.setattr(Timer, "batches", 0, raising=False)
+    real = nmt.training.module.sequence_loss
+
+    def counting(model: object, batch: object, *objective: object) -> object:
+        Timer.batches += 1
+        return real(model, batch, *objective)
+
+    monkeypatch.setattr(nmt.training.module, "sequence_loss", counting)
+
+
+@pytest.mark.usefixtures("hurry")
+@pytest.mark.parametrize("limit", [("max_steps", "12", "-1"), ("max_time", "00:00:11:30", "01:00:00:00")])
+@pytest.mark.parametrize(
+    "extra",
+    [
+        [],
+        ["--trainer.val_check_interval", "3"],
+        ["--training.schedule", "plateau", "--training.patience", "1", "--training.early_stopping", "2", *STILL],
+        ["--training.average_decay", "0.9", "--trainer.check_val_every_n_epoch", "2"],
+    ],
+)
+def test_a_run_that_ended_within_an_epoch_goes_on_within_it(
+    train: Callable, extra: list[str], limit: tuple[str, str, str]
+) -> None:
+    key, ended, raised = limit
     assert train("whole", "--trainer.max_epochs", "3", *extra) == 0
-    assert train("longer", "--trainer.max_epochs", "3", "--trainer.max_steps", "12", *extra) == 0  # of 8 an epoch
+    Timer.batches = 0
+    assert train("longer", "--trainer.max_epochs", "3", f"--trainer.{key}", ended, *extra) == 0  # of 8 an epoch
     assert steps_of("longer") == 12
-    assert main(["train", "--resume", "runs/longer", "--trainer.max_steps", "-1"]) == 0
+    assert main(["train", "--resume", "runs/longer", f"--trainer.{key}", raised]) == 0
     torch.testing.assert_close(weights("longer"), weights("whole"), rtol=0, atol=0)
     assert logged("longer") == logged("whole")
 
@@ -907,10 +943,13 @@ def test_what_would_spoil_a_run_is_refused_and_leaves_it(
 
 def test_settings_that_change_nothing_are_told(train: Callable, capsys: pytest.CaptureFixture) -> None:
     network = ["--model.attention.score", "general", "--model.attention.size", "64", "--model.decoder", "bahdanau"]
-    assert train("idle", "--trainer.max_steps", "1", *network, "--model.input_feeding", "false") == 0
-    assert [line for line in capsys.readouterr().err.splitlines() if "changes nothing" in line] == [
+    training = ["--training.optimizer", "sgd", "--training.learning_rate", "0.001", "--training.halving_steps", "9"]
+    assert train("idle", "--trainer.max_steps", "1", *network, "--model.input_feeding", "false", *training) == 0
+    assert capsys.readouterr().err.splitlines() == [
         "nmt train: model.attention.size 64 changes nothing without model.attention.score additive",
         "nmt train: model.input_feeding False changes nothing without model.decoder luong",
+        "nmt train: training.halving_steps 9 changes nothing without training.schedule halving",
+        "nmt train: training.learning_rate 0.001 is that of adamw: with training.optimizer sgd papers have 1",
     ]
 
 
@@ -987,15 +1026,100 @@ def test_a_flag_counts_more_than_a_config_wherever_it_stands(train: Callable) ->
     assert "warmup_steps: 5" in Path("runs/flagged/config.yaml").read_text()
 
 
-def test_steps_after_the_last_validation_are_not_the_best(train: Callable, capsys: pytest.CaptureFixture) -> None:
-    assert train("cut", "--trainer.max_steps", "10", *STILL) == 0
+def validated(name: str) -> list[tuple[int, int]]:
+    """Step and epoch of each validation of a run."""
+    with open(Path("runs") / name / "metrics.csv", newline="") as file:
+        return [(int(row["step"]), int(float(row["epoch"]))) for row in csv.DictReader(file) if row["val_loss"]]
+
+
+@pytest.mark.usefixtures("hurry")
+@pytest.mark.parametrize(
+    ("arguments", "validations"),
+    [
+        (["--trainer.max_steps", "10"], [(8, 1), (10, 2)]),
+        (["--trainer.max_steps", "5"], [(5, 1)]),
+        (["--trainer.max_time", "00:00:09:30"], [(8, 1), (10, 2)]),
+        (["--trainer.max_time", "00:00:09:00", "--trainer.accumulate_grad_batches", "2"], [(4, 1), (5, 2)]),
+        (["--trainer.max_epochs", "3", "--trainer.check_val_every_n_epoch", "2"], [(16, 2), (24, 3)]),
+        (["--trainer.max_epochs", "2"], [(8, 1), (16, 2)]),
+    ],
+)
+def test_the_last_step_is_validated_and_competes(
+    train: Callable, capsys: pytest.CaptureFixture, arguments: list[str], validations: list[tuple[int, int]]
+) -> None:
+    assert train("done", *arguments, "--training.average_decay", "0.5") == 0
+    step, epoch = validations[-1]
+    assert (validated("done"), steps_of("done")) == (validations, step)
+    printed = capsys.readouterr().out
+    assert f"step {step} (epoch {epoch})" in printed
+    assert f"exporting step {step}, the best by val_loss" in printed
+    latest = torch.load(latest_checkpoint(Path("runs/done/checkpoints")), weights_only=True)
+    averaged = {key.removeprefix("model."): value for key, value in latest["state_dict"].items()}
+    torch.testing.assert_close(weights("done"), averaged, rtol=0, atol=0)
+    assert any(not torch.equal(latest["current_model_state"][f"model.{key}"], averaged[key]) for key in averaged)
+
+
+def test_a_last_step_that_is_worse_is_not_exported(
+    train: Callable, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter((1.0, 2.0, 2.0))
+    real = nmt.training.validation.Validation.figures
+    monkeypatch.setattr(
+        nmt.training.validation.Validation, "figures", lambda *given: real(*given) | {"val_loss": next(losses)}
+    )
+    assert train("worse", "--trainer.max_steps", "10") == 0
     assert "exporting step 8, the best by val_loss" in capsys.readouterr().out
-    assert steps_of("cut") == 10
+    assert main(["train", "--resume", "runs/worse"]) == 0
+    assert "exporting step 8, the best by val_loss" in capsys.readouterr().out
 
 
-def test_early_stopping_waits_for_the_first_validation(train: Callable, capsys: pytest.CaptureFixture) -> None:
-    assert train("early", "--trainer.max_steps", "3", "--training.early_stopping", "2") == 0
-    assert "no validation has chosen a checkpoint: exporting the latest, step-3.ckpt" in capsys.readouterr().out
+@pytest.mark.parametrize(
+    "extra", [["--training.average_decay", "0.9"], ["--training.early_stopping", "1", "--training.schedule", "plateau"]]
+)
+def test_a_run_killed_in_its_last_validation_goes_on_bit_for_bit(
+    train: Callable, monkeypatch: pytest.MonkeyPatch, extra: list[str]
+) -> None:
+    arguments = ("--trainer.max_steps", "12", *extra)
+    assert train("whole", *arguments) == 0
+    real, calls = nmt.training.validation.Validation.add, []
+
+    def kill(*given: object) -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise Killed
+        real(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(nmt.training.validation.Validation, "add", kill)
+        with pytest.raises(Killed):
+            train("killed", *arguments)
+    assert validated("killed") == [(8, 1)]
+    for _ in range(2):  # the second time nothing is left to be done
+        assert main(["train", "--resume", "runs/killed"]) == 0
+        torch.testing.assert_close(weights("killed"), weights("whole"), rtol=0, atol=0)
+        assert logged("killed") == logged("whole")
+
+
+def test_a_signal_does_not_stop_the_last_validation(train: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = nmt.training.validation.Validation.add, []
+
+    def signalled(*given: object) -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        real(*given)
+
+    monkeypatch.setattr(nmt.training.validation.Validation, "add", signalled)
+    before = signal.getsignal(signal.SIGTERM)
+    assert train("ended", "--trainer.max_steps", "12") == 0
+    assert validated("ended") == [(8, 1), (12, 2)]
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_early_stopping_waits_for_the_first_validation(train: Callable) -> None:
+    late = ("--trainer.max_epochs", "2", "--trainer.check_val_every_n_epoch", "2")
+    assert train("early", *late, "--training.early_stopping", "2") == 0
+    assert validated("early") == [(16, 2)]
 
 
 def test_a_run_that_ended_before_its_first_checkpoint_is_begun_anew(train: Callable) -> None:
@@ -1035,7 +1159,8 @@ def test_what_a_step_minimises_is_logged_by_its_parts(train: Callable, corpus_fo
     sampled = ("--training.scheduled_sampling", "0.5", "--training.scheduled_sampling_steps", "4")
     assert train("parts", "--trainer.max_steps", "4", *terms, *sampled) == 0
     with open("runs/parts/metrics.csv", newline="") as file:
-        first, second = ({key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file))
+        rows = [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
+    first, second = (row for row in rows if "train_loss" in row)
     for row in (first, second):
         parts = row["train_nll"] + 2 * row["train_guided_alignment"] + 2 * row["train_divergence"]
         assert row["train_loss"] == pytest.approx(parts, rel=1e-5)
@@ -1094,3 +1219,90 @@ def test_tokenizers_of_another_run_are_those_that_the_config_says(
     assert train("before", "--trainer.max_steps", "1") == 0
     assert train("after", "--training.start_from", "runs/before", "--data.tokenizer.lowercase", "true") == 2
     assert "data.tokenizer.lowercase: True is not that of training.start_from, runs/before" in one_line(capsys)
+
+
+@pytest.mark.usefixtures("hurry")
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--trainer.max_steps", "9"], "ended at step 9: trainer.max_steps is 9"),
+        (["--trainer.max_epochs", "2", "--trainer.max_steps", "99"], "ended at step 16: trainer.max_epochs is 2"),
+        (["--trainer.max_time", "00:00:15:30"], "ended at step 16: trainer.max_time is 00:00:15:30"),
+        (
+            ["--trainer.max_time", "00:00:07:30", "--trainer.min_epochs", "2"],
+            "ended at step 16: trainer.max_time is 00:00:07:30",
+        ),
+        (["--trainer.limit_train_batches", "1"], "ended at step 10: trainer.max_epochs is 10"),
+        (["--trainer.limit_train_batches", "1", "--trainer.max_steps", "11"], "ended at step 11: trainer.max_steps"),
+        (
+            ["--training.early_stopping", "2", *STILL],
+            "ended at step 24: val_loss has not improved in 2 validations (training.early_stopping)",
+        ),
+    ],
+)
+def test_a_training_says_why_it_ended(
+    train: Callable, capsys: pytest.CaptureFixture, arguments: list[str], why: str
+) -> None:
+    assert train("ended", *arguments, "--training.sample_sentences", "0") == 0
+    assert why in capsys.readouterr().out
+
+
+def test_a_training_says_what_it_trains(train: Callable, capsys: pytest.CaptureFixture) -> None:
+    arguments = ("--trainer.max_steps", "3", "--training.warmup_steps", "4", "--training.freeze", "[encoder]")
+    assert train("told", *arguments) == 0
+    parameters = sum(each.numel() for each in weights("told").values())
+    frozen = sum(each.numel() for key, each in weights("told").items() if key.startswith("encoder."))
+    printed = capsys.readouterr().out
+    types = Translator.load("runs/told").tokenizers.src.vocab_size
+    assert f"de {types} types, en {types} types, {parameters:,} parameters, {frozen:,} of them frozen, cpu" in printed
+    assert ", 3 updates" in printed
+    assert "8 batches an epoch, on average 15 pairs and" in printed
+    assert "data.batch_sentences limits most of them" in printed
+    assert (
+        "training.warmup_steps 4 are more than there are updates: the learning rate never comes to its highest"
+        in printed
+    )
+    assert train("told", *arguments, "--overwrite", "--data.batch_tokens", "102", "--training.warmup_steps", "3") == 0
+    printed = capsys.readouterr().out
+    assert "data.batch_tokens limits most of them" in printed
+    assert "training.warmup_steps" not in printed
+
+
+def test_without_a_progress_bar_there_is_a_line_now_and_then(
+    train: Callable, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seconds, lines in ((60.0, 0), (0.0, 5)):
+        monkeypatch.setattr(nmt.training.reporter, "LINE_SECONDS", seconds)
+        assert train("told", "--trainer.max_steps", "5", "--overwrite") == 0
+        told = re.findall(
+            r"^step (\d) \(epoch 1\)  train_loss [\d.]+(?:  learning_rate [\d.]+  tokens_per_second [\d,]+)?$",
+            capsys.readouterr().out,
+            re.MULTILINE,
+        )
+        assert told == [str(step) for step in range(1, lines + 1)]
+
+
+def test_a_halved_learning_rate_is_told(train: Callable, capsys: pytest.CaptureFixture) -> None:
+    plateau = ("--training.schedule", "plateau", "--training.patience", "1", "--training.warmup_steps", "10")
+    ended = ("--trainer.max_epochs", "4", "--trainer.max_steps", "26")  # with a last validation that halves nothing
+    assert train("halved", *ended, *plateau, "--training.learning_rate", "1e-30") == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if "halved" in line and "runs" not in line]
+    stale = "val_loss has not improved in 1 validations (training.patience)"
+    assert told == [f"{stale}: the learning rate is halved to {rate}" for rate in ("5e-31", "2.5e-31")]
+
+
+def test_the_progress_bar_counts_epochs_from_one() -> None:
+    for last, name in ((3, "Epoch 1/3"), (-1, "Epoch 1")):
+        bar = EpochBar()
+        bar._trainer = Trainer(max_epochs=last, logger=False, enable_checkpointing=False, accelerator="cpu")
+        assert bar._get_train_description(0).strip() == name
+
+
+def test_the_help_tells_when_training_ends(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "null: as many as max_steps or max_time allow, or 10 without these" in told
+    assert "max_epochs = 1000" not in told, "as Lightning has it"
+    for optimizer in ("adamw", "sgd", "adadelta"):
+        assert optimizer in told

@@ -111,3 +111,9 @@ def test_arrays_are_loaded_without_pickle(tmp_path: Path) -> None:
     np.savez(tmp_path / "attention.npz", weights=np.array([{}], dtype=object), shapes=np.array([[1, 1]]))
     with pytest.raises(ValueError, match="allow_pickle=False"):
         load_translations(tmp_path)
+
+
+def test_a_source_is_complete_where_its_last_token_has_no_text() -> None:
+    record = replace(translation("x"), source="ab", source_tokens=("<s>", "ab", "▁"))
+    assert replace(record, source_spans=((0, 0), (0, 2), (0, 0))).source_complete
+    assert not replace(record, source_spans=((0, 0), (0, 1), (0, 0))).source_complete

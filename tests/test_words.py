@@ -1,7 +1,7 @@
 import pytest
 
+from nmt.data.special import EOS_ID
 from nmt.data.tokenizer import Tokenizer
-from nmt.data.vocabulary import EOS_ID
 from nmt.data.words import split_words, words_of_spans
 
 

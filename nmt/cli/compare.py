@@ -1,4 +1,4 @@
-"""`nmt compare`: runs that were evaluated on one split, each against the first."""
+"""`nmt compare`: runs that were evaluated on one split, each against the first; of one run, where it is good."""
 
 import json
 import sys
@@ -20,16 +20,17 @@ def run(arguments: list[str]) -> int:
     """Prints the differences; the exit code."""
     options = _parser().parse_args(arguments)
     runs = [each.parent if each.name == "evaluations" else each for each in options.runs]
-    if len(runs) < 2:
-        raise ValueError("one is given: name two or more, the baseline first")
-    from nmt.cli.differences import Compared, fields, show, show_signatures
+    from nmt.cli.differences import Compared, fields, fields_of_one, show, show_one, show_signatures
 
     cast(TextIOWrapper, sys.stdout).reconfigure(errors="replace")
     compared = list(map(Compared, runs, _evaluations(runs, options.split)))
     (baseline, *others), found = compared, _found(compared, options.bootstrap)
     if options.format == "json":
-        print(json.dumps([fields(baseline, *each) for each in zip(others, found, strict=True)]))
+        told = [fields(baseline, *each) for each in zip(others, found, strict=True)] or [fields_of_one(baseline)]
+        print(json.dumps(told))
         return 0
+    if not others:
+        show_one(baseline)
     for other, each in zip(others, found, strict=True):
         show(baseline, other, each, options.examples)
     show_signatures(each.comparison for each in found)
@@ -37,28 +38,21 @@ def run(arguments: list[str]) -> int:
 
 
 def _found(compared: "list[Compared]", bootstrap: int) -> "list[Found]":
-    """What comes of comparing each but the first with that.
-
-    Words are counted in the training data of the baseline, as far as it can be read, or else in the references.
-    """
+    """What comes of comparing each but the first with that."""
     from nmt.cli.differences import Found
     from nmt.evaluation.breakdown import breakdown
     from nmt.evaluation.comparison import compare
-    from nmt.evaluation.frequencies import training_frequencies
-    from nmt.evaluation.results import run_of
 
-    (path, baseline), *others = compared
-    comparisons = [compare(baseline, other, bootstrap) for _, other in others]
-    counted = training_frequencies(run_of(path))
-    of = "references" if counted is None else "training"
-    pairs = zip(comparisons, others, strict=True)
-    return [Found(comparison, breakdown(baseline, other, counted), of) for comparison, (_, other) in pairs]
+    (_, baseline), *others = compared
+    return [Found(compare(baseline, other, bootstrap), breakdown(baseline, other)) for _, other in others]
 
 
 def _parser() -> Parser:
-    told = "By how much the scores of runs differ, whether by more than chance, and where."
+    told = (
+        "By how much the scores of runs differ, whether by more than chance, and where; of one run, where it is good."
+    )
     parser = Parser("nmt compare", told)
-    which = "two or more, or folders of evaluations within runs; the first is the baseline"
+    which = "one or more, or folders of evaluations within runs; of several the first is the baseline"
     parser.add_argument("runs", type=file_path, nargs="+", metavar="RUN", help=which)
     told = "the evaluation of each run; default: test, or the only one that all of them have"
     parser.add_argument("--split", metavar="NAME", help=told)
@@ -67,7 +61,7 @@ def _parser() -> Parser:
     )
     told = "in text: sentences with the largest gains, losses"
     parser.add_argument("--examples", type=at_least(0), default=3, metavar="N", help=told)
-    told = "text; or json: a list of what is known of each comparison, with the gain of every sentence"
+    told = "text; or json: a list of what is known of each comparison, with the gain of every sentence, or of one run"
     parser.add_argument("--format", choices=("text", "json"), default="text", help=told)
     return parser
 

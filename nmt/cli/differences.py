@@ -1,30 +1,29 @@
-"""What `nmt compare` prints of two evaluations: text, in 80 columns but for sentences and signatures, or JSON."""
+"""What `nmt compare` prints of evaluations: text, in 80 columns but for sentences and signatures, or JSON."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from nmt.evaluation.breakdown import Breakdown
+    from nmt.evaluation.breakdown import Breakdown, Sentences, Values
     from nmt.evaluation.comparison import Comparison
     from nmt.evaluation.metrics import Difference
     from nmt.evaluation.results import Evaluation
 
 
 class Compared(NamedTuple):
-    """One of the two: what the user called it, and what it is."""
+    """One of them: what the user called it, and what it is."""
 
     path: Path
     evaluation: "Evaluation"
 
 
 class Found(NamedTuple):
-    """What came of comparing the two; `frequencies_of` says where words were counted: "training" or "references"."""
+    """What came of comparing the two."""
 
     comparison: "Comparison"
     breakdown: "Breakdown"
-    frequencies_of: str
 
 
 def show(baseline: Compared, other: Compared, found: Found, examples: int) -> None:
@@ -35,9 +34,11 @@ def show(baseline: Compared, other: Compared, found: Found, examples: int) -> No
     _show_origins(names, one, two)
     for difference in found.comparison.differences:
         print(_line(difference))
-    if one.alignment and two.alignment:
-        print(f"  AER   {one.alignment.aer:6.3f} -> {two.alignment.aer:6.3f}  lower is better")
-    _show_breakdown(found.breakdown, found.frequencies_of)
+    if found.comparison.aer:
+        print(_line(found.comparison.aer, digits=3))
+    _show_breakdown(found.breakdown)
+    _show_ngrams(found.breakdown)
+    print()
     _show_sentences(names, one, two, found.comparison, examples)
     print()
 
@@ -52,11 +53,34 @@ def fields(baseline: Compared, other: Compared, found: Found) -> dict[str, Any]:
         "other": _origin(other),
         "not_searched_alike": search_changes(one, two),
         "scores": [asdict(each) for each in found.comparison.differences],
-        "aer": [one.alignment.aer, two.alignment.aer] if one.alignment and two.alignment else None,
+        "aer": asdict(found.comparison.aer) if found.comparison.aer else None,
         "gains": [round(gain, 2) for gain in found.comparison.gains.tolist()],
-        "frequencies_of": found.frequencies_of,
-        **{name: [each._asdict() for each in rows] for name, rows in found.breakdown._asdict().items()},
+        **found.breakdown.to_json(),
     }
+
+
+def show_one(of: Compared) -> None:
+    """Prints the scores of an evaluation, and where it is good."""
+    from nmt.evaluation.breakdown import breakdown
+
+    own = of.evaluation
+    print(f"{of.path}: {len(own.references):,} sentences of {own.split}")
+    print(f"  {own.search['decoding']}; {own.checkpoint}")
+    for score in own.scores:
+        print(f"  {score.name:<5} {score.score:6.2f}  {score.form}")
+    if own.alignment:
+        print(f"  AER   {own.alignment.aer:6.3f}  lower is better")
+    _show_breakdown(breakdown(own))
+
+
+def fields_of_one(of: Compared) -> dict[str, Any]:
+    """The same as JSON values."""
+    from nmt.evaluation.breakdown import breakdown
+
+    own = of.evaluation
+    aer = own.alignment.aer if own.alignment else None
+    scores = [asdict(each) for each in own.scores]
+    return {"other": _origin(of), "scores": scores, "aer": aer, **breakdown(own).to_json()}
 
 
 def _origin(of: Compared) -> dict[str, str]:
@@ -90,34 +114,50 @@ def _show_origins(names: tuple[str, str], one: "Evaluation", two: "Evaluation") 
         print(f"  not searched alike: {', '.join(changes)}")
 
 
-def _line(of: "Difference") -> str:
-    interval = f"[{of.low:+.2f}, {of.high:+.2f}]"
+def _line(of: "Difference", digits: int = 2) -> str:
+    interval = f"[{of.low:+.{digits}f}, {of.high:+.{digits}f}]"
     remark = of.form.partition(",")[0] if of.higher_is_better else "lower is better"
-    return f"  {of.name:<5} {_change(of.baseline, of.score)} {interval:>16}  p {of.p_text:>7}  {remark}"
+    return f"  {of.name:<5} {_change(of.baseline, of.score, digits)} {interval:>16}  p {of.p_text:>7}  {remark}"
 
 
-def _show_breakdown(found: "Breakdown", frequencies_of: str) -> None:
-    """By the length of sentences, by the frequency of words, and the n-grams: tables whose columns stand alike."""
-    print(f"\n  {'words in the reference':<26}{'sentences':>9}   {'BLEU':<26} length ratio")
-    for length in found.by_length:
-        ratios = f"{length.length_ratio[0]:.2f} -> {length.length_ratio[1]:.2f}"
-        print(f"{_row(_range(length.least, length.most), length.sentences, _change(*length.bleu))}   {ratios}")
-    print(f"\n  {f'frequency in {frequencies_of}':<26}{'words':>9}   F1 of words")
+def _show_breakdown(found: "Breakdown") -> None:
+    """By length and rare words of the sources, by frequency of words, and words: tables whose columns stand alike."""
+    ratios = [_beside(each.length_ratio, ".2f") for each in found.by_length]
+    chrf = [_beside(each.chrf, ".1f") for each in found.by_rarest]
+    _show_sources("words in the source", found.by_length, "length ratio", ratios)
+    _show_sources("rarest word, in training", found.by_rarest, "mean chrF", chrf)
+    print(f"\n  {f'frequency in {found.frequencies_of}':<26}{'words':>9}   F1 of words")
     for frequency in found.by_frequency:
-        print(_row(_range(frequency.least, frequency.most), frequency.words, _change(*frequency.f1)))
+        print(_row(_range(frequency.least, frequency.most), frequency.words, _scores(frequency.f1)))
+    for what, words in (("written too often", found.too_often), ("written too seldom", found.too_seldom)):
+        if words:
+            print(f"\n  {what:<26}{'wanted':>9}   written")
+        for word in words:
+            print(_row(_shown(word.word), word.references, _counts(word.written)))
+
+
+def _show_sources(what: str, ranges: "Sequence[Sentences]", last: str, values: Sequence[str]) -> None:
+    """The sentences in each range, with their BLEU and another value."""
+    scores = [_scores(each.bleu) for each in ranges]
+    if ranges:
+        print(f"\n  {what:<26}{'sentences':>9}   {'BLEU':<{len(scores[0])}}   {last}")
+    for row, score, value in zip(ranges, scores, values, strict=True):
+        print(f"{_row(_range(row.least, row.most), row.sentences, score)}   {value}")
+
+
+def _show_ngrams(found: "Breakdown") -> None:
+    """Those that were gained and lost."""
     for what, ngrams in (("gained", found.gained), ("lost", found.lost)):
         if ngrams:
             print(f"\n  {f'n-grams {what}':<26}{'wanted':>9}   right")
         for each in ngrams:
-            before, now = each.right
-            print(_row(_shown(each.words), each.references, f"{before:6,} -> {now:6,}  {now - before:+6,}"))
+            print(_row(_shown(each.words), each.references, _counts(each.right)))
     if not (found.gained or found.lost):
         print("\n  no n-gram gained or lost by more than chance")
-    print()
 
 
-def _row(label: str, count: int, change: str) -> str:
-    return f"  {label:<26}{count:>9,}   {change}"
+def _row(label: str, count: int, values: str) -> str:
+    return f"  {label:<26}{count:>9,}   {values}"
 
 
 def _range(least: int, most: int | None) -> str:
@@ -129,8 +169,24 @@ def _range(least: int, most: int | None) -> str:
     return f"{least:,} to {most:,}"
 
 
-def _change(before: float, now: float) -> str:
-    return f"{before:6.2f} -> {now:6.2f}  {now - before:+6.2f}"
+def _scores(values: "Values") -> str:
+    """A score, or that of the baseline and the other with how much it has changed."""
+    return _change(*values) if len(values) == 2 else f"{values[0]:6.2f}"
+
+
+def _counts(counts: tuple[int, ...]) -> str:
+    """The same of counts."""
+    change = f"  {counts[1] - counts[0]:+6,}" if len(counts) == 2 else ""
+    return _beside(counts, "6,") + change
+
+
+def _beside(values: "Values", form: str) -> str:
+    """A value, or that of the baseline and the other."""
+    return " -> ".join(format(value, form) for value in values)
+
+
+def _change(before: float, now: float, digits: int = 2) -> str:
+    return f"{before:6.{digits}f} -> {now:6.{digits}f}  {now - before:+6.{digits}f}"
 
 
 def _show_sentences(
@@ -139,7 +195,10 @@ def _show_sentences(
     """Counts, and the sentences that gained and lost most: what both made of them."""
     gains = found.gains
     better, worse = int((gains > 0).sum()), int((gains < 0).sum())
-    print(f"  by the chrF of each sentence: {better:,} better, {worse:,} worse, {len(gains) - better - worse:,} alike")
+    same = sum(before.text == now.text for before, now in zip(one.translations, two.translations, strict=True))
+    alike = len(gains) - better - worse - same
+    counts = {"better": better, "worse": worse, "alike": alike, "same text": same}
+    print(f"  by sentence chrF: {', '.join(f'{count:,} {name}' for name, count in counts.items())}")
     order = gains.argsort(kind="stable").tolist()
     gained = [row for row in reversed(order) if gains[row] > 0][:examples]
     lost = [row for row in order if gains[row] < 0][:examples]

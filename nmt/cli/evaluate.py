@@ -22,7 +22,10 @@ def run(arguments: list[str]) -> int:
     parser.add_argument(
         "--as", dest="name", default="", metavar="NAME", help="keep it under another name than the split's"
     )
-    told = "at the N most narrowly decided steps of each translation, search on from the runner-up too: for the report"
+    told = (
+        "at the N most narrowly decided steps of each translation, search on from the runner-up too, and where it "
+        "leaves the reference, from the reference's token: for the report"
+    )
     parser.add_argument("--what-if", type=at_least(0), default=0, metavar="N", help=told)
     told = "try what each step would write if it looked at one source token alone, at each of them: for the report"
     parser.add_argument("--looks", action="store_true", help=told)
@@ -30,6 +33,8 @@ def run(arguments: list[str]) -> int:
         "find for each step the N steps of the training data where the model's state was most like it: for the report"
     )
     parser.add_argument("--neighbors", type=at_least(0), default=0, metavar="N", help=told)
+    told = "leave out each source word in turn, to find which target words depend on it: for the report"
+    parser.add_argument("--effects", action="store_true", help=told)
     told = "score the lines of this file, such as another system's, in place of what a search finds; needs --as"
     parser.add_argument("--translations", type=file_path, metavar="FILE", help=told)
     options = parser.parse_args(arguments)
@@ -37,6 +42,7 @@ def run(arguments: list[str]) -> int:
         _check_nothing_is_searched(options, parser)
     search = search_options(options, keep_beam=True)
     from nmt.config import load_config
+    from nmt.data import doubts
     from nmt.evaluation.evaluate import evaluate as run_evaluation
     from nmt.evaluation.insight import Wanted
 
@@ -46,7 +52,7 @@ def run(arguments: list[str]) -> int:
     command = shlex.join(["nmt", "evaluate", *arguments])
     result = run_evaluation(
         *(folder, config, options.split, search, translator, command, options.batch_sentences, options.name),
-        wanted=Wanted(options.what_if, options.looks, options.neighbors),
+        wanted=Wanted(options.what_if, options.looks, options.neighbors, options.effects),
         trained_on=load_config(folder / "config.yaml").data,
         given=options.translations,
     )
@@ -54,18 +60,28 @@ def run(arguments: list[str]) -> int:
         print(f"no search: {result.search['decoding']}")
     for score in result.scores:
         print(f"{score.name} {score.score:.2f} {score.interval}  {score.form}  {score.signature}")
-    if result.alignment:
-        alignment = result.alignment
-        print(f"AER {alignment.aer:.3f}  precision {alignment.precision:.3f}  recall {alignment.recall:.3f}")
+    for doubt in doubts.of_references(result.references):
+        print(doubt)
+    for of, alignment in (("", result.alignment), (" of the effects", result.effect_alignment())):
+        if alignment:
+            counted = f"precision {alignment.precision:.3f}  recall {alignment.recall:.3f}"
+            print(f"AER{of} {alignment.aer:.3f}  {counted}{'' if of else _mean_of(result)}")
     errors = result.search_errors()
     if errors is not None:
         known = "the reference or a what-if" if result.branches else "the reference"
         print(f"search errors: at least {_share(errors, result)}, where {known} ranks above what was found")
+    if result.source_worth is not None:
+        print(f"source: worth {result.source_worth:.2f} nats a token: what the references would lose with another")
     seen = "not known, its split cannot be read" if result.seen is None else _share(result.seen, result)
     print(f"sources seen in training: {seen}")
     place = folder / "evaluations" / result.label
     print(f"{len(result.translations):,} sentences in {result.seconds:.1f} s: {place}")
     return 0
+
+
+def _mean_of(result: "Evaluation") -> str:
+    """Of what the attention is the mean."""
+    return f"  mean of {result.heads[0].shape[1]} heads" if result.heads else ""
 
 
 def _share(sentences: Sequence[int], result: "Evaluation") -> str:

@@ -30,7 +30,7 @@ def settings_parser() -> "ArgumentParser":
     from jsonargparse import ArgumentParser
 
     from nmt.config import Config
-    from nmt.training.train import OWN_TRAINER_ARGUMENTS, TRAINER_DEFAULTS
+    from nmt.training.train import DEFAULT_EPOCHS, OWN_TRAINER_ARGUMENTS, TRAINER_DEFAULTS
 
     parser = ArgumentParser(prog="nmt train", exit_on_error=False, allow_abbrev=False, description="Train a model.")
     parser.add_argument("--config", action="config", help="YAML file with what differs from the defaults")
@@ -39,6 +39,13 @@ def settings_parser() -> "ArgumentParser":
     parser.add_class_arguments(Config)
     parser.add_class_arguments(pl.Trainer, "trainer", instantiate=False, skip={*OWN_TRAINER_ARGUMENTS})
     parser.set_defaults({f"trainer.{key}": value for key, value in TRAINER_DEFAULTS.items()})
+    own_words = {
+        "trainer.max_epochs": "epochs after which training ends, -1 for no end; null: as many as max_steps or max_time "
+        f"allow, or {DEFAULT_EPOCHS} without these",
+        "trainer.max_steps": "optimiser steps after which training ends, -1 for no end",
+    }
+    for action in parser._actions:
+        action.help = own_words.get(action.dest, action.help)
     return parser
 
 

@@ -55,12 +55,12 @@ def _batches(config: "Config", tokenizers: "TokenizerPair", sentences: int) -> t
     from torch.utils.data import DataLoader
 
     from nmt.data.batch import BucketSampler, collate
-    from nmt.data.corpus import load_split
     from nmt.data.datamodule import training_pairs
+    from nmt.data.mixture import load_training
 
     datasets.disable_progress_bars()
     data: DataConfig = config.data
-    corpus = load_split(data.path, data.src, data.tgt, data.train)
+    corpus = load_training(data)
     drawn = corpus.select(range(0, len(corpus), -(-len(corpus) // sentences) or 1))
     pairs, lengths, _ = training_pairs(drawn, tokenizers, data)
     sampler = BucketSampler(lengths, data.batch_tokens, data.batch_sentences, shuffle=False)

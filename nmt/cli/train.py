@@ -27,7 +27,7 @@ def run(arguments: list[str]) -> int:
     from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
     from nmt.config import Config
-    from nmt.training.callbacks import Stopped
+    from nmt.training.checkpoints import Stopped
     from nmt.training.checks import idle_settings
     from nmt.training.train import quiet
     from nmt.training.train import train as run_training

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Sampler
 
 from nmt.data.links import token_links
-from nmt.data.vocabulary import BOS_ID, EOS_ID, PAD_ID
+from nmt.data.special import BOS_ID, EOS_ID, PAD_ID
 
 
 class Batch(NamedTuple):
@@ -124,6 +124,16 @@ def cut_batches(lengths: np.ndarray, max_tokens: int, max_sentences: int) -> lis
     return [*ends, len(lengths)] if len(lengths) else []
 
 
+def spread(count: int) -> list[int]:
+    """The numbers below `count` in an order of which any beginning is spread evenly over them.
+
+    They are the multiples of a half, then of a quarter, an eighth ..., as van der Corput orders them.
+    """
+    bits = max(1, (count - 1).bit_length())
+    shares = [int(f"{each:0{bits}b}"[::-1], 2) for each in range(1 << bits)]
+    return list(dict.fromkeys(share * count >> bits for share in [*shares[1:], 0]))[:count]
+
+
 class BucketSampler(Sampler[list[int]]):
     """Batches of pairs of like length; which of them share a batch, and the batches' order, change by epoch.
 
@@ -134,7 +144,7 @@ class BucketSampler(Sampler[list[int]]):
         lengths: (N, 2) int, source and target length of each pair, special tokens included.
         max_tokens: a batch, on either side, padding included.
         max_sentences: a batch.
-        shuffle: by epoch and seed; without it the longest come first.
+        shuffle: by epoch and seed; without it any first batches are an even sample of all lengths.
         seed: of the shuffling.
         rank: of this process.
         world_size: number of processes.
@@ -169,7 +179,7 @@ class BucketSampler(Sampler[list[int]]):
 
     def __iter__(self) -> Iterator[list[int]]:
         start, self.start = self.start, 0
-        order, sequence = self.order, np.arange(len(self.ends))
+        order, sequence = self.order, np.array(spread(len(self.ends)), dtype=int)
         if self.shuffle:
             random = np.random.default_rng((self.seed, self.epoch))
             ties = random.permutation(len(order))

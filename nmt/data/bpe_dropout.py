@@ -15,8 +15,9 @@ import datasets
 from tokenizers import PreTokenizedString, Token
 from torch.utils.data import Dataset
 
+from nmt.data.special import BYTE_TOKENS, SPECIAL_TOKENS, UNK_ID
 from nmt.data.tokenizer import Encoded, Tokenizer, TokenizerPair
-from nmt.data.vocabulary import BYTE_TOKENS, UNK_ID, encodable
+from nmt.data.vocabulary import encodable
 from nmt.data.words import words_of_spans
 
 CACHE_ENTRIES = 2**16
@@ -44,6 +45,8 @@ class BPEDropout:
         self.tokenizer, self.probability = tokenizer, probability
         self._vocab: dict[str, int] = model["vocab"]
         self._ranks = {tuple(pair): rank for rank, pair in enumerate(model["merges"])}
+        fixed = {*SPECIAL_TOKENS, *BYTE_TOKENS, *(first + second for first, second in self._ranks)}
+        self._whole = {token for token in self._vocab if len(token) > 1} - fixed  # protected: no merge makes them
         # Each access to these of the library makes a copy.
         self._normalizer, self._pre_tokenizer = tokenizer.backend.normalizer, tokenizer.backend.pre_tokenizer
         self._symbols_of = lru_cache(CACHE_ENTRIES)(self._symbols)
@@ -56,9 +59,11 @@ class BPEDropout:
         sentence.normalize(self._normalizer.normalize)
         self._pre_tokenizer.pre_tokenize(sentence)
         sentence.tokenize(lambda word: self._tokens_of(self._segment(word, random)))
-        return self.tokenizer.encoded(sentence.to_encoding())
+        return self.tokenizer.encoded(text, sentence.to_encoding())
 
     def _segment(self, word: str, random: Random) -> Pieces:
+        if word in self._whole:
+            return (word,)
         pieces = self._symbols_of(word)
         while (at := self._survivor(self._merges_of(pieces), random)) is not None:
             pieces = (*pieces[:at], pieces[at] + pieces[at + 1], *pieces[at + 2 :])
@@ -130,5 +135,5 @@ class DroppedPairs(Dataset[dict[str, Any]]):
             encoded = dropout.encode(pair[side], random)
             pair[f"{side}_ids"] = encoded.ids
             if f"{side}_words" in pair:
-                pair[f"{side}_words"] = words_of_spans(pair[side], encoded.spans)
+                pair[f"{side}_words"] = words_of_spans(encoded.text, encoded.spans)
         return pair

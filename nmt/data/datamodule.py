@@ -13,9 +13,12 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch.utils.data import DataLoader
 
 from nmt.config import DataConfig
+from nmt.data import doubts
+from nmt.data.alignment_units import with_word_links
 from nmt.data.batch import Batch, BucketSampler, collate
 from nmt.data.bpe_dropout import DroppedPairs
 from nmt.data.corpus import load_split
+from nmt.data.mixture import load_training
 from nmt.data.tokenizer import Tokenizer, TokenizerPair, train_tokenizers
 from nmt.data.words import words_of_spans
 
@@ -87,20 +90,29 @@ class TranslationData(pl.LightningDataModule):
         self._prepare_tokenizers()
         if self.trainer and self.trainer.world_size > 1:
             tokenizers = TokenizerPair.load(self.folder)
-            for corpus, with_words in self._splits():
-                encode(corpus, tokenizers, with_words)
+            train, validation = self._with_word_links(*self._splits(), tokenizers)
+            encode(train, tokenizers, self.with_alignment)
+            encode(validation, tokenizers, with_words="alignment" in validation.column_names)
 
     def _prepare_tokenizers(self) -> None:
         if any(self.folder.glob("tokenizer*.json")):
             return
+        settings = self.config.tokenizer
         if self.tokenizers_from is not None:
             TokenizerPair.load(self.tokenizers_from).save(self.folder)
             return
-        corpus = load_split(self.config.path, self.config.src, self.config.tgt, self.config.train)
-        settings = self.config.tokenizer
+        if settings.path:
+            try:
+                given = TokenizerPair.load(Path(settings.path).expanduser())
+            except (OSError, ValueError) as error:
+                raise ValueError(f"data.tokenizer.path: {error}") from error
+            given.check(settings)
+            given.save(self.folder)
+            return
+        corpus = load_training(self.config)
         _say(f"learning a {settings.kind} vocabulary of at most {settings.vocab_size:,} types")
-        trained = train_tokenizers(corpus, settings.kind, settings.vocab_size, settings.joint, settings.lowercase)
-        trained.save(self.folder)
+        names = "kind", "vocab_size", "joint", "lowercase", "min_frequency", "joiner", "protected", "tgt_vocab_size"
+        train_tokenizers(corpus, **{name: getattr(settings, name) for name in names}).save(self.folder)
 
     def setup(self, stage: str) -> None:
         """Tokenises both splits; of the training split, pairs that the filters name are left out and counted.
@@ -110,21 +122,32 @@ class TranslationData(pl.LightningDataModule):
         """
         if self.validation_references:
             return
-        config, ((train, with_words), validation) = self.config, self._splits()
+        config, (train, validation) = self.config, self._splits()
         self.tokenizers = TokenizerPair.load(self.folder)
-        self.train, self.train_lengths, summary = training_pairs(train, self.tokenizers, config, with_words)
-        _say(f"{config.train}: {summary}")
-        self.validation_references = list(validation[0]["tgt"])
-        self.validation = encode(validation[0], self.tokenizers, validation[1])
+        for doubt in doubts.of_training(train, config, self.with_alignment):
+            _say(doubt)
+        train, validation = self._with_word_links(train, validation, self.tokenizers)
+        self.train, self.train_lengths, summary = training_pairs(train, self.tokenizers, config, self.with_alignment)
+        _say(f"{config.train_name}: {summary}")
+        self.validation_references = [self.tokenizers.tgt.plain(text) for text in validation["tgt"]]
+        self.validation = encode(validation, self.tokenizers, with_words="alignment" in validation.column_names)
         _say(f"{config.validation}: {len(self.validation):,} pairs{self._unknown()}")
+        for doubt in doubts.of_references(self.validation_references):
+            _say(f"{config.validation}: {doubt}")
 
-    def _splits(self) -> list[tuple[datasets.Dataset, bool]]:
-        """The training and the validation split, each with whether the words of its tokens are wanted."""
+    def _splits(self) -> tuple[datasets.Dataset, datasets.Dataset]:
+        """For training, and for validation."""
         config = self.config
-        train, validation = (
-            load_split(config.path, config.src, config.tgt, split) for split in (config.train, config.validation)
-        )
-        return [(train, self.with_alignment), (validation, "alignment" in validation.column_names)]
+        return load_training(config), load_split(config.path, config.src, config.tgt, config.validation)
+
+    def _with_word_links(
+        self, train: datasets.Dataset, validation: datasets.Dataset, tokenizers: TokenizerPair
+    ) -> tuple[datasets.Dataset, datasets.Dataset]:
+        """Both with gold links of words, as far as they are wanted."""
+        config, units = self.config, self.config.alignment_units
+        if self.with_alignment:
+            train = with_word_links(train, tokenizers, units, config.train_name)
+        return train, with_word_links(validation, tokenizers, units, config.validation)
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint holds of the data: that by which the training split is cut into batches."""
@@ -151,20 +174,34 @@ class TranslationData(pl.LightningDataModule):
             )
         changes = "; ".join(f"{name} {old}, now {now[name]}" for name, old in state_dict.items() if old != now[name])
         if changes:
-            _say(f"{self.config.train}: not as in the checkpoint ({changes}): the epoch does not go on exactly")
+            _say(f"{self.config.train_name}: not as in the checkpoint ({changes}): the epoch does not go on exactly")
 
     def train_dataloader(self) -> DataLoader:
         """Batches in an order, and in pieces, given by seed and epoch; each rank has its own.
 
         Where the trainer is to overfit some, they are the same in each epoch.
+
+        Raises:
+            ValueError: if an epoch has too few for the trainer ever to validate.
         """
         shuffle = not (self.trainer and self.trainer.overfit_batches)  # type: ignore[attr-defined]
         sampler = self._sampler(self.train_lengths, shuffle, self.config.batch_sentences)
+        if self.trainer:
+            _check_interval(self.trainer, len(sampler))
         probability = self.config.tokenizer.bpe_dropout
         if not probability:
             return EpochLoader(self.train, sampler, self._position, self._is_on_gpu)
         dropped = DroppedPairs(self.train, self.tokenizers, probability, self.seed, lambda: sampler.epoch)
         return EpochLoader(dropped, sampler, self._position, self._is_on_gpu)
+
+    def batch_sizes(self) -> str:
+        """How large the batches of the training split are, and by which setting, in words."""
+        sampler = self._sampler(self.train_lengths, True, self.config.batch_sentences)
+        sizes = np.diff(sampler.ends, prepend=0)
+        tokens = (sampler.lengths[:, 1] - 1).sum() / len(sizes)
+        words = f"{len(sizes):,} batches an epoch, on average {sizes.mean():,.0f} pairs and {tokens:,.0f} target tokens"
+        full = (sizes == self.config.batch_sentences).mean()
+        return f"{words}; data.batch_{'sentences' if full > 0.5 else 'tokens'} limits most of them"
 
     def val_dataloader(self) -> DataLoader:
         """Every pair of the validation split once, whatever the number of ranks.
@@ -223,7 +260,7 @@ def training_pairs(
     reasons = [why_dropped(config, *pair) for pair in (lengths - SPECIAL_COUNTS).tolist()]
     kept, summary = [row for row, reason in enumerate(reasons) if reason is None], told_of_dropped(config, reasons)
     if not kept:
-        raise ValueError(f"no pair of split {config.train!r} of {config.path} is left: {summary}")
+        raise ValueError(f"no pair of split {config.train_name!r} of {config.path} is left: {summary}")
     return pairs.select(kept), lengths[kept], summary
 
 
@@ -273,7 +310,8 @@ def encode(corpus: datasets.Dataset, tokenizers: TokenizerPair, with_words: bool
 
 def _words(tokenizer: Tokenizer, text: str) -> list[int | None]:
     """The word that each token of `text` belongs to."""
-    return words_of_spans(text, tokenizer.encode(text).spans)
+    encoded = tokenizer.encode(text)
+    return words_of_spans(encoded.text, encoded.spans)
 
 
 def pair_lengths(encoded: datasets.Dataset) -> np.ndarray:
@@ -281,6 +319,17 @@ def pair_lengths(encoded: datasets.Dataset) -> np.ndarray:
     sides = [encoded.data.column(side).chunks for side in ("src_ids", "tgt_ids")]
     lengths = [np.concatenate([chunk.value_lengths() for chunk in chunks]) for chunks in sides]
     return np.stack(lengths, axis=1) + SPECIAL_COUNTS
+
+
+def _check_interval(trainer: pl.Trainer, batches: int) -> None:
+    """Says what Lightning does of an interval longer than an epoch, in the words of the command line."""
+    interval = trainer.val_check_interval
+    counted_anew = trainer.check_val_every_n_epoch is not None and trainer.limit_val_batches
+    if isinstance(interval, int) and interval > batches and counted_anew:
+        raise ValueError(
+            f"trainer.val_check_interval: {interval} batches are more than an epoch has, {batches}: "
+            "add --trainer.check_val_every_n_epoch null, and they are counted on from epoch to epoch"
+        )
 
 
 @rank_zero_only

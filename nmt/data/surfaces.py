@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from nmt.data.vocabulary import BOS, EOS, PAD, SPACE, UNK
+from nmt.data.pretokens import SPACE
+from nmt.data.special import BOS, EOS, PAD, UNK
 from nmt.data.words import Span
 
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")

@@ -4,34 +4,31 @@ Every kind shares one pipeline, so that text comes back exactly and no piece spa
 
 1. *normal form*: NFC (after lower-casing where asked for), runs of white space become one space, none at the ends;
 2. *marking*: each space, and the start of a non-empty sentence, becomes ``▁``, which belongs to the word after it;
-3. *pre-tokens*: a run of word characters, or one other character, each with the ``▁`` before it;
-4. *the model*: BPE, Unigram, WordPiece, words or characters, within each pre-token.
+3. *pre-tokens*: a protected string, a run of word characters, or one other character, each with the ``▁`` before it;
+4. *the model*: BPE, Unigram, WordPiece, words or characters, within each pre-token; a protected string is one piece.
+
+Text that another program has cut (kind presplit) keeps its pieces; only their joiner is written in this form, so that
+all that follows is the same: see `nmt.data.pretokens`.
 
 Decoding joins the pieces again and turns ``▁`` into a space (a ``▁`` of the text itself reads as a space). Text cannot
 name a special token: ``</s>`` falls into the pre-tokens ``<``, ``/``, ``s`` and ``>``, and the saved file lists no
 "added tokens", which would be looked for in the text before anything else.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import tokenizers
+from tokenizers import models
 
-from nmt.config import TokenizerKind
+from nmt.config import Joiner, TokenizerConfig, TokenizerKind, check
+from nmt.data.pretokens import takes_presplit
+from nmt.data.special import BOS_ID, BYTE_TOKENS, EOS_ID, PAD_ID, SPECIAL_TOKENS, UNK_ID
 from nmt.data.surfaces import Decoded, Surfaces
-from nmt.data.vocabulary import (
-    BOS_ID,
-    BYTE_TOKENS,
-    EOS_ID,
-    PAD_ID,
-    SPECIAL_TOKENS,
-    UNK_ID,
-    encodable,
-    learn,
-)
+from nmt.data.vocabulary import encodable, learn
 from nmt.data.words import Span
 
 if TYPE_CHECKING:
@@ -39,11 +36,15 @@ if TYPE_CHECKING:
 
 
 class Encoded(NamedTuple):
-    """The tokens of a sentence: ids, pieces, and the span of characters (start, end) of each in the text as given."""
+    """The tokens of a sentence: ids, pieces, and the span of characters (start, end) of each in `text`.
+
+    That is the text as given; of text that was cut, the plain text.
+    """
 
     ids: list[int]
     tokens: list[str]
     spans: list[Span]
+    text: str
 
 
 class Tokenizer:
@@ -51,19 +52,22 @@ class Tokenizer:
 
     Attributes:
         backend: the library's tokenizer.
+        takes_presplit: whether it takes text that another program has cut.
     """
 
     def __init__(self, backend: tokenizers.Tokenizer) -> None:
         """Wraps a tokenizer of the library.
 
         Raises:
-            ValueError: if its special tokens have other ids than here, or could be spelled out in a text.
+            ValueError: if its special tokens have other ids than here, or could be spelled out in a text, or it cuts
+                text in another way.
         """
         vocab = backend.get_vocab()
         if [vocab.get(token) for token in SPECIAL_TOKENS] != [PAD_ID, UNK_ID, BOS_ID, EOS_ID]:
             raise ValueError(f"it does not have {', '.join(SPECIAL_TOKENS)} as ids 0 to 3: train it with nmt")
         if backend.get_added_tokens_decoder():
             raise ValueError("it has added tokens, which a text could spell out: train it with nmt")
+        self.takes_presplit = takes_presplit(backend)
         self.backend = backend
         self._tokens = sorted(vocab, key=lambda token: vocab[token])
 
@@ -75,22 +79,28 @@ class Tokenizer:
         vocab_size: int = 8000,
         lowercase: bool = False,
         min_frequency: int = 2,
+        joiner: Joiner = "none",
+        protected: Sequence[str] = (),
     ) -> "Tokenizer":
         """A tokenizer made from `sentences`; the same sentences give the same tokenizer, byte for byte.
 
         Args:
             sentences: text, read once. WordPiece holds it in memory, the other kinds only its different words.
-            kind: "bpe", "unigram", "wordpiece", "word" or "char". The first two write a character that they do not
-                know as its UTF-8 bytes, which have 256 entries; for the others it becomes the unknown token. (For
-                WordPiece a whole word is unknown that holds such a character, or more than 100 characters.)
+            kind: "bpe", "unigram", "wordpiece", "word" or "char"; "presplit" for text that was cut. The first two write
+                a character that they do not know as its UTF-8 bytes, which have 256 entries; for the others it becomes
+                the unknown token. (For WordPiece a whole word is unknown that holds such a character, or more than 100
+                characters.)
             vocab_size: the largest number of entries, special tokens and bytes included.
             lowercase: lower-case all text.
             min_frequency: how often a pair (BPE, WordPiece), a word or a character must occur to get an entry.
+            joiner: what tells in text that was cut which pieces are one word: "@@" at the end of all but its last, "▁"
+                at the beginning of its first, "none" where each piece is a word.
+            protected: strings that are one token each wherever they stand, in the case that they have here.
 
         Raises:
             ValueError: if `kind` is unknown, there is no text, or `vocab_size` cannot hold its characters.
         """
-        return cls(learn(sentences, kind, vocab_size, lowercase, min_frequency))
+        return cls(learn(sentences, kind, vocab_size, lowercase, min_frequency, joiner, protected))
 
     @classmethod
     def load(cls, path: Path) -> "Tokenizer":
@@ -111,6 +121,22 @@ class Tokenizer:
         """Writes the file `path`, which `tokenizers.Tokenizer.from_file` reads too, with the same ids and text."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.backend.save(str(path))
+
+    @cached_property
+    def kind(self) -> TokenizerKind:
+        """How it cuts text."""
+        kinds: dict[type, TokenizerKind] = {models.BPE: "bpe", models.Unigram: "unigram", models.WordPiece: "wordpiece"}
+        if type(self.backend.model) in kinds:
+            return kinds[type(self.backend.model)]
+        if self.takes_presplit:
+            return "presplit"
+        return "char" if len(self.backend.pre_tokenizer.pre_tokenize_str("ab")) == 2 else "word"
+
+    @property
+    def joiner(self) -> Joiner:
+        """What joins the pieces of text that was cut."""
+        forms: dict[str, Joiner] = {"▁a b": "@@", "a@@ b": "▁"}
+        return forms.get(self.backend.normalizer.normalize_str("a@@ b"), "none")
 
     @property
     def vocab_size(self) -> int:
@@ -142,24 +168,37 @@ class Tokenizer:
         batch = [encodable(text) for text in texts]
         return [encoding.ids for encoding in self.backend.encode_batch_fast(batch)]
 
+    def plain(self, text: str) -> str:
+        """What a text reads as: text that was cut without its joiners, any other as it is."""
+        return self._joined(text).text if self.takes_presplit else text
+
+    def _joined(self, text: str) -> Decoded:
+        """The plain text of a text that was cut, with its pieces and their spans."""
+        pieces = str(self.backend.normalizer.normalize_str(encodable(text))).split()
+        return Surfaces(pieces).decode(range(len(pieces)))
+
     def encode_all(self, texts: Iterable[str]) -> list[Encoded]:
         """What `encode` gives for each text."""
-        return [self.encoded(each) for each in self.backend.encode_batch([encodable(text) for text in texts])]
+        texts = list(texts)
+        encodings = self.backend.encode_batch([encodable(text) for text in texts])
+        return [self.encoded(text, encoding) for text, encoding in zip(texts, encodings, strict=True)]
 
     def encode(self, text: str) -> Encoded:
-        """The ids of one text, without start and end, with the characters of `text` that each stands for.
+        """The ids of one text, without start and end, with the characters that each stands for.
 
         The span of a piece begins with the space before it, where the piece has one. A lone ``▁`` at the start
         stands for no character.
         """
-        return self.encoded(self.backend.encode(encodable(text)))
+        return self.encoded(text, self.backend.encode(encodable(text)))
 
-    def encoded(self, encoding: tokenizers.Encoding) -> Encoded:
+    def encoded(self, text: str, encoding: tokenizers.Encoding) -> Encoded:
         """What the library made of a text, as `encode` gives it."""
         tokens, spans = [self._tokens[token] for token in encoding.ids], list(encoding.offsets)
-        if tokens and tokens[0] == "▁":
+        if self.takes_presplit:
+            text, _, spans = self._joined(text)
+        elif tokens and tokens[0] == "▁":
             spans[0] = (spans[0][0], spans[0][0])
-        return Encoded(encoding.ids, tokens, spans)
+        return Encoded(encoding.ids, tokens, spans, text)
 
     def ids(self, tokens: Iterable[str]) -> list[int]:
         """The id of each token.
@@ -175,7 +214,8 @@ class Tokenizer:
 
     def written(self, text: str) -> str:
         """How a part of a text reads when it is decoded: composed characters, single spaces, its case as it is kept."""
-        normal = str(self.backend.normalizer.normalize_str(encodable(text))).removeprefix("▁").replace("▁", " ")
+        normal = str(self.backend.normalizer.normalize_str(encodable(text)))
+        normal = normal.replace(" ", "").removeprefix("▁").replace("▁", " ")  # of text that was cut
         before, after = (" " if edge.isspace() else "" for edge in (text[:1], text[-1:]))
         return before + normal + after
 
@@ -222,7 +262,7 @@ class TokenizerPair:
 
     @classmethod
     def load(cls, folder: Path) -> "TokenizerPair":
-        """The pair that `save` wrote into `folder`.
+        """The pair that `save` wrote into `folder`, such as that of a run or a model; or one file, for both sides.
 
         Raises:
             FileNotFoundError: if there is none.
@@ -230,8 +270,21 @@ class TokenizerPair:
         """
         if (folder / "tokenizer.src.json").is_file():
             return cls(Tokenizer.load(folder / "tokenizer.src.json"), Tokenizer.load(folder / "tokenizer.tgt.json"))
-        joint = Tokenizer.load(folder / "tokenizer.json")
+        joint = Tokenizer.load(folder if folder.is_file() else folder / "tokenizer.json")
         return cls(joint, joint)
+
+    def check(self, settings: TokenizerConfig) -> None:
+        """Makes sure that settings tell the truth of it.
+
+        Raises:
+            ValueError: if one does not.
+        """
+        for side in (self.src, self.tgt):
+            lowercase = side.written("A") == "a"
+            has = {"kind": side.kind, "joiner": side.joiner, "joint": self.joint, "lowercase": lowercase}
+            for name, value in has.items():
+                given, place = getattr(settings, name), f"data.tokenizer.path, {settings.path}"
+                check(given == value, f"data.tokenizer.{name}", given, f"{value}, as in {place}")
 
 
 def train_tokenizers(
@@ -241,6 +294,9 @@ def train_tokenizers(
     joint: bool = True,
     lowercase: bool = False,
     min_frequency: int = 2,
+    joiner: Joiner = "none",
+    protected: Sequence[str] = (),
+    tgt_vocab_size: int = 0,
 ) -> TokenizerPair:
     """Tokenizers for the columns `src` and `tgt` of `corpus`; the options are those of `Tokenizer.train`.
 
@@ -251,16 +307,19 @@ def train_tokenizers(
         joint: one vocabulary, made from both sides.
         lowercase: lower-case all text.
         min_frequency: how often something must occur to get an entry.
+        joiner: of text that was cut.
+        protected: strings that are one token each.
+        tgt_vocab_size: entries of the target's vocabulary, if it is not the source's too; 0 for as many as that.
 
     Raises:
         ValueError: as `Tokenizer.train`.
     """
 
-    def train(*columns: str) -> Tokenizer:
+    def train(size: int, *columns: str) -> Tokenizer:
         sentences = (text for batch in corpus.iter(batch_size=1000) for column in columns for text in batch[column])
-        return Tokenizer.train(sentences, kind, vocab_size, lowercase, min_frequency)
+        return Tokenizer.train(sentences, kind, size, lowercase, min_frequency, joiner, protected)
 
     if joint:
-        shared = train("src", "tgt")
+        shared = train(vocab_size, "src", "tgt")
         return TokenizerPair(shared, shared)
-    return TokenizerPair(train("src"), train("tgt"))
+    return TokenizerPair(train(vocab_size, "src"), train(tgt_vocab_size or vocab_size, "tgt"))

@@ -6,8 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
+from nmt.data.special import EOS_ID
 from nmt.data.tokenizer import Tokenizer
-from nmt.data.vocabulary import EOS_ID
 from nmt.decoding.guides import Exclude, Guide, Include, NoRepeat, Prefix, Together
 from nmt.decoding.translation import Request
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from nmt.config import Precision, check
 from nmt.data.batch import length_mask, pad, src_sequence, tgt_sequence
-from nmt.data.vocabulary import BOS_ID, EOS_ID
+from nmt.data.special import BOS_ID, EOS_ID
 from nmt.decoding.demands import Demands
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.scoring import Scoring

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from nmt.data.batch import Batch
+from nmt.data.special import BOS_ID, EOS_ID, PAD_ID
 from nmt.data.tokenizer import TokenizerPair
-from nmt.data.vocabulary import BOS_ID, EOS_ID, PAD_ID
 from nmt.decoding.shortlist import Rest, Shortlist
 from nmt.model.seq2seq import Seq2Seq
 

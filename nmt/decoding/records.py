@@ -1,4 +1,4 @@
-"""Hypotheses -> Translation records: back to text, and the choice among several by the least risk."""
+"""Hypotheses -> Translation records: back to text, and the choice among several by the least risk; records -> ids."""
 
 import math
 from collections.abc import Sequence
@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from nmt.data.tokenizer import Encoded, Tokenizer
-from nmt.data.vocabulary import BOS
+from nmt.data.special import BOS
+from nmt.data.tokenizer import Encoded, Tokenizer, TokenizerPair
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.risk import expected_utilities
 from nmt.decoding.translation import Beam, Translation
@@ -26,14 +26,14 @@ class Records:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer, self._tokens = tokenizer, tokenizer.tokens
 
-    def best(self, line: str, source: Encoded, hypotheses: Sequence[Hypothesis], options: SearchOptions) -> Translation:
+    def best(self, source: Encoded, hypotheses: Sequence[Hypothesis], options: SearchOptions) -> Translation:
         """The first hypothesis, with as many others as are wanted; by the least risk if that is asked for.
 
         By the least risk, too, what meets the demands comes before what does not, and what has ended before the rest.
         """
         if not hypotheses:
             raise ValueError(DIVERGED)
-        records = [self.of(line, source, hypothesis) for hypothesis in hypotheses]
+        records = [self.of(source, hypothesis) for hypothesis in hypotheses]
         if options.mbr != "none":
             sampled, highest = options.method == "sample", max(record.log_prob for record in records)
             weights = [1.0 if sampled else math.exp(record.log_prob - highest) for record in records]
@@ -43,14 +43,14 @@ class Records:
             records = [replace(records[index], score=utilities[index]) for index in order]
         return replace(records[0], beam=self._beam(hypotheses[0]), others=tuple(records[1 : options.n_best]))
 
-    def of(self, line: str, source: Encoded, hypothesis: Hypothesis) -> Translation:
+    def of(self, source: Encoded, hypothesis: Hypothesis) -> Translation:
         """The record of one hypothesis."""
         if math.isnan(hypothesis.log_prob):
             raise ValueError(DIVERGED)
         text, tokens, spans = self._tokenizer.decode_with_spans(hypothesis.ids)
         named = [tuple((self._tokens[token], score) for token, score in step) for step in hypothesis.alternatives]
         return Translation(
-            source=line,
+            source=source.text,
             source_tokens=(BOS, *source.tokens),
             source_spans=((0, 0), *source.spans),
             text=text,
@@ -74,3 +74,9 @@ class Records:
 def nothing(line: str) -> Translation:
     """The translation of a line without a token: nothing, with certainty."""
     return Translation(line, (BOS,), ((0, 0),), "", (), (), (), np.zeros((0, 1), np.float32), (), 0.0, 0.0, True)
+
+
+def ids_of(tokenizers: TokenizerPair, translations: Sequence[Translation]) -> tuple[list[list[int]], list[list[int]]]:
+    """The ids of what was read, without BOS, and of what was written."""
+    sources = [tokenizers.src.ids(each.source_tokens[1:]) for each in translations]
+    return sources, [tokenizers.tgt.ids(each.tokens) for each in translations]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from nmt.data.vocabulary import BOS_ID, EOS_ID
+from nmt.data.special import BOS_ID, EOS_ID
 from nmt.decoding.guides import Guide
 
 

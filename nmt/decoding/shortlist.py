@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from nmt.data.vocabulary import BOS_ID, EOS_ID
+from nmt.data.special import BOS_ID, EOS_ID
 from nmt.decoding.guides import OfColumns
 from nmt.decoding.sentences import SearchBatch
 from nmt.model.seq2seq import Seq2Seq

@@ -1,8 +1,8 @@
-"""What goes on at the steps of given targets: what the output layer reads, and what another look would have brought.
+"""What goes on at the steps of given targets: where each head looks, what is read and said, what another look brings.
 
 Targets are ids without BOS, and with EOS if they have ended: those of a record, cut off or not.
 
-Letters: B sentences, T target tokens, S source positions, R readout size, V vocabulary size.
+Letters: B sentences, T target tokens, S source positions, M heads, R readout size, V vocabulary size.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from nmt.data.batch import cut_batches, pad
-from nmt.data.vocabulary import BOS_ID, PAD_ID
+from nmt.data.special import BOS_ID, PAD_ID
 from nmt.decoding.engine import Engine
 from nmt.decoding.one_look import one_look_log_probs
 from nmt.model.ensemble import Ensemble
@@ -20,6 +20,9 @@ from nmt.model.seq2seq import Seq2Seq
 
 READ_TOKENS = 1 << 12
 """Tokens of a batch whose readouts are computed at once, padding included."""
+
+SAID_TOKENS = 1 << 11
+"""Tokens of a batch whose log-probabilities are computed at once, padding included: of each there are all types'."""
 
 LOOK_LOGITS = 1 << 24
 """Logits of a step that exist at once, at most: for each source position as many as there are types."""
@@ -52,6 +55,44 @@ def readouts(engine: Engine, sources: Sequence[list[int]], targets: Sequence[lis
         if model.latent:  # a readout for each position
             read = (attention.unsqueeze(2).to(read.dtype) @ read).squeeze(2)
         for each, target in zip(read.float().cpu().numpy(), targets[rows], strict=True):
+            yield each[: len(target)]
+
+
+@torch.inference_mode()
+def head_attention(engine: Engine, sources: Sequence[list[int]], targets: Sequence[list[int]]) -> Iterator[np.ndarray]:
+    """What each head attends to at each token of given targets, float32 (T, M, S).
+
+    Args:
+        engine: with one model.
+        sources: sentences without BOS, best of like length side by side.
+        targets: as many.
+    """
+    model = single_model(engine)
+    for rows in _batches(sources, targets, READ_TOKENS):
+        with engine.autocast():
+            weights = model.decoder.heads(
+                _previous(_padded(engine, targets[rows])), *model.encode(*engine.padded(sources[rows]))
+            )
+        for each, source, target in zip(weights.float().cpu().numpy(), sources[rows], targets[rows], strict=True):
+            yield each[: len(target), :, : len(source) + 1]
+
+
+@torch.inference_mode()
+def token_log_probs(engine: Engine, sources: Sequence[list[int]], targets: Sequence[list[int]]) -> Iterator[np.ndarray]:
+    """The log-probability of each token of given targets, float32 (T,).
+
+    Args:
+        engine: with one model or several.
+        sources: sentences without BOS, best of like length side by side.
+        targets: as many.
+    """
+    for rows in _batches(sources, targets, SAID_TOKENS // 4 if engine.is_latent else SAID_TOKENS):
+        given = _padded(engine, targets[rows])
+        with engine.autocast():
+            outputs, attention = engine.network(*engine.padded(sources[rows]), _previous(given))
+            log_probs = engine.network.log_probs(outputs, attention)
+        taken = log_probs.gather(2, given.unsqueeze(2)).squeeze(2).cpu().numpy()
+        for each, target in zip(taken, targets[rows], strict=True):
             yield each[: len(target)]
 
 

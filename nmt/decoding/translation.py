@@ -78,7 +78,7 @@ class Translation:
     """One translated sentence: S source tokens, T target tokens.
 
     Attributes:
-        source: the sentence as it was given.
+        source: the sentence as it was given; of text that another program has cut, the plain text.
         source_tokens: S tokens in reading order, the first is the special token before the source.
         source_spans: S character spans in `source`; (0, 0) for the special token.
         text: the translation, detokenised.
@@ -126,7 +126,7 @@ class Translation:
     @property
     def source_complete(self) -> bool:
         """Whether all of the source was translated; False if it was cut off at a limit of tokens."""
-        rest = self.source[self.source_spans[-1][1] :]
+        rest = self.source[max(end for _, end in self.source_spans) :]
         is_nothing = (each.isspace() or each == "▁" or category(each).startswith("M") for each in rest)  # M: accents
         return len(self.source_spans) == 1 or all(is_nothing)
 

@@ -187,10 +187,10 @@ class Translator:
             sources = self._encode([request.text for request in window])
             order = sorted(range(len(window)), key=lambda row: -len(sources[row].ids))
             filled = [row for row in order if sources[row].ids]
-            done = {row: nothing(window[row].text) for row in order[len(filled) :]}
+            done = {row: nothing(sources[row].text) for row in order[len(filled) :]}
             jobs = [Job(first + row, window[row], sources[row].ids) for row in filled]
             for row, found in zip(filled, self.engine.search_all(jobs, size, demands, options), strict=True):
-                done[row] = self._records.best(window[row].text, sources[row], found, options)
+                done[row] = self._records.best(sources[row], found, options)
             yield from (done[row] for row in range(len(window)))
             first, ahead = first + len(window), min(2 * ahead, WINDOW_BATCHES)
         if error is not None:
@@ -212,10 +212,10 @@ class Translator:
     ) -> Iterator[Translation]:
         """Forced decoding: the record of each given (source, target), as if search had found that target.
 
-        Its `text` is the target as it was given, also where the model would write it otherwise, and its spans are those
-        of that text. Its `log_prob` is the model's score of the target, its attention what each target token attends
-        to, its `score` what a search with the options `ranking` would rank it by: the average log-probability of a
-        token, if they say nothing else.
+        Its `text` is the target as it was given (of text that was cut, the plain text), also where the model would
+        write it otherwise, and its spans are those of that text. Its `log_prob` is the model's score of the target, its
+        attention what each target token attends to, its `score` what a search with the options `ranking` would rank it
+        by: the average log-probability of a token, if they say nothing else.
         """
         check(alternatives >= 0, "alternatives", alternatives, "at least 0")
         check(batch_sentences >= 1, "batch_sentences", batch_sentences, "at least 1")
@@ -239,14 +239,14 @@ class Translator:
                 forced = self.engine.force(
                     [source.ids for source, _ in part], [target.ids for _, target in part], alternatives, ranking
                 )
-                for (line, text), (source, target), found in zip(batch[begin:end], part, forced, strict=True):
+                for (source, target), found in zip(part, forced, strict=True):
                     spans = (*target.spans, (0, 0))  # the last is that of the end
-                    yield replace(self._records.of(line, source, found), text=text, spans=spans)
+                    yield replace(self._records.of(source, found), text=target.text, spans=spans)
                 begin = end
 
     def _encode(self, lines: Sequence[str]) -> list[Encoded]:
         encoded, cut = self.tokenizers.src.encode_all(lines), slice(MAX_SOURCE_TOKENS)
-        return [Encoded(ids[cut], tokens[cut], spans[cut]) for ids, tokens, spans in encoded]
+        return [Encoded(ids[cut], tokens[cut], spans[cut], text) for ids, tokens, spans, text in encoded]
 
 
 def _read_ahead(requests: Iterator[Request], most: int) -> tuple[list[Request], Exception | None]:

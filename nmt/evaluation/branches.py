@@ -1,7 +1,8 @@
-"""What else translations could have been: another token at a step that was hardly decided, and how it goes on.
+"""What else translations could have been: the runner-up or the reference's token at a step, and how it goes on.
 
 ``branches/`` in the folder of an evaluation has the other translations (`nmt.decoding.translation`), and in
-``places.jsonl`` a line for each: the sentence, the step, and the token that stands there instead.
+``places.jsonl`` a line for each: the sentence, the step, the token that stands there instead, and whether it is the
+reference's.
 """
 
 import json
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from nmt.data.vocabulary import SPECIAL_TOKENS
+from nmt.data.special import SPECIAL_TOKENS
 from nmt.decoding.translation import Request, Translation, load_json_lines, load_translations, save_translations
 
 if TYPE_CHECKING:  # a report reads branches without the program that makes them
@@ -28,12 +29,14 @@ class Branch:
         step: at which token of its translation the other leaves it, from 0.
         token: the piece that it has there.
         translation: what the search made of such a beginning.
+        as_reference: whether so far it is the reference: its first token that the translation of the sentence has not.
     """
 
     sentence: int
     step: int
     token: str
     translation: Translation
+    as_reference: bool = False
 
 
 class Fork(NamedTuple):
@@ -42,24 +45,28 @@ class Fork(NamedTuple):
     sentence: int
     step: int
     token: str
+    as_reference: bool = False
 
 
-def forks(translations: Sequence[Translation], count: int) -> list[Fork]:
-    """The `count` steps of each translation that were decided most narrowly, with the best other token there.
+def forks(translations: Sequence[Translation], references: Sequence[Translation], count: int) -> list[Fork]:
+    """Where each translation leaves its reference, and the steps that were decided most narrowly, in order.
 
     Args:
         translations: with at least two alternatives at each step.
-        count: how many steps of each, at most.
+        references: of each, under forced decoding.
+        count: how many narrow steps of each, at most.
     """
-    return [
-        Fork(sentence, step, token)
-        for sentence, translation in enumerate(translations)
-        for step, token in narrowest(translation, count)
-    ]
+    found = []
+    for sentence, (translation, reference) in enumerate(zip(translations, references, strict=True)):
+        leaves = divergence(translation, reference)
+        places = {*narrowest(translation, count), *([leaves] if leaves else [])}
+        found += [Fork(sentence, *place, as_reference=place == leaves) for place in sorted(places)]
+    return found
 
 
 def branch(
     translator: "Translator",
+    sources: Sequence[str],
     translations: Sequence[Translation],
     forks: Sequence[Fork],
     options: "SearchOptions",
@@ -69,6 +76,7 @@ def branch(
 
     Args:
         translator: which made the translations.
+        sources: the sentences as they were given.
         translations: with what the search found.
         forks: of these translations.
         options: of the search.
@@ -77,9 +85,20 @@ def branch(
     requests = []
     for fork in forks:
         left = translations[fork.sentence]
-        requests.append(Request(left.source, prefix_tokens=(*left.tokens[: fork.step], fork.token)))
+        requests.append(Request(sources[fork.sentence], prefix_tokens=(*left.tokens[: fork.step], fork.token)))
     found = translator.translate(requests, replace(options, keep_beam=False), size)
-    return (Branch(*fork, each) for fork, each in zip(forks, found, strict=True))
+    return (
+        Branch(fork.sentence, fork.step, fork.token, each, fork.as_reference)
+        for fork, each in zip(forks, found, strict=True)
+    )
+
+
+def divergence(translation: Translation, reference: Translation) -> tuple[int, str] | None:
+    """The first step where the reference has another token, with that one; None if there is nothing to go on from."""
+    for step, (own, other) in enumerate(zip(translation.tokens, reference.tokens, strict=False)):
+        if own != other:
+            return None if other in SPECIAL_TOKENS else (step, other)
+    return None
 
 
 def narrowest(translation: Translation, count: int) -> list[tuple[int, str]]:
@@ -101,7 +120,8 @@ def save_branches(folder: Path, branches: Sequence[Branch]) -> None:
     save_translations(folder, (each.translation for each in branches))
     with open(folder / "places.jsonl", "w", encoding="utf-8") as lines:
         for each in branches:
-            lines.write(json.dumps({"sentence": each.sentence, "step": each.step, "token": each.token}) + "\n")
+            place = {"sentence": each.sentence, "step": each.step, "token": each.token}
+            lines.write(json.dumps({**place, "as_reference": each.as_reference}) + "\n")
 
 
 def load_branches(folder: Path) -> list[Branch]:
@@ -117,6 +137,6 @@ def load_branches(folder: Path) -> list[Branch]:
     if len(places) != len(translations):
         raise ValueError(f"{folder}: {len(places)} places but {len(translations)} translations: evaluate again")
     return [
-        Branch(place["sentence"], place["step"], place["token"], each)
+        Branch(place["sentence"], place["step"], place["token"], each, place.get("as_reference", False))
         for place, each in zip(places, translations, strict=True)
     ]

@@ -131,11 +131,15 @@ def _data(config: Config, validated: bool) -> str:
     data, tokenizer = config.data, config.data.tokenizer
     side = "both languages" if tokenizer.joint else "each language"
     case = ", lower-cased" if tokenizer.lowercase else ""
+    cut = f" (text is to be cut as it was for training, joiner: {tokenizer.joiner})"
+    cut = cut if tokenizer.kind == "presplit" else ""
+    sizes = [tokenizer.vocab_size, *([tokenizer.tgt_vocab_size] if tokenizer.tgt_vocab_size else [])]
+    types = " and ".join(f"{size:,}" for size in sizes)
+    trained = f"Split `{data.train_name}` of `{_corpus(data.path)}`"
     chosen = f"the weights were chosen on `{data.validation}`" if validated else "no validation chose the weights"
     return (
-        f"Split `{data.train}` of `{_corpus(data.path)}`, pairs of at most {data.max_length_tokens} tokens a side; "
-        f"{chosen}. Tokens: {tokenizer.kind}, at most {tokenizer.vocab_size:,} types "
-        f"for {side}{case}. Seed {config.seed}."
+        f"{trained}, pairs of at most {data.max_length_tokens} tokens a side; "
+        f"{chosen}. Tokens: {tokenizer.kind}{cut}, at most {types} types for {side}{case}. Seed {config.seed}."
     )
 
 

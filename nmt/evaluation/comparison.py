@@ -4,7 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nmt.evaluation.metrics import LITERATURE, Difference, score_differences, sentence_chrf
+from nmt.decoding.alignment import attention_alignment
+from nmt.evaluation.aer import attention_error_rate, count_links
+from nmt.evaluation.metrics import LITERATURE, SEED, Difference, beyond_chance, score_differences, sentence_chrf
 from nmt.evaluation.results import Evaluation
 
 _WITHOUT_EFFECT = ("corpus", "alternatives", "keep_beam", "early_stopping")
@@ -16,10 +18,12 @@ class Comparison(NamedTuple):
 
     Attributes:
         differences: of the corpus scores.
+        aer: of the alignment error rate of the attention; None where it is not known of both against the same links.
         gains: (N,) chrF of each sentence's translation, 0 to 100, above that of the baseline's.
     """
 
     differences: list[Difference]
+    aer: Difference | None
     gains: np.ndarray
 
 
@@ -44,7 +48,26 @@ def compare(baseline: Evaluation, other: Evaluation, bootstrap: int = 1000) -> C
     differences = score_differences(one, two, other.references, other.tgt, literature, bootstrap)
     sentences = zip(one, two, other.references, strict=True)
     gains = [sentence_chrf(now, right) - sentence_chrf(before, right) for before, now, right in sentences]
-    return Comparison(differences, np.array(gains))
+    return Comparison(differences, _aer_difference(baseline, other, bootstrap), np.array(gains))
+
+
+def _aer_difference(baseline: Evaluation, other: Evaluation, bootstrap: int) -> Difference | None:
+    """How the error rates of the attention differ, over the same resampled sentences that have gold links."""
+    if not (baseline.forced and other.forced and any(other.gold) and baseline.gold == other.gold):
+        return None
+    one, two = (attention_error_rate(each.forced, each.gold) for each in (baseline, other))
+    counts = np.array([_link_counts(baseline), _link_counts(other)])  # (2, N, 3)
+    rng, sentences = np.random.default_rng(SEED), counts.shape[1]
+    sums = np.array([counts[:, rng.choice(sentences, sentences)].sum(axis=1) for _ in range(bootstrap)])
+    rates = 1 - 2 * sums[..., 0] / np.maximum(sums[..., 1] + sums[..., 2], 1)  # (bootstrap, 2), as `error_rate`
+    sure = beyond_chance(two.aer - one.aer, rates[:, 1] - rates[:, 0], sentences)
+    return Difference("AER", one.aer, two.aer, *sure, two.method, f"{two.links:,} gold links", higher_is_better=False)
+
+
+def _link_counts(evaluation: Evaluation) -> list[tuple[int, int, int]]:
+    """Of each sentence with gold links how many are in both, predicted, and gold."""
+    pairs = zip(attention_alignment(evaluation.forced), evaluation.gold, strict=True)
+    return [count_links([links], [gold]) for links, gold in pairs if gold is not None]
 
 
 def of_same_sentences(one: Evaluation, other: Evaluation) -> bool:

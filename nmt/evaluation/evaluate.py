@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,19 @@ from typing import Any
 import datasets
 
 from nmt.config import Config, DataConfig, check, check_folder_name
+from nmt.data.alignment_units import with_word_links
 from nmt.data.corpus import load_split, sources_within
 from nmt.data.links import Link
+from nmt.data.mixture import load_training
 from nmt.data.readers import text_lines
+from nmt.data.tokenizer import TokenizerPair
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.steps import single_model
+from nmt.decoding.translation import Translation
 from nmt.decoding.translator import Translator
 from nmt.evaluation.aer import attention_error_rate
+from nmt.evaluation.erasure import source_worth
+from nmt.evaluation.frequencies import TrainingCounts, training_counts
 from nmt.evaluation.insight import Wanted, find_out
 from nmt.evaluation.metrics import corpus_scores
 from nmt.evaluation.results import Evaluation
@@ -66,10 +73,11 @@ def evaluate(
     check(not wanted.what_if or has_runners_up, "alternatives", options.alternatives, "at least 2 with --what-if")
     if wanted.looks or wanted.neighbors:
         single_model(translator.engine)
-    sources, references, gold = _read(data, split)
+    sources, references, gold = _read(data, split, translator.tokenizers)
     lines = None if given is None else _given_lines(given, split, len(sources))
     folder = _writable(run / "evaluations")
-    training = _training_split(trained_on or data, needed=wanted.neighbors > 0)
+    trained_on = trained_on or data
+    training = _training_split(trained_on, needed=wanted.neighbors > 0)
     began = time.perf_counter()
     if lines is None:
         records, what = translator.translate(sources, options, batch_sentences), f"translating {split}"
@@ -78,20 +86,24 @@ def evaluate(
         records = translator.force(pairs, options.alternatives, batch_sentences)
         what = "scoring the lines"
     translations = list(watched(records, len(sources), what))
-    scores = corpus_scores([each.text for each in translations], references, data.tgt, data.literature_form)
+    readable = [translator.tokenizers.tgt.plain(each) for each in references]
+    scores = corpus_scores([each.text for each in translations], readable, data.tgt, data.literature_form)
     pairs = zip(sources, references, strict=True)
     records = translator.force(pairs, options.alternatives, batch_sentences, options)
     forced = list(watched(records, len(sources), "scoring references"))
-    insights = find_out(wanted, translator, translations, options, batch_sentences, training)
+    insights = find_out(wanted, translator, sources, translations, forced, options, batch_sentences, training)
+    counts = None if training is None else _counts(training, translator, trained_on, translations, readable)
     evaluation = Evaluation(
         split=split,
         src=data.src,
         tgt=data.tgt,
         translations=tuple(translations),
-        references=tuple(references),
+        references=tuple(readable),
         forced=tuple(forced),
         **insights,
+        source_worth=source_worth(translator, forced),
         seen=None if training is None else tuple(sources_within(sources, training)),
+        training_counts=counts,
         gold=tuple(gold),
         scores=tuple(scores),
         alignment=attention_error_rate(forced, gold) if any(gold) else None,
@@ -104,6 +116,19 @@ def evaluate(
     )
     evaluation.save(folder / evaluation.label)
     return evaluation
+
+
+def _counts(
+    training: datasets.Dataset,
+    translator: Translator,
+    data: DataConfig,
+    translations: Sequence[Translation],
+    references: Sequence[str],
+) -> TrainingCounts:
+    """How often the words of what was translated, of translations and references stand in the training data."""
+    sources = [each.source for each in translations]
+    targets = [*references, *(each.text for each in translations)]
+    return training_counts(training, translator.tokenizers, data.tgt, data.tokenizer.lowercase, sources, targets)
 
 
 def _given_lines(path: Path, split: str, sentences: int) -> list[str]:
@@ -139,10 +164,13 @@ def _writable(folder: Path) -> Path:
     return folder
 
 
-def _read(data: DataConfig, split: str) -> tuple[list[str], list[str], list[tuple[Link, ...] | None]]:
+def _read(
+    data: DataConfig, split: str, tokenizers: TokenizerPair
+) -> tuple[list[str], list[str], list[tuple[Link, ...] | None]]:
     """Sources, references, and the gold alignment of each pair, None where there is none."""
     datasets.disable_progress_bars()  # of reading files, which takes a second
     corpus = load_split(data.path, data.src, data.tgt, split)
+    corpus = with_word_links(corpus, tokenizers, data.alignment_units, split)
     if not len(corpus):
         raise ValueError(f"split '{split}' of {data.path} has no sentences")
     gold: list[tuple[Link, ...] | None] = [None] * len(corpus)
@@ -154,7 +182,7 @@ def _read(data: DataConfig, split: str) -> tuple[list[str], list[str], list[tupl
 def _training_split(data: DataConfig, needed: bool) -> datasets.Dataset | None:
     """What the model has seen; None where that can no longer be read and is not needed."""
     try:
-        return load_split(data.path, data.src, data.tgt, data.train)
+        return load_training(data)
     except (OSError, ValueError):
         if needed:
             raise

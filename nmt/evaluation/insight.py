@@ -1,6 +1,7 @@
-"""Translations -> what else is to be known of them: branches, looks, neighbours.
+"""Translations -> what else is to be known of them: heads, branches, looks, neighbours, effects.
 
-Letters: n steps of translations, m steps of training pairs, R readout size, k neighbours of a step.
+Letters: n steps of translations, m steps of training pairs, R readout size, k neighbours of a step, T target tokens,
+M heads, S source tokens.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,15 +15,18 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from nmt.config import check
-from nmt.data.tokenizer import Encoded, TokenizerPair
-from nmt.data.vocabulary import EOS, EOS_ID
+from nmt.data.special import EOS, EOS_ID
+from nmt.data.tokenizer import Encoded
 from nmt.decoding.options import SearchOptions
-from nmt.decoding.steps import looks, readouts
+from nmt.decoding.records import ids_of
+from nmt.decoding.steps import head_attention, looks, readouts
 from nmt.decoding.translation import Translation
 from nmt.decoding.translator import MAX_SOURCE_TOKENS, Translator
 from nmt.evaluation.branches import branch, forks
+from nmt.evaluation.erasure import effects_of
 from nmt.evaluation.looks import Looks
 from nmt.evaluation.neighbors import Example, Neighbor, Neighbors
+from nmt.model.seq2seq import Seq2Seq
 from nmt.pipe.progress import watched
 
 MOST_EXAMPLES = 20_000
@@ -40,14 +44,17 @@ class Wanted:
     """What is to be found out of each translation beside its scores, for the report.
 
     Attributes:
-        what_if: steps at which another token is tried: see `nmt.evaluation.branches`.
+        what_if: narrow steps at which another token is tried, and if any, where the reference is left its token: see
+            `nmt.evaluation.branches`.
         looks: whether to try at each step to look at each source token alone: see `nmt.evaluation.looks`.
         neighbors: of each step, so many steps of training pairs: see `nmt.evaluation.neighbors`.
+        effects: whether to leave out each source word in turn: see `nmt.evaluation.effects`.
     """
 
     what_if: int = 0
     looks: bool = False
     neighbors: int = 0
+    effects: bool = False
 
     def __post_init__(self) -> None:
         check(self.what_if >= 0, "--what-if", self.what_if, "at least 0")
@@ -57,32 +64,57 @@ class Wanted:
 def find_out(
     wanted: Wanted,
     translator: Translator,
+    sources: Sequence[str],
     translations: Sequence[Translation],
+    forced: Sequence[Translation],
     options: SearchOptions,
     size: int,
     training: datasets.Dataset | None,
 ) -> dict[str, Any]:
-    """What is wanted, by the names of the attributes of `nmt.evaluation.results.Evaluation`.
+    """What is wanted, and each of several heads, by the names of the attributes of `nmt.evaluation.results.Evaluation`.
 
     Args:
         wanted: what.
-        translator: which made the translations; with one model, unless only branches are wanted.
+        translator: which made the translations; with one model, unless only branches or effects are wanted.
+        sources: the sentences as they were given.
         translations: of which.
+        forced: the references under forced decoding.
         options: of the search.
         size: sentences that are searched together.
         training: the training pairs, where neighbours are wanted.
     """
     found: dict[str, Any] = {}
+    if has_heads(translator):
+        found["heads"], found["forced_heads"] = (tuple(heads_of(translator, each)) for each in (translations, forced))
     if wanted.what_if:
-        places = forks(translations, wanted.what_if)
-        branches = branch(translator, translations, places, options, size)
-        found["branches"] = tuple(watched(branches, len(places), "searching on from the runners-up"))
+        places = forks(translations, forced, wanted.what_if)
+        branches = branch(translator, sources, translations, places, options, size)
+        found["branches"] = tuple(watched(branches, len(places), "searching on from other tokens"))
     if wanted.looks:
         each = looks_of(translator, translations)
         found["looks"] = tuple(watched(each, len(translations), "looking at each source token alone"))
     if wanted.neighbors and training is not None:
         found["neighbors"] = neighbors_of(translator, translations, training, wanted.neighbors)
+    if wanted.effects:
+        found["effects"], found["forced_effects"] = (
+            tuple(effects_of(translator, each)) for each in (translations, forced)
+        )
     return found
+
+
+def has_heads(translator: Translator) -> bool:
+    """Whether the attention of a record is the mean of several heads, and not of several models."""
+    network = translator.engine.network
+    return isinstance(network, Seq2Seq) and network.decoder.attention.heads > 1
+
+
+def heads_of(translator: Translator, translations: Sequence[Translation]) -> Iterator[np.ndarray]:
+    """The attention of each head of translations, float32 (T, M, S) each, in their order.
+
+    Raises:
+        ValueError: if the translator has several models.
+    """
+    return head_attention(translator.engine, *ids_of(translator.tokenizers, translations))
 
 
 def looks_of(translator: Translator, translations: Sequence[Translation]) -> Iterator[Looks]:
@@ -92,7 +124,7 @@ def looks_of(translator: Translator, translations: Sequence[Translation]) -> Ite
         ValueError: if the translator has several models.
     """
     names = translator.tokenizers.tgt.tokens
-    for best, probabilities, written in looks(translator.engine, *_ids(translator.tokenizers, translations)):
+    for best, probabilities, written in looks(translator.engine, *ids_of(translator.tokenizers, translations)):
         tokens = tuple(tuple(names[token] for token in row) for row in best.tolist())
         yield Looks(tokens, probabilities, written)
 
@@ -116,7 +148,7 @@ def neighbors_of(
     pairs = sorted(zip(chosen["src"], chosen["tgt"], strict=True), key=lambda pair: len(pair[1]))
     sources = [ids[:MAX_SOURCE_TOKENS] for ids in src.encode_batch([source for source, _ in pairs])]
     targets = tgt.encode_all([target for _, target in pairs])
-    queries = _units(readouts(translator.engine, *_ids(translator.tokenizers, translations)))
+    queries = _units(readouts(translator.engine, *ids_of(translator.tokenizers, translations)))
     given = readouts(translator.engine, sources, [[*target.ids, EOS_ID] for target in targets])
     given = watched(given, len(pairs), "searching the training data for neighbors")
     similarities, places = _nearest(queries, _blocks(given), count)
@@ -127,30 +159,24 @@ def neighbors_of(
     columns = examples.reshape(places.shape), numbers, steps, similarities
     found = [
         tuple(
-            Neighbor(example, *_token(pairs[number][1], targets[number], step), similarity)
+            Neighbor(example, *_token(targets[number], step), similarity)
             for example, number, step, similarity in zip(*row, strict=True)
         )
         for row in zip(*(column.tolist() for column in columns), strict=True)
     ]
     sizes = np.cumsum([len(each.tokens) for each in translations]).tolist()
     return Neighbors(
-        examples=tuple(Example(*pairs[number]) for number in near.tolist()),
+        examples=tuple(Example(src.plain(pairs[number][0]), targets[number].text) for number in near.tolist()),
         steps=tuple(tuple(found[end - len(each.tokens) : end]) for each, end in zip(translations, sizes, strict=True)),
         searched=len(pairs),
     )
 
 
-def _token(text: str, encoded: Encoded, step: int) -> tuple[str, int, int]:
+def _token(encoded: Encoded, step: int) -> tuple[str, int, int]:
     """What stands at a step of a text, and where: at the last step its end."""
     if step == len(encoded.ids):
-        return EOS, len(text), len(text)
+        return EOS, len(encoded.text), len(encoded.text)
     return encoded.tokens[step], *encoded.spans[step]
-
-
-def _ids(tokenizers: TokenizerPair, translations: Sequence[Translation]) -> tuple[list[list[int]], list[list[int]]]:
-    """The ids of what was read, without BOS, and of what was written."""
-    sources = [tokenizers.src.ids(each.source_tokens[1:]) for each in translations]
-    return sources, [tokenizers.tgt.ids(each.tokens) for each in translations]
 
 
 def _units(rows: Iterable[np.ndarray]) -> Tensor:

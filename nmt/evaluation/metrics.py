@@ -66,7 +66,7 @@ class Difference:
     """One number for two systems on one test set: by how much they differ, and whether by more than chance.
 
     Attributes:
-        name: as sacreBLEU prints it: "BLEU", "chrF2" or "TER".
+        name: as sacreBLEU prints it: "BLEU", "chrF2" or "TER"; or "AER", 0 to 1.
         baseline: score of the one.
         score: score of the other.
         low: lower end of the 95% bootstrap interval of ``score - baseline``.
@@ -75,8 +75,8 @@ class Difference:
             to a mean of zero: Riezler & Maxwell 2005); it agrees with the interval, where sacreBLEU's, which shifts the
             amounts of the differences, is about half as large. 1 for a single sentence, which tells nothing of chance.
         p_text: the same as it is to be shown: "0.012", or "≤ 0.001" where the samples cannot tell how small it is.
-        signature: sacreBLEU's, as in `Score`.
-        form: the form of text that was scored, in words.
+        signature: sacreBLEU's, as in `Score`; of AER where the links came from.
+        form: the form of text, or the links, that were scored, in words.
         higher_is_better: or lower.
     """
 
@@ -186,20 +186,33 @@ def score_differences(
         both = [_statistics(metric, measure.prepare(each), prepared) for each in (baseline, hypotheses)]
         one, other = (_result(metric, each).score for each in both)
         ones, others = (_resampled(metric, each, bootstrap, SEED) for each in both)
-        samples = others - ones
-        as_large = np.abs(samples - samples.mean()) >= abs(other - one)  # were there none: around their mean
-        chance = float(as_large.sum() + 1) / (bootstrap + 1) if len(references) > 1 else 1.0
-        scores = _result(metric, both[0]).name, one, other, *_middle(samples), chance, _p_text(chance, bootstrap)
+        scores = _result(metric, both[0]).name, one, other, *beyond_chance(other - one, others - ones, len(references))
         found.append(Difference(*scores, measure.signature(), measure.form, measure.higher_is_better))
     return found
 
 
+def beyond_chance(difference: float, samples: np.ndarray, sentences: int) -> tuple[float, float, float, str]:
+    """How sure a difference is: `low`, `high`, `p_value` and `p_text` of a `Difference`.
+
+    Args:
+        difference: between two systems.
+        samples: (bootstrap,) the same of resampled test sets.
+        sentences: of the test set.
+    """
+    as_large = np.abs(samples - samples.mean()) >= abs(difference)  # were there none: around their mean
+    chance = float(as_large.sum() + 1) / (len(samples) + 1) if sentences > 1 else 1.0
+    return *_middle(samples), chance, _p_text(chance, len(samples))
+
+
 _CHRF = CHRF()
+
+SENTENCE_DIGITS = 4
+"""Of the chrF of a sentence: what agrees so far is alike."""
 
 
 def sentence_chrf(hypothesis: str, reference: str) -> float:
-    """ChrF of one sentence, 0 to 100."""
-    return float(_CHRF.sentence_score(hypothesis, [reference]).score)
+    """ChrF of one sentence, 0 to 100, rounded to `SENTENCE_DIGITS`: so far it is the same on all machines."""
+    return round(float(_CHRF.sentence_score(hypothesis, [reference]).score), SENTENCE_DIGITS)
 
 
 def sentence_chrf_signature() -> str:

@@ -3,23 +3,30 @@
 ``runs/<run>/evaluations/<split or name>/`` holds ``translations.jsonl`` and ``attention.npz`` (see
 `nmt.decoding.translation`), ``references.jsonl`` (a line a sentence: the reference and its gold alignment or null),
 ``forced/`` (what the model makes of the references, as the translations), ``scores.json`` (the scores, and with which
-search, checkpoint, command and versions they were made), and where they were asked for ``branches/``, ``looks.jsonl``
-and ``neighbors/`` (see `nmt.evaluation.branches`, `looks`, `neighbors`).
+search, checkpoint, command and versions they were made), of a model with several heads two files ``heads.npz``,
+``training_counts.json`` where the training data could be read, and where they were asked for ``branches/``,
+``looks.jsonl``, ``neighbors/`` and two files ``effects.npz`` (see `nmt.evaluation.heads`, `frequencies`, `branches`,
+`looks`, `neighbors`, `effects`).
 """
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from nmt.data.files import beside, put_folder
 from nmt.data.links import Link
 from nmt.decoding.translation import Translation, load_json_lines, load_translations, parse_json, save_translations
 from nmt.evaluation.aer import AlignmentScore
 from nmt.evaluation.branches import Branch, load_branches, save_branches
+from nmt.evaluation.effects import effect_error_rate, load_effects, save_effects
+from nmt.evaluation.frequencies import TrainingCounts, load_counts, save_counts
+from nmt.evaluation.heads import load_heads, save_heads
 from nmt.evaluation.looks import Looks, load_looks, save_looks
 from nmt.evaluation.metrics import Score
 from nmt.evaluation.neighbors import Neighbors, load_neighbors, save_neighbors
@@ -82,10 +89,20 @@ class Evaluation:
         command: the command that made this evaluation.
         seconds: time for decoding and scoring.
         versions: of Python and packages, by name.
+        source_worth: by how many nats a token the references are less probable with another sentence's source; None
+            where that is not known.
         seen: the sentences, from 0, whose source stands in the training data; None where that was not looked up.
+        heads: for each translation the attention of each of M heads, float32 (T, M, S); none where a model has one, or
+            there are several models.
+        forced_heads: the same of the references under forced decoding.
         branches: what else the translations could have been, where that was asked for.
         looks: for each translation what its steps could have looked at; none where that was not asked for.
         neighbors: where the model was in the same situation; None where that was not asked for.
+        effects: for each translation float32 (T, W), how much each token depends on each source word; none where that
+            was not asked for.
+        forced_effects: the same of the references under forced decoding.
+        training_counts: how often the words of sources, references and translations stand in the training data; None
+            where that was not looked up.
         name: that it was given to be kept beside others of its split; empty for that of the split.
         given: the file whose lines the translations are, by forced decoding; empty where a search found them.
     """
@@ -105,10 +122,16 @@ class Evaluation:
     versions: Mapping[str, str] = field(default_factory=installed_versions)
     name: str = ""
     forced: tuple[Translation, ...] = ()
+    heads: tuple[np.ndarray, ...] = ()
+    forced_heads: tuple[np.ndarray, ...] = ()
     branches: tuple[Branch, ...] = ()
     looks: tuple[Looks, ...] = ()
     neighbors: Neighbors | None = None
+    effects: tuple[np.ndarray, ...] = ()
+    forced_effects: tuple[np.ndarray, ...] = ()
+    source_worth: float | None = None
     seen: tuple[int, ...] | None = None
+    training_counts: TrainingCounts | None = None
     given: str = ""
 
     @property
@@ -144,17 +167,41 @@ class Evaluation:
             and not search.get("shortlist")
         )
 
-    def search_errors(self) -> list[int] | None:
+    def effect_alignment(self) -> AlignmentScore | None:
+        """Score against gold of what the words of the references depend on; None where one of the two is not known."""
+        if not self.forced_effects or self.alignment is None:
+            return None
+        return effect_error_rate(self.forced, self.forced_effects, self.gold)
+
+    def scored_alike(self, others: Sequence["Evaluation"]) -> list["Evaluation"]:
+        """Those of other evaluations that give the same scores."""
+        return [each for each in others if each.label != self.label and self.scores_as(each)]
+
+    def scores_as(self, other: "Evaluation") -> bool:
+        """Whether a translation would have the same score in another evaluation as in this one.
+
+        The references have: so sentences, weights, precision and ranking are the same.
+        """
+        if not (self.forced and self.is_comparable and other.is_comparable and len(self.forced) == len(other.forced)):
+            return False
+        pairs = zip(self.forced, other.forced, strict=True)
+        return all(
+            (one.source, one.text) == (two.source, two.text) and abs(one.score - two.score) <= SAME_SCORE
+            for one, two in pairs
+        )
+
+    def search_errors(self, alike: Sequence["Evaluation"] = ()) -> list[int] | None:
         """The sentences, from 0, for which something is known that ranks above what the search found.
 
-        That is the reference, or a branch: what the search found from another beginning. There it is not the model that
-        is at fault, but the search, or a limit or a demand that kept it from what it was after. There may be more: in
-        the other sentences the model prefers its own, or the search missed something else. None where the scores are
-        not comparable, or nothing was searched.
+        That is the reference; or a branch: what the search found from another beginning; or a translation of `alike`,
+        evaluations that are `scored_alike`. There it is not the model that is at fault, but the search, or a limit or a
+        demand that kept it from what it was after. There may be more: in the other sentences the model prefers its own,
+        or the search missed something else. None where the scores are not comparable, or nothing was searched.
         """
         if self.given or not (self.forced and self.is_comparable):
             return None
         known = [*enumerate(self.forced), *((each.sentence, each.translation) for each in self.branches)]
+        known += [pair for each in alike for pair in enumerate(each.translations)]
         return sorted({sentence for sentence, other in known if ranks_above(other, self.translations[sentence])})
 
     def save(self, folder: Path) -> None:
@@ -166,12 +213,20 @@ class Evaluation:
         save_translations(folder, self.translations)
         if self.forced:
             save_translations(folder / "forced", self.forced)
+        sides = (folder, self.heads, self.effects), (folder / "forced", self.forced_heads, self.forced_effects)
+        for place, heads, effects in sides:
+            if heads:
+                save_heads(place, heads)
+            if effects:
+                save_effects(place, effects)
         if self.branches:
             save_branches(folder / "branches", self.branches)
         if self.looks:
             save_looks(folder / "looks.jsonl", self.looks)
         if self.neighbors:
             save_neighbors(folder / "neighbors", self.neighbors)
+        if self.training_counts:
+            save_counts(folder / "training_counts.json", self.training_counts)
         with open(folder / "references.jsonl", "w", encoding="utf-8", errors="backslashreplace") as lines:
             for reference, links in zip(self.references, self.gold, strict=True):
                 lines.write(json.dumps({"reference": reference, "alignment": links}, ensure_ascii=False) + "\n")
@@ -189,6 +244,7 @@ class Evaluation:
             "seconds": self.seconds,
             "scores": [asdict(score) for score in self.scores],
             "alignment": None if self.alignment is None else asdict(self.alignment),
+            "source_worth": self.source_worth,
             "seen": self.seen,
             "versions": dict(self.versions),
         }
@@ -222,6 +278,7 @@ class Evaluation:
             )
         references = load_json_lines(folder / "references.jsonl")
         alignment, translations = scores["alignment"], tuple(load_translations(folder))
+        forced = tuple(load_translations(folder / "forced")) if (folder / "forced").is_dir() else ()
         return cls(
             split=scores["split"],
             src=scores["src"],
@@ -238,11 +295,17 @@ class Evaluation:
             versions=scores["versions"],
             name=scores.get("name", ""),
             given=scores.get("given", ""),
-            forced=tuple(load_translations(folder / "forced")) if (folder / "forced").is_dir() else (),
+            forced=forced,
+            heads=tuple(load_heads(folder, translations)),
+            forced_heads=tuple(load_heads(folder / "forced", forced)),
             branches=tuple(load_branches(folder / "branches")),
             looks=tuple(load_looks(folder / "looks.jsonl", translations)),
             neighbors=load_neighbors(folder / "neighbors", translations),
+            effects=tuple(load_effects(folder, translations)),
+            forced_effects=tuple(load_effects(folder / "forced", forced)),
+            source_worth=scores.get("source_worth"),
             seen=None if scores.get("seen") is None else tuple(scores["seen"]),
+            training_counts=load_counts(folder / "training_counts.json"),
         )
 
 

@@ -199,6 +199,12 @@ class Decoder(nn.Module, ABC):
         unrolled = self._unroll(embedded, deep, memory, state)
         return self._readouts(unrolled, deep, memory), self.attention.alignment(unrolled.context.weights)
 
+    def heads(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> Tensor:
+        """The weights of each head, (B, T, M, S), where `forward` of the same gives their mean."""
+        embedded = self.embedding(previous)
+        unrolled = self._unroll(embedded, self.readout.project(embedded), memory, state)
+        return unrolled.context.weights.unflatten(2, (self.attention.heads, -1))
+
     def advance(
         self, previous: Tensor, memory: DecoderMemory, state: DecoderState
     ) -> tuple[Tensor, DecoderState, Tensor]:

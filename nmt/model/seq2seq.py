@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config import ModelConfig, check
-from nmt.data.vocabulary import PAD_ID
+from nmt.data.special import PAD_ID
 from nmt.model.decoder import DecoderMemory, DecoderState
 from nmt.model.decoders import build_decoder
 from nmt.model.encoder import Encoder

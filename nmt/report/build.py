@@ -20,14 +20,17 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from nmt.data.files import beside, put
-from nmt.evaluation.comparison import compare
+from nmt.evaluation.breakdown import breakdown
+from nmt.evaluation.comparison import compare, search_changes
 from nmt.evaluation.metrics import sentence_chrf_signature
 from nmt.evaluation.results import Evaluation
-from nmt.report.figures import HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
-from nmt.report.findings import findings
-from nmt.report.flags import FLAGS, flags_of_both, known_flags
+from nmt.report.figures import DIVERGING_SCALES, HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
+from nmt.report.findings import findings, source_finding
+from nmt.report.flags import FLAGS, flags_of_both, known_flags, search_errors_by
+from nmt.report.head_table import head_rows
 from nmt.report.read_run import Baseline, Run, read_run
 from nmt.report.sentences import neighbor_examples, sample_rows, sentence_rows
+from nmt.report.settings import changed_settings, shown
 from nmt.report.tables import alignments_pharaoh, sentences_csv, words_csv
 from nmt.report.word_table import word_rows
 
@@ -42,11 +45,17 @@ _SCRIPTS = (
     "address",
     "charts",
     "evaluations",
+    "heads",
     "overview",
+    "errors",
     "table",
+    "measures",
     "heatmap",
     "beam",
+    "facts",
     "texts",
+    "onward",
+    "unsure",
     "steps",
     "insight",
     "sentence",
@@ -91,22 +100,26 @@ def _report(run: Run) -> dict[str, Any]:
     """All that the page shows."""
     return {
         "version": REPORT_VERSION,
-        "run": {"name": run.name, "config": run.config},
+        "run": {"name": run.name, "folder": run.folder, "config": run.config},
         "versions": {name: version(name) for name in ("plotly", "sacrebleu")},
         "chrf_signature": sentence_chrf_signature(),
         "flags": {name: {"label": label, "meaning": meaning} for name, (label, meaning) in FLAGS.items()},
-        "heatmap": {"figure": heatmap_figure(), "scales": HEAT_SCALES},
-        "training": training_figures(run.metrics, run.baseline_metrics, run.kept_step),
+        "heatmap": {"figure": heatmap_figure(), "scales": HEAT_SCALES, "diverging": DIVERGING_SCALES},
+        "training": training_figures(run.metrics, run.baseline.metrics if run.baseline else [], run.kept_step),
         "samples": sample_rows(run.samples),
-        "evaluations": [_evaluation(evaluation, run.baseline) for evaluation in run.evaluations],
+        "evaluations": [_evaluation(evaluation, run) for evaluation in run.evaluations],
     }
 
 
-def _evaluation(evaluation: Evaluation, compared: Baseline | None) -> dict[str, Any]:
+def _evaluation(evaluation: Evaluation, run: Run) -> dict[str, Any]:
+    compared, others = run.baseline, run.evaluations
     baseline = compared.evaluations.get(evaluation.label) if compared else None
-    comparison = _comparison(compared.name, baseline, evaluation) if compared and baseline else None
-    rows, alignment = sentence_rows(evaluation, baseline), evaluation.alignment
-    flags = known_flags(evaluation)
+    comparison = _comparison(run, compared, baseline, evaluation) if compared and baseline else None
+    rows, alignment = sentence_rows(evaluation, baseline, others), evaluation.alignment
+    flags, looked_for = known_flags(evaluation), search_errors_by(evaluation, others)
+    of_both = flags_of_both(evaluation, baseline, others) if baseline else []
+    of_effects = evaluation.effect_alignment()
+    counts = evaluation.training_counts
     return {
         "split": evaluation.split,
         "label": evaluation.label,
@@ -119,29 +132,37 @@ def _evaluation(evaluation: Evaluation, compared: Baseline | None) -> dict[str, 
         "versions": dict(evaluation.versions),
         "scores": [asdict(score) for score in evaluation.scores],
         "alignment": None if alignment is None else asdict(alignment),
+        "effect_alignment": None if of_effects is None else asdict(of_effects),
+        "heads": head_rows(evaluation),
         "baseline": comparison,
         "flags": flags,
-        "findings": findings(
-            rows, evaluation.translations, flags, flags_of_both(evaluation, baseline) if baseline else ()
-        ),
+        "search_errors_by": looked_for,
+        "findings": [
+            *findings(rows, evaluation.translations, flags, of_both, looked_for),
+            *source_finding(evaluation, baseline),
+        ],
         "distribution": distribution_figure(
             [row["chrf"] for row in rows], [row["baseline"]["chrf"] for row in rows] if baseline else None
         ),
         "sentences": rows,
         "neighbors": neighbor_examples(evaluation.neighbors),
-        "words": word_rows(evaluation.translations),
+        "words": word_rows(evaluation.translations, counts),
+        "training_counts": None if counts is None else {"pairs": counts.pairs, "of_pairs": counts.of_pairs},
+        "breakdown": breakdown(*([baseline] if baseline else []), evaluation).to_json(),
     }
 
 
-def _comparison(name: str, baseline: Evaluation, evaluation: Evaluation) -> dict[str, Any]:
-    """What the evaluation is compared with, and what came of it."""
-    differences = compare(baseline, evaluation).differences
+def _comparison(run: Run, other: Baseline, baseline: Evaluation, evaluation: Evaluation) -> dict[str, Any]:
+    """What the evaluation is compared with, how the two came about, and what came of it."""
+    compared = compare(baseline, evaluation)
+    settings = {**changed_settings(other.config, run.config), **search_changes(baseline, evaluation)}
     return {
-        "name": name,
+        "name": other.name,
+        "settings": [[key, *map(shown, values)] for key, values in settings.items()],
         "search": baseline.search["decoding"],
         "checkpoint": baseline.checkpoint,
-        "differences": [asdict(difference) for difference in differences],
-        "aer": None if baseline.alignment is None else baseline.alignment.aer,
+        "differences": [asdict(difference) for difference in compared.differences],
+        "aer": asdict(compared.aer) if compared.aer else None,
     }
 
 

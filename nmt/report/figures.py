@@ -17,6 +17,12 @@ HEAT_SCALES = {
 }
 """Colours of the heatmap from weight 0 to weight 1, for each theme."""
 
+DIVERGING_SCALES = {
+    "light": ["#6b3206", "#b35806", "#e08214", "#fdb863", "#f4f6f9", "#9fc3e2", "#5c9bcb", "#2771ae", "#08468b"],
+    "dark": ["#ffd9ad", "#e59a3c", "#a5641e", "#5b3a1a", "#1c232c", "#1f4a6e", "#2f74a5", "#6aaad8", "#d3e7f7"],
+}
+"""The same of effects, from as far below zero as above it."""
+
 SERIES_COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00"]
 """Okabe and Ito's palette, which colour-blind readers can tell apart."""
 

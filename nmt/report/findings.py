@@ -1,11 +1,13 @@
 """Rows of an evaluation -> a few plain sentences about it, each with the filter that shows the sentences behind it."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
 from nmt.decoding.translation import Translation
+from nmt.evaluation.results import Evaluation
 from nmt.report.flags import FLAGS
 
 Row = dict[str, Any]
@@ -15,28 +17,48 @@ _FAULTS = ("cut_off", "repetition", "copied", "empty", "short", "long")
 
 
 def findings(
-    rows: Sequence[Row], translations: Sequence[Translation], flags: Collection[str], of_baseline: Collection[str] = ()
+    rows: Sequence[Row],
+    translations: Sequence[Translation],
+    flags: Collection[str],
+    of_baseline: Collection[str] = (),
+    search_errors_by: Sequence[str] = (),
 ) -> list[Finding]:
     """Statements of fact about an evaluation, as `{"text", "flag"}`; `flag` selects the sentences meant, or is None.
 
-    Numbers of a baseline stand behind them in brackets.
+    Numbers of a baseline stand behind them in brackets; `"compared"` is the flag then, if it is known of both.
 
     Args:
         rows: of the report.
         translations: of the evaluation.
         flags: that are known.
         of_baseline: those of them that can be set beside the baseline's; none without one.
+        search_errors_by: by what search errors were looked for.
     """
     return [
         _exact(rows, of_baseline),
         *_faults(rows, of_baseline),
-        *(_search(rows, of_baseline) if "search_error" in flags else []),
+        *_shared(rows, of_baseline),
+        *(_search(rows, of_baseline, search_errors_by) if "search_error" in flags else []),
         *(_seen(rows) if "seen" in flags else []),
+        *(_unseen(rows) if "unseen" in flags else []),
         *_length(rows),
         *_quality(rows),
         *_quality_by_length(rows),
+        *_spread(rows),
         *_attention(translations),
     ]
+
+
+def source_finding(evaluation: Evaluation, baseline: Evaluation | None) -> list[Finding]:
+    """What the source is worth to the references, where that is known: a statement as `findings` has them."""
+    worths = [each.source_worth for each in (evaluation, baseline) if each and each.source_worth is not None]
+    if evaluation.source_worth is None:
+        return []
+    text = (
+        f"The source is worth {_beside(worths, '.2f')} nats a token: by so much the log-probability of the references "
+        "falls when each is read with the next sentence’s source. Near zero, the decoder goes by the target alone."
+    )
+    return [{"text": text, "flag": None}]
 
 
 def _count(rows: Sequence[Row], flag: str, of_baseline: Collection[str]) -> str:
@@ -45,6 +67,12 @@ def _count(rows: Sequence[Row], flag: str, of_baseline: Collection[str]) -> str:
     if flag in of_baseline:
         counts.append(sum(flag in row["baseline"]["flags"] for row in rows))
     return _beside(counts, ",")
+
+
+def _flagged(text: str, flag: str, rows: Sequence[Row], of_baseline: Collection[str]) -> Finding:
+    """What is found about the sentences that have a flag."""
+    own = any(flag in row["flags"] for row in rows)
+    return {"text": text, "flag": flag if own else None, "compared": flag if flag in of_baseline else None}
 
 
 def _beside(figures: Sequence[float], form: str) -> str:
@@ -63,7 +91,7 @@ def _exact(rows: Sequence[Row], of_baseline: Collection[str]) -> Finding:
     count = sum("exact" in row["flags"] for row in rows)
     counted = _count(rows, "exact", of_baseline)
     text = f"{counted} of {len(rows):,} translations ({count / len(rows):.1%}) equal the reference word for word."
-    return {"text": text, "flag": "exact" if count else None}
+    return _flagged(text, "exact", rows, of_baseline)
 
 
 def _faults(rows: Sequence[Row], of_baseline: Collection[str]) -> list[Finding]:
@@ -72,38 +100,71 @@ def _faults(rows: Sequence[Row], of_baseline: Collection[str]) -> list[Finding]:
         own = any(flag in row["flags"] for row in rows)
         if own or (flag in of_baseline and any(flag in row["baseline"]["flags"] for row in rows)):
             text = f"{_count(rows, flag, of_baseline)} flagged “{FLAGS[flag][0]}”: {FLAGS[flag][1]}."
-            found.append({"text": text, "flag": flag if own else None})
+            found.append(_flagged(text, flag, rows, of_baseline))
     nothing = "No translation is cut off, repetitive, copied, empty or of quite another length."
     return found or [{"text": nothing, "flag": None}]
 
 
-def _search(rows: Sequence[Row], of_baseline: Collection[str]) -> list[Finding]:
+def _shared(rows: Sequence[Row], of_baseline: Collection[str]) -> list[Finding]:
+    """Whether different sources are translated alike, as by a model that does not look at them."""
+    sides = [[(row["flags"], row["hypothesis"]["text"]) for row in rows]]
+    if "shared" in of_baseline:
+        sides.append([(row["baseline"]["flags"], row["baseline"]["text"]) for row in rows])
+    if not any("shared" in flags for side in sides for flags, _ in side):
+        return []
+    counts = [Counter(text for _, text in side) for side in sides]
+    text = (
+        f"{_count(rows, 'shared', of_baseline)} of {len(rows):,} translations are those of other sources too, whose "
+        f"references differ: {_beside([len(each) for each in counts], ',')} are distinct, the most frequent stands "
+        f"{_beside([max(each.values()) for each in counts], ',')} times."
+    )
+    return [_flagged(text, "shared", rows, of_baseline)]
+
+
+def _search(rows: Sequence[Row], of_baseline: Collection[str], by: Sequence[str]) -> list[Finding]:
     """Whether the search or the model is at fault: what was not tried may rank higher still."""
     count = sum("search_error" in row["flags"] for row in rows)
     counted = _count(rows, "search_error", of_baseline)
     others = sum(not {"search_error", "exact"} & set(row["flags"]) and _differs(row) for row in rows)
-    branched = any(row["branches"] for row in rows)
     if not count:
-        what = "No reference and no “what if” ranks" if branched else "No reference ranks"
-        text = f"{what} above what the search found: in the {others:,} that differ the model prefers its own."
-        return [{"text": text, "flag": None}]
-    what = "the reference or a “what if” ranks" if branched else "the reference ranks"
+        text = (
+            f"Nowhere does {_either(by)} rank above what the search found: in the {others:,} that differ the model "
+            "prefers its own."
+        )
+        return [_flagged(text, "search_error", rows, of_baseline)]
     text = (
-        f"In at least {counted} of {len(rows):,} sentences ({count / len(rows):.1%}) {what} above what the search "
-        f"found, which has missed it; in the other {others:,} that differ the model prefers its own."
+        f"In at least {counted} of {len(rows):,} sentences ({count / len(rows):.1%}) {_either(by)} ranks above what "
+        f"the search found, which has missed it; in the other {others:,} that differ the model prefers its own."
     )
-    return [{"text": text, "flag": "search_error"}]
+    return [_flagged(text, "search_error", rows, of_baseline)]
+
+
+def _either(names: Sequence[str]) -> str:
+    """One of several: "a, b or c"."""
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _seen(rows: Sequence[Row]) -> list[Finding]:
     """How many sources are no test of what the model has learned, and by how much better they are translated."""
-    seen, others = ([row["chrf"] for row in rows if ("seen" in row["flags"]) is wanted] for wanted in (True, False))
-    if not seen:
-        return [{"text": "No source stands in the training data.", "flag": None}]
-    text = f"{len(seen):,} of {len(rows):,} sources ({len(seen) / len(rows):.1%}) stand in the training data"
+    return _sources(rows, "seen", "stand in the training data", "No source stands in the training data.")
+
+
+def _unseen(rows: Sequence[Row]) -> list[Finding]:
+    """In how many sources the model meets a word for the first time, and by how much worse they are translated."""
+    nothing = "Each word of the sources stands in the training data."
+    return _sources(rows, "unseen", "have a word that stands nowhere in the training data", nothing)
+
+
+def _sources(rows: Sequence[Row], flag: str, what: str, nothing: str) -> list[Finding]:
+    """How many sources have a flag, and how well they are translated and how well the others."""
+    own, others = ([row["chrf"] for row in rows if (flag in row["flags"]) is wanted] for wanted in (True, False))
+    if not own:
+        return [{"text": nothing, "flag": None}]
+    text = f"{len(own):,} of {len(rows):,} sources ({len(own) / len(rows):.1%}) {what}"
     if others:
-        text += f": their mean sentence chrF is {np.mean(seen):.1f}, that of the others {np.mean(others):.1f}"
-    return [{"text": f"{text}.", "flag": "seen"}]
+        text += f": their mean sentence chrF is {np.mean(own):.1f}, that of the others {np.mean(others):.1f}"
+    return [{"text": f"{text}.", "flag": flag}]
 
 
 def _differs(row: Row) -> bool:
@@ -149,6 +210,31 @@ def _quality_by_length(rows: Sequence[Row]) -> list[Finding]:
         f"Sources of at most {few} words have a mean sentence chrF of {short}, those of at least {many} words {long}."
     )
     return [{"text": text, "flag": None}] if few < many else []
+
+
+def _spread(rows: Sequence[Row]) -> list[Finding]:
+    """How evenly the attention lies on the source: an attention that is nearly even tells the decoder nothing."""
+    sides = [[(row["entropy"], row["source"]) for row in rows]]
+    if rows[0]["baseline"]:
+        before = [row["baseline"] for row in rows]
+        sides.append(
+            [(each["entropy"], each["source"] or row["source"]) for each, row in zip(before, rows, strict=True)]
+        )
+    shares = [
+        [
+            entropy / np.log(len(source["tokens"]))
+            for entropy, source in side
+            if entropy is not None and len(source["tokens"]) > 1
+        ]
+        for side in sides
+    ]
+    if not all(shares):
+        return []
+    text = (
+        f"The attention has {_beside([np.mean(each) for each in shares], '.0%')} of the most entropy that it could "
+        "have: at 100% each step attends to all of the source alike, at 0% to one position."
+    )
+    return [{"text": text, "flag": None}]
 
 
 def _attention(translations: Sequence[Translation]) -> list[Finding]:

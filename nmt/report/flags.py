@@ -1,5 +1,6 @@
 """What is remarkable about a translation, by the name of a flag."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 from nmt.evaluation.results import Evaluation
@@ -11,11 +12,16 @@ FLAGS = {
     "empty": ("empty", "no word at all"),
     "short": ("much shorter", "at least three words fewer than the reference, and less than 60% of it"),
     "long": ("much longer", "at least three words more than the reference, and more than 160% of it"),
+    "shared": ("as for another source", "the text that another source has too, whose reference is another"),
     "search_error": (
         "search error",
-        "the reference or a “what if” ranks above what the search found",
+        "the reference, a “what if” or another evaluation’s translation ranks above what the search found",
     ),
     "seen": ("seen in training", "the source stands in the training data"),
+    "unseen": (
+        "unseen word",
+        "a word of the source stands nowhere in the training data, of which at most 200,000 pairs are counted",
+    ),
     "exact": ("exact", "the same words as the reference"),
 }
 """Name of each flag -> its label and what it means."""
@@ -23,24 +29,62 @@ FLAGS = {
 
 def known_flags(evaluation: Evaluation) -> list[str]:
     """The names of the `FLAGS` of which it is known for each sentence of an evaluation whether they hold."""
-    known = {"search_error": evaluation.search_errors() is not None, "seen": evaluation.seen is not None}
+    known = {
+        "search_error": evaluation.search_errors() is not None,
+        "seen": evaluation.seen is not None,
+        "unseen": evaluation.training_counts is not None,
+    }
     return [name for name in FLAGS if known.get(name, True)]
 
 
-def flags_of_both(evaluation: Evaluation, baseline: Evaluation) -> list[str]:
-    """The flags that are known of both by the same means: not search errors that other translations of one showed."""
+def search_errors_by(evaluation: Evaluation, run: Sequence[Evaluation]) -> list[str]:
+    """What search errors were looked for by, in words: the translations that are known beside those that were found.
+
+    Counts of search errors can be compared only where these are the same. `run` is all evaluations of the run.
+    """
+    alike = evaluation.scored_alike(run)
+    by = {"the reference": True, "a “what if”": evaluation.branches, "another evaluation": alike}
+    return [name for name, known in by.items() if known]
+
+
+def flags_of_both(evaluation: Evaluation, baseline: Evaluation, run: Sequence[Evaluation]) -> list[str]:
+    """The flags that are known of both by the same means: not search errors that were looked for by others."""
     flags = [name for name in known_flags(evaluation) if name in known_flags(baseline)]
-    if bool(evaluation.branches) != bool(baseline.branches) and "search_error" in flags:
+    if search_errors_by(evaluation, run) != search_errors_by(baseline, run) and "search_error" in flags:
         flags.remove("search_error")
     return flags
 
 
-def marks(evaluation: Evaluation) -> list[list[str]]:
-    """For each sentence the flags that hold and that only the whole evaluation knows."""
-    holds = {"search_error": set(evaluation.search_errors() or ()), "seen": set(evaluation.seen or ())}
+def marks(evaluation: Evaluation, run: Sequence[Evaluation]) -> list[list[str]]:
+    """For each sentence the flags that hold and that only the whole evaluation knows, or the whole run."""
+    errors = evaluation.search_errors(evaluation.scored_alike(run))
+    holds = {
+        "shared": _shared(evaluation),
+        "search_error": set(errors or ()),
+        "seen": set(evaluation.seen or ()),
+        "unseen": set(_with_unseen_words(evaluation)),
+    }
     return [
         [flag for flag, numbers in holds.items() if number in numbers] for number in range(len(evaluation.translations))
     ]
+
+
+def _shared(evaluation: Evaluation) -> set[int]:
+    """The sentences whose translation is that of another source too, where the references differ as well."""
+    of_text = defaultdict(list)
+    for number, record in enumerate(evaluation.translations):
+        of_text[record.text].append(number)
+    sides = [record.source for record in evaluation.translations], evaluation.references
+    groups = (group for text, group in of_text.items() if text)
+    return {
+        each for group in groups if all(len({side[each] for each in group}) > 1 for side in sides) for each in group
+    }
+
+
+def _with_unseen_words(evaluation: Evaluation) -> list[int]:
+    """The sentences, from 0, with a source word that stands nowhere in the training data."""
+    counts, records = evaluation.training_counts, evaluation.translations
+    return [number for number, each in enumerate(records) if counts and counts.rarest(each.source) == 0]
 
 
 def sentence_flags(
@@ -58,8 +102,7 @@ def sentence_flags(
         "empty": not hypothesis,
         "short": 0 < len(hypothesis) < 0.6 * len(reference) and len(reference) - len(hypothesis) >= 3,
         "long": len(hypothesis) > 1.6 * len(reference) > 0 and len(hypothesis) - len(reference) >= 3,
-        "search_error": "search_error" in marked,
-        "seen": "seen" in marked,
+        **{name: name in marked for name in ("shared", "search_error", "seen", "unseen")},
         "exact": bool(hypothesis) and list(hypothesis) == list(reference),
     }
     return [name for name in FLAGS if holds[name]]

@@ -13,28 +13,34 @@ from nmt.evaluation.samples import Samples, load_samples
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a run is compared with: its name, and its evaluations by the label of those that they are compared with."""
+    """What a run is compared with: its name, and its evaluations by the label of those that they are compared with.
+
+    `config` and `metrics` are as those of a `Run`, the latter none where it is the run itself.
+    """
 
     name: str
     evaluations: dict[str, Evaluation]
+    config: str | None
+    metrics: list[dict[str, float]]
 
 
 @dataclass(frozen=True)
 class Run:
     """What a run folder holds: `config` is the text of its `config.yaml`, `metrics` the rows of its `metrics.csv`.
 
+    `folder` is its path as the user gave it.
     `samples` is what its validations made of the same few sentences, `kept_step` the step in `metrics` whose weights
-    were kept in the end, and `baseline_metrics` the rows of another run that it is compared with.
+    were kept in the end.
     """
 
     name: str
+    folder: str
     config: str | None
     metrics: list[dict[str, float]]
     evaluations: list[Evaluation]
     baseline: Baseline | None = None
     samples: list[Samples] = field(default_factory=list)
     kept_step: int | None = None
-    baseline_metrics: list[dict[str, float]] = field(default_factory=list)
 
 
 def read_run(folder: Path, baseline: Path | None = None) -> Run:
@@ -57,17 +63,16 @@ def read_run(folder: Path, baseline: Path | None = None) -> Run:
     if not splits:
         raise FileNotFoundError(f"{folder} holds no evaluation to report on: make one with `nmt evaluate {folder}`")
     splits.sort(key=lambda path: (not path.name.startswith("test"), path.name))
-    config = folder / "config.yaml"
     evaluations = [_read_evaluation(path, folder) for path in splits]
     return Run(
         name=folder.resolve().name,
-        config=config.read_text(encoding="utf-8") if config.exists() else None,
+        folder=str(folder),
+        config=_read_config(folder),
         metrics=_read_metrics(folder / "metrics.csv"),
         evaluations=evaluations,
         baseline=None if baseline is None else _read_baseline(baseline, folder, evaluations),
         samples=load_samples(folder / "samples"),
         kept_step=_kept_step(folder / "model" / "config.json"),
-        baseline_metrics=[] if baseline is None else _metrics_of_baseline(baseline, folder),
     )
 
 
@@ -76,9 +81,10 @@ def _read_baseline(path: Path, run_folder: Path, evaluations: list[Evaluation]) 
         raise ValueError(f"--baseline {path} is the run itself: name another, or one of its evaluations")
     if not path.is_dir():
         raise FileNotFoundError(f"--baseline: there is no folder {path}")
+    run = run_of(path).resolve()
+    own = run == run_folder.resolve()
     if is_evaluation(path):
-        one, run = _read_evaluation(path, run_of(path)), run_of(path).resolve()
-        own = run == run_folder.resolve()
+        one = _read_evaluation(path, run_of(path))
         others = [each for each in evaluations if each.split == one.split and not (own and each.label == path.name)]
         found, name = {each.label: one for each in others}, path.name if own else f"{run.name}, {path.name}"
     else:
@@ -88,7 +94,7 @@ def _read_baseline(path: Path, run_folder: Path, evaluations: list[Evaluation]) 
         raise FileNotFoundError(
             f"{path} has nothing to compare with {', '.join(labels)}: evaluate it on the same split"
         )
-    return Baseline(name, found)
+    return Baseline(name, found, _read_config(run), [] if own else _read_metrics(run / "metrics.csv"))
 
 
 def _of_same_splits(run: Path, evaluations: list[Evaluation]) -> dict[str, Evaluation]:
@@ -137,10 +143,9 @@ def _kept_step(info: Path) -> int | None:
         return None
 
 
-def _metrics_of_baseline(path: Path, run_folder: Path) -> list[dict[str, float]]:
-    """The metrics of another run, given by its folder or that of an evaluation within it; none of the run itself."""
-    run = run_of(path)
-    return [] if run.resolve() == run_folder.resolve() else _read_metrics(run / "metrics.csv")
+def _read_config(folder: Path) -> str | None:
+    config = folder / "config.yaml"
+    return config.read_text(encoding="utf-8") if config.exists() else None
 
 
 def _read_metrics(path: Path) -> list[dict[str, float]]:

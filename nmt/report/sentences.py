@@ -2,6 +2,7 @@
 
 import base64
 import math
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -14,21 +15,33 @@ from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import attention_error_rate
 from nmt.evaluation.branches import Branch
 from nmt.evaluation.looks import Looks
-from nmt.evaluation.metrics import sentence_chrf
+from nmt.evaluation.metrics import bleu_words, sentence_chrf
 from nmt.evaluation.neighbors import Neighbors
 from nmt.evaluation.results import Evaluation, ranks_above
 from nmt.evaluation.samples import Samples
+from nmt.report.beam import beam_places
 from nmt.report.flags import marks, sentence_flags
 
 
-def sentence_rows(evaluation: Evaluation, baseline: Evaluation | None) -> list[dict[str, Any]]:
-    """The rows of all sentences; the baseline is an evaluation of the same."""
+def sentence_rows(
+    evaluation: Evaluation, baseline: Evaluation | None, run: Sequence[Evaluation] = ()
+) -> list[dict[str, Any]]:
+    """The rows of all sentences; the baseline is an evaluation of the same, `run` all evaluations of the run."""
     nothing = [None] * len(evaluation.references)
     sides = evaluation.translations, evaluation.references, evaluation.forced or nothing, evaluation.gold
-    rows = [sentence_row(*each) for each in zip(*sides, marks(evaluation), strict=True)]
+    rows = [sentence_row(*each) for each in zip(*sides, marks(evaluation, run), strict=True)]
+    for row, record in zip(rows, evaluation.translations, strict=True):
+        row["beam"] = beam_places(record, evaluation.search)
     if baseline:
-        for row, record, marked in zip(rows, baseline.translations, marks(baseline), strict=True):
-            row["baseline"] = _baseline(record, row, marked)
+        for row, record, marked in zip(rows, baseline.translations, marks(baseline, run), strict=True):
+            row["baseline"] = {**_baseline(record, row, marked), "beam": beam_places(record, baseline.search)}
+        if evaluation.scores_as(baseline):
+            for row, found, record in zip(rows, evaluation.translations, baseline.translations, strict=True):
+                row["baseline"]["above"] = ranks_above(record, found)
+    counts = evaluation.training_counts
+    for row, words in zip(rows, _misused(evaluation), strict=True):
+        row |= words
+        row["rarest"] = counts.rarest(row["source"]["text"]) if counts else None
     if not evaluation.is_comparable:
         for row in rows:
             row["reference"]["score"] = None
@@ -37,11 +50,18 @@ def sentence_rows(evaluation: Evaluation, baseline: Evaluation | None) -> list[d
     if evaluation.neighbors:
         for row, steps in zip(rows, evaluation.neighbors.steps, strict=True):
             row["hypothesis"]["neighbors"] = [[[*each] for each in found] for found in steps]
+    _add_matrices(rows, "hypothesis", evaluation.heads, evaluation.effects)
+    _add_matrices(rows, "reference", evaluation.forced_heads, evaluation.forced_effects)
+    if baseline:
+        _add_matrices(rows, "baseline", baseline.heads, baseline.effects)
     for branch in evaluation.branches:
         row = rows[branch.sentence]
         found = evaluation.translations[branch.sentence]
         is_above = evaluation.is_comparable and ranks_above(branch.translation, found)
         row["branches"].append(_branch(branch, row["reference"]["text"], is_above))
+    for other in evaluation.scored_alike(run):
+        for row, found, translation in zip(rows, evaluation.translations, other.translations, strict=True):
+            row["elsewhere"][other.label] = ranks_above(translation, found)
     return rows
 
 
@@ -58,18 +78,25 @@ def sentence_row(
 
     Hypothesis and reference have, beside text and words, the tokens and what the decoder did at each: of the reference
     that is under forced decoding, and None where that was not kept. `baseline` has the same of another evaluation, and
-    the source with its own tokens where these are others. `branches` are what `nmt.evaluation.branches` says, each with
-    its score and whether it ranks `above` the hypothesis; `beam` is what the record says.
+    the source with its own tokens where these are others; `above` says whether it ranks above the hypothesis.
+    `branches` are what `nmt.evaluation.branches` says, each with all that a hypothesis has and its own `above`.
+    `elsewhere` says by the labels of other evaluations whether theirs rank above; where the scores are of another kind,
+    nothing does. `beam` is what `nmt.report.beam` makes of the record.
 
     `chrf` is 0 to 100, `length_ratio` hypothesis words by reference words, `confidence` the geometric mean of the token
-    probabilities, `entropy` that of the attention in nats a token, `aer` the error rate of the reference's attention
-    against gold; a value that is not defined for the sentence is None, and so is a reference's score where the
-    hypothesis has one of another kind. A hypothesis has `looks` and `neighbors` where the evaluation has.
+    probabilities, `entropy` that of the attention in nats a token, both of the hypothesis as those of reference and
+    baseline stand with them; `aer` the error rate of the reference's attention against gold. A value that is not
+    defined for the sentence is None, and so is a reference's score where the hypothesis has one of another kind. A
+    hypothesis has `looks` and `neighbors` where the evaluation has, and each side `effects`, in nats, for each token a
+    number for each source word, None where there is one word only, and the attention of each of several `heads`.
+
+    Only the whole evaluation knows `rarest`: how often the rarest word of the source stands in the training data, None
+    where that is not known, and the words, as BLEU counts them, that the hypothesis has more often than the reference,
+    `surplus`, or less often, `missing`.
     """
     source = _side(translation.source, translation.source_tokens, translation.source_spans)
     hypothesis = _decoded(translation)
     reference_words = word_texts(reference)
-    log_probs, entropies = translation.token_log_probs, attention_entropy(translation.attention)
     flags = sentence_flags(source["words"], hypothesis["words"], reference_words, translation.finished, marked)
     return {
         "source": source,
@@ -77,14 +104,23 @@ def sentence_row(
         "reference": {**_forced(forced, reference_words), "text": reference, "words": reference_words},
         "baseline": None,
         "gold": gold,
-        "chrf": _chrf(translation.text, reference),
+        "chrf": sentence_chrf(translation.text, reference),
         "length_ratio": round(len(hypothesis["words"]) / len(reference_words), 3) if reference_words else None,
-        "confidence": round(math.exp(sum(log_probs) / len(log_probs)), 4) if log_probs else None,
-        "entropy": round(float(entropies.mean()), 3) if len(entropies) else None,
+        **_means(translation),
         "branches": [],
-        "beam": [[[parent, token, round(value, 3)] for parent, token, value in step] for step in translation.beam],
+        "elsewhere": {},
+        "beam": [],
         "aer": round(attention_error_rate([forced], [gold]).aer, 4) if forced and gold else None,
         "flags": flags,
+    }
+
+
+def _means(record: Translation) -> dict[str, float | None]:
+    """How sure the model was of a text, and how spread its attention, on average over the tokens; None without one."""
+    log_probs, entropies = record.token_log_probs, attention_entropy(record.attention)
+    return {
+        "confidence": round(math.exp(sum(log_probs) / len(log_probs)), 4) if log_probs else None,
+        "entropy": round(float(entropies.mean()), 3) if len(entropies) else None,
     }
 
 
@@ -141,8 +177,15 @@ def _decoded(record: Translation) -> dict[str, Any]:
 def _branch(branch: Branch, reference: str, above: bool) -> dict[str, Any]:
     """Another translation, and at which token it leaves the one that was found."""
     found = branch.translation
-    own = {"text": found.text, "words": word_texts(found.text), "chrf": _chrf(found.text, reference)}
-    return {"step": branch.step, "token": branch.token, **own, "score": round(found.score, 4), "above": above}
+    place = {"step": branch.step, "token": branch.token, "as_reference": branch.as_reference}
+    return {**_decoded(found), **_means(found), **place, "chrf": sentence_chrf(found.text, reference), "above": above}
+
+
+def _misused(evaluation: Evaluation) -> list[dict[str, list[str]]]:
+    """The words of each sentence that its translation has more often than the reference, and less often."""
+    texts = [each.text for each in evaluation.translations], evaluation.references
+    pairs = zip(*([Counter(words) for words in bleu_words(each, evaluation.tgt)] for each in texts), strict=True)
+    return [{"surplus": sorted(own - wanted), "missing": sorted(wanted - own)} for own, wanted in pairs]
 
 
 def _looks(looks: Looks) -> dict[str, Any]:
@@ -156,8 +199,12 @@ def _looks(looks: Looks) -> dict[str, Any]:
     }
 
 
-def _chrf(text: str, reference: str) -> float:
-    return round(sentence_chrf(text, reference), 2)
+def _add_matrices(rows: Sequence[dict], side: str, heads: Sequence[np.ndarray], effects: Sequence[np.ndarray]) -> None:
+    """Adds to one side of the rows what is known of it: heads (T, M, S), and effects (T, W) to hundredths of a nat."""
+    for row, each in zip(rows, heads, strict=False):
+        row[side]["heads"] = [pack_attention(head) for head in each.swapaxes(0, 1)]
+    for row, each in zip(rows, effects, strict=False):
+        row[side]["effects"] = np.round(each.astype(np.float64), 2).tolist() if each.size else None
 
 
 def _baseline(record: Translation, row: dict[str, Any], marked: Collection[str]) -> dict[str, Any]:
@@ -166,8 +213,10 @@ def _baseline(record: Translation, row: dict[str, Any], marked: Collection[str])
     words = source["words"], decoded["words"], row["reference"]["words"]
     return {
         **decoded,
+        **_means(record),
         "source": None if source == row["source"] else source,
-        "chrf": _chrf(record.text, row["reference"]["text"]),
+        "chrf": sentence_chrf(record.text, row["reference"]["text"]),
+        "above": False,
         "flags": sentence_flags(*words, record.finished, marked),
     }
 
@@ -175,10 +224,9 @@ def _baseline(record: Translation, row: dict[str, Any], marked: Collection[str])
 def _forced(record: Translation | None, words: Sequence[str]) -> dict[str, Any]:
     """The same of a reference; its tokens belong to its words unless the model cannot write them, such as an emoji."""
     if record is None:
-        return dict.fromkeys(
-            ("tokens", "word_of_token", "probabilities", "alternatives", "attention", "log_prob", "score")
-        )
-    decoded = _decoded(record)
+        per_token = "tokens", "word_of_token", "probabilities", "alternatives", "attention"
+        return dict.fromkeys((*per_token, "log_prob", "score", "confidence", "entropy"))
+    decoded = {**_decoded(record), **_means(record)}
     if len(decoded["words"]) != len(words):
         decoded["word_of_token"] = [None] * len(record.tokens)
     return decoded

@@ -8,7 +8,7 @@ from typing import Any
 from nmt.decoding.alignment import attention_alignment, pharaoh
 from nmt.evaluation.results import Evaluation
 
-_CSV_COLUMNS = ("chrf", "length_ratio", "confidence", "entropy", "aer")
+_CSV_COLUMNS = ("chrf", "length_ratio", "confidence", "entropy", "aer", "rarest")
 _CSV_SCORES = ("log_prob", "score")
 
 
@@ -43,10 +43,10 @@ def words_csv(report: dict[str, Any]) -> str:
     """One row for each target word of a source word, and one for a source word that has none; all splits in turn."""
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["split", "word", "count", "received", "passed_over", "target", "share"])
+    writer.writerow(["split", "word", "count", "in_training", "received", "passed_over", "target", "share"])
     for evaluation in report["evaluations"]:
         for row in evaluation["words"]:
-            own = [row["word"], row["count"], row["received"], len(row["passed_over"])]
+            own = [row["word"], row["count"], row["in_training"], row["received"], len(row["passed_over"])]
             writer.writerows([evaluation["label"], *own, *target] for target in row["targets"] or [["", ""]])
     return table.getvalue()
 

@@ -7,6 +7,7 @@ from typing import Any
 from nmt.data.words import word_texts
 from nmt.decoding.alignment import attention_alignment, soft_alignment
 from nmt.decoding.translation import Translation
+from nmt.evaluation.frequencies import TrainingCounts
 
 TARGETS = 5
 """Target words of a source word that are kept, the strongest."""
@@ -15,10 +16,11 @@ LEAST_SHARE = 0.02
 """A target word that gave less of what a source word received is left out."""
 
 
-def word_rows(translations: Sequence[Translation]) -> list[dict[str, Any]]:
+def word_rows(translations: Sequence[Translation], counts: TrainingCounts | None = None) -> list[dict[str, Any]]:
     """A row for each source word as it is written, the most frequent first, as JSON values.
 
-    `count` is how often it stands in the sources, and `received` the attention that target words gave to one occurrence
+    `count` is how often it stands in the sources, `in_training` how often in the training data, None where that is not
+    known, and `received` the attention that target words gave to one occurrence
     on average: 1 is as much as one target word gives in all. `passed_over` has the number of the sentence, from 0, of
     each occurrence that was for no target word what it attended to most. `targets` are pairs of a target word and its
     share of what was received.
@@ -39,6 +41,7 @@ def word_rows(translations: Sequence[Translation]) -> list[dict[str, Any]]:
         {
             "word": word,
             "count": times,
+            "in_training": counts.src.get(word, 0) if counts else None,
             "received": round(sum(received[word].values()) / times, 3),
             "passed_over": passed_over[word],
             "targets": _strongest(received[word]),

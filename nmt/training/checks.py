@@ -12,9 +12,10 @@ import torch
 
 from nmt.config import Config, DataConfig, TrainingConfig, check, load_config
 from nmt.data.corpus import load_split
+from nmt.data.mixture import load_training
 from nmt.model.hub import model_folder
 from nmt.model.saved import read_info
-from nmt.training.callbacks import latest_checkpoint
+from nmt.training.checkpoints import latest_checkpoint
 
 COPYING_STRATEGIES = "ddp_spawn", "ddp_fork", "ddp_notebook"
 """Beginnings of names of strategies that train in copies of this process, of which nothing comes back to it."""
@@ -47,11 +48,11 @@ def check_run(config: Config, settings: Mapping[str, Any], folder: Path, resume:
         FileNotFoundError: if the corpus is not there.
     """
     if resume:
-        _check_resumable(config, settings["max_epochs"], folder)
+        _check_resumable(config, settings.get("max_epochs"), folder)
     elif not overwrite and _holds_a_run(folder):
         raise ValueError(f"{folder} exists: go on with `--resume {folder}`, or give --overwrite, or a new --name")
     load_split(config.data.path, config.data.src, config.data.tgt, config.data.validation)
-    corpus = load_split(config.data.path, config.data.src, config.data.tgt, config.data.train)
+    corpus = load_training(config.data)
     if config.training.guided_alignment:
         check_alignment(corpus, config.data)
     if settings.get("limit_val_batches") == 0:
@@ -59,7 +60,10 @@ def check_run(config: Config, settings: Mapping[str, Any], folder: Path, resume:
 
 
 def idle_settings(config: Config) -> list[str]:
-    """Settings that differ from their defaults and change nothing, each with what it would need."""
+    """Settings that differ from their defaults and change nothing, each with what it would need.
+
+    Also a learning rate that was left as it is for another optimiser.
+    """
     network, training = config.model, config.training
     attention = network.attention
     needs = {
@@ -71,16 +75,24 @@ def idle_settings(config: Config) -> list[str]:
         "model.residual": (network.layers > 1, "a second of model.layers"),
         "model.variational": (network.dropout > 0, "model.dropout"),
         "training.patience": (training.schedule == "plateau", "training.schedule plateau"),
+        "training.halving_start_steps": (training.schedule == "halving", "training.schedule halving"),
+        "training.halving_steps": (training.schedule == "halving", "training.schedule halving"),
         "training.scheduled_sampling_steps": (training.scheduled_sampling > 0, "training.scheduled_sampling"),
     }
     settings, defaults = (
         _flat("model", asdict(each.model)) | _flat("training", asdict(each.training)) for each in (config, Config())
     )
-    return [
+    idle = [
         f"{key} {settings[key]} changes nothing without {needed}"
         for key, (is_met, needed) in needs.items()
         if not is_met and settings[key] != defaults[key]
     ]
+    rate, optimizer = training.learning_rate, training.optimizer
+    if optimizer != "adamw" and rate == TrainingConfig.learning_rate:
+        idle.append(
+            f"training.learning_rate {rate} is that of adamw: with training.optimizer {optimizer} papers have 1"
+        )
+    return idle
 
 
 def _holds_a_run(folder: Path) -> bool:
@@ -93,11 +105,11 @@ def check_alignment(corpus: datasets.Dataset, config: DataConfig) -> None:
     """Raises ValueError if the training split has no word alignment, which guided alignment needs."""
     if "alignment" in corpus.column_names:
         return
-    message = f"training.guided_alignment: split {config.train!r} of {config.path} has no word alignment: "
+    message = f"training.guided_alignment: split {config.train_name!r} of {config.path} has no word alignment: "
     if config.path.startswith("hub:"):
         raise ValueError(message + "the dataset has no column 'alignment', a list of [source word, target word]")
     raise ValueError(
-        f"{message}add a file {config.train}.align beside the texts, one line such as '0-0 1-2' for each pair, "
+        f"{message}add a file {config.train_splits[0]}.align beside the texts, a line such as '0-0 1-2' for each pair, "
         "or a key 'alignment' to each row of the table"
     )
 
@@ -153,7 +165,7 @@ def start_folder(config: Config) -> Path:
         has |= _flat("data.tokenizer", asdict(load_config(folder.parent / "config.yaml").data.tokenizer))
         given |= _flat("data.tokenizer", asdict(config.data.tokenizer))
     for key, value in given.items():
-        if key not in DROPOUT and value != has[key]:
+        if key not in (*DROPOUT, "data.tokenizer.path") and value != has[key]:
             raise ValueError(f"{key}: {value!r} is not that of training.start_from, {name}: it has {has[key]!r}")
     return folder
 
@@ -170,6 +182,7 @@ def _flat(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
 def _fixed(config: Config) -> dict[str, Any]:
     """The settings that a run keeps, by their keys: its name and seed, what its weights are for, and what is best."""
     own: dict[str, Any] = {"name": config.name, "seed": config.seed, "training.monitor": config.training.monitor}
+    own |= {"training.optimizer": config.training.optimizer}
     own |= {"data.src": config.data.src, "data.tgt": config.data.tgt}
     return own | _flat("model", asdict(config.model)) | _flat("data.tokenizer", asdict(config.data.tokenizer))
 

@@ -12,10 +12,11 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from nmt.data.files import lock_folder
-from nmt.training.callbacks import checkpoint_step
+from nmt.training.checkpoints import Resumable, checkpoint_step
 
 
 class RunFolder(Callback):
@@ -96,6 +97,16 @@ class RunFolder(Callback):
 
     @rank_zero_only
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begins the run."""
+        self._begin(trainer)
+
+    @rank_zero_only
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begins it where only the validation of its last step is left."""
+        if trainer.state.fn == TrainerFn.VALIDATING and not self.begun:
+            self._begin(trainer)
+
+    def _begin(self, trainer: pl.Trainer) -> None:
         """Saves the config, and deletes what is replaced but for the rows that were logged before the checkpoint."""
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
@@ -106,9 +117,11 @@ class RunFolder(Callback):
         if self.checkpoint is None:
             shutil.rmtree(self.aside)
             return
+        (resumable,) = (each for each in trainer.checkpoint_callbacks if isinstance(each, Resumable))
+        rows = _metrics_until(checkpoint_step(self.checkpoint), resumable.validated_step, self.aside)
         for logger in trainer.loggers:
             if isinstance(logger, CSVLogger):
-                logger.experiment.metrics.extend(_metrics_until(self.checkpoint, self.aside))
+                logger.experiment.metrics.extend(rows)
                 logger.save()
         self.aside.unlink()
 
@@ -121,9 +134,15 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _metrics_until(checkpoint: Path, path: Path) -> list[dict[str, Any]]:
-    """The rows of a log that were logged before the checkpoint; what came after it is computed again."""
+def _metrics_until(step: int, validated_step: int, path: Path) -> list[dict[str, Any]]:
+    """The rows of a log that were logged before a checkpoint; what came after it is computed again.
+
+    Args:
+        step: of the checkpoint.
+        validated_step: of the last validation that the checkpoint knows of.
+        path: of the log.
+    """
     text = path.read_text(encoding="utf-8")
     whole = text[: text.rfind("\n") + 1]  # a process that was killed may have left half a line
     rows = [{key: value for key, value in row.items() if value} for row in csv.DictReader(io.StringIO(whole))]
-    return [row for row in rows if int(row["step"]) <= checkpoint_step(checkpoint)]
+    return [row for row in rows if int(row["step"]) <= (validated_step if "val_loss" in row else step)]

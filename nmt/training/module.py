@@ -8,6 +8,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 
 from nmt.config import Config, check
@@ -17,6 +18,7 @@ from nmt.decoding.translation import Translation
 from nmt.model.saved import load_model
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.loss import Objective, sequence_loss
+from nmt.training.optimizer import build_optimizer
 from nmt.training.ranks import sum_over_ranks
 from nmt.training.schedule import Schedule
 from nmt.training.validation import Validation
@@ -34,7 +36,8 @@ class TranslationModule(pl.LightningModule):
     attention to them). Steps and epochs count from 1.
 
     Attribute `samples` holds, for callbacks, what the last validation made of `training.sample_sentences` sentences
-    spread evenly over the split, by row.
+    spread evenly over the split, by row; `epoch` the number of the epoch that is trained, or was last; `rate_is_halved`
+    whether the last validation halved the learning rate.
 
     Every random choice of a step is a function of seed, step and rank, so that a resumed run repeats it without any
     saved random state.
@@ -49,6 +52,8 @@ class TranslationModule(pl.LightningModule):
         self.config, self.start = config, start
         self.model: Seq2Seq | None = None
         self.samples: dict[int, Translation] = {}
+        self.epoch = 0
+        self.rate_is_halved = False
         self._learning_rate, self._gradient_norm = 0.0, torch.zeros(())
         self._clock = 0.0
         self._tokens_since = 0
@@ -69,7 +74,7 @@ class TranslationModule(pl.LightningModule):
             freeze(self.model, self.config.training.freeze)
 
     def configure_optimizers(self) -> Any:
-        """Adam, with decoupled weight decay if wanted, and the schedule, stepped once an optimiser step.
+        """The optimiser and its schedule, stepped once an optimiser step.
 
         Raises:
             ValueError: if the schedule needs an end of the training and there is none.
@@ -78,17 +83,20 @@ class TranslationModule(pl.LightningModule):
         precision, by_value = self.trainer.precision, self.trainer.gradient_clip_algorithm == "value"
         # Of a fused optimiser Lightning does not unscale gradients, and in mixed precision it clips none by value.
         fused = precision != "16-mixed" and not (by_value and "mixed" in precision)
-        optimizer = torch.optim.AdamW(
-            self.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=fused
-        )
+        optimizer = build_optimizer(self.parameters(), settings, fused)
         total = self.trainer.estimated_stepping_batches if settings.schedule == "linear" else float("inf")
         if settings.schedule == "linear" and total == float("inf"):
             raise ValueError(
                 "training.schedule: linear falls to zero at the last step, and this training has none: "
                 "give trainer.max_epochs or trainer.max_steps, or choose another schedule"
             )
-        schedule = Schedule(optimizer, settings.schedule, settings.warmup_steps, total, settings.patience)
+        halvings = settings.halving_start_steps, settings.halving_steps
+        schedule = Schedule(optimizer, settings.schedule, settings.warmup_steps, total, settings.patience, *halvings)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """The epoch in which the run was saved; Lightning counts from 0."""
+        self.epoch = checkpoint["epoch"] + 1
 
     def on_train_start(self) -> None:
         """Starts the clock of training."""
@@ -96,6 +104,7 @@ class TranslationModule(pl.LightningModule):
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seeds the step: dropout is the same whether the run came here in one go or was resumed."""
+        self.epoch = self.trainer.current_epoch + 1
         step = self.trainer.fit_loop.epoch_loop.total_batch_idx
         torch.manual_seed(hash((self.config.seed, step, self.global_rank)))
 
@@ -143,7 +152,7 @@ class TranslationModule(pl.LightningModule):
     def _log_position(self, step: int) -> None:
         """Gives what is logged the numbers that the command line prints: steps and epochs that have begun, from 1."""
         self.log("step", float(step), rank_zero_only=False)
-        self.log("epoch", float(self.trainer.current_epoch + 1), rank_zero_only=False)
+        self.log("epoch", float(self.epoch), rank_zero_only=False)
 
     def _diverged(self, sign: str, step: int) -> ValueError:
         if not self._gradient_norm.isfinite():
@@ -197,7 +206,7 @@ class TranslationModule(pl.LightningModule):
         self._validation.add(self.model, batch)
 
     def on_validation_epoch_end(self) -> None:
-        """Logs the figures of the whole split, and tells the schedule.
+        """Logs the figures of the whole split, and tells the schedule, unless training is over.
 
         Raises:
             ValueError: if they are not finite.
@@ -210,11 +219,12 @@ class TranslationModule(pl.LightningModule):
         self._log_position(self.trainer.global_step)
         for name, value in figures.items():
             self.log(name, value, prog_bar=name in ("val_loss", "val_bleu"), rank_zero_only=False)
-        if not self.trainer.sanity_checking:
+        self.rate_is_halved = False
+        if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
             settings, schedule = self.config.training, self.lr_schedulers()
             assert isinstance(schedule, Schedule)
             figure = figures[settings.monitor]
-            schedule.validated(figure if settings.monitor_mode == "max" else -figure)
+            self.rate_is_halved = schedule.validated(figure if settings.monitor_mode == "max" else -figure)
 
     def on_validation_end(self) -> None:
         """Lets the clock of training go on."""

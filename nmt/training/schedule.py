@@ -14,24 +14,35 @@ PROGRESS = ("last_epoch", "_step_count", "factor", "best", "stale_validations")
 
 
 class Schedule(LRScheduler):
-    """Warm-up from zero, then one of four shapes; its progress is plain numbers, saved and resumed with the optimiser.
+    """Warm-up from zero, then one of five shapes; its progress is plain numbers, saved and resumed with the optimiser.
 
     Args:
         optimizer: whose learning rate it sets; the rate it was made with is the highest.
         kind: "constant"; "inverse_sqrt", ``sqrt(warmup / step)`` (Vaswani et al. 2017, eq. 3); "linear", to zero at
-            the last step; "plateau", halved when validation does not improve.
+            the last step; "halving" (Luong et al. 2015, section 4.1); "plateau", halved where validation is not better.
         warmup_steps: optimiser steps.
         total_steps: optimiser steps of the whole training, for "linear".
-        patience: validations without improvement that make a plateau.
+        patience: validations without improvement that make a plateau, none of them within the warm-up.
+        halving_start_steps: optimiser steps before the first halving, for "halving".
+        halving_steps: optimiser steps from one to the next.
     """
 
     def __init__(
-        self, optimizer: Optimizer, kind: ScheduleKind, warmup_steps: int, total_steps: float, patience: int
+        self,
+        optimizer: Optimizer,
+        kind: ScheduleKind,
+        warmup_steps: int,
+        total_steps: float,
+        patience: int,
+        halving_start_steps: int = 0,
+        halving_steps: int = 1,
     ) -> None:
         self.kind = kind
         self.warmup_steps = warmup_steps
         self.total_steps = total_steps
         self.patience = patience
+        self.halving_start_steps = halving_start_steps
+        self.halving_steps = halving_steps
         self.factor = 1.0
         self.best = float("-inf")
         self.stale_validations = 0
@@ -60,20 +71,26 @@ class Schedule(LRScheduler):
             return (max(1, self.warmup_steps) / step) ** 0.5
         if self.kind == "linear":
             return max(0.0, (self.total_steps - step) / max(1.0, self.total_steps - self.warmup_steps))
+        if self.kind == "halving":
+            return 0.5 ** max(0, 1 + (step - 1 - self.halving_start_steps) // self.halving_steps)
         if self.kind in ("constant", "plateau"):
             return self.factor
-        raise ValueError(f"unknown schedule {self.kind!r}: choose constant, inverse_sqrt, linear or plateau")
+        raise ValueError(f"unknown schedule {self.kind!r}: choose constant, inverse_sqrt, linear, halving or plateau")
 
     def get_lr(self) -> list[float | Tensor]:
         """The learning rate of each parameter group for the next step."""
         return [rate * self.scale(self.last_epoch + 1) for rate in self.base_lrs]
 
-    def validated(self, figure: float) -> None:
-        """Takes note of a validation; a higher `figure` is better."""
+    def validated(self, figure: float) -> bool:
+        """Takes note of a validation, where a higher `figure` is better; whether the learning rate is halved for it."""
         if figure > self.best:
             self.best, self.stale_validations = figure, 0
-            return
+            return False
+        if self.kind != "plateau" or self.last_epoch < self.warmup_steps:
+            return False
         self.stale_validations += 1
-        if self.kind == "plateau" and self.stale_validations >= self.patience:
-            self.factor, self.stale_validations = self.factor / 2, 0
-            self._set_rates()
+        if self.stale_validations < self.patience:
+            return False
+        self.factor, self.stale_validations = self.factor / 2, 0
+        self._set_rates()
+        return True

@@ -4,42 +4,35 @@ import logging
 import os
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import datasets
 import pytorch_lightning as pl
-import torch
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, ProgressBar
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from nmt.config import Config
 from nmt.data.datamodule import TranslationData
-from nmt.evaluation.results import installed_versions
-from nmt.model.saved import ModelInfo, save_model
-from nmt.training.callbacks import (
-    MovingAverage,
-    Patience,
-    Reporter,
-    Resumable,
-    best_checkpoint,
-    checkpoint_step,
-    latest_checkpoint,
-)
+from nmt.training.callbacks import MovingAverage, Patience
+from nmt.training.checkpoints import Resumable, best_checkpoint, checkpoint_step, latest_checkpoint
 from nmt.training.checks import check_processes, check_run, check_trainer, start_folder
+from nmt.training.ending import export, validate_last_step, why_it_ended
 from nmt.training.folder import RunFolder
 from nmt.training.memory import keep_freed_memory
 from nmt.training.module import TranslationModule
+from nmt.training.reporter import EpochBar, Reporter
 
 TRAINER_DEFAULTS: Mapping[str, Any] = {
-    "max_epochs": 10,
     "gradient_clip_val": 1.0,
     "log_every_n_steps": 20,
     "num_sanity_val_steps": 0,
 }
 """Where a run differs from Lightning's defaults unless the config says otherwise."""
+
+DEFAULT_EPOCHS = 10
+"""Of a training for which neither epochs nor steps nor time are given."""
 
 OWN_TRAINER_ARGUMENTS: Mapping[str, str] = {
     **dict.fromkeys(("default_root_dir", "enable_checkpointing"), "a run keeps its checkpoints in its own folder"),
@@ -58,7 +51,7 @@ OWN_TRAINER_ARGUMENTS: Mapping[str, str] = {
 def train(
     config: Config, trainer_settings: Mapping[str, Any], folder: Path, resolved: str, resume: bool, overwrite: bool
 ) -> Path | None:
-    """Trains, or goes on training, and exports the best checkpoint as `folder/model`.
+    """Trains, or goes on training, and exports the best checkpoint, as validations say, as `folder/model`.
 
     Args:
         config: the run.
@@ -76,7 +69,7 @@ def train(
             corpus cannot be used, not a step is trained, or the loss is not finite.
         FileNotFoundError: if the corpus is not there.
         MisconfigurationException: if Lightning does not accept the trainer's settings.
-        nmt.training.callbacks.Stopped: if a signal ended the training.
+        nmt.training.checkpoints.Stopped: if a signal ended the training.
         KeyboardInterrupt: if one came before the training.
     """
     if not rank_zero_only.rank:  # type: ignore[attr-defined]
@@ -86,6 +79,9 @@ def train(
     run_folder = RunFolder(folder, resolved, checkpoint)
     run_folder.recover()
     settings = {**TRAINER_DEFAULTS, **trainer_settings}
+    is_limited = settings.get("max_steps", -1) != -1 or settings.get("max_time") is not None
+    if settings.get("max_epochs") is None and not is_limited:
+        settings["max_epochs"] = DEFAULT_EPOCHS
     rank_zero_only(check_run)(config, settings, folder, resume, overwrite)
     start = start_folder(config) if checkpoint is None and config.training.start_from else None
     keep_freed_memory()
@@ -93,11 +89,16 @@ def train(
     data = TranslationData(config.data, config.seed, folder, with_alignment=guided, tokenizers_from=start)
     module = TranslationModule(config, start)
     done = None if checkpoint is None else checkpoint_step(checkpoint)
-    trainer = _trainer(settings, folder, [run_folder, *_callbacks(config, folder)], done)
+    checkpoints = folder / "checkpoints"
+    best = best_checkpoint(checkpoints, config.training)
+    resumable = Resumable(checkpoints, config.training.checkpoint_steps)
+    trainer = _trainer(settings, folder, [run_folder, *_callbacks(config, folder), best, resumable], done)
     check_processes(trainer.world_size)
     with run_folder.opened():
         try:
             trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
+            _say_why_it_ended(trainer, settings, config, folder, done)
+            latest_is_best = validate_last_step(trainer, module, best, resumable)
         except SystemExit as exit:
             raise exit.__context__ or exit from None  # Ctrl-C before the first step, which Lightning made an exit of 1
     if trainer.fast_dev_run:  # type: ignore[attr-defined]
@@ -106,16 +107,21 @@ def train(
         raise ValueError(
             f"{folder}: not a step was trained; raise trainer.max_epochs, max_steps or limit_train_batches"
         )
-    if trainer.global_step == done:
-        _say_that_it_had_ended(folder, trainer.global_step)
-    export(config, data, module, folder)
+    export(config, data, module, folder, latest_is_best)
     return folder / "model"
 
 
 @rank_zero_only
-def _say_that_it_had_ended(folder: Path, step: int) -> None:
-    limits = "trainer.max_epochs, max_steps or max_time, or training.early_stopping"
-    print(f"{folder} had come to its end at step {step:,}, and nothing was trained: to go on, raise {limits}")
+def _say_why_it_ended(
+    trainer: pl.Trainer, settings: Mapping[str, Any], config: Config, folder: Path, done: int | None
+) -> None:
+    """Says why a training has ended, or that it had, at the step that was `done`."""
+    step = trainer.global_step
+    if step == done:
+        limits = "trainer.max_epochs, max_steps or max_time, or training.early_stopping"
+        print(f"{folder} had come to its end at step {step:,}, and nothing was trained: to go on, raise {limits}")
+    elif not trainer.fast_dev_run:  # type: ignore[attr-defined]
+        print(f"ended at step {step:,}: {why_it_ended(trainer, settings, config.training)}")
 
 
 def _trainer(
@@ -131,12 +137,15 @@ def _trainer(
         CSVLogger(folder, name="", version="", flush_logs_every_n_steps=20),
         TensorBoardLogger(folder, name="tensorboard", version="", purge_step=again),
     ]
+    given = _listed(settings.get("callbacks"))
+    has_own = settings.get("enable_progress_bar") is False or any(isinstance(each, ProgressBar) for each in given)
+    bar = [] if has_own else [EpochBar()]
     try:
         return pl.Trainer(
             **{name: value for name, value in settings.items() if name not in ("logger", "callbacks")},
             default_root_dir=folder,
             logger=[*loggers, *_listed(settings.get("logger"))],
-            callbacks=[*_listed(settings.get("callbacks")), *callbacks],
+            callbacks=[*given, *bar, *callbacks],
             use_distributed_sampler=False,  # the sampler of the data module shares the batches out itself
             enable_model_summary=False,
         )
@@ -179,42 +188,4 @@ def _callbacks(config: Config, folder: Path) -> list[Callback]:
         mode = settings.monitor_mode
         at_validations = {"check_on_train_epoch_end": False}  # an epoch may end before the first of them
         callbacks.append(Patience(settings.monitor, patience=settings.early_stopping, mode=mode, **at_validations))
-    checkpoints = folder / "checkpoints"
-    return [*callbacks, best_checkpoint(checkpoints, settings), Resumable(checkpoints, settings.checkpoint_steps)]
-
-
-@rank_zero_only
-def export(config: Config, data: TranslationData, module: TranslationModule, folder: Path) -> None:
-    """Writes the weights of the best validation as `folder/model`: safetensors, JSON and tokenizers.
-
-    Without a validation, those of the latest checkpoint.
-    """
-    checkpoints = folder / "checkpoints"
-    best, latest = checkpoints / "best.ckpt", latest_checkpoint(checkpoints)
-    assert latest is not None
-    if not best.is_file():
-        print(f"no validation has chosen a checkpoint: exporting the latest, {latest.name}")
-    assert module.model is not None
-    saved = torch.load(best if best.is_file() else latest, map_location="cpu", weights_only=True)
-    module.load_state_dict(saved["state_dict"])
-    if best.is_file():
-        print(f"exporting step {saved['global_step']:,}, the best by {config.training.monitor}")
-    tokenizers = data.tokenizers
-    info = ModelInfo(
-        src=config.data.src,
-        tgt=config.data.tgt,
-        src_vocab_size=tokenizers.src.vocab_size,
-        tgt_vocab_size=tokenizers.tgt.vocab_size,
-        network=config.model,
-        training={
-            "run": config.name,
-            "seed": config.seed,
-            "step": saved["global_step"],
-            "epoch": saved["epoch"],
-            "validated": best.is_file(),
-            "config": asdict(config.training),
-            "versions": installed_versions(),
-        },
-    )
-    save_model(folder / "model", module.model, info)
-    tokenizers.save(folder / "model")
+    return callbacks

@@ -112,8 +112,6 @@ class Validation:
         rows = list(of_all_ranks(dict.fromkeys(self._best, 0)))
         wanted = rows[:: max(1, len(rows) // max(1, sentences))][:sentences]
         tokenizers, split = self._data.tokenizers, self._data.validation
-        records, sources = Records(tokenizers.tgt), {row: split[row]["src"] for row in wanted if row in self._best}
-        own = {
-            row: records.of(source, tokenizers.src.encode(source), self._best[row]) for row, source in sources.items()
-        }
+        records, rows = Records(tokenizers.tgt), [row for row in wanted if row in self._best]
+        own = {row: records.of(tokenizers.src.encode(split[row]["src"]), self._best[row]) for row in rows}
         return of_all_ranks(own)

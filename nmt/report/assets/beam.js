@@ -3,19 +3,19 @@
 const BEAM = { column: 106, row: 30, width: 86, height: 22, margin: 6, characters: 11 }; // pixels, but for the last
 const END_OF_SENTENCE = "</s>";
 
-/** All places, step after step, each with its parent: null in the first step. */
-function beamPlaces({ beam, hypothesis }) {
+/** All places of the beam that found a translation, step after step, each with its parent: null in the first step. */
+function beamPlaces(beam, found) {
   const steps = [];
   beam.forEach((held, step) => {
-    steps.push(held.map(([parent, token, logProb], row) => {
+    steps.push(held.map(([parent, token, logProb, score = null], row) => {
       const from = steps[step - 1]?.[parent] ?? null;
       const ended = token === END_OF_SENTENCE;
-      return { step, row, token, logProb, parent: from, total: (from?.total ?? 0) + logProb, ended, goesOn: false, found: false };
+      return { step, row, token, logProb, score, parent: from, total: (from?.total ?? 0) + logProb, ended, goesOn: false, found: false };
     }));
     for (const { parent } of steps[step]) if (parent) parent.goesOn = true;
   });
   let place = null;
-  for (const [step, token] of hypothesis.tokens.entries()) {
+  for (const [step, token] of found.tokens.entries()) {
     place = steps[step]?.find((each) => each.parent === place && each.token === token);
     if (!place) break;
     place.found = true;
@@ -35,11 +35,21 @@ function beamFate({ found, ended, goesOn, step }, last) {
   return step === last ? "open when the search ended" : "dropped: at the next step others were more probable";
 }
 
-/** The tree with its heading; nothing where the search kept no beam, or there was no choice to be made. */
-function beamSection(sentence) {
-  if (!sentence.beam.some((held) => held.length > 1)) return null;
-  const places = beamPlaces(sentence);
-  const last = sentence.beam.length - 1;
+/** The score that decides between what has ended, beside that of what was found; nothing where it is not known. */
+function beamScore({ score, found }, best) {
+  if (score === null) return "";
+  return `; score ${fixed(score, 3)}${found || best.score === null ? "" : `, of what was found ${fixed(best.score, 3)}`}`;
+}
+
+/** The tree with its heading, of the baseline where that is shown, else of the hypothesis: a reference was not searched
+ *  for. Nothing where the search kept no beam, or there was no choice to be made. */
+function beamSection(sentence, shown) {
+  const whose = shown === "baseline" ? "baseline" : "hypothesis";
+  const { beam } = whose === "baseline" ? sentence.baseline : sentence;
+  if (!beam.some((held) => held.length > 1)) return null;
+  const places = beamPlaces(beam, sentence[whose]);
+  const best = places.filter(({ found }) => found).at(-1) ?? places[0];
+  const last = beam.length - 1;
   const x = ({ step }) => BEAM.margin + step * BEAM.column;
   const y = ({ row }) => BEAM.margin + row * BEAM.row;
   const middle = (place) => y(place) + BEAM.height / 2;
@@ -55,7 +65,7 @@ function beamSection(sentence) {
     const line = new Set(lineage(shown));
     for (const [place, [node, edge]] of nodes) for (const part of [node, edge]) part?.classList.toggle("line", line.has(place));
     fill(told, el("strong", {}, lineage(shown).map(({ token }) => visible(token)).join(" ")),
-      el("span", { class: "muted" }, ` ${beamFate(shown, last)}; log-probability ${fixed(shown.total, 2)}, of the token ${fixed(shown.logProb, 2)}`));
+      el("span", { class: "muted" }, ` ${beamFate(shown, last)}${beamScore(shown, best)}; log-probability ${fixed(shown.total, 2)}, of the token ${fixed(shown.logProb, 2)}`));
   };
   /** Along the tree: to what a place continues, to what continues it, and up and down in its step. */
   const move = (event, from) => {
@@ -80,16 +90,15 @@ function beamSection(sentence) {
       svg("text", { x: BEAM.width / 2, y: BEAM.height / 2 }, shorten(visible(token), BEAM.characters)));
     nodes.set(place, [node, edge]);
   }
-  const best = places.filter(({ found }) => found).at(-1) ?? places[0];
-  const rows = Math.max(...sentence.beam.map((held) => held.length));
+  const rows = Math.max(...beam.map((held) => held.length));
   const size = { width: 2 * BEAM.margin + last * BEAM.column + BEAM.width, height: 2 * BEAM.margin + (rows - 1) * BEAM.row + BEAM.height };
   const drawn = [...nodes.values()];
-  const tree = svg("svg", { ...size, viewBox: `0 0 ${size.width} ${size.height}`, role: "group", "aria-label": `Beam of ${rows} over ${last + 1} steps; found: ${sentence.hypothesis.text}`, onpointerleave: () => show(best) },
+  const tree = svg("svg", { ...size, viewBox: `0 0 ${size.width} ${size.height}`, role: "group", "aria-label": `Beam of ${rows} over ${last + 1} steps; found: ${sentence[whose].text}`, onpointerleave: () => show(best) },
     drawn.map(([, edge]) => edge), drawn.map(([node]) => node));
   show(best);
   return el("section", { class: "beam" },
-    el("h3", {}, "Beam"),
-    el("p", { class: "hint" }, "What the search held after each step, the most probable on top; what was found is blue, what was dropped is pale. Fuller colour: a more probable token. Point at one to read how it began, or go from one to the next with the arrow keys."),
+    el("h3", {}, `Beam of the ${whose}`),
+    el("p", { class: "hint" }, "What the search held after each step, the most probable on top; what was found is blue, what was dropped is pale. Fuller colour: a more probable token. What has ended is ranked by its score, not by the log-probability alone. Point at one to read how it began, or go from one to the next with the arrow keys."),
     told,
     el("div", { class: "frame", role: "region", "aria-label": "Beam" }, tree));
 }

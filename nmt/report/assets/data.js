@@ -11,27 +11,32 @@ const state = {
   rows: [],
   chosen: null,
   unit: "words",
+  step: null,
   shown: "hypothesis",
+  measure: "attention",
   against: "reference",
   asTable: false,
 };
 
 async function loadReport() {
   Object.assign(REPORT, JSON.parse(await unpacked("report-gzip")));
+  for (const { sentences } of REPORT.evaluations) // a “what if” is shown as the other sides are
+    for (const sentence of sentences) sentence.branches.forEach((branch, index) => (sentence[`what-if-${index + 1}`] = branch));
   state.evaluation = REPORT.evaluations[0];
 }
 
 /** Whose tokens and attention are shown: those that are chosen, if the sentence has them, else the hypothesis's. The
- *  reference's were kept under forced decoding; a baseline is what another evaluation made of the sentence. */
+ *  reference's were kept under forced decoding; a baseline is what another evaluation made of the sentence, "what-if-1"
+ *  the first of what else it could have been. */
 const shownOf = (sentence) => (sentence[state.shown]?.tokens ? state.shown : "hypothesis");
 
 /** The source in the tokens of the model whose attention is shown. */
 const sourceOf = (sentence, shown) => sentence[shown].source ?? sentence.source;
 
 /** Attention [target][source] of what is shown of a sentence, or a smaller matrix over `units` of its tokens: the sum
- *  over the source tokens and the mean over the target tokens of each unit. */
-function attentionOf(sentence, shown, targetUnits, sourceUnits) {
-  const bytes = bytesOf(sentence[shown].attention);
+ *  over the source tokens and the mean over the target tokens of each unit. `packed` is another attention of it. */
+function attentionOf(sentence, shown, targetUnits, sourceUnits, packed = sentence[shown].attention) {
+  const bytes = bytesOf(packed);
   const columns = sourceOf(sentence, shown).tokens.length;
   const weight = (row, column) => (bytes[row * columns + column] / 255) ** 2;
   return targetUnits.map((target) =>

@@ -20,7 +20,7 @@ function evaluationRow(evaluation) {
     return found && [fixed(found.score), found.low !== null && name === "BLEU" ? el("small", {}, ` [${fixed(found.low)}, ${fixed(found.high)}]`) : null];
   };
   const cells = [[search.decoding, el("small", {}, ` ${checkpoint}`)], score("BLEU"), score("chrF"), score("TER"),
-    fixed(lengthRatio(evaluation), 3), flagCount(evaluation, "search_error"), flagCount(evaluation, "repetition")];
+    fixed(lengthRatio(evaluation), 3), [flagCount(evaluation, "search_error"), lookedForBy(evaluation)], flagCount(evaluation, "repetition")];
   const isShown = evaluation === state.evaluation;
   return el("tr", { "aria-current": isShown ? "true" : null },
     el("th", { scope: "row" }, isShown ? label : el("a", { href: placeOf("overview", evaluation) }, label), label === split ? null : el("small", {}, ` ${split}`)),
@@ -33,9 +33,17 @@ function lengthRatio({ sentences }) {
   return count("reference") ? count("hypothesis") / count("reference") : null;
 }
 
-/** How many sentences have a flag, as a link to them; nothing where that is not known. */
+/** How many sentences of how many have a flag, as a link to them; a dash where that is not known. */
 function flagCount({ label, flags, sentences }, flag) {
-  if (!flags.includes(flag)) return null;
+  if (!flags.includes(flag)) return "–";
   const count = sentences.filter((sentence) => sentence.flags.includes(flag)).length;
-  return count ? el("a", { href: address("sentences", { ...AFRESH, split: label, flag }) }, grouped(count)) : "0";
+  const number = count ? el("a", { href: address("sentences", { ...AFRESH, split: label, flag }) }, grouped(count)) : "0";
+  return [number, ` of ${grouped(sentences.length)}`];
+}
+
+/** What search errors were looked for by, where that is not the same in all rows; nothing where they were not. */
+function lookedForBy({ flags, search_errors_by: by }) {
+  const looked = REPORT.evaluations.filter((each) => each.flags.includes("search_error"));
+  const differ = new Set(looked.map((each) => each.search_errors_by.join())).size > 1;
+  return differ && flags.includes("search_error") ? el("small", { class: "by" }, ` by ${by.join(", ")}`) : null;
 }

@@ -11,32 +11,74 @@ const gapOf = ({ reference, hypothesis }) => (reference.score === null ? null : 
 /** By how much the best “what if” of a sentence is above the hypothesis, by chrF; null without one. */
 const bestGain = ({ branches, chrf }) => (branches.length ? Math.max(...branches.map((branch) => branch.chrf)) - chrf : null);
 
+/** By how much the translation that begins as the reference is above the hypothesis, by chrF; null without one. */
+const referenceGain = ({ branches, chrf }) => {
+  const begun = branches.find((branch) => branch.as_reference);
+  return begun ? begun.chrf - chrf : null;
+};
+
 const hasBaseline = ({ baseline }) => baseline !== null;
+
+const hasSameText = ({ hypothesis, baseline }) => hypothesis.text === baseline?.text;
 
 /** Kinds of sentences that the page tells by itself, and which evaluations have them. */
 const KINDS = {
   better: { label: "better", meaning: "The chrF is above the baseline's", isIn: hasBaseline, holds: (sentence) => gainOf(sentence) > 0 },
   worse: { label: "worse", meaning: "The chrF is below the baseline's", isIn: hasBaseline, holds: (sentence) => gainOf(sentence) < 0 },
-  alike: { label: "alike", meaning: "The chrF is that of the baseline", isIn: hasBaseline, holds: (sentence) => gainOf(sentence) === 0 },
+  alike: { label: "alike", meaning: "The chrF is that of the baseline, whose text is another", isIn: hasBaseline, holds: (sentence) => gainOf(sentence) === 0 && !hasSameText(sentence) },
+  same: { label: "same text", meaning: "The text is that of the baseline", isIn: hasBaseline, holds: hasSameText },
   what_if: { label: "what-if better", meaning: "A “what if” has a higher chrF than the hypothesis", isIn: ({ sentences }) => sentences.some(({ branches }) => branches.length), holds: (sentence) => bestGain(sentence) > 0 },
+  as_reference: { label: "better if begun as the reference", meaning: "With the reference's token where it leaves the reference, the translation goes on to a higher chrF", isIn: ({ sentences }) => sentences.some((sentence) => referenceGain(sentence) !== null), holds: (sentence) => referenceGain(sentence) > 0 },
 };
 
 /** The kinds that an evaluation has. */
 const kindsOf = (evaluation) => Object.keys(KINDS).filter((kind) => KINDS[kind].isIn(evaluation));
 
+/** How a flag of a translation can differ from that of the baseline's. */
+const CHANGES = {
+  gone: { label: "gone", holds: (now, before) => before && !now },
+  new: { label: "new", holds: (now, before) => now && !before },
+  both: { label: "in both", holds: (now, before) => now && before },
+};
+
+/** The two parts of a change such as "gone-long": how, and which flag. */
+const changeParts = (change) => [change.split("-")[0], change.slice(change.indexOf("-") + 1)];
+
+const changeLabel = (change) => CHANGES[changeParts(change)[0]].label;
+
+function isChanged(change) {
+  const [how, flag] = changeParts(change);
+  return ({ flags, baseline }) => baseline !== null && CHANGES[how].holds(flags.includes(flag), baseline.flags.includes(flag));
+}
+
 /** Filters by their names in an address: whether a text there is a value of them, and what then holds for a sentence. */
 const FILTERS = {
   flag: { knows: (flag) => Object.hasOwn(REPORT.flags, flag), holds: (flag) => ({ flags }) => flags.includes(flag) },
+  change: { knows: (change) => Object.hasOwn(CHANGES, changeParts(change)[0]) && Object.hasOwn(REPORT.flags, changeParts(change)[1]), holds: isChanged },
   kind: { knows: (kind) => Object.hasOwn(KINDS, kind), holds: (kind) => KINDS[kind].holds },
   chrf: { knows: (range) => /^\d{1,3}-\d{1,3}$/.test(range), holds: liesWithin },
   word: { knows: Boolean, holds: (word) => ({ source }) => source.words.includes(word) },
   passed_over: { knows: Boolean, holds: isPassedOver },
+  written: { knows: Boolean, holds: (word) => ({ surplus }) => surplus.includes(word) },
+  missing: { knows: Boolean, holds: (word) => ({ missing }) => missing.includes(word) },
+  length: { knows: isRange, holds: (range) => ({ source }) => isIn(range, source.words.length) },
+  rarest: { knows: isRange, holds: (range) => ({ rarest }) => rarest !== null && isIn(range, rarest) },
 };
 
 /** Of a range such as "40-45": from the first number on, and below the second, but for 100. */
 function liesWithin(range) {
   const [low, high] = range.split("-").map(Number);
   return ({ chrf }) => chrf >= low && (chrf < high || high === 100);
+}
+
+/** Whether a text is a range of whole numbers such as "10-14", or "100-" without an end. */
+function isRange(text) {
+  return /^\d{1,9}-\d{0,9}$/.test(text);
+}
+
+function isIn(range, number) {
+  const [least, most] = range.split("-");
+  return number >= Number(least) && (most === "" || number <= Number(most));
 }
 
 function isPassedOver(word) {
@@ -50,6 +92,7 @@ function isPassedOver(word) {
 const ORDERS = {
   number: { label: "position", value: (sentence, index) => index },
   source: { label: "source words", value: ({ source }) => source.words.length },
+  rarest: { label: "rarest source word", value: ({ rarest }) => rarest },
   attention: { label: "entropy", value: ({ entropy }) => entropy },
   chrf: { label: "chrF", value: ({ chrf }) => chrf },
   gain: { label: "gain over the baseline", value: gainOf },
@@ -58,6 +101,7 @@ const ORDERS = {
   aer: { label: "AER", value: ({ aer }) => aer, descends: true },
   gap: { label: "lead of the reference’s score", value: gapOf, descends: true },
   what_if: { label: "gain of the best what-if", value: bestGain, descends: true },
+  as_reference: { label: "gain of beginning as the reference", value: referenceGain, descends: true },
 };
 
 /** The orders that an evaluation has: those by a number that some sentence has. */

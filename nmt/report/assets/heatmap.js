@@ -44,7 +44,7 @@ function heatmapSizes(targets, sources, width) {
 
 /** The plotly figure of a view: a sentence with the units and weights that are shown of it. */
 function heatmapFigure(view, width, theme) {
-  const { sentence, targets, sources, weights } = view;
+  const { sentence, targets, sources, weights, measure } = view;
   const { margin, withScale, angle, width: wide, height } = heatmapSizes(targets, sources, width);
   const label = (unit) => plotlyText(shorten(visible(unit.label), LABEL_CHARACTERS));
   const name = (unit) => plotlyText(shorten(visible(unit.label), 60));
@@ -54,15 +54,16 @@ function heatmapFigure(view, width, theme) {
     range: [-0.5, units.length - 0.5],
     automargin: false,
   });
-  const { figure, scales } = REPORT.heatmap;
+  const { figure, [measure.scales]: scales } = REPORT.heatmap;
   const scale = scales[theme].map((colour, index, all) => [index / (all.length - 1), colour]);
   const text = targets.map((target, row) =>
     sources.map((source, column) =>
-      `source  <b>${name(source)}</b><br>target  <b>${name(target)}</b><br>weight  <b>${fixed(weights[row][column], 3)}</b>`,
+      `source  <b>${name(source)}</b><br>target  <b>${name(target)}</b><br>${measure.noun}  <b>${fixed(weights[row][column], 3)}</b>`,
     ),
   );
   const barSize = { lenmode: "pixels", len: Math.min(180, height - margin.t), y: 1, yanchor: "top", x: 1, xpad: 8 };
-  const colorbar = { ...figure.data[0].colorbar, ...barSize };
+  const { ticks } = measure;
+  const colorbar = { ...figure.data[0].colorbar, ...barSize, tickvals: ticks };
   const { ink } = themeColours(theme);
   const layout = {
     width: wide,
@@ -72,7 +73,7 @@ function heatmapFigure(view, width, theme) {
     yaxis: { ...axis(targets), range: [targets.length - 0.5, -0.5], autorange: false, tickfont: { color: ink } },
     shapes: goldShown(view) ? goldShapes(sentence, targets, sources, theme === "dark" ? "#ff9d5c" : "#d55e00") : [],
   };
-  const trace = { ...figure.data[0], z: weights, text, colorscale: scale, colorbar, showscale: withScale };
+  const trace = { ...figure.data[0], z: weights, zmin: ticks[0], zmax: ticks.at(-1), text, colorscale: scale, colorbar, showscale: withScale };
   return themed({ data: [trace], layout: figure.layout }, layout, theme);
 }
 
@@ -95,35 +96,35 @@ async function saveHeatmap(view, format) {
   const figure = heatmapFigure(view, 900, "light");
   const { width, height } = figure.layout;
   const of = view.shown === "hypothesis" ? "" : `${view.shown}-`;
-  const filename = `${REPORT.run.name}-${state.evaluation.label}-${view.index + 1}-${of}attention`;
+  const filename = `${REPORT.run.name}-${state.evaluation.label}-${view.index + 1}-${of}${view.measure.key}`;
   await plotly.downloadImage(figure, { format, filename, width, height, scale: format === "png" ? 3 : 1 });
 }
 
-function heatmapTable({ sentence, targets, sources, weights }) {
+function heatmapTable({ sentence, targets, sources, weights, measure }) {
   const head = el("tr", {}, el("td"), sources.map((unit) => el("th", { scope: "col", dir: "auto" }, visible(unit.label))));
   const rows = targets.map((unit, row) =>
     el(
       "tr",
       {},
       el("th", { scope: "row", dir: "auto" }, visible(unit.label)),
-      weights[row].map((weight) => el("td", { style: `--weight:${weight}` }, fixed(weight, 2))),
+      weights[row].map((weight) => el("td", { style: `--weight:${measure.shade(weight)}` }, fixed(weight, 2))),
     ),
   );
   return el(
     "table",
     { class: "weights", dir: isRightToLeft(sentence.source.text) ? "rtl" : "ltr" },
-    el("caption", {}, "Attention weights: a row for each target, a column for each source"),
+    el("caption", {}, `${measure.name}: a row for each target, a column for each source`),
     el("thead", {}, head),
     el("tbody", {}, rows),
   );
 }
 
 /** The heatmap in words: for each target its strongest source. */
-function heatmapSummary({ targets, sources, weights }) {
+function heatmapSummary({ targets, sources, weights, measure }) {
   const strongest = weights.map((row, index) => {
     const column = row.indexOf(Math.max(...row));
     return `${targets[index].label}: ${sources[column].label} ${fixed(row[column], 2)}`;
   });
   const size = `${targets.length} targets by ${sources.length} sources`;
-  return `Attention heatmap, ${size}. Strongest source of each target: ${strongest.join("; ")}`;
+  return `${measure.name}: heatmap, ${size}. Strongest source of each target: ${strongest.join("; ")}`;
 }

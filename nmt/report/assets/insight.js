@@ -49,7 +49,7 @@ function neighborsSection({ hypothesis }, token) {
   };
   return el("section", { "aria-label": "In training" },
     el("h3", {}, "In training"),
-    el("p", { class: "hint" }, `The steps most like this one, of ${searched.toLocaleString("en")} training pairs: there the model has learned to go on with the word that is marked. `,
+    el("p", { class: "hint" }, `The steps most like this one, of ${grouped(searched)} training pairs: there the model has learned to go on with the word that is marked. `,
       el("strong", {}, `${same} of ${found.length}`), " go on as here."),
     el("ol", { class: "plain neighbors" }, found.map(neighbor)));
 }

@@ -1,9 +1,10 @@
 /* The address in the location bar decides what is shown; keys and buttons change the address. */
 
-const TABS = { overview: "Overview", sentences: "Sentences", words: "Words", training: "Training", about: "About" };
+const TABS = { overview: "Overview", sentences: "Sentences", words: "Words", errors: "Errors", training: "Training", about: "About" };
 
 /** Shows what the address asks for: `#/sentences/412?flag=cut_off&split=val`. */
 function route() {
+  clearTimeout(writing);
   const [path, query = ""] = location.hash.slice(2).split("?");
   const [name, number] = path.split("/");
   const tab = Object.hasOwn(TABS, name) ? name : "overview";
@@ -22,7 +23,7 @@ function route() {
   const missing = evaluation.label === split ? null : `There is no evaluation “${split}” in this report; this is “${evaluation.label}”.`;
   fill(byId("missing"), missing);
   byId("missing").hidden = !missing;
-  ({ overview: renderOverview, sentences: () => showSentences(number), words: renderWords, training: renderTraining, about: renderAbout })[tab]();
+  ({ overview: renderOverview, sentences: () => showSentences(number), words: renderWords, errors: renderErrors, training: renderTraining, about: renderAbout })[tab]();
   fill(byId("tabs"), Object.entries(TABS).map(([key, label]) =>
     el("a", { href: placeOf(key), "data-focus": key, "aria-current": key === tab ? "page" : null }, label)));
   const shown = tab === "sentences" && state.chosen !== null ? `Sentence ${state.chosen + 1}` : TABS[tab];
@@ -33,7 +34,8 @@ function route() {
 function placeOf(tab, other = state.evaluation) {
   const split = other.label;
   const sentence = other.split === state.evaluation.split ? state.chosen : null;
-  if (tab === "sentences") return address(tab, { split, sentence, ...state.filter });
+  const step = other === state.evaluation ? state.step : null;
+  if (tab === "sentences") return address(tab, { split, sentence, step, ...state.filter });
   return tab === "words" ? wordsAddress({ split }) : address(tab, { split });
 }
 
@@ -116,7 +118,9 @@ const SENTENCE_KEYS = {
   ArrowLeft: ({ shiftKey }) => moveAlong(-1, shiftKey),
   r: () => setShown(view?.shown === "reference" ? "hypothesis" : "reference"),
   b: () => setShown(view?.shown === "baseline" ? "hypothesis" : "baseline"),
+  u: moveToUnsure,
   Escape: () => view && view.held !== null && holdSource(view.held),
+  e: nextMeasure,
   w: () => setUnit(state.unit === "words" ? "subwords" : "words"),
 };
 
@@ -157,11 +161,11 @@ function onSearch() {
   updateRows();
   byId("scroller").scrollTop = 0;
   const before = state.chosen;
-  if (!state.rows.includes(before)) state.chosen = state.rows[0] ?? null;
+  if (!state.rows.includes(before)) Object.assign(state, { chosen: state.rows[0] ?? null, step: null });
   renderRows();
   if (state.chosen !== before) renderDetail();
   else markFound("detail", byId("detail"));
-  history.replaceState(null, "", address("sentences", { sentence: state.chosen, ...state.filter }));
+  keepAddress();
 }
 
 let drawnWidth = innerWidth;

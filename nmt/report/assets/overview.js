@@ -15,29 +15,30 @@ function scoreCard(score) {
 
 const lowerIsBetter = () => el("small", {}, " lower is better");
 
-function alignmentCard(alignment) {
+/** The error rate of links, and what they are of. */
+function alignmentCard(of, alignment, name = "AER") {
   return el(
     "article",
     { class: "card" },
-    el("h3", {}, "AER", lowerIsBetter()),
+    el("h3", {}, name, lowerIsBetter()),
     el("p", { class: "big" }, fixed(alignment.aer, 3)),
     el("p", {}, `precision ${fixed(alignment.precision, 3)}, recall ${fixed(alignment.recall, 3)}`),
-    el("p", { class: "muted" }, `attention against ${grouped(alignment.links)} gold links`),
+    el("p", { class: "muted" }, `${of} against ${grouped(alignment.links)} gold links`),
     el("p", { class: "signature" }, alignment.method),
   );
 }
 
+const changedSetting = ([key, before, now]) => el("span", {}, el("code", {}, key), ` ${before} → ${now} `);
+
 /** By how much the evaluation differs from its baseline, and where. */
-function against({ baseline, alignment, sentences }) {
+function against({ baseline, sentences }) {
   const head = ["", "Baseline", "This evaluation", "Difference", "95% interval", "p"].map((text) => el("th", { scope: "col" }, text));
   const row = (name, isLower, cells, how) => [
     el("tr", {}, el("th", { scope: "row" }, name, isLower ? lowerIsBetter() : null), cells.map((text) => el("td", {}, text))),
     el("tr", { class: "how" }, el("td", { class: "signature", colspan: head.length }, how)),
   ];
-  const difference = ({ name, baseline: before, score, low, high, p_text, form, signature, higher_is_better }) =>
-    row(name, !higher_is_better, [fixed(before), fixed(score), signed(score - before), `${signed(low)} to ${signed(high)}`, p_text], `${form}, ${signature}`);
-  const aer = alignment === null || baseline.aer === null ? null :
-    row("AER", true, [fixed(baseline.aer, 3), fixed(alignment.aer, 3), signed(alignment.aer - baseline.aer, 3), "–", "–"], alignment.method);
+  const difference = (digits) => ({ name, baseline: before, score, low, high, p_text, form, signature, higher_is_better }) =>
+    row(name, !higher_is_better, [fixed(before, digits), fixed(score, digits), signed(score - before, digits), `${signed(low, digits)} to ${signed(high, digits)}`, p_text], `${form}, ${signature}`);
   const sorted = (descending) => address("sentences", { ...AFRESH, sort: { key: "gain", descending } });
   const those = (kind) => {
     const count = sentences.filter(KINDS[kind].holds).length;
@@ -46,14 +47,21 @@ function against({ baseline, alignment, sentences }) {
   return [
     el("h2", {}, `Against ${baseline.name}`),
     el("p", { class: "hint" }, `The baseline: ${[baseline.name, baseline.search, baseline.checkpoint].join(" · ")}`),
-    figuresTable(head, [baseline.differences.map(difference), aer]),
-    el("p", {}, "By the chrF of each sentence: ", those("better"), ", ", those("worse"), ", ", those("alike"), ". See the ",
+    baseline.settings.length ? el("p", { class: "hint settings" }, "Settings that differ, the baseline’s first: ", baseline.settings.map(changedSetting)) : null,
+    figuresTable(head, [...baseline.differences.map(difference(1)), baseline.aer && difference(3)(baseline.aer)]),
+    el("p", {}, "By the chrF of each sentence: ", those("better"), ", ", those("worse"), ", ", those("alike"), ", ", those("same"), ". See the ",
       el("a", { href: sorted(true) }, "largest gains"), ", ", el("a", { href: sorted(false) }, "largest losses"), "."),
   ];
 }
 
-function findingItem({ text, flag }) {
-  return el("li", {}, text, flag && " ", flag && el("a", { href: address("sentences", { ...AFRESH, flag }) }, "Show them"));
+/** A finding, with links to the sentences behind it: those that have its flag, and how that differs from the baseline. */
+function findingItem({ text, flag, compared }) {
+  const those = (filter, label) => el("a", { href: address("sentences", { ...AFRESH, ...filter }) }, label);
+  const changes = compared ? Object.keys(CHANGES).map((how) => `${how}-${compared}`) : [];
+  const count = (change) => state.evaluation.sentences.filter(FILTERS.change.holds(change)).length;
+  const there = changes.filter(count).map((change) => those({ change }, `${grouped(count(change))} ${changeLabel(change)}`));
+  const links = [...(flag ? [those({ flag }, "Show them")] : []), ...there];
+  return el("li", {}, text, links.map((link, index) => [index ? " · " : " ", link]));
 }
 
 function exampleList(title, indices, figure = ({ chrf }) => fixed(chrf), translation = "hypothesis") {
@@ -77,9 +85,10 @@ function exampleList(title, indices, figure = ({ chrf }) => fixed(chrf), transla
 }
 
 function renderOverview() {
-  const { scores, alignment, command, findings, distribution, sentences } = state.evaluation;
-  fill(byId("scores"), scores.map(scoreCard), alignment && alignmentCard(alignment));
+  const { scores, alignment, effect_alignment: ofEffects, heads, command, findings, distribution, sentences } = state.evaluation;
+  fill(byId("scores"), scores.map(scoreCard), alignment && alignmentCard(heads.length ? `mean attention of ${heads.length - 1} heads` : "attention", alignment), ofEffects && alignmentCard("effects", ofEffects, "AER of effects"));
   fill(byId("evaluations"), evaluationTable());
+  fill(byId("heads"), headTable(state.evaluation));
   fill(byId("against"), state.evaluation.baseline ? against(state.evaluation) : []);
   fill(byId("findings"), findings.map(findingItem));
   const ranked = sentences.map((_, index) => index).sort((a, b) => sentences[a].chrf - sentences[b].chrf || a - b);

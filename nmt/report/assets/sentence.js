@@ -1,7 +1,7 @@
 /* The chosen sentence: its texts, its attention as a heatmap or a table, what else is known of a step, and its beam. */
 
-/** What is shown of hypothesis, reference or baseline: the units of target and source, their weights, the chosen step
- *  (a row of the heatmap), and the source word that is held in its place, or null. */
+/** What is shown of hypothesis, reference, baseline or a “what if”: the measure, the units of target and source, their weights,
+ *  the chosen step (a row of the heatmap), and the source word that is held in its place, or null. */
 let view = null;
 
 const plot = el("div", { class: "plot" });
@@ -11,7 +11,8 @@ const canvas = el("div", { class: "canvas" }, rowLabels, plot, stepMark);
 const stepPanel = el("div", { class: "step", role: "region", "aria-live": "polite", "aria-label": "Decoder step" });
 const frame = el("div", { class: "frame", "data-focus": "attention" });
 
-/** Shows the chosen sentence, at the same token as before if it is the same; without one, a note. */
+/** Shows the chosen sentence: at the step that was asked for, or at the same token as before if it is the same, or where
+ *  it begins to differ; without one, a note. */
 function renderDetail(note = "No sentence passes the search and the filters.") {
   const index = state.chosen;
   if (index === null) {
@@ -21,13 +22,16 @@ function renderDetail(note = "No sentence passes the search and the filters.") {
   }
   const sentence = state.evaluation.sentences[index];
   const shown = shownOf(sentence);
-  const targets = unitsOf(sentence[shown], state.unit);
-  const sources = unitsOf(sourceOf(sentence, shown), state.unit);
+  const measure = measureOf(sentence[shown]);
+  const unit = measure.ofWords ? "words" : state.unit;
+  const targets = unitsOf(sentence[shown], unit);
+  const sources = unitsOf(sourceOf(sentence, shown), unit).filter(({ word }) => word !== null || !measure.ofWords);
   const same = view?.sentence === sentence && view.shown === shown;
   const token = same ? view.targets[view.step]?.tokens[0] : undefined;
-  const step = Math.max(0, targets.findIndex(({ tokens }) => tokens.includes(token)));
+  const start = same ? targets.findIndex(({ tokens }) => tokens.includes(token)) : firstDifference(sentence, shown, targets);
+  const step = Math.max(0, Math.min(targets.length - 1, state.step ?? start));
   const held = same ? view.held : null;
-  view = { index, sentence, shown, targets, sources, weights: attentionOf(sentence, shown, targets, sources), step, held };
+  view = { index, sentence, shown, measure, unit, targets, sources, weights: measure.of(sentence, shown, targets, sources), step, held };
   fill(
     byId("detail"),
     detailHead(index, sentence),
@@ -35,9 +39,10 @@ function renderDetail(note = "No sentence passes the search and the filters.") {
     legend(sentence),
     detailTools(sentence, targets.length > 0),
     targets.length ? [stepPanel, frame] : el("p", { class: "note" }, "There is no target token to show."),
+    measure.note && el("p", { class: "hint" }, measure.note),
     goldNote(view),
     insightPanel,
-    beamSection(sentence),
+    beamSection(sentence, shown),
   );
   markFound("detail", byId("detail"));
   showInsight();
@@ -54,29 +59,14 @@ function goldNote({ sentence, shown, targets }) {
 }
 
 function detailHead(index, sentence) {
-  const fact = (name, value, title = null) => el("span", { title }, el("span", { class: "muted" }, `${name} `), value);
   const move = (label, title, by) => el("button", { type: "button", title, "aria-label": title, "data-focus": title, onclick: () => moveSentence(by) }, label);
   return el(
     "header",
     {},
     el("h2", {}, `Sentence ${index + 1}`),
-    el("p", { class: "facts-line" },
-      fact("chrF", sentence.baseline ? `${fixed(sentence.chrf)}, baseline ${fixed(sentence.baseline.chrf)}` : fixed(sentence.chrf)),
-      fact("length ratio", fixed(sentence.length_ratio, 2)),
-      fact("confidence", fixed(sentence.confidence, 2)),
-      fact("entropy", fixed(sentence.entropy, 2), "Of the hypothesis's attention, in nats a token"),
-      fact("log-probability", ofBoth(sentence, "log_prob"), `The search ranks by a score: ${ofBoth(sentence, "score")}`),
-      sentence.aer === null ? null : fact("AER", fixed(sentence.aer, 2), "Of the attention of the reference against its gold alignment"),
-      flagLabels(sentence),
-      state.rows.includes(index) ? null : el("span", { class: "muted" }, "not in the list as it is filtered")),
+    factsLine(sentence, view.shown),
     el("div", { class: "buttons" }, toList(), move("←", "Previous sentence (k)", -1), move("→", "Next sentence (j)", 1)),
   );
-}
-
-/** A number of the hypothesis, and of the reference where it was kept. */
-function ofBoth({ hypothesis, reference }, name) {
-  const own = fixed(hypothesis.tokens.length ? hypothesis[name] : null, 2);
-  return reference.tokens ? `${own}, reference ${fixed(reference[name], 2)}` : own;
 }
 
 /** Back to the list, where it stands above the sentence. */
@@ -97,31 +87,50 @@ function detailTools(sentence, enabled) {
         sentence.reference.tokens ? "What the model makes of the reference, by forced decoding (r)" : "This evaluation was made without it: run nmt evaluate again",
         sentence.reference.tokens !== null),
       sentence.baseline && button("Baseline", view.shown === "baseline", () => setShown("baseline"), `What ${state.evaluation.baseline.name} found (b)`, true)),
+    sentence.branches.length ? el("div", { class: "segments", role: "group", "aria-label": "What if" }, sentence.branches.map((branch, index) => {
+      const key = `what-if-${index + 1}`;
+      const title = `What if “${visible(branch.token)}” stood there${branch.as_reference ? ", as in the reference" : ""}`;
+      return el("button", { type: "button", "aria-pressed": String(view.shown === key), title, "data-focus": key, onclick: () => setShown(key) }, index ? `${index + 1}` : "What if 1");
+    })) : null,
+    measureChoice(sentence[view.shown]),
     el("div", { class: "segments", role: "group", "aria-label": "Unit" },
-      button("Words", state.unit === "words", () => setUnit("words"), "Sum over the source pieces, mean over the target pieces (w)"),
-      button("Subwords", state.unit === "subwords", () => setUnit("subwords"), "The tokens of the model (w)")),
-    button("Table", state.asTable, toggleTable, "The weights as a table"),
+      button("Words", view.unit === "words", () => setUnit("words"), "Sum over the source pieces, mean over the target pieces (w)"),
+      button("Subwords", view.unit === "subwords", () => setUnit("subwords"),
+        view.measure.ofWords ? "Words are left out, not their pieces" : "The tokens of the model (w)", enabled && !view.measure.ofWords)),
+    button("Table", state.asTable, toggleTable, "The numbers as a table"),
     button("SVG", null, save("svg"), "Save the heatmap as SVG"),
     button("PNG", null, save("png"), "Save the heatmap as PNG"),
   );
 }
 
+/** Shows words or subwords, at the same token. */
 function setUnit(unit) {
-  state.unit = unit;
+  const asked = state.step !== null;
+  Object.assign(state, { unit, step: null });
+  if (!view) return;
   renderDetail();
+  if (asked) state.step = view.step;
+  keepAddress();
+  renderRows();
 }
 
-/** Shows hypothesis, reference or baseline, from the first word on where it differs: from the reference, or that from
- *  the hypothesis. */
+/** The target unit from which a side differs: the first word that is not as in the reference, or in the reference not as
+ *  in the hypothesis; of a “what if” the token that leads to it. */
+function firstDifference(sentence, shown, targets) {
+  const { [shown]: own, [shown === "reference" ? "hypothesis" : "reference"]: other } = sentence;
+  if (own.step !== undefined) return targets.findIndex(({ tokens }) => tokens.includes(own.step));
+  const differs = own.words.findIndex((word, index) => word !== other.words[index]);
+  return targets.findIndex(({ word }) => word === differs);
+}
+
+/** Shows hypothesis, reference, baseline or a “what if”, from where it differs. */
 function setShown(shown) {
-  state.shown = shown;
+  Object.assign(state, { shown, step: null });
   if (!view) return;
-  history.replaceState(null, "", address("sentences", { sentence: state.chosen, ...state.filter }));
+  keepAddress();
   renderRows();
   renderDetail();
-  const { [view.shown]: own, [view.shown === "reference" ? "hypothesis" : "reference"]: other } = view.sentence;
-  const differs = own.words.findIndex((word, index) => word !== other.words[index]);
-  chooseStep(Math.max(0, view.targets.findIndex(({ word }) => word === differs)));
+  revealStep();
 }
 
 function toggleTable() {
@@ -132,7 +141,7 @@ function toggleTable() {
 async function showAttention() {
   frame.tabIndex = 0;
   frame.setAttribute("role", state.asTable ? "region" : "img");
-  frame.setAttribute("aria-label", state.asTable ? "Attention weights" : heatmapSummary(view));
+  frame.setAttribute("aria-label", state.asTable ? view.measure.name : heatmapSummary(view));
   if (state.asTable) {
     fill(frame, heatmapTable(view));
     return;
@@ -157,7 +166,7 @@ async function showAttention() {
 function layOver({ margin, width, height }, targets) {
   Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
   Object.assign(rowLabels.style, { width: `${margin.l}px`, height: `${height}px`, paddingTop: `${margin.t}px` });
-  fill(rowLabels, targets.map(({ label }) => el("div", { dir: "auto" }, shorten(visible(label), LABEL_CHARACTERS))));
+  fill(rowLabels, targets.map((unit) => el("div", { dir: "auto", style: `--unsure:${unsureness(unit)}` }, shorten(visible(unit.label), LABEL_CHARACTERS))));
   Object.assign(stepMark.style, { left: `${margin.l}px`, width: `${width - margin.l - margin.r}px`, height: `${CELL.height}px` });
   stepMark.dataset.top = margin.t;
 }
@@ -165,8 +174,16 @@ function layOver({ margin, width, height }, targets) {
 function chooseStep(step) {
   view.step = Math.max(0, Math.min(view.targets.length - 1, step));
   view.held = null;
+  state.step = view.step;
+  keepAddressLater();
+  view.unsure = null;
   focusTarget(null);
   showInsight();
+  revealStep();
+}
+
+/** Scrolls just so far that the chosen step is in view. */
+function revealStep() {
   const shown = state.asTable ? frame.querySelectorAll("tbody tr")[view.step] : stepMark;
   shown?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }

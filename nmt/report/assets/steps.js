@@ -10,7 +10,7 @@ function focusTarget(step) {
   }
   stepMark.hidden = false;
   stepMark.style.top = `${Number(stepMark.dataset.top) + row * CELL.height}px`;
-  shadeWords("source", view.sources, view.weights[row]);
+  shadeWords("source", view.sources, view.weights[row].map(view.measure.shade));
   const chosen = view.targets[row].word;
   for (const node of byId("detail").querySelectorAll("[data-side=target]")) {
     node.style.removeProperty("--weight");
@@ -36,12 +36,12 @@ function moveSource(by) {
 function focusSource(word) {
   const columns = view.sources.flatMap((unit, index) => (unit.word === word ? [index] : []));
   const sums = view.weights.map((row) => columns.reduce((sum, column) => sum + row[column], 0));
-  shadeWords("target", view.targets, sums);
+  shadeWords("target", view.targets, sums.map(view.measure.shade));
   shadeWords("source", view.sources, view.sources.map((unit) => (unit.word === word ? 1 : 0)));
   for (const node of byId("detail").querySelectorAll(".current")) node.classList.remove("current");
   stepMark.hidden = true;
   const { words } = view.sentence.source;
-  fill(stepPanel, stepHead(`Source word ${word + 1} of ${words.length}`, words[word], "is attended to by", view.targets, sums));
+  fill(stepPanel, stepHead(`Source word ${word + 1} of ${words.length}`, words[word], view.measure.inverse, view.targets, sums));
 }
 
 function shadeWords(side, units, weights) {
@@ -53,9 +53,9 @@ function shadeWords(side, units, weights) {
 
 /** The chosen target with its strongest sources, and for each of its tokens the alternatives. */
 function stepContent(row) {
-  const { targets, sources, weights } = view;
+  const { targets, sources, weights, unit, measure } = view;
   return [
-    stepHead(`${state.unit === "words" ? "Word" : "Step"} ${row + 1} of ${targets.length}`, targets[row].label, "attends to", sources, weights[row]),
+    stepHead(`${unit === "words" ? "Word" : "Step"} ${row + 1} of ${targets.length}`, targets[row].label, measure.relation, sources, weights[row]),
     el("div", { class: "alternatives" }, targets[row].tokens.map((token) => tokenAlternatives(view.sentence[view.shown], token))),
   ];
 }
@@ -63,7 +63,7 @@ function stepContent(row) {
 /** Which unit it is, and the three of the other side with the largest weights. */
 function stepHead(which, label, relation, units, weights) {
   const ranked = units.map((unit, index) => [unit.label, weights[index]]).sort((a, b) => b[1] - a[1]);
-  const strongest = ranked.slice(0, 3).map(([other, weight]) => el("li", {}, el("bdi", {}, visible(other)), ` ${percent(weight)}`));
+  const strongest = ranked.slice(0, 3).map(([other, weight]) => el("li", {}, el("bdi", {}, visible(other)), ` ${view.measure.written(weight)}`));
   return el("div", { class: "step-head" },
     el("span", { class: "muted" }, which),
     el("strong", { dir: "auto" }, visible(label)),
@@ -73,11 +73,11 @@ function stepHead(which, label, relation, units, weights) {
 
 function tokenAlternatives({ tokens, alternatives, probabilities }, token) {
   const written = tokens[token];
-  const item = ([label, probability]) =>
+  const item = ([label, probability], place) =>
     el("li", { class: label === written ? "written" : null },
       el("i", { class: "bar", style: `width:${100 * probability}%` }),
       el("bdi", {}, visible(label)),
-      el("span", {}, percent(probability)));
+      el("span", {}, copyButton(token, label, place), percent(probability)));
   const considered = alternatives[token];
   const own = considered.some(([label]) => label === written) ? [] : [[written, probabilities[token]]];
   return el("ol", { class: "plain", "aria-label": `Alternatives to ${written}` }, [...considered, ...own].map(item));

@@ -23,7 +23,7 @@ function sortRows(sort) {
   updateRows();
   byId("scroller").scrollTop = 0;
   renderRows();
-  history.replaceState(null, "", address("sentences", { sentence: state.chosen, ...state.filter }));
+  keepAddress();
 }
 
 /** The choice of the order, also of those that no column has. */
@@ -123,11 +123,22 @@ function updateRows() {
   renderRows();
 }
 
+/** A range such as "10-14" or "100-" in words. */
+function rangeInWords(range) {
+  const [least, most] = range.split("-");
+  return rangeText(Number(least), most === "" ? null : Number(most));
+}
+
 /** How the chips call a filter that is there only while it is chosen. */
 const CHOSEN = {
+  change: (change) => `${REPORT.flags[changeParts(change)[1]].label}: ${changeLabel(change)}`,
   chrf: (range) => `chrF ${range.replace("-", "–")}`,
   word: (word) => `“${visible(word)}”`,
   passed_over: (word) => `“${visible(word)}” passed over`,
+  written: (word) => `“${visible(word)}” too often`,
+  missing: (word) => `“${visible(word)}” missing`,
+  length: (range) => `${rangeInWords(range)} source words`,
+  rarest: (range) => `rarest word ${rangeInWords(range)} times in training`,
 };
 
 function renderChips() {

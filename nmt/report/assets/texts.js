@@ -27,14 +27,14 @@ function detailTexts(sentence, index) {
   const list = el(
     "dl",
     { class: "texts" },
-    row("Source", source.text, withWords(source.text, source.words, (word, at) => el("span", touched("source", at), word))),
+    row("Source", source.text, withWords(source.text, source.words, sourceWord)),
     row("Reference", reference.text, markedText(reference, against === "reference" ? missing : null, view.shown === "reference")),
     row("Hypothesis", hypothesis.text, markedText(hypothesis, extra, view.shown === "hypothesis")),
     baseline && row("Baseline", baseline.text, markedText(baseline, against === "baseline" ? missing : extra, view.shown === "baseline"), baselineFacts(sentence)),
     elsewhere(sentence, index).map(([label, other]) => (other.hypothesis.text === hypothesis.text
       ? row(label, "the same", el("span", { class: "muted" }, "the same"))
-      : row(label, other.hypothesis.text, markedText(other.hypothesis, extra), el("small", { class: "muted" }, `chrF ${chrfBeside(other, sentence)}`)))),
-    branches.map((branch) => row("What if", branch.text, branchText(sentence, branch), branchFacts(sentence, branch))),
+      : row(label, other.hypothesis.text, markedText(other.hypothesis, extra), el("small", { class: "muted" }, [`chrF ${chrfBeside(other, sentence)}`, ...rankOf(sentence, label, other.hypothesis)].join(", "))))),
+    branches.map((branch, number) => row(`What if ${number + 1}`, branch.text, branchText(sentence, branch, number), branchFacts(sentence, branch))),
   );
   list.addEventListener("mouseover", ({ target }) => focusWord(target, focusTarget, focusSource));
   list.addEventListener("mouseleave", () => focusTarget(null));
@@ -59,6 +59,16 @@ function markedText(translation, mark, isShown = false) {
   });
 }
 
+/** A word of the source, which answers to the pointer, and says if the model met it for the first time. */
+function sourceWord(word, index) {
+  const node = el("span", touched("source", index), word);
+  if (timesInTraining(word) === 0) {
+    node.classList.add("unseen");
+    node.title = "nowhere in the training data";
+  }
+  return node;
+}
+
 /** What makes a word answer to the pointer. */
 const touched = (side, index) => ({ class: "word", "data-side": side, "data-word": index });
 
@@ -78,16 +88,24 @@ function legend(sentence) {
   return el("div", { class: "hint legend" },
     el("span", { class: "extra" }, `not in the ${against}`),
     el("span", { class: "missing" }, "not in the hypothesis"),
-    el("span", { class: "word", style: "--weight:0.5" }, "attended to"),
+    el("span", { class: "word", style: "--weight:0.5" }, view.measure.shaded),
+    sentence.rarest === 0 ? el("span", { class: "unseen" }, "nowhere in the training data") : null,
+    state.asTable ? null : el("span", { class: "unsure", title: `−log P; a whole bar is ${MOST_NATS} nats or more` }, "the longer, the less sure"),
     sentence.baseline && el("span", { class: "against" }, "marked against", el("span", { class: "segments", role: "group", "aria-label": "Marked against" }, choice("reference"), choice("baseline"))));
 }
 
 /** A sentence chrF, and by how much it differs from that of the hypothesis. */
 const chrfBeside = ({ chrf }, sentence) => `${fixed(chrf)} (${signed(chrf - sentence.chrf)})`;
 
+/** The score of another evaluation's translation, and whether it ranks above the hypothesis; nothing where its scores
+ *  are of another kind. */
+function rankOf({ elsewhere: known }, label, { score }) {
+  if (!Object.hasOwn(known, label)) return [];
+  return [`score ${fixed(score, 2)}`, ...(known[label] ? ["ranks above"] : [])];
+}
+
 function baselineFacts({ baseline, reference }) {
-  const ratio = reference.words.length ? baseline.words.length / reference.words.length : null;
-  return el("small", { class: "muted" }, `length ratio ${fixed(ratio, 2)} `, flagLabels(baseline));
+  return el("small", { class: "muted" }, `length ratio ${fixed(lengthRatioOf(baseline, reference), 2)}${baseline.above ? ", ranks above" : ""} `, flagLabels(baseline));
 }
 
 /** What the other evaluations of the split made of the same sentence: their labels and rows. */
@@ -99,14 +117,13 @@ function elsewhere({ source, reference }, index) {
 }
 
 /** A translation with another token at some step; what the hypothesis has not is marked. */
-const branchText = ({ hypothesis }, branch) => markedText(branch, marker(hypothesis, "strong", null));
+const branchText = ({ hypothesis }, branch, number) => markedText(branch, marker(hypothesis, "strong", null), view.shown === `what-if-${number + 1}`);
 
 /** What came of another translation, and which token instead of which led to it, with their probabilities. */
 function branchFacts(sentence, branch) {
-  const { tokens, probabilities, alternatives } = sentence.hypothesis;
-  const { step, token, score, above } = branch;
-  const [, probability] = alternatives[step].find(([label]) => label === token) ?? [token, null];
-  const named = (label, share) => `“${visible(label)}”${share === null ? "" : ` ${percent(share)}`}`;
-  const facts = [`chrF ${chrfBeside(branch, sentence)}`, `score ${fixed(score, 2)}`, above ? "ranks above" : null, `${named(token, probability)} for ${named(tokens[step], probabilities[step])}`];
+  const { tokens, probabilities } = sentence.hypothesis;
+  const { step, token, score, above, as_reference: asReference } = branch;
+  const named = (label, share) => `“${visible(label)}” ${percent(share)}`;
+  const facts = [asReference ? "as the reference begins" : null, `chrF ${chrfBeside(branch, sentence)}`, `score ${fixed(score, 2)}`, above ? "ranks above" : null, `${named(token, branch.probabilities[step])} for ${named(tokens[step], probabilities[step])}`];
   return el("small", { class: "muted" }, facts.filter(Boolean).join(", "));
 }

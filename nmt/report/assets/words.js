@@ -13,6 +13,7 @@ const LEAST_COUNT = 5;
 const WORD_COLUMNS = [
   { key: "word", label: "Source word", title: "As it is written" },
   { key: "count", label: "Count", title: "How often it stands in the sources" },
+  { key: "in_training", label: "In training", title: "How often it stands in the training data" },
   { key: "received", label: "Received", title: "Attention that it got from target words, each time on average; one target word gives 1 in all" },
   { key: "passed_over", label: "Passed over", title: `How often it was for no target word what that attended to most; sorts by the share, those that stand there less than ${LEAST_COUNT} times last` },
   { key: "targets", label: "Attended to by", title: "Target words by their share of what it received; sorts by the largest share" },
@@ -21,6 +22,7 @@ const WORD_COLUMNS = [
 const WORD_ORDERS = {
   word: ({ word }) => word,
   count: ({ count }) => count,
+  in_training: ({ in_training: inTraining }) => inTraining,
   received: ({ received }) => received,
   passed_over: ({ count, passed_over: passedOver }) => (count < LEAST_COUNT ? null : passedOver.length / count),
   targets: ({ targets }) => targets[0]?.[1] ?? 0,
@@ -50,7 +52,13 @@ function changeWords(changes) {
 
 const wordHead = (column) => sortHead(column, words.sort, column.key !== "word", (sort) => changeWords({ sort }));
 
-function wordRow({ word, count, received, passed_over: passedOver, targets }) {
+/** How often a word of a source stands in the training data; null where that is not known. */
+const timesInTraining = (word) => state.evaluation.words.find((each) => each.word === word)?.in_training ?? null;
+
+/** The columns that the evaluation has. */
+const wordColumns = () => WORD_COLUMNS.filter(({ key }) => key !== "in_training" || state.evaluation.training_counts);
+
+function wordRow({ word, count, in_training: inTraining, received, passed_over: passedOver, targets }) {
   const target = ([text, share]) => el("li", {}, el("bdi", {}, visible(text)), " ", el("span", { class: "muted" }, percent(share)),
     el("i", { class: "bar", style: `width:${100 * share}%` }));
   const those = (filter, title, text) => el("a", { href: address("sentences", { ...AFRESH, ...filter }), title, dir: "auto" }, text);
@@ -58,9 +66,10 @@ function wordRow({ word, count, received, passed_over: passedOver, targets }) {
   return el("tr", {},
     el("th", { scope: "row" }, those({ word }, `Show the sentences with “${word}”`, visible(word))),
     el("td", {}, grouped(count)),
-    el("td", {}, fixed(received, 2)),
+    inTraining === null ? null : el("td", {}, grouped(inTraining)),
+    el("td", { class: "col-received" }, fixed(received, 2)),
     el("td", {}, passedOver.length ? those({ passed_over: word }, `Show the sentences in which “${word}” is passed over`, times) : "–"),
-    el("td", {}, el("ul", { class: "plain targets" }, targets.map(target))));
+    el("td", { class: "col-targets" }, el("ul", { class: "plain targets" }, targets.map(target))));
 }
 
 function renderWords() {
@@ -69,7 +78,7 @@ function renderWords() {
   const found = state.evaluation.words.filter(passes).sort(inOrder(WORD_ORDERS[words.sort.key], words.sort.descending)); // ties: the most frequent first
   if (byId("word-search").value !== words.query) byId("word-search").value = words.query;
   const table = byId("word-table");
-  fill(table.tHead, el("tr", {}, WORD_COLUMNS.map(wordHead)));
+  fill(table.tHead, el("tr", {}, wordColumns().map(wordHead)));
   fill(table.tBodies[0], found.slice(0, words.shown).map(wordRow));
   const left = found.length - words.shown;
   byId("more-words").hidden = left <= 0;

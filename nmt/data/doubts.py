@@ -1,0 +1,58 @@
+"""What in a corpus looks like a mistake, in a line each: text that is not plain, links that count something else."""
+
+import re
+from collections.abc import Collection, Iterator
+
+import datasets
+
+from nmt.config import DataConfig
+from nmt.data.words import split_words
+
+SAMPLE = 1000
+"""Pairs that are looked at, from the first on."""
+
+MANY = 0.02
+"""Part of the sentences that have a mark of another program; of plain text none has one."""
+
+ENOUGH = 20
+"""Pairs that tell words from tokens, at least."""
+
+JOINERS = {"@@": re.compile(r"\S@@( |$)"), "▁": re.compile(r"(^| )▁\S")}
+MARKS = {**JOINERS, "&apos;": re.compile(r"&(apos|quot|amp|#91|#93);"), "@-@": re.compile(r" @[-/.,]@ ")}
+"""What other programs leave in a text that they have cut or tokenised."""
+
+
+def of_training(corpus: datasets.Dataset, data: DataConfig, guided: bool) -> Iterator[str]:
+    """What is doubtful of training pairs, of whose alignment use is made if they are `guided`."""
+    first, cut = corpus.select(range(min(SAMPLE, len(corpus)))), data.tokenizer.kind == "presplit"
+    texts = [*first["src"], *first["tgt"]]
+    for joiner, mark in JOINERS.items():
+        if joiner != data.tokenizer.joiner and _is_in_many(mark, texts):
+            yield (
+                f"{data.train_name}: many sentences have {joiner!r}, as if another program had cut them: give plain "
+                f"text, or data.tokenizer.kind presplit with data.tokenizer.joiner {joiner}"
+            )
+    if guided and not cut and data.alignment_units == "words" and _counts_tokens(first):
+        yield f"{data.train_name}: the links seem to count what is between spaces: give data.alignment_units tokens"
+
+
+def of_references(references: Collection[str]) -> Iterator[str]:
+    """What is doubtful of references."""
+    for sign, mark in MARKS.items():
+        if _is_in_many(mark, references):
+            yield f"many references have {sign!r}: the scores are of text in that form, not of detokenised text"
+
+
+def _counts_tokens(pairs: datasets.Dataset) -> bool:
+    """Whether no link is past the last token where there are more words, often enough to tell."""
+    telling = beyond = 0
+    for text, links in zip(pairs["tgt"], pairs["alignment"], strict=True):
+        words, tokens = len(split_words(text)), len(text.split())
+        if words > tokens and links:
+            telling += 1
+            beyond += max(target for _, target in links) >= tokens
+    return telling >= ENOUGH and not beyond
+
+
+def _is_in_many(mark: re.Pattern[str], texts: Collection[str]) -> bool:
+    return sum(bool(mark.search(text)) for text in texts) > MANY * len(texts)

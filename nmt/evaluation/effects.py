@@ -1,0 +1,81 @@
+"""Which source words a target token depends on: by how much its log-probability falls when a word is left out.
+
+The source is read without the word, and the same target forced (Li et al. 2016, "Understanding Neural Networks through
+Representation Erasure", arXiv 1612.08220; here the fall itself, in nats, not its share). Attention tells where the
+model looked; this tells what it would not have written otherwise.
+
+``effects.npz`` in the folder of translations has a matrix for each.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nmt.data.links import Link
+from nmt.data.words import split_words, words_of_spans
+from nmt.decoding.attention_file import attention_archive, load_attention
+from nmt.decoding.translation import Translation
+from nmt.evaluation.aer import AlignmentScore, alignment_error_rate
+
+
+def effect_columns(source: str) -> int:
+    """How many words of a source are left out, each in turn: all, but for that of a source of one word."""
+    words = len(split_words(source))
+    return words if words > 1 else 0
+
+
+def effect_links(translation: Translation, effects: np.ndarray) -> list[Link]:
+    """Links each target word to the source word that it depends on most, the first of equals; none if on no word.
+
+    Args:
+        translation: of T tokens.
+        effects: (T, W), of each source word; those of the tokens of a word add up.
+    """
+    words = words_of_spans(translation.text, translation.spans)
+    links = []
+    for word in sorted({word for word in words if word is not None}):
+        fall = effects[[other == word for other in words]].sum(axis=0)
+        if fall.max(initial=0.0) > 0:
+            links.append((int(fall.argmax()), word))
+    return links
+
+
+def effect_error_rate(
+    forced: Sequence[Translation], effects: Sequence[np.ndarray], gold: Sequence[Collection[Link] | None]
+) -> AlignmentScore:
+    """Alignment error rate of the source words that the words of the references depend on most.
+
+    Args:
+        forced: translations whose `text` is the reference, so that the gold positions of its words apply.
+        effects: of each.
+        gold: gold links of each sentence, or None where there are none.
+
+    Raises:
+        ValueError: as `alignment_error_rate`.
+    """
+    links = [effect_links(*each) for each in zip(forced, effects, strict=True)]
+    method = "source word that each word of the reference depends on most: without it, its log-probability falls most"
+    return alignment_error_rate(links, gold, method)
+
+
+def save_effects(folder: Path, effects: Iterable[np.ndarray]) -> None:
+    """Writes them beside the translations of a folder."""
+    with attention_archive(folder / "effects.npz") as add:
+        for each in effects:
+            add(each)
+
+
+def load_effects(folder: Path, translations: Sequence[Translation]) -> list[np.ndarray]:
+    """What `save_effects` wrote of these translations, float32 (T, W) each; none where there is no such file.
+
+    Raises:
+        ValueError: if it cannot be read, or is of other translations.
+    """
+    path = folder / "effects.npz"
+    if not path.exists():
+        return []
+    effects = load_attention(path)
+    if [each.shape for each in effects] != [(len(each.tokens), effect_columns(each.source)) for each in translations]:
+        raise ValueError(f"{path} is of other translations: evaluate again")
+    return effects

@@ -1,0 +1,75 @@
+/* Errors: which sentences are translated worse than others, and which words are written too often or too seldom. */
+
+/** A range of whole numbers from 0 on, in words; `most` is null where it has no end. */
+function rangeText(least, most) {
+  if (most === null) return `${least} and more`;
+  if (least === most) return String(least);
+  return least ? `${least} to ${most}` : `below ${most + 1}`;
+}
+
+/** The same as a filter has it in an address. */
+const rangeValue = ({ least, most }) => `${least}-${most ?? ""}`;
+
+/** The value of this evaluation, with that of the baseline in brackets where there is one. */
+function ofEach(values, digits = 1) {
+  const now = fixed(values.at(-1), digits);
+  return values.length > 1 ? [now, el("small", {}, ` (${fixed(values[0], digits)})`)] : now;
+}
+
+const linkTo = (filter, text) => el("a", { href: address("sentences", { ...AFRESH, ...filter }), dir: "auto" }, text);
+
+/** A table with its heading and what it says; nothing without a row. */
+function errorTable(title, hint, heads, rows) {
+  if (!rows.length) return null;
+  return el("div", {},
+    el("h2", {}, title),
+    el("p", { class: "hint prose" }, hint),
+    el("div", { class: "wide" },
+      el("table", { class: "figures" },
+        el("thead", {}, el("tr", {}, heads.map((text) => el("th", { scope: "col" }, text)))),
+        el("tbody", {}, rows.map(([first, ...cells]) => el("tr", {}, el("th", { scope: "row" }, first), cells.map((cell) => el("td", {}, cell))))))));
+}
+
+/** The sentences by a number of their source, which is also the name of a filter. */
+function sourceRows(ranges, filter) {
+  return ranges.map((range) => [rangeText(range.least, range.most), linkTo({ [filter]: rangeValue(range) }, grouped(range.sentences)),
+    ofEach(range.chrf), ofEach(range.bleu), ofEach(range.length_ratio, 2)]);
+}
+
+/** The words of the references by how often they stand in the training data. */
+function frequencyRows(ranges) {
+  return ranges.map(({ least, most, words: count, f1 }) => [rangeText(least, most), grouped(count), ofEach(f1)]);
+}
+
+/** Words with how often they are wanted and written; each leads to the sentences of a filter. */
+function misusedRows(found, filter) {
+  return found.map(({ word, references, written }) => [linkTo({ [filter]: word }, visible(word)), grouped(references), ofEach(written, 0)]);
+}
+
+/** N-grams with how often they are wanted and found; each leads to a search for it. */
+function ngramRows(found) {
+  const asWritten = (ngram) => ngram.replace(/ (?=[.,;:!?)])/g, "");
+  return found.map(({ words: ngram, references, right }) => [linkTo({ query: `"${asWritten(ngram)}"` }, visible(ngram).replaceAll("␣", " ")), grouped(references), ofEach(right, 0)]);
+}
+
+function renderErrors() {
+  const { breakdown: found, training_counts: counted, baseline } = state.evaluation;
+  const of = ["Sentences", "Mean chrF", "BLEU", "Length ratio"];
+  const inTraining = counted && `${grouped(counted.pairs)}${counted.pairs < counted.of_pairs ? ` of ${grouped(counted.of_pairs)}` : ""} training pairs`;
+  const misused = ["Word", "Wanted", "Written"];
+  const ngrams = ["Words in a row", "Wanted", "Right"];
+  fill(byId("error-tables"),
+    baseline ? el("p", { class: "hint" }, `In brackets: ${baseline.name}, the baseline.`) : null,
+    errorTable("By length", "Sentences by the number of words of their source.", ["Source words", ...of], sourceRows(found.by_length, "length")),
+    errorTable("By the rarest source word", `Sentences by how often their rarest source word stands in the training data, counted in ${inTraining}.`,
+      ["Times in training", ...of], sourceRows(found.by_rarest, "rarest")),
+    counted ? null : el("p", { class: "hint" }, "How often words stand in the training data was not kept: nmt evaluate does, where it can read that data."),
+    errorTable("By the frequency of target words",
+      "Words of the references by how often they stand in the training data; F1 is that of finding them in the right sentence.",
+      ["Times in training", "Words", "F1"], found.frequencies_of === "training" ? frequencyRows(found.by_frequency) : []),
+    el("div", { class: "columns" },
+      errorTable("Written too often", "Words that the translations have more often than the references, beyond chance: the least like chance first. A word leads to the sentences that have too many of it.", misused, misusedRows(found.too_often, "written")),
+      errorTable("Written too seldom", "Words that the translations have less often than the references, beyond chance. A word leads to the sentences that have too few of it.", misused, misusedRows(found.too_seldom, "missing")),
+      errorTable("Gained over the baseline", "Words in a row that are right, as the reference has them, more often than in the baseline, beyond chance.", ngrams, ngramRows(found.gained)),
+      errorTable("Lost against the baseline", "Words in a row that are right less often than in the baseline, beyond chance.", ngrams, ngramRows(found.lost))));
+}

@@ -1,0 +1,84 @@
+/* What the heatmap can show of each target and each source: the attention, that of one head, or the effect. */
+
+/** Nats at which the colours of effects are full: the word would be 150 times less probable. */
+const FULL_EFFECT = 5;
+
+const ATTENTION = {
+  key: "attention",
+  label: "Attention",
+  title: "Where the decoder looked (e)",
+  name: "Attention",
+  noun: "weight",
+  scales: "scales",
+  ticks: [0, 0.25, 0.5, 0.75, 1],
+  ofWords: false,
+  relation: "attends to",
+  inverse: "is attended to by",
+  shaded: "attended to",
+  note: null,
+  written: percent,
+  shade: (weight) => weight,
+  of: attentionOf,
+};
+
+const EFFECT = {
+  key: "effect",
+  label: "Effect",
+  title: "What the target word would lose without the source word (e)",
+  name: "Effect",
+  noun: "effect, in nats",
+  scales: "diverging",
+  ticks: [-FULL_EFFECT, 0, FULL_EFFECT],
+  ofWords: true,
+  relation: "depends on",
+  inverse: "is what these depend on:",
+  shaded: "depended on",
+  note: `By how many nats the log-probability of the target word falls when the source word is left out; below zero, it rises. Colours are full at ${FULL_EFFECT}.`,
+  written: (fall) => `${signed(fall)} nats`,
+  shade: (fall) => Math.max(0, Math.min(1, fall / FULL_EFFECT)),
+  of: effectsOf,
+};
+
+/** What is known of a translation: its attention, with several heads their mean and each of them, and effects. */
+function measuresOf({ heads, effects }) {
+  const known = effects ? [EFFECT] : [];
+  if (!heads) return [ATTENTION, ...known];
+  const note = `Mean of ${heads.length} heads.`;
+  const each = heads.map((packed, index) => {
+    const name = `Attention of head ${index + 1}`;
+    return { ...ATTENTION, key: `head-${index + 1}`, label: `${index + 1}`, name, title: `${name} (e)`, of: (...sides) => attentionOf(...sides, packed) };
+  });
+  return [{ ...ATTENTION, label: "Mean", name: `Attention, mean of ${heads.length} heads`, title: `Attention: the mean of ${heads.length} heads (e)`, note }, ...each, ...known];
+}
+
+/** The one that is chosen, if it is known of a translation, else its attention. */
+function measureOf(side) {
+  const measures = measuresOf(side);
+  return measures.find(({ key }) => key === state.measure) ?? measures[0];
+}
+
+function setMeasure(key) {
+  state.measure = key;
+  renderDetail();
+}
+
+/** Shows the next of what is known. */
+function nextMeasure() {
+  if (!view) return;
+  const keys = measuresOf(view.sentence[view.shown]).map(({ key }) => key);
+  setMeasure(keys[(keys.indexOf(view.measure.key) + 1) % keys.length]);
+}
+
+/** Effects [target][source] between words: those of the tokens of a target word add up. */
+function effectsOf(sentence, shown, targets, sources) {
+  const { effects } = sentence[shown];
+  return targets.map(({ tokens }) => sources.map(({ word }) => tokens.reduce((sum, token) => sum + effects[token][word], 0)));
+}
+
+/** A choice of what is shown, where there is more than one. */
+function measureChoice(side) {
+  const measures = measuresOf(side);
+  if (measures.length < 2) return null;
+  return el("div", { class: "segments", role: "group", "aria-label": "What is shown" }, measures.map(({ key, label, title }) =>
+    el("button", { type: "button", "aria-pressed": String(key === view.measure.key), title, "data-focus": key, onclick: () => setMeasure(key) }, label)));
+}

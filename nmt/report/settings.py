@@ -1,0 +1,47 @@
+"""Two `config.yaml` -> the settings in which the runs differ."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+_NAME = "name"  # which is never the same
+
+
+def changed_settings(before: str | None, now: str | None) -> dict[str, tuple[Any, Any]]:
+    """The settings that are not the same in two runs, by their keys such as "model.cell", the first run's value first.
+
+    Args:
+        before: text of the first run's `config.yaml`; None if there is none, and then nothing is known to differ.
+        now: the same of the other.
+
+    Raises:
+        ValueError: if a text is not YAML.
+    """
+    if before is None or now is None:
+        return {}
+    one, two = (dict(_settings(_parsed(text))) for text in (before, now))
+    keys = [key for key in {**one, **two} if key != _NAME]
+    return {key: (one.get(key), two.get(key)) for key in keys if one.get(key) != two.get(key)}
+
+
+def shown(value: Any) -> str:
+    """A setting as it stands in YAML."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"a config.yaml is not YAML: {' '.join(str(error).split())}") from error
+
+
+def _settings(of: Any, under: str = "") -> Iterator[tuple[str, Any]]:
+    """All settings with their whole keys."""
+    for key, value in of.items() if isinstance(of, Mapping) else ():
+        if isinstance(value, Mapping):
+            yield from _settings(value, f"{under}{key}.")
+        else:
+            yield f"{under}{key}", value

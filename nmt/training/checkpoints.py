@@ -1,0 +1,227 @@
+"""Checkpoints: the best one, and one to go on from, so that a run can be stopped at any step."""
+
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import torch.distributed as dist
+from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
+from pytorch_lightning.trainer.states import TrainerFn
+from torch import Tensor
+
+from nmt.config import TrainingConfig
+from nmt.data.files import put
+from nmt.training.ranks import end_together, in_first_rank
+
+
+class Stopped(Exception):
+    """Training was stopped by a signal, after a checkpoint was written.
+
+    Attributes:
+        signal_number: of the signal.
+    """
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(signal_number).name}")
+        self.signal_number = signal_number
+
+
+class Resumable(Checkpoint):
+    """Keeps one checkpoint to go on from, `step-<n>.ckpt`, and stops on SIGINT or SIGTERM without losing a step.
+
+    A checkpoint is written every so many steps, at the end of each epoch, at the last step of all, and on a signal at
+    the end of the step, once all the gradients it accumulates are in it; then `Stopped` is raised, unless that was the
+    last one. If training ends within an epoch, a resumed run goes on from that batch. A validation that belongs to the
+    step comes before the checkpoint, so that it is neither lost nor done twice; only one that goes by the clock may be
+    lost. The file is on the disk before it takes the place of the last one, and so is the best one, which a run that
+    goes on from here does not write again. A second signal ends the process at once.
+
+    Where the time of a training is over, it ends as it would with this step as its last, without the validation that
+    Lightning would add: no checkpoint knows of one that an uninterrupted training would not have had. That of the last
+    step comes after the training (`nmt.training.ending`), and a signal does not stop it.
+
+    Args:
+        folder: of the checkpoints.
+        every_steps: optimiser steps between two checkpoints.
+
+    Attributes:
+        validated_step: of the last validation; 0 before the first.
+    """
+
+    def __init__(self, folder: Path, every_steps: int) -> None:
+        self.folder = folder
+        self.every_steps = every_steps
+        self.received = 0
+        self.validated_step = 0
+        self._saved_step = 0
+        self._due = self._is_over = False
+        self._stop_for = 0
+        self._handlers: dict[int, Any] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is known of validations."""
+        return {"validated_step": self.validated_step}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """What was known of them."""
+        self.validated_step = state_dict["validated_step"]
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Takes the signals over from Lightning, whose handler would stop before the logs are written."""
+        self._take_signals()
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Takes them over where only the validation of the last step is left, after which the run is at its end."""
+        if trainer.state.fn == TrainerFn.VALIDATING:
+            self._take_signals()
+
+    def _take_signals(self) -> None:
+        self._handlers = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.received = number
+        for each in self._handlers:
+            signal.signal(each, signal.SIG_DFL)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Stops before the next step: by now all that belongs to the last one is validated, saved and logged."""
+        if self._stop_for:
+            raise Stopped(self._stop_for)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Saves when it is time; all ranks agree on whether to stop."""
+        received = self.received
+        if trainer.world_size > 1:
+            of_all = torch.tensor(received, device=pl_module.device)
+            dist.all_reduce(of_all, op=dist.ReduceOp.MAX)
+            received = int(of_all)
+        if trainer.should_stop and trainer.fit_loop._can_stop_early:
+            self._is_over, trainer.should_stop = True, False
+        if (batch_idx + 1) % trainer.accumulate_grad_batches and not trainer.is_last_batch:
+            return  # no checkpoint holds half a gradient
+        self._stop_for = received
+        if self._is_over:
+            trainer.fit_loop.epoch_loop.max_steps = trainer.global_step
+        self._due = self._ends(trainer) or bool(received) or trainer.global_step - self._saved_step >= self.every_steps
+        if not (trainer.is_last_batch or self._validation_follows(trainer, batch_idx)):
+            self._save_if_due(trainer)
+
+    @staticmethod
+    def _ends(trainer: pl.Trainer) -> bool:
+        """Whether there is no next step, by the number of steps, the time, or a validation."""
+        return bool(trainer.fit_loop.epoch_loop.done)
+
+    @staticmethod
+    def _validation_follows(trainer: pl.Trainer, batch_idx: int) -> bool:
+        every, epochs = trainer.val_check_batch, trainer.check_val_every_n_epoch
+        done = batch_idx if epochs is not None else trainer.fit_loop.total_batch_idx
+        due = isinstance(every, int) and (done + 1) % every == 0
+        return due and trainer.enable_validation and (epochs is None or (trainer.current_epoch + 1) % epochs == 0)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Does what the step before left to be done; at the end of an epoch, that is left to the epoch's end."""
+        if trainer.sanity_checking or trainer.state.fn != TrainerFn.FITTING:
+            return
+        self.validated_step = trainer.global_step
+        if not trainer.is_last_batch:
+            self._due = self._due or self._ends(trainer)
+            self._save_if_due(trainer)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Saves in any case where the epoch is done, so that a finished run can be trained longer."""
+        if trainer.is_last_batch:
+            self._save(trainer)
+
+    def _save_if_due(self, trainer: pl.Trainer) -> None:
+        if self._due:
+            self._save(trainer)
+
+    def _save(self, trainer: pl.Trainer) -> None:
+        self._due = False
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        self._saved_step = trainer.global_step
+        fresh, path = self.folder / "writing.ckpt", self.folder / f"step-{trainer.global_step}.ckpt"
+
+        def put_in_place() -> None:
+            for logger in trainer.loggers:
+                logger.save()
+            old = set(self.folder.glob("step-*.ckpt")) - {path}
+            put(fresh, path, *self.folder.glob("best.ckpt"))
+            for each in old:
+                each.unlink()
+
+        _save_checkpoint(trainer, fresh)
+        in_first_rank(put_in_place)  # the others wait: none ends the first before it is in its place
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Gives the signals back."""
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers = {}
+
+
+def _save_checkpoint(trainer: pl.Trainer, path: Path) -> None:
+    """Saves a checkpoint as Lightning does; where the first rank cannot write it, the others end too."""
+    failure: OSError | None = None
+    try:
+        trainer.save_checkpoint(path)
+    except OSError as error:
+        failure = error
+        trainer.strategy.barrier()  # at which the others wait, once they have left the writing to the first
+    end_together(failure)
+
+
+class _Best(ModelCheckpoint):
+    """Lightning's, which goes on in a run that was moved: Lightning forgets how good the best one in it was.
+
+    Of equals it keeps the later: early validations often have a BLEU of 0, and the first has learned the least.
+    """
+
+    def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:
+        """Whether it is to be kept."""
+        is_equal = current is not None and bool(current == self.best_model_score)
+        return super().check_monitor_top_k(trainer, current) or is_equal
+
+    def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
+        _save_checkpoint(trainer, Path(filepath))
+        self._last_global_step_saved, self._last_checkpoint_saved = trainer.global_step, filepath
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The scores are those that were saved, the files those that are here."""
+
+        def here(path: str) -> str:
+            return str(Path(str(self.dirpath)) / Path(path).name) if path else path
+
+        best = {here(path): score for path, score in state_dict["best_k_models"].items()}
+        paths = {name: here(state_dict[name]) for name in ("best_model_path", "kth_best_model_path", "last_model_path")}
+        super().load_state_dict({**state_dict, **paths, "best_k_models": best, "dirpath": self.dirpath})
+
+
+def best_checkpoint(folder: Path, settings: TrainingConfig) -> ModelCheckpoint:
+    """Keeps the checkpoint of the best validation, `best.ckpt`."""
+    return _Best(
+        dirpath=folder,
+        filename="best",
+        monitor=settings.monitor,
+        mode=settings.monitor_mode,
+        enable_version_counter=False,
+        save_on_train_epoch_end=False,  # steps after the last validation have not been validated
+    )
+
+
+def checkpoint_step(path: Path) -> int:
+    """Optimiser steps behind a checkpoint of `Resumable`."""
+    return int(path.stem.removeprefix("step-"))
+
+
+def latest_checkpoint(folder: Path) -> Path | None:
+    """The checkpoint of `Resumable` with the most steps; None if there is none."""
+    return max(folder.glob("step-*.ckpt"), key=checkpoint_step, default=None)

@@ -1,0 +1,108 @@
+"""The end of a training: why it has come, the validation of its last step, and the exported model."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from nmt.config import Config, TrainingConfig
+from nmt.data.datamodule import TranslationData
+from nmt.evaluation.results import installed_versions
+from nmt.model.saved import ModelInfo, save_model
+from nmt.training.callbacks import Patience
+from nmt.training.checkpoints import Resumable, latest_checkpoint
+from nmt.training.module import TranslationModule
+
+
+def why_it_ended(trainer: pl.Trainer, settings: Mapping[str, Any], config: TrainingConfig) -> str:
+    """The setting by which a training has ended, in words.
+
+    Args:
+        trainer: of the training.
+        settings: of the trainer, as they were given.
+        config: of the training.
+    """
+    if settings.get("max_steps") == trainer.global_step:
+        return f"trainer.max_steps is {trainer.global_step:,}"
+    stopping = [each for each in trainer.early_stopping_callbacks if isinstance(each, Patience)]
+    if any(each.wait_count >= each.patience for each in stopping):
+        return f"{config.monitor} has not improved in {config.early_stopping} validations (training.early_stopping)"
+    if trainer.is_last_batch and trainer.current_epoch == trainer.max_epochs:
+        return f"trainer.max_epochs is {trainer.max_epochs}"
+    if settings.get("max_time") is not None:
+        return f"trainer.max_time is {settings['max_time']}"
+    return "a callback has stopped it"
+
+
+def validate_last_step(
+    trainer: pl.Trainer, module: TranslationModule, best: ModelCheckpoint, resumable: Resumable
+) -> bool:
+    """Validates the last step of a training that has ended, unless that has been done, or none are wanted.
+
+    No checkpoint knows of it: trained longer, the run goes on as if it had not ended here.
+
+    Args:
+        trainer: of the training.
+        module: with the weights of the last step.
+        best: the best validation of the training.
+        resumable: what the training was saved by.
+
+    Returns:
+        Whether that step is the best.
+    """
+    if trainer.global_step == resumable.validated_step or not trainer.enable_validation:
+        return False
+    (figures,) = trainer.validate(module, datamodule=module.data, verbose=False)
+    return best.check_monitor_top_k(trainer, torch.tensor(figures[module.config.training.monitor]))
+
+
+@rank_zero_only
+def export(
+    config: Config, data: TranslationData, module: TranslationModule, folder: Path, latest_is_best: bool
+) -> None:
+    """Writes the weights of the best validation as `folder/model`: safetensors, JSON and tokenizers.
+
+    Without a validation, those of the latest checkpoint.
+
+    Args:
+        config: the run.
+        data: its tokenizers.
+        module: its network.
+        folder: of the run.
+        latest_is_best: no validation was better than that of the latest checkpoint.
+    """
+    best, latest = folder / "checkpoints" / "best.ckpt", latest_checkpoint(folder / "checkpoints")
+    assert latest is not None
+    is_validated = latest_is_best or best.is_file()
+    chosen = latest if latest_is_best or not is_validated else best
+    assert module.model is not None
+    saved = torch.load(chosen, map_location="cpu", weights_only=True)
+    module.load_state_dict(saved["state_dict"])
+    if is_validated:
+        print(f"exporting step {saved['global_step']:,}, the best by {config.training.monitor}")
+    else:
+        print(f"no validation has chosen a checkpoint: exporting the latest, {latest.name}")
+    tokenizers = data.tokenizers
+    info = ModelInfo(
+        src=config.data.src,
+        tgt=config.data.tgt,
+        src_vocab_size=tokenizers.src.vocab_size,
+        tgt_vocab_size=tokenizers.tgt.vocab_size,
+        network=config.model,
+        training={
+            "run": config.name,
+            "seed": config.seed,
+            "step": saved["global_step"],
+            "epoch": saved["epoch"],
+            "validated": is_validated,
+            "config": asdict(config.training),
+            "versions": installed_versions(),
+        },
+    )
+    save_model(folder / "model", module.model, info)
+    tokenizers.save(folder / "model")

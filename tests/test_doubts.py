@@ -1,0 +1,67 @@
+"""What looks like a mistake is said, and what does not is not."""
+
+from collections.abc import Sequence
+
+import datasets
+import pytest
+
+from nmt.config import DataConfig, TokenizerConfig
+from nmt.data.corpus import load_split
+from nmt.data.doubts import of_references, of_training
+
+TOKENS = [[0, 0], [1, 1]]
+WORDS = [[0, 0], [1, 1], [2, 4]]
+
+
+def corpus(src: str, tgt: str, links: Sequence[list[int]] = (), size: int = 50) -> datasets.Dataset:
+    return datasets.Dataset.from_list([{"src": src, "tgt": tgt, "alignment": list(links)}] * size)
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "sign"),
+    [
+        ("weiß@@ e Katze", {}, "@@"),
+        ("▁wei ß e ▁Katze", {"kind": "word"}, "▁"),
+        ("▁wei ß e ▁Katze", {"kind": "presplit", "joiner": "@@"}, "▁"),
+        ("weiß@@ e Katze", {"kind": "presplit"}, "@@"),
+        ("weiß@@ e Katze", {"kind": "presplit", "joiner": "@@"}, None),
+        ("▁wei ß e ▁Katze", {"kind": "presplit", "joiner": "▁"}, None),
+        ("weiße Katze @@ a@@b _ ## @home", {}, None),
+    ],
+)
+def test_text_that_was_cut_is_seen_in_training(text: str, settings: dict, sign: str | None) -> None:
+    data = DataConfig(tokenizer=TokenizerConfig(**settings))
+    said = list(of_training(corpus("ja", text), data, guided=False))
+    assert len(said) == (sign is not None)
+    if sign:
+        assert f"train: many sentences have '{sign}'" in said[0]
+        assert said[0].endswith(f"data.tokenizer.kind presplit with data.tokenizer.joiner {sign}")
+
+
+def test_links_of_tokens_are_seen_in_training() -> None:
+    tokens, words = (corpus("geht nicht.", "doesn't go.", links) for links in (TOKENS, WORDS))
+    (said,) = of_training(tokens, DataConfig(), guided=True)
+    assert said == "train: the links seem to count what is between spaces: give data.alignment_units tokens"
+    assert not list(of_training(words, DataConfig(), guided=True))
+    assert not list(of_training(tokens, DataConfig(), guided=False))
+    assert not list(of_training(tokens, DataConfig(alignment_units="tokens"), guided=True))
+    assert not list(of_training(tokens.select(range(9)), DataConfig(), guided=True)), "too few to tell"
+    assert not list(of_training(load_split("phrasebook", "de", "en", "train"), DataConfig(), guided=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"),
+    [
+        ("the wh@@ ite cat", "@@"),
+        ("▁the ▁wh ite", "▁"),
+        ("the dog &apos;s", "&apos;"),
+        ("a well @-@ known dog", "@-@"),
+        ("The dog's well-known, isn't it? me@home.org & co.", None),
+    ],
+)
+def test_references_that_are_not_plain_are_seen(text: str, sign: str | None) -> None:
+    said = list(of_references([text, "The dog."]))
+    assert said == (
+        [f"many references have '{sign}': the scores are of text in that form, not of detokenised text"] if sign else []
+    )
+    assert not list(of_references([text, *["The dog."] * 99]))
