@@ -207,8 +207,7 @@ def test_batches_for_a_gpu_are_pinned(aligned_folder: Path, tmp_path: Path) -> N
         strategy = SimpleNamespace(root_device=torch.device(kind))
         data.trainer = SimpleNamespace(  # type: ignore[assignment]
             **{"world_size": 1, "global_rank": 0, "current_epoch": 0, "overfit_batches": 0, "strategy": strategy},
-            **{"val_check_interval": 1.0, "check_val_every_n_epoch": 1},
-            limit_val_batches=1.0,
+            **{"val_check_interval": 1.0, "check_val_every_n_epoch": 1, "limit_val_batches": 1.0},
         )
         assert data.train_dataloader().pin_memory == data.val_dataloader().pin_memory == (kind == "cuda")
 

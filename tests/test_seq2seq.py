@@ -252,19 +252,6 @@ def test_the_example_of_the_package_holds() -> None:
     assert doctest.testmod(nmt.model).failed == 0
 
 
-@pytest.mark.parametrize("coverage", ["none", "linguistic"])
-@pytest.mark.parametrize("decoder", DECODERS, ids=str)
-def test_attention_is_the_mean_of_heads(decoder: dict[str, Any], coverage: str) -> None:
-    attention = AttentionConfig(heads=2, coverage=coverage)
-    model = build(ModelConfig(**decoder, layers=2, attention=attention, embedding_size=6, hidden_size=8, dropout=0.0))
-    with torch.no_grad():
-        _, mean = model(PAIR.src_ids, PAIR.src_lengths, PAIR.tgt_ids[:, :-1])
-        heads = model.decoder.heads(PAIR.tgt_ids[:, :-1], *model.encode(PAIR.src_ids, PAIR.src_lengths))
-    assert heads.shape == (2, 3, 2, 3)
-    torch.testing.assert_close(heads.mean(dim=2), mean)
-    torch.testing.assert_close(heads.sum(dim=3), torch.ones(2, 3, 2))
-
-
 class _Casts(TorchDispatchMode):
     """Notes the shapes of what is rounded to bfloat16."""
 
@@ -289,3 +276,16 @@ def test_a_step_in_bfloat16_rounds_neither_the_states_nor_a_matrix_that_it_does_
     assert (8, 24) in noted.shapes  # the recurrent matrix
     assert tuple(memory.attended.values.shape) not in noted.shapes
     assert tuple(model.decoder.rnn.layers[0].weight_input.t().shape) not in noted.shapes
+
+
+@pytest.mark.parametrize("coverage", ["none", "linguistic"])
+@pytest.mark.parametrize("decoder", DECODERS, ids=str)
+def test_attention_is_the_mean_of_heads(decoder: dict[str, Any], coverage: str) -> None:
+    attention = AttentionConfig(heads=2, coverage=coverage)
+    model = build(ModelConfig(**decoder, layers=2, attention=attention, embedding_size=6, hidden_size=8, dropout=0.0))
+    with torch.no_grad():
+        _, mean = model(PAIR.src_ids, PAIR.src_lengths, PAIR.tgt_ids[:, :-1])
+        heads = model.decoder.heads(PAIR.tgt_ids[:, :-1], *model.encode(PAIR.src_ids, PAIR.src_lengths))
+    assert heads.shape == (2, 3, 2, 3)
+    torch.testing.assert_close(heads.mean(dim=2), mean)
+    torch.testing.assert_close(heads.sum(dim=3), torch.ones(2, 3, 2))

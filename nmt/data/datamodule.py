@@ -90,8 +90,9 @@ class TranslationData(pl.LightningDataModule):
         self._prepare_tokenizers()
         if self.trainer and self.trainer.world_size > 1:
             tokenizers = TokenizerPair.load(self.folder)
-            for corpus, with_words in self._splits():
-                encode(corpus, tokenizers, with_words)
+            train, validation = self._with_word_links(*self._splits(), tokenizers)
+            encode(train, tokenizers, self.with_alignment)
+            encode(validation, tokenizers, with_words="alignment" in validation.column_names)
 
     def _prepare_tokenizers(self) -> None:
         if any(self.folder.glob("tokenizer*.json")):
@@ -121,26 +122,32 @@ class TranslationData(pl.LightningDataModule):
         """
         if self.validation_references:
             return
-        config, ((train, with_words), validation) = self.config, self._splits()
+        config, (train, validation) = self.config, self._splits()
         self.tokenizers = TokenizerPair.load(self.folder)
         for doubt in doubts.of_training(train, config, self.with_alignment):
             _say(doubt)
-        if with_words:
-            train = with_word_links(train, self.tokenizers, config.alignment_units, config.train_name)
-        self.train, self.train_lengths, summary = training_pairs(train, self.tokenizers, config, with_words)
+        train, validation = self._with_word_links(train, validation, self.tokenizers)
+        self.train, self.train_lengths, summary = training_pairs(train, self.tokenizers, config, self.with_alignment)
         _say(f"{config.train_name}: {summary}")
-        pairs = with_word_links(validation[0], self.tokenizers, config.alignment_units, config.validation)
-        self.validation_references = [self.tokenizers.tgt.plain(text) for text in pairs["tgt"]]
-        self.validation = encode(pairs, self.tokenizers, validation[1])
+        self.validation_references = [self.tokenizers.tgt.plain(text) for text in validation["tgt"]]
+        self.validation = encode(validation, self.tokenizers, with_words="alignment" in validation.column_names)
         _say(f"{config.validation}: {len(self.validation):,} pairs{self._unknown()}")
         for doubt in doubts.of_references(self.validation_references):
             _say(f"{config.validation}: {doubt}")
 
-    def _splits(self) -> list[tuple[datasets.Dataset, bool]]:
-        """The training and the validation split, each with whether the words of its tokens are wanted."""
+    def _splits(self) -> tuple[datasets.Dataset, datasets.Dataset]:
+        """For training, and for validation."""
         config = self.config
-        train, validation = load_training(config), load_split(config.path, config.src, config.tgt, config.validation)
-        return [(train, self.with_alignment), (validation, "alignment" in validation.column_names)]
+        return load_training(config), load_split(config.path, config.src, config.tgt, config.validation)
+
+    def _with_word_links(
+        self, train: datasets.Dataset, validation: datasets.Dataset, tokenizers: TokenizerPair
+    ) -> tuple[datasets.Dataset, datasets.Dataset]:
+        """Both with gold links of words, as far as they are wanted."""
+        config, units = self.config, self.config.alignment_units
+        if self.with_alignment:
+            train = with_word_links(train, tokenizers, units, config.train_name)
+        return train, with_word_links(validation, tokenizers, units, config.validation)
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint holds of the data: that by which the training split is cut into batches."""
