@@ -220,6 +220,19 @@ def begun_as_reference(saved: Evaluation) -> Evaluation:
     return replace(saved, branches=(*saved.branches, Branch(1, 4, "in", other, as_reference=True)))
 
 
+def test_what_begins_as_the_reference_is_not_the_best_of_what_else_there_could_have_been(
+    run: Path, tmp_path: Path
+) -> None:
+    folder = run / "evaluations" / "test"
+    begun_as_reference(Evaluation.load(folder)).save(folder)
+    page = build_report(run, tmp_path / "out")
+    first, other = report_of(page)["evaluations"][0]["sentences"][1]["branches"]
+    assert other["as_reference"]
+    assert other["chrf"] > first["chrf"]
+    with open(page.parent / "sentences.csv", encoding="utf-8", newline="") as lines:
+        assert [each["what_if"] for each in csv.DictReader(lines)][1] == first["text"]
+
+
 def with_insight(saved: Evaluation) -> Evaluation:
     """The evaluation with a look at each source token, the last of which brings another one, neighbours, and effects.
 

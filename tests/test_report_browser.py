@@ -240,6 +240,10 @@ def test_sentences_with_a_better_other_translation_are_listed(browser: Browser) 
     assert browser.evaluate("state.rows") == [1]
     chips = "[...document.querySelectorAll('#chips [aria-pressed=true]')].map(node => node.textContent)"
     assert browser.evaluate(chips) == ["what-if better 1"]
+    go(browser, "#/sentences?kind=what_if&split=again")
+    assert browser.evaluate("state.rows") == []  # the better one begins as the reference
+    go(browser, "#/sentences?kind=as_reference&split=again")
+    assert browser.evaluate("state.rows") == [1]
     go(browser, "#/sentences?kind=what_if&split=many")
     assert browser.evaluate("state.rows") == []  # the one that there is has a lower chrF
 

@@ -15,7 +15,8 @@ _CSV_SCORES = ("log_prob", "score")
 def sentences_csv(report: dict[str, Any]) -> str:
     """One row a sentence, all splits one behind the other; `id` counts from 1 in each split.
 
-    Of what else a translation could have been, `what_if` is that of the highest chrF.
+    Of what else a translation could have been, `what_if` is that of the highest chrF, but for one that begins as the
+    reference.
     """
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
@@ -32,7 +33,8 @@ def sentences_csv(report: dict[str, Any]) -> str:
             cells = [row[side]["text"] for side in texts] + [row[name] for name in _CSV_COLUMNS]
             cells += [row[side][name] for side in ("hypothesis", "reference") for name in _CSV_SCORES]
             cells.append(" ".join(row["flags"]))
-            best = max(row["branches"], key=lambda branch: branch["chrf"], default=None)
+            own = [branch for branch in row["branches"] if not branch["as_reference"]]
+            best = max(own, key=lambda branch: branch["chrf"], default=None)
             for columns, other in ((of_baseline, row["baseline"]), (of_branch, best)):
                 cells += [(other or {}).get(name) for name in ("text", "chrf")] if columns else []
             writer.writerow([evaluation["label"], number, *cells])

@@ -8,8 +8,12 @@ const gainOf = ({ chrf, baseline }) => (baseline ? chrf - baseline.chrf : null);
 /** By how much the reference ranks above the hypothesis, by the score of the search; null where that is not known. */
 const gapOf = ({ reference, hypothesis }) => (reference.score === null ? null : reference.score - hypothesis.score);
 
-/** By how much the best “what if” of a sentence is above the hypothesis, by chrF; null without one. */
-const bestGain = ({ branches, chrf }) => (branches.length ? Math.max(...branches.map((branch) => branch.chrf)) - chrf : null);
+/** By how much the best “what if” of a sentence is above the hypothesis, by chrF; null without one. One that begins as
+ *  the reference is told what is right, and has a filter of its own. */
+const bestGain = ({ branches, chrf }) => {
+  const own = branches.filter((branch) => !branch.as_reference);
+  return own.length ? Math.max(...own.map((branch) => branch.chrf)) - chrf : null;
+};
 
 /** By how much the translation that begins as the reference is above the hypothesis, by chrF; null without one. */
 const referenceGain = ({ branches, chrf }) => {
@@ -27,7 +31,7 @@ const KINDS = {
   worse: { label: "worse", meaning: "The chrF is below the baseline's", isIn: hasBaseline, holds: (sentence) => gainOf(sentence) < 0 },
   alike: { label: "alike", meaning: "The chrF is that of the baseline, whose text is another", isIn: hasBaseline, holds: (sentence) => gainOf(sentence) === 0 && !hasSameText(sentence) },
   same: { label: "same text", meaning: "The text is that of the baseline", isIn: hasBaseline, holds: hasSameText },
-  what_if: { label: "what-if better", meaning: "A “what if” has a higher chrF than the hypothesis", isIn: ({ sentences }) => sentences.some(({ branches }) => branches.length), holds: (sentence) => bestGain(sentence) > 0 },
+  what_if: { label: "what-if better", meaning: "A “what if” has a higher chrF than the hypothesis", isIn: ({ sentences }) => sentences.some((sentence) => bestGain(sentence) !== null), holds: (sentence) => bestGain(sentence) > 0 },
   as_reference: { label: "better if begun as the reference", meaning: "With the reference's token where it leaves the reference, the translation goes on to a higher chrF", isIn: ({ sentences }) => sentences.some((sentence) => referenceGain(sentence) !== null), holds: (sentence) => referenceGain(sentence) > 0 },
 };
 
