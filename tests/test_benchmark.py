@@ -142,6 +142,7 @@ def test_summary_compares_with_the_first() -> None:
     assert summarise(rounds)["theirs"]["first_over_this_by_round"] == 5
 
 
+@pytest.mark.slow
 def test_whole_command(corpus_folder: Path, tmp_path: Path, peers: Callable[[str], str]) -> None:
     out = tmp_path / "deep" / "train.json"
     arguments = ["train", "--data", str(corpus_folder), "--updates", "2", "--rounds", "1", "--threads", "1"]

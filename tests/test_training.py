@@ -153,20 +153,25 @@ EXTRAS = [
 ]
 
 
+STOPS = 3, 4, 8, 13
+"""Steps within an epoch, where a validation follows, at its end, and in the next."""
+
+
 @pytest.mark.parametrize("extra", EXTRAS)
-@pytest.mark.parametrize("step", [3, 4, 8, 13])  # within an epoch, where a validation follows, at its end, in the next
 def test_a_run_stopped_by_a_signal_goes_on_bit_for_bit(
-    train: Callable, monkeypatch: pytest.MonkeyPatch, step: int, extra: list[str], capfd: pytest.CaptureFixture
+    train: Callable, monkeypatch: pytest.MonkeyPatch, extra: list[str], capfd: pytest.CaptureFixture
 ) -> None:
     assert train("whole", "--trainer.max_epochs", "3", *extra) == 0
-    with monkeypatch.context() as patch:
-        fail_at(patch, step, lambda: os.kill(os.getpid(), signal.SIGTERM))
-        assert train("stopped", "--trainer.max_epochs", "3", *extra) == 128 + signal.SIGTERM
-    assert "go on with: nmt train --resume runs/stopped" in capfd.readouterr().err
-    assert latest_checkpoint(Path("runs/stopped/checkpoints")).name == f"step-{step}.ckpt"
-    assert main(["train", "--resume", "runs/stopped"]) == 0
-    torch.testing.assert_close(weights("stopped"), weights("whole"), rtol=0, atol=0)
-    assert logged("stopped") == logged("whole")
+    for step in STOPS:
+        name = f"stopped-{step}"
+        with monkeypatch.context() as patch:
+            fail_at(patch, step, lambda: os.kill(os.getpid(), signal.SIGTERM))
+            assert train(name, "--trainer.max_epochs", "3", *extra) == 128 + signal.SIGTERM
+        assert f"go on with: nmt train --resume runs/{name}" in capfd.readouterr().err
+        assert latest_checkpoint(Path(f"runs/{name}/checkpoints")).name == f"step-{step}.ckpt"
+        assert main(["train", "--resume", f"runs/{name}"]) == 0
+        torch.testing.assert_close(weights(name), weights("whole"), rtol=0, atol=0)
+        assert logged(name) == logged("whole")
 
 
 def test_a_run_killed_between_checkpoints_goes_on_bit_for_bit(train: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
