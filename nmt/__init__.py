@@ -20,6 +20,7 @@ nmt/
     shortlist.py          nmt shortlist
     export.py             nmt export
     push.py               nmt push
+  checked.py            what is given is checked: conditions, types, dataclasses of YAML or JSON
   config.py             what a user can set, and its validation
   data/                 text -> batches
     phrasebook/           the embedded corpus: sentence pairs with their gold word alignment
@@ -45,10 +46,12 @@ nmt/
     pretokens.py          text -> normal form -> pre-tokens; plain text, or text that another program has cut
     vocabulary.py         sentences -> a vocabulary, byte for byte the same each time
     surfaces.py           ids -> text, and where in it each went
-    tokenizer.py          sentences <-> ids: BPE, Unigram, WordPiece, word, character, presplit; joint or separate
+    tokenizer.py          sentences <-> ids: BPE, Unigram, WordPiece, word, character, presplit
+    tokenizer_pair.py     the tokenizers of both sides, joint or separate
     alignment_units.py    links between tokens of other programs -> links between words
     bpe_dropout.py        other pieces of the training split each epoch
     batch.py              ids -> Batch; a sampler that fills batches by tokens out of length buckets
+    pairs.py              pairs -> rows of ids, and which are trained on
     datamodule.py         the LightningDataModule
   model/                ids -> log-probabilities and attention
     kernels/              what takes the time of a training on a CPU, written out

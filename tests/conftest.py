@@ -18,7 +18,7 @@ from torch import Tensor
 from nmt.config import SAME_SIZE_SCORES, AttentionConfig, ModelConfig
 from nmt.data.batch import Batch
 from nmt.data.special import EOS_ID
-from nmt.data.tokenizer import TokenizerPair, train_tokenizers
+from nmt.data.tokenizer_pair import TokenizerPair, train_tokenizers
 from nmt.model.kernels import products
 from nmt.model.saved import ModelInfo, save_model
 from nmt.model.seq2seq import Seq2Seq

@@ -4,7 +4,8 @@ import datasets
 import pytest
 
 from nmt.data.alignment_units import with_word_links
-from nmt.data.tokenizer import Tokenizer, TokenizerPair
+from nmt.data.tokenizer import Tokenizer
+from nmt.data.tokenizer_pair import TokenizerPair
 
 
 def corpus(src: str, tgt: str, *links: list[int]) -> datasets.Dataset:

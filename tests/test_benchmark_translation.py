@@ -17,7 +17,7 @@ from conftest import SENTENCES, build
 
 from nmt import Translator
 from nmt.config import ModelConfig
-from nmt.data.tokenizer import TokenizerPair
+from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.decoding.options import SearchOptions
 from nmt.model.saved import ModelInfo, save_model
 

@@ -9,10 +9,11 @@ import pytest
 from test_tokenizer import HARD_TEXTS, SENTENCES
 
 from nmt.data.bpe_dropout import BPEDropout, DroppedPairs
-from nmt.data.datamodule import encode
+from nmt.data.pairs import encode
 from nmt.data.phrasebook import generate, rows
 from nmt.data.special import BYTE_TOKENS
-from nmt.data.tokenizer import Tokenizer, TokenizerPair, train_tokenizers
+from nmt.data.tokenizer import Tokenizer
+from nmt.data.tokenizer_pair import TokenizerPair, train_tokenizers
 from nmt.data.words import words_of_spans
 
 

@@ -12,7 +12,7 @@ from sacrebleu import sentence_chrf
 from test_results import evaluation, translation
 
 from nmt.cli import main
-from nmt.data.tokenizer import TokenizerPair
+from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.evaluation import frequencies
 from nmt.evaluation.breakdown import (
     LENGTHS,

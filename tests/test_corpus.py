@@ -14,7 +14,7 @@ from datasets.exceptions import DatasetGenerationError
 from nmt.config import DataConfig
 from nmt.data import corpus, phrasebook, readers
 from nmt.data.corpus import from_columns, load_split, sources_within
-from nmt.data.datamodule import told_of_dropped, why_dropped
+from nmt.data.pairs import told_of_dropped, why_dropped
 from nmt.data.phrasebook import SentencePair
 
 PAIRS = [("Ein Hund.", "A dog."), ("", "No German."), ("Zwei Hunde\x0b\x85\u2028schlafen.", "Two dogs sleep.")]

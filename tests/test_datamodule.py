@@ -13,9 +13,11 @@ from pytorch_lightning.utilities import move_data_to_device
 from nmt.config import DataConfig, TokenizerConfig
 from nmt.data.batch import Batch
 from nmt.data.corpus import load_split
-from nmt.data.datamodule import TranslationData, pair_lengths
+from nmt.data.datamodule import TranslationData
+from nmt.data.pairs import pair_lengths
 from nmt.data.special import EOS_ID, PAD_ID
-from nmt.data.tokenizer import Tokenizer, TokenizerPair
+from nmt.data.tokenizer import Tokenizer
+from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.training.checks import check_alignment
 
 

@@ -16,7 +16,8 @@ from conftest import TINY_RUN, align_word_by_word
 from safetensors.torch import load_file
 
 from nmt.data.corpus import load_split
-from nmt.data.datamodule import collate, encode
+from nmt.data.datamodule import collate
+from nmt.data.pairs import encode
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translator import Translator
 from nmt.evaluation.aer import attention_error_rate

@@ -13,7 +13,7 @@ from conftest import SENTENCES, build, name_of, step_log_probs
 from nmt.cli import main
 from nmt.config import AttentionConfig, ModelConfig
 from nmt.data.batch import pad, src_sequence
-from nmt.data.tokenizer import TokenizerPair
+from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.search import tree_map
 from nmt.decoding.translator import Translator

@@ -14,7 +14,7 @@ from test_results import content, evaluation
 from nmt.config import AttentionConfig
 from nmt.data.batch import pad, src_sequence, tgt_sequence
 from nmt.data.special import EOS_ID
-from nmt.data.tokenizer import TokenizerPair
+from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.decoding.one_look import one_look_log_probs
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Translation

@@ -16,7 +16,7 @@ from nmt.cli import main
 from nmt.config import Config, DataConfig, ModelConfig
 from nmt.data.batch import Batch, collate, length_mask
 from nmt.data.special import BOS_ID, EOS_ID
-from nmt.data.tokenizer import TokenizerPair
+from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.decoding.fit_shortlist import READ_POSITIONS, build_shortlist, fit_rest
 from nmt.decoding.guides import Prefix
 from nmt.decoding.options import SearchOptions

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nmt.data.special import BOS_ID, EOS_ID, PAD_ID, SPECIAL_TOKENS, UNK_ID
-from nmt.data.tokenizer import Tokenizer, TokenizerPair, train_tokenizers
+from nmt.data.tokenizer import Tokenizer
+from nmt.data.tokenizer_pair import TokenizerPair, train_tokenizers
 from nmt.data.vocabulary import encodable
 
 KINDS = ("bpe", "unigram", "wordpiece", "word", "char")

@@ -23,7 +23,8 @@ from sacrebleu.metrics import CHRF
 
 import nmt.decoding.translator as translator_module
 from nmt.data.special import BOS, BOS_ID, EOS_ID, PAD, PAD_ID
-from nmt.data.tokenizer import Tokenizer, TokenizerPair, train_tokenizers
+from nmt.data.tokenizer import Tokenizer
+from nmt.data.tokenizer_pair import TokenizerPair, train_tokenizers
 from nmt.data.words import split_words, words_of_spans
 from nmt.decoding.engine import _SWITCHING, MANY_SENTENCES, SWITCH_SECONDS, Engine, Precision, choose_device
 from nmt.decoding.options import SearchOptions

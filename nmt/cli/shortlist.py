@@ -9,7 +9,7 @@ from nmt.cli.parsing import Parser, at_least, config_of, file_path
 if TYPE_CHECKING:
     from nmt.config import Config, DataConfig
     from nmt.data.batch import Batch
-    from nmt.data.tokenizer import TokenizerPair
+    from nmt.data.tokenizer_pair import TokenizerPair
 
 READ_AGAIN = 64
 """So many batches are read a second time, at most, for what the other types weigh."""
@@ -30,7 +30,7 @@ def run(arguments: list[str]) -> int:
         "--sentences", type=at_least(1), default=100_000, metavar="N", help="training pairs read, at most"
     )
     options = parser.parse_args(arguments)
-    from nmt.data.tokenizer import TokenizerPair
+    from nmt.data.tokenizer_pair import TokenizerPair
     from nmt.decoding.fit_shortlist import build_shortlist, fit_rest
     from nmt.decoding.shortlist import FILE
     from nmt.model.saved import load_model
@@ -55,8 +55,8 @@ def _batches(config: "Config", tokenizers: "TokenizerPair", sentences: int) -> t
     from torch.utils.data import DataLoader
 
     from nmt.data.batch import BucketSampler, collate
-    from nmt.data.datamodule import training_pairs
     from nmt.data.mixture import load_training
+    from nmt.data.pairs import training_pairs
 
     datasets.disable_progress_bars()
     data: DataConfig = config.data

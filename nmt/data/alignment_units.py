@@ -11,7 +11,8 @@ from typing import Any
 import datasets
 
 from nmt.config import AlignmentUnits
-from nmt.data.tokenizer import Tokenizer, TokenizerPair
+from nmt.data.tokenizer import Tokenizer
+from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.data.words import split_words
 
 

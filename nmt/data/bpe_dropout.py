@@ -16,7 +16,8 @@ from tokenizers import PreTokenizedString, Token
 from torch.utils.data import Dataset
 
 from nmt.data.special import BYTE_TOKENS, SPECIAL_TOKENS, UNK_ID
-from nmt.data.tokenizer import Encoded, Tokenizer, TokenizerPair
+from nmt.data.tokenizer import Encoded, Tokenizer
+from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.data.vocabulary import encodable
 from nmt.data.words import words_of_spans
 

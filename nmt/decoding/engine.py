@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nmt.config import Precision, check
+from nmt.checked import check
+from nmt.config import Precision
 from nmt.data.batch import length_mask, pad, src_sequence, tgt_sequence
 from nmt.data.special import BOS_ID, EOS_ID
 from nmt.decoding.demands import Demands

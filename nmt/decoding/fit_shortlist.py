@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nmt.data.batch import Batch
 from nmt.data.special import BOS_ID, EOS_ID, PAD_ID
-from nmt.data.tokenizer import TokenizerPair
+from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.decoding.shortlist import Rest, Shortlist
 from nmt.model.seq2seq import Seq2Seq
 

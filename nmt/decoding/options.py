@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
-from nmt.config import check
+from nmt.checked import check
 
 if TYPE_CHECKING:
     from torch import Tensor

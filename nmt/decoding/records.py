@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from nmt.data.special import BOS
-from nmt.data.tokenizer import Encoded, Tokenizer, TokenizerPair
+from nmt.data.tokenizer import Encoded, Tokenizer
+from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.risk import expected_utilities
 from nmt.decoding.translation import Beam, Translation

@@ -14,7 +14,7 @@ from unicodedata import category
 
 import numpy as np
 
-from nmt.config import check
+from nmt.checked import check
 from nmt.data.words import Span
 from nmt.decoding.attention_file import attention_archive, load_attention
 

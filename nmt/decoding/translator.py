@@ -9,9 +9,11 @@ from typing import NoReturn, get_args, overload
 import numpy as np
 import torch
 
-from nmt.config import Combine, Precision, check
+from nmt.checked import check
+from nmt.config import Combine, Precision
 from nmt.data.batch import cut_batches
-from nmt.data.tokenizer import Encoded, TokenizerPair
+from nmt.data.tokenizer import Encoded
+from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.decoding.demands import Demands
 from nmt.decoding.engine import Engine, Job, choose_device, for_inference
 from nmt.decoding.options import SearchOptions

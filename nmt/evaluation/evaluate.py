@@ -9,13 +9,14 @@ from typing import Any
 
 import datasets
 
-from nmt.config import Config, DataConfig, check, check_folder_name
+from nmt.checked import check, check_folder_name
+from nmt.config import Config, DataConfig
 from nmt.data.alignment_units import with_word_links
 from nmt.data.corpus import load_split, sources_within
 from nmt.data.links import Link
 from nmt.data.mixture import load_training
 from nmt.data.readers import text_lines
-from nmt.data.tokenizer import TokenizerPair
+from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.steps import single_model
 from nmt.decoding.translation import Translation

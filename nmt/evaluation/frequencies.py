@@ -14,7 +14,7 @@ from nmt.evaluation.metrics import bleu_words
 if TYPE_CHECKING:
     import datasets
 
-    from nmt.data.tokenizer import TokenizerPair
+    from nmt.data.tokenizer_pair import TokenizerPair
 
 MOST_PAIRS = 200_000
 """Sentence pairs that are counted, from the first on: enough to tell rare words from frequent ones in seconds."""

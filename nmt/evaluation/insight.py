@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from nmt.config import check
+from nmt.checked import check
 from nmt.data.special import EOS, EOS_ID
 from nmt.data.tokenizer import Encoded
 from nmt.decoding.options import SearchOptions

@@ -6,7 +6,8 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
-from nmt.config import Combine, check
+from nmt.checked import check
+from nmt.config import Combine
 
 
 class Ensemble(nn.Module):

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from nmt.data.special import BOS_ID, EOS_ID, PAD_ID, UNK_ID
-from nmt.data.tokenizer import TokenizerPair
+from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.model.cells import GRU, LSTM, Elman, GRUResetFirst
 from nmt.model.decoder import DecoderMemory, DecoderState
 from nmt.model.kernels.repeated import Product

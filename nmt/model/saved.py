@@ -15,7 +15,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch.overrides import TorchFunctionMode
 
-from nmt.config import ModelConfig, build, check
+from nmt.checked import build, check
+from nmt.config import ModelConfig
 from nmt.model.seq2seq import Seq2Seq
 
 FORMAT_VERSION = 2

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from nmt.config import ModelConfig, check
+from nmt.checked import check
+from nmt.config import ModelConfig
 from nmt.data.special import PAD_ID
 from nmt.model.decoder import DecoderMemory, DecoderState
 from nmt.model.decoders import build_decoder

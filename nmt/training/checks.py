@@ -10,7 +10,8 @@ from typing import Any
 import datasets
 import torch
 
-from nmt.config import Config, DataConfig, TrainingConfig, check, load_config
+from nmt.checked import check
+from nmt.config import Config, DataConfig, TrainingConfig, load_config
 from nmt.data.corpus import load_split
 from nmt.data.mixture import load_training
 from nmt.model.hub import model_folder

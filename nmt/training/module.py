@@ -11,7 +11,8 @@ import torch
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 
-from nmt.config import Config, check
+from nmt.checked import check
+from nmt.config import Config
 from nmt.data.batch import Batch
 from nmt.data.datamodule import TranslationData
 from nmt.decoding.translation import Translation

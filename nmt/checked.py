@@ -1,0 +1,74 @@
+"""What is given is checked: a condition by its key, the types of settings, dataclasses of what YAML or JSON held."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from types import UnionType
+from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+
+Settings = TypeVar("Settings")
+
+
+def check(holds: bool, key: str, value: object, allowed: str) -> None:
+    """Raises a ValueError that names the key, its value and what is allowed, unless the condition holds."""
+    if not holds:
+        raise ValueError(f"{key}: {value!r} is not allowed, it must be {allowed}")
+
+
+def check_folder_name(key: str, name: str) -> None:
+    """Raises ValueError if a folder within another cannot have that name."""
+    plain = bool(name) and not set(name) & set("/\\\0") and not name.startswith(".")
+    check(plain, key, name, "a folder name without slashes, and no dot at its beginning")
+
+
+def check_types(settings: Any, section: str = "") -> None:
+    """Raises a ValueError that names the key, unless each field is of its type or one of its choices."""
+    for name, hint in get_type_hints(type(settings)).items():
+        value = getattr(settings, name)
+        if is_dataclass(hint):
+            check(isinstance(value, cast(type, hint)), f"{section}{name}", value, cast(type, hint).__name__)
+        elif get_origin(hint) is tuple:
+            check(isinstance(value, tuple), f"{section}{name}", value, "a tuple")
+        else:
+            _built(hint, value, f"{section}{name}")
+
+
+def build(kind: type[Settings], values: Mapping[str, Any], section: str = "") -> Settings:
+    """A dataclass, and those within it, of what YAML or JSON held.
+
+    Args:
+        kind: of the dataclass.
+        values: by the names of its fields; what is not there has its default.
+        section: before each name, where an error names a key.
+
+    Raises:
+        ValueError: if a key is no field, a field without a default is missing, or a value has another type.
+    """
+    hints = get_type_hints(kind)
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{section.rstrip('.')}: {values!r} is not allowed, it must be a mapping")
+    for name in values:
+        check(name in hints, f"{section}{name}", values[name], "left out: there is no such key")
+    for each in fields(kind):  # type: ignore[arg-type]
+        if each.name not in values and each.default is MISSING and each.default_factory is MISSING:
+            raise ValueError(f"there is no {section}{each.name}")
+    return kind(**{name: _built(hints[name], value, f"{section}{name}") for name, value in values.items()})
+
+
+def _built(hint: Any, value: Any, key: str) -> Any:
+    """A value, once it is known to be of the type of its field."""
+    if is_dataclass(hint):
+        return build(cast(type, hint), value, f"{key}.")
+    if get_origin(hint) is Literal:
+        check(value in get_args(hint), key, value, " or ".join(map(str, get_args(hint))))
+    elif get_origin(hint) is tuple:
+        check(isinstance(value, list), key, value, "a list")
+        return tuple(value)
+    elif isinstance(hint, UnionType):
+        kinds = [get_origin(each) or each for each in get_args(hint)]
+        if isinstance(value, list) and tuple in kinds:
+            return tuple(value)
+        check(type(value) in kinds, key, value, str(hint))
+    else:
+        plain = get_origin(hint) or hint
+        check(type(value) in ((int, float) if plain is float else (plain,)), key, value, plain.__name__)
+    return value

@@ -1,0 +1,105 @@
+"""The tokenizers of source and target: one vocabulary for both, or one each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nmt.checked import check
+from nmt.config import Joiner, TokenizerConfig, TokenizerKind
+from nmt.data.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    import datasets
+
+
+@dataclass(frozen=True)
+class TokenizerPair:
+    """The tokenizers of the two sides; one and the same object where the vocabulary is joint."""
+
+    src: Tokenizer
+    tgt: Tokenizer
+
+    @property
+    def joint(self) -> bool:
+        """Whether both sides share one vocabulary."""
+        return self.src is self.tgt
+
+    def same(self, other: "TokenizerPair") -> bool:
+        """Whether the other pair gives every text the same ids."""
+        pairs = ((self.src, other.src), (self.tgt, other.tgt))
+        return all(one.backend.to_str() == another.backend.to_str() for one, another in pairs)
+
+    def save(self, folder: Path) -> None:
+        """Writes `tokenizer.json`, or `tokenizer.src.json` and `tokenizer.tgt.json`, in place of what stood there."""
+        for stale in folder.glob("tokenizer*.json"):
+            stale.unlink()
+        if self.joint:
+            self.src.save(folder / "tokenizer.json")
+        else:
+            self.src.save(folder / "tokenizer.src.json")
+            self.tgt.save(folder / "tokenizer.tgt.json")
+
+    @classmethod
+    def load(cls, folder: Path) -> "TokenizerPair":
+        """The pair that `save` wrote into `folder`, such as that of a run or a model; or one file, for both sides.
+
+        Raises:
+            FileNotFoundError: if there is none.
+            ValueError: if a file does not hold a tokenizer of this program.
+        """
+        if (folder / "tokenizer.src.json").is_file():
+            return cls(Tokenizer.load(folder / "tokenizer.src.json"), Tokenizer.load(folder / "tokenizer.tgt.json"))
+        joint = Tokenizer.load(folder if folder.is_file() else folder / "tokenizer.json")
+        return cls(joint, joint)
+
+    def check(self, settings: TokenizerConfig) -> None:
+        """Makes sure that settings tell the truth of it.
+
+        Raises:
+            ValueError: if one does not.
+        """
+        for side in (self.src, self.tgt):
+            lowercase = side.written("A") == "a"
+            has = {"kind": side.kind, "joiner": side.joiner, "joint": self.joint, "lowercase": lowercase}
+            for name, value in has.items():
+                given, place = getattr(settings, name), f"data.tokenizer.path, {settings.path}"
+                check(given == value, f"data.tokenizer.{name}", given, f"{value}, as in {place}")
+
+
+def train_tokenizers(
+    corpus: "datasets.Dataset | datasets.IterableDataset",
+    kind: TokenizerKind = "bpe",
+    vocab_size: int = 8000,
+    joint: bool = True,
+    lowercase: bool = False,
+    min_frequency: int = 2,
+    joiner: Joiner = "none",
+    protected: Sequence[str] = (),
+    tgt_vocab_size: int = 0,
+) -> TokenizerPair:
+    """Tokenizers for the columns `src` and `tgt` of `corpus`; the options are those of `Tokenizer.train`.
+
+    Args:
+        corpus: sentence pairs.
+        kind: of both tokenizers.
+        vocab_size: entries of the joint vocabulary, or of each of the two.
+        joint: one vocabulary, made from both sides.
+        lowercase: lower-case all text.
+        min_frequency: how often something must occur to get an entry.
+        joiner: of text that was cut.
+        protected: strings that are one token each.
+        tgt_vocab_size: entries of the target's vocabulary, if it is not the source's too; 0 for as many as that.
+
+    Raises:
+        ValueError: as `Tokenizer.train`.
+    """
+
+    def train(size: int, *columns: str) -> Tokenizer:
+        sentences = (text for batch in corpus.iter(batch_size=1000) for column in columns for text in batch[column])
+        return Tokenizer.train(sentences, kind, size, lowercase, min_frequency, joiner, protected)
+
+    if joint:
+        shared = train(vocab_size, "src", "tgt")
+        return TokenizerPair(shared, shared)
+    return TokenizerPair(train(vocab_size, "src"), train(tgt_vocab_size or vocab_size, "tgt"))
