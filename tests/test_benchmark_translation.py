@@ -172,6 +172,7 @@ def test_comparisons_are_of_the_best_batch_sizes() -> None:
 
 
 @pytest.mark.usefixtures("in_this_process")
+@pytest.mark.slow
 def test_whole_command(run: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     script, out = tmp_path / "peers.sh", tmp_path / "deep" / "translate.json"
     script.write_text(FAKE_PEER, encoding="utf-8")

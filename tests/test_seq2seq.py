@@ -225,7 +225,7 @@ def test_under_autocast_a_step_trains_and_translates(
     assert loss.item() == pytest.approx(full.item(), rel=0.1)
 
 
-@pytest.mark.parametrize("network", NETWORKS[::4], ids=name_of)
+@pytest.mark.parametrize("network", NETWORKS[::8], ids=name_of)
 def test_a_look_at_a_gradient_leaves_nothing_to_the_next_backward_pass(network: ModelConfig) -> None:
     """As for saliency: the pass goes to the encoder's states only, and no product is told of its matrix's gradient."""
     model = build(network)

@@ -153,16 +153,23 @@ EXTRAS = [
 ]
 
 
-STOPS = 3, 4, 8, 13
-"""Steps within an epoch, where a validation follows, at its end, and in the next."""
-
-
 @pytest.mark.parametrize("extra", EXTRAS)
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param((4, 13), id="before a validation, in another epoch"),
+        pytest.param((3, 8), id="within an epoch, at its end", marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_stopped_by_a_signal_goes_on_bit_for_bit(
-    train: Callable, monkeypatch: pytest.MonkeyPatch, extra: list[str], capfd: pytest.CaptureFixture
+    train: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+    steps: tuple[int, ...],
+    extra: list[str],
+    capfd: pytest.CaptureFixture,
 ) -> None:
     assert train("whole", "--trainer.max_epochs", "3", *extra) == 0
-    for step in STOPS:
+    for step in steps:
         name = f"stopped-{step}"
         with monkeypatch.context() as patch:
             fail_at(patch, step, lambda: os.kill(os.getpid(), signal.SIGTERM))
