@@ -79,6 +79,7 @@ def mistake(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return captured.err
 
 
+@pytest.mark.slow
 def test_what_was_timed_is_what_the_translator_gives(decoding: Decoding) -> None:
     """The references are what the beam finds, and greedy search does not: a BLEU of 100 tells them apart."""
     translator, sources = Translator.load(decoding.run, "cpu"), decoding.sentences("src")
