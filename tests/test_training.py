@@ -426,31 +426,29 @@ def test_a_mistake_loses_nothing_of_the_run_that_was_to_be_replaced(train: Calla
     torch.testing.assert_close(weights("kept"), before, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--model.hidden_size", "16"], "model.hidden_size: 16 cannot be changed by --resume, runs/kept was trained"),
-        (["--data.tokenizer.kind", "bpe"], "data.tokenizer.kind: 'bpe' cannot be changed by --resume"),
-        (["--seed", "5"], "seed: 5 cannot be changed by --resume"),
-        (["--training.optimizer", "sgd"], "training.optimizer: 'sgd' cannot be changed by --resume"),
-        (
-            ["--trainer.max_epochs", "1"],
-            "trainer.max_epochs: 1 cannot be reached by --resume, runs/kept is past 2",
-        ),
-        (["--trainer.devices", "0"], "devices"),
-        (UNAVAILABLE, "torch_xla"),
-        (["--trainer.max_epochs", "-1", "--training.schedule", "linear"], "training.schedule: linear"),
-    ],
-)
-def test_a_mistaken_resume_is_one_line_and_changes_nothing(
-    train: Callable, capsys: pytest.CaptureFixture, arguments: list[str], message: str
-) -> None:
+MISTAKEN_RESUMES = [
+    (["--model.hidden_size", "16"], "model.hidden_size: 16 cannot be changed by --resume, runs/kept was trained"),
+    (["--data.tokenizer.kind", "bpe"], "data.tokenizer.kind: 'bpe' cannot be changed by --resume"),
+    (["--seed", "5"], "seed: 5 cannot be changed by --resume"),
+    (["--training.optimizer", "sgd"], "training.optimizer: 'sgd' cannot be changed by --resume"),
+    (
+        ["--trainer.max_epochs", "1"],
+        "trainer.max_epochs: 1 cannot be reached by --resume, runs/kept is past 2",
+    ),
+    (["--trainer.devices", "0"], "devices"),
+    (UNAVAILABLE, "torch_xla"),
+    (["--trainer.max_epochs", "-1", "--training.schedule", "linear"], "training.schedule: linear"),
+]
+
+
+def test_a_mistaken_resume_is_one_line_and_changes_nothing(train: Callable, capsys: pytest.CaptureFixture) -> None:
     assert train("kept", "--trainer.max_epochs", "3") == 0
     before = files("runs")
-    capsys.readouterr()
-    assert main(["train", "--resume", "runs/kept", *arguments]) == 2
-    assert message in one_line(capsys)
-    assert files("runs") == before
+    for arguments, message in MISTAKEN_RESUMES:
+        capsys.readouterr()
+        assert main(["train", "--resume", "runs/kept", *arguments]) == 2
+        assert message in one_line(capsys)
+        assert files("runs") == before
 
 
 @pytest.mark.parametrize(
@@ -845,7 +843,6 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("hurry")
-@pytest.mark.parametrize("limit", [("max_steps", "12", "-1"), ("max_time", "00:00:11:30", "01:00:00:00")])
 @pytest.mark.parametrize(
     "extra",
     [
@@ -855,17 +852,15 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
         ["--training.average_decay", "0.9", "--trainer.check_val_every_n_epoch", "2"],
     ],
 )
-def test_a_run_that_ended_within_an_epoch_goes_on_within_it(
-    train: Callable, extra: list[str], limit: tuple[str, str, str]
-) -> None:
-    key, ended, raised = limit
+def test_a_run_that_ended_within_an_epoch_goes_on_within_it(train: Callable, extra: list[str]) -> None:
     assert train("whole", "--trainer.max_epochs", "3", *extra) == 0
-    Timer.batches = 0
-    assert train("longer", "--trainer.max_epochs", "3", f"--trainer.{key}", ended, *extra) == 0  # of 8 an epoch
-    assert steps_of("longer") == 12
-    assert main(["train", "--resume", "runs/longer", f"--trainer.{key}", raised]) == 0
-    torch.testing.assert_close(weights("longer"), weights("whole"), rtol=0, atol=0)
-    assert logged("longer") == logged("whole")
+    for key, ended, raised in (("max_steps", "12", "-1"), ("max_time", "00:00:11:30", "01:00:00:00")):
+        Timer.batches = 0
+        assert train(key, "--trainer.max_epochs", "3", f"--trainer.{key}", ended, *extra) == 0  # of 8 an epoch
+        assert steps_of(key) == 12
+        assert main(["train", "--resume", f"runs/{key}", f"--trainer.{key}", raised]) == 0
+        torch.testing.assert_close(weights(key), weights("whole"), rtol=0, atol=0)
+        assert logged(key) == logged("whole")
 
 
 def test_a_run_that_a_validation_ended_within_an_epoch_goes_on_within_it(train: Callable) -> None:
