@@ -101,6 +101,21 @@ def load_attention(path: Path) -> list[np.ndarray]:
     ]
 
 
+def load_shaped(path: Path, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
+    """The matrices of an archive that has one, or as many, of each of these shapes; none where there is no such file.
+
+    Raises:
+        ValueError: if it is damaged, or of other shapes.
+    """
+    if not path.exists():
+        return []
+    matrices = load_attention(path)
+    of_each = len(matrices) // max(1, len(shapes))
+    if [each.shape for each in matrices] != [shape for shape in shapes for _ in range(of_each)]:
+        raise ValueError(f"{path} is of other translations: evaluate again")
+    return matrices
+
+
 def _shapes(path: Path) -> np.ndarray:
     """The shapes (N, 2) in a raw file, without one that is cut off."""
     return np.fromfile(path, "<i8", count=path.stat().st_size // SHAPE_BYTES * 2).reshape(-1, 2)

@@ -14,7 +14,7 @@ import numpy as np
 
 from nmt.data.links import Link
 from nmt.data.words import split_words, words_of_spans
-from nmt.decoding.attention_file import attention_archive, load_attention
+from nmt.decoding.attention_file import attention_archive, load_shaped
 from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import AlignmentScore, alignment_error_rate
 
@@ -72,10 +72,5 @@ def load_effects(folder: Path, translations: Sequence[Translation]) -> list[np.n
     Raises:
         ValueError: if it cannot be read, or is of other translations.
     """
-    path = folder / "effects.npz"
-    if not path.exists():
-        return []
-    effects = load_attention(path)
-    if [each.shape for each in effects] != [(len(each.tokens), effect_columns(each.source)) for each in translations]:
-        raise ValueError(f"{path} is of other translations: evaluate again")
-    return effects
+    shapes = [(len(each.tokens), effect_columns(each.source)) for each in translations]
+    return load_shaped(folder / "effects.npz", shapes)

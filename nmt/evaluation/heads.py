@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nmt.decoding.attention_file import attention_archive, load_attention
+from nmt.decoding.attention_file import attention_archive, load_shaped
 from nmt.decoding.translation import Translation
 
 
@@ -33,11 +33,6 @@ def load_heads(folder: Path, translations: Sequence[Translation]) -> list[np.nda
     Raises:
         ValueError: if it cannot be read, or is of other translations.
     """
-    path = folder / "heads.npz"
-    if not path.exists():
-        return []
-    matrices = load_attention(path)
-    count = len(matrices) // max(1, len(translations))
-    if [each.shape for each in matrices] != [each.attention.shape for each in translations for _ in range(count)]:
-        raise ValueError(f"{path} is of other translations: evaluate again")
+    matrices = load_shaped(folder / "heads.npz", [each.attention.shape for each in translations])
+    count = max(1, len(matrices) // max(1, len(translations)))
     return [np.stack(matrices[row : row + count], axis=1) for row in range(0, len(matrices), count)]
