@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nmt.cli.parsing import at_least, config_of, file_path
+from nmt.cli.parsing import Parser, at_least, config_of, file_path
 from nmt.cli.searching import SEARCH_FLAGS, load_translator, search_options, translating_parser
 
 if TYPE_CHECKING:
@@ -15,6 +15,32 @@ if TYPE_CHECKING:
 
 def run(arguments: list[str]) -> int:
     """Evaluates; the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.translations:
+        _check_nothing_is_searched(options, parser)
+    search = search_options(options, keep_beam=True)
+    from nmt.config import load_config
+    from nmt.evaluation.evaluate import evaluate as run_evaluation
+    from nmt.evaluation.insight import Wanted
+
+    folder = Path(options.run)
+    config = config_of(folder, options.path)
+    translator = load_translator(options, options.device)
+    command = shlex.join(["nmt", "evaluate", *arguments])
+    result = run_evaluation(
+        *(folder, config, options.split, search, translator, command, options.batch_sentences, options.name),
+        wanted=Wanted(options.what_if, options.looks, options.neighbors, options.effects),
+        trained_on=load_config(folder / "config.yaml").data,
+        given=options.translations,
+    )
+    _show(result)
+    place = folder / "evaluations" / result.label
+    print(f"{len(result.translations):,} sentences in {result.seconds:.1f} s: {place}")
+    return 0
+
+
+def _parser() -> Parser:
     told = "Translate and score a split of the run's corpus."
     parser = translating_parser("evaluate", told, "folder of the run", without=["n_best"])
     parser.add_argument("--split", default="test", metavar="NAME", help="name of the split")
@@ -37,25 +63,13 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("--effects", action="store_true", help=told)
     told = "score the lines of this file, such as another system's, in place of what a search finds; needs --as"
     parser.add_argument("--translations", type=file_path, metavar="FILE", help=told)
-    options = parser.parse_args(arguments)
-    if options.translations:
-        _check_nothing_is_searched(options, parser)
-    search = search_options(options, keep_beam=True)
-    from nmt.config import load_config
-    from nmt.data import doubts
-    from nmt.evaluation.evaluate import evaluate as run_evaluation
-    from nmt.evaluation.insight import Wanted
+    return parser
 
-    folder = Path(options.run)
-    config = config_of(folder, options.path)
-    translator = load_translator(options, options.device)
-    command = shlex.join(["nmt", "evaluate", *arguments])
-    result = run_evaluation(
-        *(folder, config, options.split, search, translator, command, options.batch_sentences, options.name),
-        wanted=Wanted(options.what_if, options.looks, options.neighbors, options.effects),
-        trained_on=load_config(folder / "config.yaml").data,
-        given=options.translations,
-    )
+
+def _show(result: "Evaluation") -> None:
+    """Prints the scores, and what else is known of all sentences together."""
+    from nmt.data import doubts
+
     if result.given:
         print(f"no search: {result.search['decoding']}")
     for score in result.scores:
@@ -74,9 +88,6 @@ def run(arguments: list[str]) -> int:
         print(f"source: worth {result.source_worth:.2f} nats a token: what the references would lose with another")
     seen = "not known, its split cannot be read" if result.seen is None else _share(result.seen, result)
     print(f"sources seen in training: {seen}")
-    place = folder / "evaluations" / result.label
-    print(f"{len(result.translations):,} sentences in {result.seconds:.1f} s: {place}")
-    return 0
 
 
 def _mean_of(result: "Evaluation") -> str:

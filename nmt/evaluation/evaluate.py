@@ -83,9 +83,8 @@ def evaluate(
     if lines is None:
         records, what = translator.translate(sources, options, batch_sentences), f"translating {split}"
     else:
-        pairs = zip(sources, lines, strict=True)
-        records = translator.force(pairs, options.alternatives, batch_sentences)
-        what = "scoring the lines"
+        given_pairs = zip(sources, lines, strict=True)
+        records, what = translator.force(given_pairs, options.alternatives, batch_sentences), "scoring the lines"
     translations = list(watched(records, len(sources), what))
     readable = [translator.tokenizers.tgt.plain(each) for each in references]
     scores = corpus_scores([each.text for each in translations], readable, data.tgt, data.literature_form)
