@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The environment, then the fast tests. Arguments go to pytest, such as -k search, or -m slow for those that train.
+# The environment, then the fast tests, a process for each core. Arguments go to pytest, such as -k search, -m slow for
+# those that train, or -n 0 for one process.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh" dev
 
@@ -8,4 +9,4 @@ for argument in "$@"; do
   [[ $argument == -m ]] && marker=()
 done
 echo "==> pytest"
-python -m pytest -q "${marker[@]}" "$@"
+python -m pytest -q --numprocesses auto --dist worksteal "${marker[@]}" "$@"
