@@ -33,6 +33,8 @@ def test_products_and_pieces_are_those_of_the_matrix() -> None:
     assert packed[torch.tensor([3, 1])].shape == (2, 33)
     for piece, expected in zip(packed.split([50, 20]), matrix.split([50, 20]), strict=True):
         assert torch.equal(piece.float(), expected)
+    for piece, expected in zip(packed.chunk(5), matrix.chunk(5), strict=True):
+        assert torch.equal(piece.float(), expected)
 
 
 def test_there_are_few_numbers_of_rows_and_none_is_much_larger() -> None:

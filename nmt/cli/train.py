@@ -2,9 +2,7 @@
 
 import signal
 import sys
-from io import TextIOWrapper
 from pathlib import Path
-from typing import cast
 
 from nmt.cli.settings import dump_settings, parse_settings, settings_parser
 
@@ -33,7 +31,6 @@ def run(arguments: list[str]) -> int:
     from nmt.training.train import train as run_training
 
     quiet()
-    cast(TextIOWrapper, sys.stdout).reconfigure(errors="replace")  # samples may hold what the terminal cannot show
     config = Config(made.name, made.seed, made.data, made.model, made.training)
     for idle in idle_settings(config):
         rank_zero_only(print)(f"nmt train: {idle}", file=sys.stderr)

@@ -9,7 +9,7 @@ Letters: B sentences, M heads, T queries, S source positions, Q query size, H st
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, assert_never
 
 import torch
 from torch import Tensor, nn
@@ -250,4 +250,4 @@ def build_score(config: AttentionConfig, query_size: int, state_size: int) -> Sc
         return General(query_size, state_size)
     if config.score == "location":
         return Location(query_size, config.positions, heads)
-    raise ValueError(f"unknown score {config.score!r}: choose additive, dot, scaled_dot, general, concat or location")
+    assert_never(config.score)

@@ -40,8 +40,7 @@ def converse(translate: Callable[[str, str | None], Translation], show: Callable
     """
     with suppress(ImportError):
         import_module("readline")  # where it is there, lines can be edited and called back
-    for stream in (sys.stdin, sys.stdout):
-        cast(TextIOWrapper, stream).reconfigure(errors="replace")
+    cast(TextIOWrapper, sys.stdin).reconfigure(errors="replace")
     print(HINT)
     sentence = ""
     while True:

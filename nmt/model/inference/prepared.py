@@ -65,6 +65,10 @@ class PreparedMatrix(ABC):
         cuts = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
         return [self[cut, :] if dim == 0 else self[:, cut] for cut in cuts]
 
+    def chunk(self, chunks: int, dim: int = 0) -> list[Self]:
+        """So many matrices of as many rows, or columns, each."""
+        return self.split([self.shape[dim] // chunks] * chunks, dim)
+
     def t(self) -> "Transposed":
         """(K, F), to be multiplied with from the left."""
         return Transposed(self)
