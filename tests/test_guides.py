@@ -1,5 +1,6 @@
 """Guides: what a hypothesis may and must do, walked along by hand."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,9 @@ import pytest
 from nmt.config import TokenizerKind
 from nmt.data.special import EOS_ID
 from nmt.data.tokenizer import Tokenizer
-from nmt.decoding.demands import Demands
+from nmt.decoding.demands import Demands, unmet
 from nmt.decoding.guides import Exclude, Guide, Include, NoRepeat, Prefix, Together
+from nmt.decoding.records import nothing
 from nmt.decoding.translation import Request
 
 SURFACES = [b"", b" the", b" do", b"g", b"ma", b" ", b"\xc3", b"\xa4", b" a"]
@@ -109,6 +111,17 @@ def test_a_mark_that_ends_something_stands_right_behind_it(phrase: str, kind: To
     guide = Demands(tokenizer).guide(Request("", include=(phrase,)))
     assert guide is not None
     assert guide.met(walk(guide, tokenizer.encode(text).ids)) == guide.goal
+
+
+@pytest.mark.parametrize(
+    ("include", "there"),
+    [("ski", False), ("iers", False), ("skiers", True), ("many skiers", True), ("any skiers", False), (",", True)],
+)
+def test_what_is_included_stands_as_whole_words(include: str, there: bool) -> None:
+    text = "Very many skiers, and (skis)."
+    tokenizer = Tokenizer.train([text] * 3, vocab_size=300)
+    missing = unmet(Request("", include=(include,)), replace(nothing(""), text=text), tokenizer)
+    assert missing == (() if there else (f"does not contain {include!r}",))
 
 
 @pytest.mark.parametrize(
