@@ -531,6 +531,18 @@ def test_limits_are_a_property_of_the_sentence() -> None:
     assert replace(options, min_length=6).limits(torch.tensor([1, 10, 3])).tolist() == [7, 19, 8]
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.integers(0, 2), st.integers(0, 3), st.integers(3, 4))
+def test_a_wide_search_finds_all_that_its_options_allow(seed: int, n: int, least: int, most: int) -> None:
+    limits = {"max_length": most, "max_length_ratio": seed % 3 / 2, "max_length_offset": 2 + seed % 4}
+    options = SearchOptions(beam_size=3**6, n_best=3**6, min_length=least, no_repeat_ngram=n, **limits)
+    guides = [NoRepeat(n, VOCAB)] if n else None
+    found = Toy(seed, 1).search(options.limits(torch.tensor([2])).tolist(), options, guides)[0]
+    named = (tuple("</s>" if token == EOS else str(token) for token in ids) for ids in every_sequence(6))
+    allowed = {tokens for tokens in named if options.allows(tokens, 2)}
+    assert {tuple(map(str, each.ids[:-1])) for each in found if each.finished} == {each[:-1] for each in allowed}
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
