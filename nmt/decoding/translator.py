@@ -17,6 +17,7 @@ from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.decoding.demands import Demands
 from nmt.decoding.engine import Engine, Job, choose_device, for_inference
 from nmt.decoding.options import SearchOptions
+from nmt.decoding.reading import possible, windows
 from nmt.decoding.records import Records, nothing
 from nmt.decoding.shortlist import Shortlist
 from nmt.decoding.translation import Request, Translation
@@ -189,38 +190,18 @@ class Translator:
         check(batch_sentences >= 1, "batch_sentences", batch_sentences, "at least 1")
         check(read_ahead is None or read_ahead >= 1, "read_ahead", read_ahead, "at least 1")
         if isinstance(text, str | Request):
-            return next(self._translate(iter([self._request(text, options)]), options, 1, first, 1, 1))
+            request = possible(text, options, self.tokenizers.tgt)
+            return next(self._translate([[request]], options, batch_sentences, first))
         most = read_ahead or WINDOW_BATCHES * batch_sentences
         ahead = most if isinstance(text, Sequence) else min(batch_sentences, most)
-        return self._translate(self._requests(text, options, first), options, batch_sentences, first, ahead, most)
-
-    def _request(self, text: str | Request, options: SearchOptions) -> Request:
-        """What is asked for, once it is known that it can be."""
-        request = text if isinstance(text, Request) else Request(text)
-        if options.method == "sample" and request.include:
-            raise ValueError("include: samples cannot be made to contain anything: choose method beam")
-        self.tokenizers.tgt.ids(request.prefix_tokens)  # raises where there is no such token
-        return request
-
-    def _requests(self, texts: Iterable[str | Request], options: SearchOptions, first: int) -> Iterator[Request]:
-        """The same of several: an error names the sentence."""
-        for number, text in enumerate(texts, start=first):
-            try:
-                request = self._request(text, options)
-            except ValueError as error:
-                name = f", id {text.id!r}" if isinstance(text, Request) and text.id is not None else ""
-                raise ValueError(f"sentence {number:,} (from 0{name}): {error}") from error
-            yield request
+        requests = windows(text, options, self.tokenizers.tgt, first, ahead, most)
+        return self._translate(requests, options, batch_sentences, first)
 
     def _translate(
-        self, requests: Iterator[Request], options: SearchOptions, size: int, first: int, ahead: int, most: int
+        self, requests: Iterable[list[Request]], options: SearchOptions, size: int, first: int
     ) -> Iterator[Translation]:
         demands = Demands(self.tokenizers.tgt, options.no_repeat_ngram)
-        error: Exception | None = None
-        while error is None:
-            window, error = _read_ahead(requests, ahead)
-            if not window:
-                break
+        for window in requests:
             sources = self._encode([request.text for request in window])
             order = sorted(range(len(window)), key=lambda row: -len(sources[row].ids))
             filled = [row for row in order if sources[row].ids]
@@ -229,9 +210,7 @@ class Translator:
             for row, found in zip(filled, self.engine.search_all(jobs, size, demands, options), strict=True):
                 done[row] = self._records.best(window[row], sources[row], found, options)
             yield from (done[row] for row in range(len(window)))
-            first, ahead = first + len(window), min(2 * ahead, most)
-        if error is not None:
-            raise error
+            first += len(window)
 
     def score(self, source: str, target: str) -> Translation:
         """The record of a given translation (forced decoding): its `log_prob` is the model's score of it.
@@ -284,13 +263,3 @@ class Translator:
     def _encode(self, lines: Sequence[str]) -> list[Encoded]:
         encoded, cut = self.tokenizers.src.encode_all(lines), slice(MAX_SOURCE_TOKENS)
         return [Encoded(ids[cut], tokens[cut], spans[cut], text) for ids, tokens, spans, text in encoded]
-
-
-def _read_ahead(requests: Iterator[Request], most: int) -> tuple[list[Request], Exception | None]:
-    """The next requests, and what kept from reading more of them: what came before it is not lost."""
-    read: list[Request] = []
-    try:
-        read.extend(islice(requests, most))
-    except Exception as error:  # also of the caller's own
-        return read, error
-    return read, None
