@@ -105,6 +105,7 @@ nmt/
     one_look.py           what a step would write if it looked at one source position alone
     steps.py              given targets -> what goes on at each of their steps
     records.py            hypotheses -> Translation records
+    reading.py            sentences as they come -> windows of requests, what is wrong with one is named
     translator.py         a saved model + text -> Translation records
   pipe/                 lines -> translations -> lines: what `nmt translate` does
     lines.py              files and streams -> windows of lines

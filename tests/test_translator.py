@@ -495,6 +495,8 @@ def test_lines_come_back_in_order_whatever_they_hold(translator: Translator) -> 
     assert records[0].text == records[2].text == ""
     assert records[0].attention.shape == (0, 1)
     assert records[8].attention.shape[1] == MAX_SOURCE_TOKENS + 1
+    assert [record.source_complete for record in records] == [number != 8 for number in range(len(lines))]
+    assert not translator.score(lines[8], "ja").source_complete
 
 
 def test_input_is_read_a_window_ahead_not_all_at_once(translator: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -522,6 +524,53 @@ def test_what_came_before_an_error_of_the_callers_is_translated(translator: Tran
     with pytest.raises(ConnectionError, match="gone"):
         found.extend(translator.translate(failing()))
     assert [each.source for each in found] == SOURCES[:2]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (
+            Request("ja", prefix_tokens=("zzz",), id="x7"),
+            "sentence 12 (from 0, id 'x7'): token 'zzz' is not in",
+        ),
+        (Request("ja", include=("dog",)), "sentence 12 (from 0): include: samples cannot be made to contain"),
+        (None, "sentence 12 (from 0): text: None is not allowed"),
+    ],
+)
+def test_a_sentence_that_cannot_be_translated_is_named_after_those_before_it(
+    translator: Translator, wrong: Any, message: str
+) -> None:
+    found = []
+    with pytest.raises(ValueError, match=re.escape(message)):  # noqa: PT012
+        for each in translator.translate([*SOURCES[:2], wrong, "ja"], METHODS["samples"], first=10):
+            found.append(each)
+    assert [each.source for each in found] == SOURCES[:2]
+
+
+@pytest.mark.parametrize("read_ahead", [1, 3])
+def test_of_a_live_stream_no_more_is_read_than_is_asked_for(translator: Translator, read_ahead: int) -> None:
+    read: list[str] = []
+    live = (read.append(text) or text for text in SOURCES * 2)
+    records = translator.translate(live, METHODS["samples"], read_ahead=read_ahead)
+    for given, other in enumerate(translator.translate(SOURCES * 2, METHODS["samples"])):
+        assert_same(next(records), other)
+        assert len(read) == min(given // read_ahead * read_ahead + read_ahead, 2 * len(SOURCES))
+    with pytest.raises(ValueError, match="read_ahead: 0 is not allowed, it must be at least 1"):
+        translator.translate(live, read_ahead=0)
+
+
+def test_a_record_says_which_demands_it_does_not_meet(translator: Translator) -> None:
+    request = Request(SOURCES[0], include=("house", "a very long phrase"))
+    options = SearchOptions(max_length=2, n_best=2)
+    found = translator.translate(request, options)
+    told = "does not contain 'house'", "does not contain 'a very long phrase'"
+    assert [each.unmet for each in (found, *found.others)] == [told, told]
+    assert translator.translate(replace(request, prefix="the dog"), options).unmet[0] == "does not begin with 'the dog'"
+    assert translator.translate(replace(request, prefix="the dog", include=("house",))).unmet == ()
+    tokens = Request(SOURCES[0], prefix_tokens=("▁", "t", "h", "e"))
+    assert translator.translate(tokens, options).unmet == ("does not begin with ('▁', 't', 'h', 'e')",)
+    assert translator.translate(tokens).unmet == translator.translate(SOURCES[0], options).unmet == ()
+    assert translator.translate(replace(request, text=" ")).unmet == (), "an empty line stays empty"
 
 
 @pytest.mark.parametrize(
@@ -569,7 +618,7 @@ def test_what_cannot_be_asked_for_is_refused(translator: Translator) -> None:
         translator.force([("ja", "yes")], batch_sentences=0)
     with pytest.raises(ValueError, match="include: 'dog' is one string"):
         Request("ja", include="dog")  # type: ignore[arg-type]
-    assert Request("ja", include=["dog"]).include == ("dog",)  # type: ignore[arg-type]
+    assert Request("ja", include=["dog"]).include == ("dog",)
     for wrong in ({"text": None}, {"text": "ja", "prefix": b"yes"}, {"text": "ja", "exclude": (5,)}):
         with pytest.raises(ValueError, match=f"{list(wrong)[-1]}: .* is not allowed, it must be a .*string"):
             Request(**wrong)  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.decoding.demands import Demands
 from nmt.decoding.engine import Engine, Job, choose_device, for_inference
 from nmt.decoding.options import SearchOptions
+from nmt.decoding.reading import possible, windows
 from nmt.decoding.records import Records, nothing
 from nmt.decoding.shortlist import Shortlist
 from nmt.decoding.translation import Request, Translation
@@ -41,7 +42,8 @@ FORCED_LATENT_TOKENS = 1 << 9
 class Translator:
     """Translates with one model or several. Several threads may use it at once, unless it has processes.
 
-    A network that is given is put on the device, and in evaluation mode.
+    A network that is given is put on the device, and in evaluation mode. Of a source the first 512 tokens are read
+    (`MAX_SOURCE_TOKENS`); the record of a longer one is not `source_complete`, also under forced decoding.
 
     Args:
         network: one model, or an ensemble of them.
@@ -137,7 +139,12 @@ class Translator:
 
     @overload
     def translate(  # type: ignore[overload-overlap]  # a str is an iterable of str too
-        self, text: str | Request, options: SearchOptions | None = ..., batch_sentences: int = ..., first: int = ...
+        self,
+        text: str | Request,
+        options: SearchOptions | None = ...,
+        batch_sentences: int = ...,
+        first: int = ...,
+        read_ahead: int | None = ...,
     ) -> Translation: ...
 
     @overload
@@ -147,6 +154,7 @@ class Translator:
         options: SearchOptions | None = ...,
         batch_sentences: int = ...,
         first: int = ...,
+        read_ahead: int | None = ...,
     ) -> Iterator[Translation]: ...
 
     def translate(
@@ -155,48 +163,54 @@ class Translator:
         options: SearchOptions | None = None,
         batch_sentences: int = 64,
         first: int = 0,
+        read_ahead: int | None = None,
     ) -> Translation | Iterator[Translation]:
         """Translates a sentence, or sentences as they come: one record each, in their order.
+
+        A limit may have cut off the source (`source_complete`) or the translation (`finished`), and what is demanded
+        may not have been possible (`unmet`): the record says so.
 
         Args:
             text: a sentence, or any number of them; they are read a window ahead, not all at once.
             options: of the search; the default is a beam of five.
             batch_sentences: sentences that are searched together at most; it changes the speed, not the result.
             first: the number of the first sentence in a larger input: with the seed it fixes what is sampled.
+            read_ahead: sentences that are read at most before the first of them is given back; 1 where each waits for
+                the one before, as in a chat. The default is fastest: of a list 20 batches, of any other iterable one
+                batch, then twice as many each time, up to 20.
+
+        Raises:
+            ValueError: if something is not allowed, or a sentence asks for what cannot be: it is named, once those
+                before it have been given back.
         """
         options = options or SearchOptions()
         check(isinstance(options, SearchOptions), "options", options, "a SearchOptions")
         is_text = isinstance(text, Request | Iterable) and not isinstance(text, bytes | Mapping)
         check(is_text, "text", text, "a sentence, a Request, or several of them")
         check(batch_sentences >= 1, "batch_sentences", batch_sentences, "at least 1")
+        check(read_ahead is None or read_ahead >= 1, "read_ahead", read_ahead, "at least 1")
         if isinstance(text, str | Request):
-            return next(self._translate([text], options, batch_sentences, first))
-        return self._translate(text, options, batch_sentences, first)
+            request = possible(text, options, self.tokenizers.tgt)
+            return next(self._translate([[request]], options, batch_sentences, first))
+        most = read_ahead or WINDOW_BATCHES * batch_sentences
+        ahead = most if isinstance(text, Sequence) else min(batch_sentences, most)
+        requests = windows(text, options, self.tokenizers.tgt, first, ahead, most)
+        return self._translate(requests, options, batch_sentences, first)
 
     def _translate(
-        self, texts: Iterable[str | Request], options: SearchOptions, size: int, first: int
+        self, requests: Iterable[list[Request]], options: SearchOptions, size: int, first: int
     ) -> Iterator[Translation]:
-        remaining = (each if isinstance(each, Request) else Request(each) for each in texts)
         demands = Demands(self.tokenizers.tgt, options.no_repeat_ngram)
-        ahead = WINDOW_BATCHES if isinstance(texts, Sequence) else 1
-        error: Exception | None = None
-        while error is None:
-            window, error = _read_ahead(remaining, ahead * size)
-            if not window:
-                break
-            if options.method == "sample" and any(request.include for request in window):
-                raise ValueError("include: samples cannot be made to contain anything: choose method beam")
+        for window in requests:
             sources = self._encode([request.text for request in window])
             order = sorted(range(len(window)), key=lambda row: -len(sources[row].ids))
             filled = [row for row in order if sources[row].ids]
             done = {row: nothing(sources[row].text) for row in order[len(filled) :]}
             jobs = [Job(first + row, window[row], sources[row].ids) for row in filled]
             for row, found in zip(filled, self.engine.search_all(jobs, size, demands, options), strict=True):
-                done[row] = self._records.best(sources[row], found, options)
+                done[row] = self._records.best(window[row], sources[row], found, options)
             yield from (done[row] for row in range(len(window)))
-            first, ahead = first + len(window), min(2 * ahead, WINDOW_BATCHES)
-        if error is not None:
-            raise error
+            first += len(window)
 
     def score(self, source: str, target: str) -> Translation:
         """The record of a given translation (forced decoding): its `log_prob` is the model's score of it.
@@ -249,13 +263,3 @@ class Translator:
     def _encode(self, lines: Sequence[str]) -> list[Encoded]:
         encoded, cut = self.tokenizers.src.encode_all(lines), slice(MAX_SOURCE_TOKENS)
         return [Encoded(ids[cut], tokens[cut], spans[cut], text) for ids, tokens, spans, text in encoded]
-
-
-def _read_ahead(requests: Iterator[Request], most: int) -> tuple[list[Request], Exception | None]:
-    """The next requests, and what kept from reading more of them: what came before it is not lost."""
-    read: list[Request] = []
-    try:
-        read.extend(islice(requests, most))
-    except Exception as error:  # of the caller's own
-        return read, error
-    return read, None
