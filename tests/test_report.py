@@ -182,7 +182,7 @@ def test_report_json_holds_run_scores_and_curves(run: Path, tmp_path: Path) -> N
         ("validation", [20], [4.5]),
         ("this run", [10], [5.5]),
     ]
-    assert [trace["name"] for trace in bleu["data"] + rate["data"]] == ["val_bleu", "learning_rate"]
+    assert [trace["name"] for trace in bleu["data"] + rate["data"]] == ["this run"] * 2
 
 
 def test_rows_hold_words_scores_flags_and_alternatives(run: Path, tmp_path: Path) -> None:

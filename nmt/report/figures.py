@@ -154,7 +154,7 @@ def _training_figure(title: str, columns: Sequence[str], rows: Sequence[Row], of
         title={"text": title},
         xaxis={"title": _axis_title("step (updates)")},
         yaxis={"title": _axis_title(unit), "rangemode": range_mode, "tickformat": ","},
-        legend={"x": 0, "xanchor": "left", "y": -0.25, "yanchor": "top"},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.25, "yanchor": "top"},
         showlegend=len(figure.data) > 1,
         hovermode="x unified",
         dragmode=False,
