@@ -1120,6 +1120,8 @@ def test_filters_add_up_and_count_what_they_would_leave(browser: Browser) -> Non
     browser.evaluate("document.querySelector('#chips [data-focus=all]').click()")
     browser.wait_for("location.hash === '#/sentences?split=test'")
     assert browser.evaluate("[state.rows.length, byId('search').value]") == [4, ""]
+    go(browser, "#/sentences?flag=cut_off+exact&split=test")
+    assert browser.evaluate("state.rows") == []
     go(browser, "#/sentences?flag=cut_off+never&split=test")  # not what an address says
     assert browser.evaluate("state.rows.length") == 4
 
