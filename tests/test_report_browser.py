@@ -1178,6 +1178,8 @@ def test_all_tabs_and_the_differences_fit_a_telephone(browser: Browser) -> None:
     go(browser, "#/overview?split=test")
     fits = "(node => node.scrollWidth <= node.clientWidth)(document.querySelector('%s'))"
     assert [browser.evaluate(fits % node) for node in ("#tabs", "#scores .wide")] == [True, True]
+    rows = "[...document.querySelectorAll('#scores tbody tr')].map(row => row.innerText.split(/\\s/)[0])"
+    assert browser.evaluate(rows) == ["BLEU", "TER", "AER"]
     go(browser, "#/words?split=again")
     assert browser.evaluate(fits % "#words .wide")
     targets, word = (
