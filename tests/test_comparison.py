@@ -10,7 +10,7 @@ import pytest
 from test_results import evaluation, translation
 
 from nmt.cli import main
-from nmt.evaluation.comparison import compare, search_changes
+from nmt.evaluation.comparison import bleu_gains, compare, search_changes
 from nmt.evaluation.metrics import LITERATURE, corpus_scores, score_differences
 from nmt.evaluation.results import Evaluation
 
@@ -58,6 +58,21 @@ def test_differences_have_the_scores_and_their_sign_and_lie_within_their_interva
     assert [each.score > each.baseline for each in found] == [True, True, False, True]  # TER counts errors
     assert all(each.low < each.score - each.baseline < each.high for each in found)
     assert found[-1].form == LITERATURE
+
+
+def test_bleu_of_every_pair_differs_as_two_that_are_compared() -> None:
+    def of(texts: list[str], name: str) -> Evaluation:
+        records = tuple(replace(translation(right), text=text) for right, text in zip(REFERENCES, texts, strict=True))
+        own = replace(evaluation(*REFERENCES), translations=records, name=name, forced=())
+        return replace(own, references=tuple(REFERENCES))
+
+    others = replace(evaluation("a dog", "a man"), name="others")
+    good, bad, alone = bleu_gains([of(GOOD, "good"), of(BAD, "bad"), others], bootstrap=200)
+    assert ([*good], [*bad], alone) == (["bad"], ["good"], {})
+    bleu = score_differences(BAD, GOOD, REFERENCES, "en", bootstrap=200)[0]
+    gain = bleu.score - bleu.baseline, bleu.low, bleu.high
+    assert bad["good"] == (*map(pytest.approx, gain), bleu.p_text)
+    assert good["bad"][0] == pytest.approx(-gain[0])
 
 
 def test_a_system_does_not_differ_from_itself() -> None:

@@ -178,11 +178,11 @@ def test_report_json_holds_run_scores_and_curves(run: Path, tmp_path: Path) -> N
     assert (evaluation["split"], evaluation["search"]["beam_size"]) == ("test", 5)
     likelihood, objective, bleu, rate = report["training"]
     assert [(trace["name"], trace["x"], trace["y"]) for trace in likelihood["data"] + objective["data"]] == [
-        ("train_nll", [10], [5.25]),  # the nan is left out
-        ("val_loss", [20], [4.5]),
-        ("train_loss", [10], [5.5]),
+        ("training", [10], [5.25]),  # the nan is left out
+        ("validation", [20], [4.5]),
+        ("this run", [10], [5.5]),
     ]
-    assert [trace["name"] for trace in bleu["data"] + rate["data"]] == ["val_bleu", "learning_rate"]
+    assert [trace["name"] for trace in bleu["data"] + rate["data"]] == ["this run"] * 2
 
 
 def test_rows_hold_words_scores_flags_and_alternatives(run: Path, tmp_path: Path) -> None:
@@ -488,8 +488,9 @@ def test_a_baseline_is_compared_with_and_its_translations_stand_beside_the_other
     assert row["chrf"] > test["sentences"][1]["chrf"]
     assert [each["baseline"]["flags"] for each in test["sentences"]] == [["exact"], ["short"], [], ["empty"]]
     texts = [finding["text"] for finding in test["findings"]]
-    assert texts[0].startswith("1 (baseline 1) of 4 translations (25.0%)")
-    assert [finding["compared"] for finding in test["findings"][:2]] == ["exact", "cut_off"]
+    [exact] = [finding for finding in test["findings"] if finding["flag"] == "exact"]
+    assert exact["text"].startswith("1 (baseline 1) of 4 translations (25.0%)")
+    assert (exact["compared"], exact["weight"]) == ("exact", 0)
     assert any(text.startswith("1 (baseline 0) flagged “cut off”") for text in texts)
     [shorter] = [finding for finding in test["findings"] if "“much shorter”" in finding["text"]]
     assert (shorter["text"].startswith("0 (baseline 1) flagged"), shorter["flag"]) == (True, None)
@@ -636,6 +637,22 @@ def test_findings_count_what_the_flags_select(run: Path, tmp_path: Path) -> None
     assert texts["search_error"].endswith("in the other 2 that differ the model prefers its own.")
     assert any("sums to one within" in finding["text"] for finding in found)
     assert "seen" not in texts
+
+
+def test_what_is_most_serious_is_the_first_finding(run: Path, tmp_path: Path) -> None:
+    def told(worth: float, seen: tuple[int, ...]) -> dict[str, float]:
+        saved = run / "evaluations" / "test"
+        replace(Evaluation.load(saved), source_worth=worth, seen=seen).save(saved)
+        [shown] = report_of(build_report(run, tmp_path / "out"))["evaluations"]
+        return {each["text"]: each["weight"] for each in shown["findings"]}
+
+    sound, dead = told(5.0, ()), told(0.02, (0, 1))
+    assert list(sound.values()) == sorted(sound.values(), reverse=True)
+    assert sound["No source stands in the training data."] == 0
+    weights = [(text.split(" worth")[0][:11], weight) for text, weight in dead.items()]
+    assert weights[:2] == [("2 of 4 sour", 50), ("The source ", 25)]
+    assert next(weight for text, weight in sound.items() if text.startswith("The source is")) == 0.1
+    assert next(weight for text, weight in sound.items() if "flagged “cut off”" in text) == 5  # a quarter of them
 
 
 def test_a_model_that_writes_the_same_for_many_sources_is_found_out(tmp_path: Path) -> None:
@@ -942,10 +959,10 @@ def test_curves_share_their_steps_and_mark_those_whose_weights_were_kept() -> No
     rows = [{"step": 1, "val_bleu": 2.0, "train_loss": 3.0}, {"step": 9, "val_bleu": 4.0}]
     loss, bleu = training_figures(rows, [{"step": 20, "val_bleu": 5.0, "only_there": 1.0}], kept_step=9)
     assert loss["layout"]["xaxis"]["range"] == bleu["layout"]["xaxis"]["range"] == [0, pytest.approx(20.4)]
-    assert [(trace["name"], trace["line"]["dash"]) for trace in bleu["data"]] == [
-        ("val_bleu", "solid"), ("val_bleu, baseline", "dash"),
-    ]  # fmt: skip
-    assert [trace["name"] for trace in loss["data"]] == ["train_loss"]
+    how = [(each["name"], each["line"]["dash"], each["marker"]["symbol"]) for each in bleu["data"]]
+    assert how == [("this run", "solid", "circle"), ("baseline", "dash", "circle-open")]
+    assert len({each["line"]["color"] for each in bleu["data"]}) == 2
+    assert [trace["name"] for trace in loss["data"]] == ["this run"]
     [line] = bleu["layout"]["shapes"]
     assert (line["x0"], line["x1"]) == (9, 9)
     assert "shapes" not in training_figures(rows)[0]["layout"]
@@ -960,8 +977,8 @@ def test_the_step_of_the_kept_weights_and_the_curves_of_a_baseline_are_read(run:
     def likelihood(baseline: Path | None) -> dict:
         return report_of(build_report(run, tmp_path / "out", baseline))["training"][0]
 
-    own = ["train_nll", "val_loss"]
-    both = [*own, "train_nll, baseline", "val_loss, baseline"]
+    own = ["training", "validation"]
+    both = [*own, "training, baseline", "validation, baseline"]
     for baseline, names in (
         (None, own), (before, both), (before / "evaluations" / "test", both), (run / "evaluations" / "greedy", own),
     ):  # fmt: skip

@@ -165,7 +165,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     try:
         browser.send("Emulation.setDeviceMetricsOverride", width=1280, height=800, deviceScaleFactor=1, mobile=False)
         browser.send("Page.navigate", url=page.as_uri())
-        browser.wait_for("document.readyState === 'complete' && document.querySelectorAll('.card').length")
+        browser.wait_for("document.readyState === 'complete' && document.querySelectorAll('#scores tr').length")
         yield browser
     finally:
         browser.close()
@@ -189,17 +189,35 @@ AXIS_LABELS = "[...document.querySelectorAll('.frame .%stick text')].map(node =>
 
 
 def test_overview_shows_scores_findings_and_distribution(browser: Browser) -> None:
-    go(browser, "#/overview")
-    cards = browser.evaluate("[...document.querySelectorAll('.card')].map(card => card.innerText)")
-    assert ["31.2" in cards[0], "30.1 – 32.3" in cards[0], "nrefs:1|case:mixed|tok:13a" in cards[0]] == [True] * 3
-    assert "no interval" in cards[1]
-    assert "0.250" in cards[2]
+    go(browser, "#/overview?split=wide")
+    rows = "[...document.querySelectorAll('#scores tbody tr')].map(row => [...row.cells].map(cell => cell.innerText))"
+    others = ["TER lower is better", "52.0", "–"], ["AER lower is better", "0.250", "–"]
+    assert browser.evaluate(rows) == [["BLEU", "31.2", "30.1\u00a0–\u00a032.3"], *others]
+    assert not browser.evaluate("document.querySelector('.signatures').open")
+    told = browser.evaluate("document.querySelector('.signatures').textContent")
+    assert "nrefs:1|case:mixed|tok:13a" in told
+    assert "attention against 2 gold links, precision 0.800, recall 0.700" in told
     browser.wait_for("document.querySelector('#distribution .bars path') !== null")
     aligned = browser.evaluate("[...document.querySelectorAll('#examples > div')].at(-1).innerText")
     assert aligned.startswith("Worst alignment of the reference, by AER")
     assert (
         browser.evaluate("document.querySelectorAll('#examples > div:last-child li').length") == 2
     )  # as there is gold
+
+
+def test_what_is_serious_stands_open_and_the_rest_is_folded(browser: Browser) -> None:
+    def shown(split: str) -> tuple[str, int, int, str, bool]:
+        go(browser, f"#/overview?split={split}")
+        counts = "byId('serious').children.length, byId('findings').children.length"
+        texts = "byId('findings-title').innerText, byId('findings-count').innerText"
+        return tuple(browser.evaluate(f"[{counts}, {texts}, byId('findings').closest('details').open]"))
+
+    serious, others, *told = shown("test")
+    assert (serious, told) == (4, ["Serious findings", f"{others} others", False])
+    weights = browser.evaluate("state.evaluation.findings.map(({ weight }) => weight)")
+    assert sum(weight >= 1 for weight in weights) == serious
+    serious, others, *told = shown("many")
+    assert (serious, told) == (0, ["Findings", f"{others} findings, none of them serious", False])
 
 
 def test_permalink_shows_the_sentence_with_its_heatmap_in_reading_order(browser: Browser) -> None:
@@ -343,8 +361,7 @@ def test_effects_are_shown_in_place_of_the_attention(browser: Browser) -> None:
     assert browser.evaluate("[view.measure.key, document.querySelector('[data-focus=effect]')]") == ["attention", None]
     browser.evaluate("setMeasure('attention')")
     go(browser, "#/overview?split=again")
-    cards = browser.evaluate("[...document.querySelectorAll('.card')].map(card => card.innerText)")
-    assert "effects against 3 gold links" in cards[-1]
+    assert "effects against 3 gold links" in browser.evaluate("document.querySelector('.signatures').textContent")
     assert browser.complaints() == []
 
 
@@ -625,7 +642,7 @@ def test_the_tables_of_errors_lead_to_their_sentences(browser: Browser) -> None:
     )
     go(browser, "#/errors?split=test")
     assert browser.evaluate(titles) == ["By length"]
-    assert browser.evaluate("byId('errors').innerText.includes('In brackets: before')")
+    assert browser.evaluate("byId('errors').innerText.includes('the difference from before, the baseline')")
     assert browser.evaluate("byId('errors').innerText.includes('was not kept')")
     row = browser.evaluate(first)[0]
     assert row[:2] == ["below 10", "3"]
@@ -851,18 +868,15 @@ def test_the_reference_is_shown_as_the_decoder_was_forced_to_it(browser: Browser
 
 def test_a_baseline_is_shown_beside_the_run(browser: Browser) -> None:
     go(browser, "#/overview?split=test")
-    rows = "[...document.querySelectorAll('#against tbody tr:not(.how)')]"
+    rows = "[...document.querySelectorAll('#scores tbody tr')]"
     lines = browser.evaluate(f"{rows}.map(row => [...row.cells].map(cell => cell.textContent))")
-    assert [line[0] for line in lines] == ["BLEU", "chrF2", "TER lower is better", "AER lower is better"]
-    assert lines[0][3].startswith("−")
-    assert lines[3] == ["AER lower is better", "1.000", "1.000", "0.000", "0.000 to 0.000", "1.000"]
+    assert [line[0] for line in lines] == ["BLEU", "TER lower is better", "AER lower is better"]
+    assert lines[0][4].startswith("−")
+    assert lines[2] == ["AER lower is better", "0.250", "–", "1.000", "0.000", "0.000 to 0.000", "1.000"]
     settings = browser.evaluate("document.querySelector('#against .settings').textContent")
     assert settings == "Settings that differ, the baseline’s first: seed <b>2</b> → 1 "
-    signatures = browser.evaluate("[...document.querySelectorAll('#against .how')].map(row => row.textContent)")
-    assert len(signatures) == 4
-    assert signatures[0].startswith("cased, detokenised, nrefs:1")
     against = browser.evaluate("byId('against').innerText")
-    assert "Against before" in against
+    assert "The baseline: before · beam 5" in against
     assert "0 better, 1 worse, 0 alike, 3 same text" in against
     browser.evaluate("[...document.querySelectorAll('#against a')].at(-1).click()")  # the largest losses
     browser.wait_for("location.hash === '#/sentences?sort=gain&split=test'")
@@ -916,7 +930,7 @@ def test_numbers_and_beam_are_those_of_what_is_shown(browser: Browser) -> None:
 
 def test_which_faults_came_and_which_went_is_listed(browser: Browser) -> None:
     go(browser, "#/overview?split=test")
-    item = "[...document.querySelectorAll('#findings li')].find(node => node.textContent.includes('“%s”'))"
+    item = "[...document.querySelectorAll('#overview li')].find(node => node.textContent.includes('“%s”'))"
     links = "[...%s.querySelectorAll('a')].map(node => [node.textContent, node.hash])"
     found = browser.evaluate(links % (item % "cut off"))
     assert found == [
@@ -966,9 +980,16 @@ def test_all_evaluations_stand_in_one_table_and_their_texts_beside_each_other(br
     table = {row[0].split()[0]: row[1:] for row in browser.evaluate(rows)}
     assert list(table) == ["test", "again", "many", "narrow", "unforced", "wide"]
     by = "by the reference, a “what if”"
-    assert table["test"][1:] == ["31.2 [30.1, 32.3]", "–", "52.0", "0.949", f"1 of 4\n{by}", "1 of 4"]
-    assert table["wide"][5] == f"1 of 2\n{by}, another evaluation"
-    assert table["unforced"][5] == "–"
+    assert table["test"][1:] == ["31.2 [30.1, 32.3]", "–", "–", "52.0", "0.949", f"1 of 4\n{by}", "1 of 4"]
+    assert table["wide"][6] == f"1 of 2\n{by}, another evaluation"
+    assert table["unforced"][6] == "–"
+    assert [row[2] for row in table.values()] == ["–"] * 6  # of other sentences, and of its own
+    go(browser, "#/overview?split=test")
+    [difference, low, high, _, p] = {row[0].split()[0]: row[3] for row in browser.evaluate(rows)}["again"].split()
+    gain = browser.evaluate("state.evaluation.gains.again")
+    assert float(difference) == pytest.approx(gain["difference"], abs=0.05)
+    assert f"{low} {high} p {p}" == f"[{gain['low']:.1f}, +{gain['high']:.1f}], p {gain['p_text']}"
+    assert [*browser.evaluate("state.evaluation.gains")] == ["again"]
     browser.evaluate("document.querySelector('#evaluations [href*=search_error]').click()")
     browser.wait_for("location.hash === '#/sentences?flag=search_error&split=test'")
     go(browser, "#/sentences/2?split=test")
@@ -994,7 +1015,12 @@ def test_paper_shows_all_of_tables_and_beam(browser: Browser) -> None:
     try:
         go(browser, "#/overview?split=test")
         assert browser.evaluate("document.documentElement.scrollWidth") <= 680
-        assert browser.evaluate("getComputedStyle(document.querySelector('#against .wide')).overflow") == "visible"
+        assert browser.evaluate("getComputedStyle(document.querySelector('#scores .wide')).overflow") == "visible"
+        browser.evaluate("beforePrint()")
+        assert (
+            browser.evaluate("[...document.querySelectorAll('#overview details')].map(each => each.open)") == [True] * 2
+        )
+        browser.evaluate("afterPrint(), byId('findings').closest('details').open = false")
         go(browser, "#/sentences/2?split=test")
         svg = "document.querySelector('.beam svg')"
         assert browser.evaluate(f"{svg}.getBoundingClientRect().width < Number({svg}.getAttribute('width'))")
@@ -1073,6 +1099,47 @@ def test_thousand_sentences_are_searched_filtered_and_sorted_with_few_rows_in_th
     browser.wait_for("document.getElementById('count').textContent === '1 of 1,000 sentences'")
 
 
+def test_filters_add_up_and_count_what_they_would_leave(browser: Browser) -> None:
+    chips = "[...document.querySelectorAll('#chips button')].map(node => [node.textContent, node.ariaPressed])"
+    go(browser, "#/sentences?split=test")
+    before = browser.evaluate(chips)
+    assert ["cut off 1", "false"] in before
+    assert not any(label.endswith(" 0") for label, _ in before)
+    assert "Show all" not in dict(before)
+    for flag in ("cut_off", "repetition"):
+        browser.evaluate(f"document.querySelector('#chips [data-focus={flag}]').click()")
+    browser.wait_for("location.hash === '#/sentences?flag=cut_off+repetition&split=test'")
+    assert browser.evaluate("state.rows") == [1]
+    pressed = [label for label, pressed in browser.evaluate(chips) if pressed == "true"]
+    assert pressed == ["cut off 1", "repetition 1"]
+    assert "exact 1" not in dict(browser.evaluate(chips))  # which none of what is left is
+    browser.evaluate("document.querySelector('#chips [data-focus=cut_off]').click()")
+    browser.wait_for("location.hash === '#/sentences?flag=repetition&split=test'")
+    go(browser, "#/sentences?flag=cut_off&q=zzz&split=test")
+    assert browser.evaluate(chips) == [["cut off 0", "true"], ["Show all", None]]
+    browser.evaluate("document.querySelector('#chips [data-focus=all]').click()")
+    browser.wait_for("location.hash === '#/sentences?split=test'")
+    assert browser.evaluate("[state.rows.length, byId('search').value]") == [4, ""]
+    go(browser, "#/sentences?flag=cut_off+exact&split=test")
+    assert browser.evaluate("state.rows") == []
+    go(browser, "#/sentences?flag=cut_off+never&split=test")  # not what an address says
+    assert browser.evaluate("state.rows.length") == 4
+
+
+def test_ranges_have_intervals_or_are_pale(browser: Browser) -> None:
+    go(browser, "#/errors?split=many")
+    [row] = browser.evaluate("[...document.querySelectorAll('#errors tbody')].map(({ rows }) => rows[0].innerText)")[:1]
+    [low, high] = browser.evaluate("state.evaluation.breakdown.by_length[0].intervals.chrf")
+    assert f"[{low:.1f}, {high:.1f}]" in row
+    assert browser.evaluate("document.querySelector('#errors .few')") is None
+    go(browser, "#/errors?split=test")
+    assert browser.evaluate("document.querySelector('#errors tbody').rows[0].className") == "few"
+    names = browser.evaluate(
+        "[...document.querySelectorAll('#errors table, #overview table')].map(each => each.caption)"
+    )
+    assert all(name is not None for name in names)
+
+
 def test_training_and_about_show_curves_signatures_and_config(browser: Browser) -> None:
     go(browser, "#/training")
     browser.wait_for("document.querySelectorAll('#curves .scatterlayer .trace').length === 5")
@@ -1110,7 +1177,9 @@ def test_all_tabs_and_the_differences_fit_a_telephone(browser: Browser) -> None:
     browser.send("Emulation.setDeviceMetricsOverride", width=390, height=800, deviceScaleFactor=1, mobile=False)
     go(browser, "#/overview?split=test")
     fits = "(node => node.scrollWidth <= node.clientWidth)(document.querySelector('%s'))"
-    assert [browser.evaluate(fits % node) for node in ("#tabs", "#against .wide")] == [True, True]
+    assert [browser.evaluate(fits % node) for node in ("#tabs", "#scores .wide")] == [True, True]
+    rows = "[...document.querySelectorAll('#scores tbody tr')].map(row => row.innerText.split(/\\s/)[0])"
+    assert browser.evaluate(rows) == ["BLEU", "TER", "AER"]
     go(browser, "#/words?split=again")
     assert browser.evaluate(fits % "#words .wide")
     targets, word = (

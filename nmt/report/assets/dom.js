@@ -35,9 +35,9 @@ function sortHead({ key, label, title }, sort, descendsFirst, onsort) {
     el("button", { type: "button", title, "data-focus": key, onclick: toggle }, label + arrow));
 }
 
-/** A table of figures, which scrolls where it is too wide. */
-const figuresTable = (head, rows) =>
-  el("div", { class: "wide" }, el("table", { class: "figures" }, el("thead", {}, el("tr", {}, head)), el("tbody", {}, rows)));
+/** A table of figures, which scrolls where it is too wide; its name is for those who do not see the heading above it. */
+const figuresTable = (name, head, rows) =>
+  el("div", { class: "wide" }, el("table", { class: "figures" }, el("caption", { class: "hidden" }, name), el("thead", {}, el("tr", {}, head)), el("tbody", {}, rows)));
 
 /** The bytes that base64 writes as text. */
 const bytesOf = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));

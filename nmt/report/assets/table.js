@@ -123,45 +123,6 @@ function updateRows() {
   renderRows();
 }
 
-/** A range such as "10-14" or "100-" in words. */
-function rangeInWords(range) {
-  const [least, most] = range.split("-");
-  return rangeText(Number(least), most === "" ? null : Number(most));
-}
-
-/** How the chips call a filter that is there only while it is chosen. */
-const CHOSEN = {
-  change: (change) => `${REPORT.flags[changeParts(change)[1]].label}: ${changeLabel(change)}`,
-  chrf: (range) => `chrF ${range.replace("-", "–")}`,
-  word: (word) => `“${visible(word)}”`,
-  passed_over: (word) => `“${visible(word)}” passed over`,
-  written: (word) => `“${visible(word)}” too often`,
-  missing: (word) => `“${visible(word)}” missing`,
-  length: (range) => `${rangeInWords(range)} source words`,
-  rarest: (range) => `rarest word ${rangeInWords(range)} times in training`,
-};
-
-function renderChips() {
-  const { evaluation, filter } = state;
-  const without = (name) => address("sentences", { ...filter, [name]: null });
-  const chosen = Object.keys(CHOSEN).filter((name) => filter[name]);
-  const choices = (name, values, described) => [...new Set([...values, filter[name] ?? []].flat())].map((value) => {
-    const count = evaluation.sentences.filter(FILTERS[name].holds(value)).length;
-    const { label, meaning } = described[value];
-    const pressed = filter[name] === value;
-    return chip(value, `${label} ${grouped(count)}`, pressed, pressed ? without(name) : address("sentences", { ...filter, [name]: value }), meaning);
-  });
-  fill(byId("chips"),
-    chosen.map((name) => chip(name, `${CHOSEN[name](filter[name])} ×`, true, without(name), "Show all")),
-    choices("flag", evaluation.flags, REPORT.flags),
-    choices("kind", kindsOf(evaluation), KINDS));
-}
-
-function chip(name, label, pressed, href, title) {
-  const attributes = { type: "button", class: "chip", "aria-pressed": String(pressed), "data-focus": name, title };
-  return el("button", { ...attributes, onclick: () => (location.hash = href) }, label);
-}
-
 /** Scrolls just so far that the chosen row is in view. */
 function revealChosen() {
   const scroller = byId("scroller");

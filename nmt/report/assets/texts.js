@@ -90,7 +90,7 @@ function legend(sentence) {
     el("span", { class: "missing" }, "not in the hypothesis"),
     el("span", { class: "word", style: "--weight:0.5" }, view.measure.shaded),
     sentence.rarest === 0 ? el("span", { class: "unseen" }, "nowhere in the training data") : null,
-    state.asTable ? null : el("span", { class: "unsure", title: `−log P; a whole bar is ${MOST_NATS} nats or more` }, "the longer, the less sure"),
+    state.asTable ? null : el("span", { class: "unsure", title: `−log P; a whole bar is ${MOST_NATS} nats or more` }, `bar: how unsure (whole: P < ${Math.ceil(100 * Math.exp(-MOST_NATS))}%)`),
     sentence.baseline && el("span", { class: "against" }, "marked against", el("span", { class: "segments", role: "group", "aria-label": "Marked against" }, choice("reference"), choice("baseline"))));
 }
 
