@@ -93,6 +93,7 @@ function redraw() {
 /** Paper is white, and as wide as it is. */
 function beforePrint() {
   document.documentElement.dataset.theme = "light";
+  beamOnPaper();
   if (!view || state.asTable || !window.Plotly) return;
   layOver(drawHeatmapNow(window.Plotly, plot, view, PAPER_WIDTH, "light"), view.targets);
   focusTarget(null);
