@@ -11,7 +11,9 @@ const rowLabels = el("div", { class: "row-labels", "aria-hidden": "true" });
 const canvas = el("div", { class: "canvas" }, rowLabels, plot, stepMark, pointMark);
 const stepPanel = el("div", { class: "step", role: "region", "aria-live": "polite", "aria-label": "Decoder step" });
 const frame = el("div", { class: "frame", "data-focus": "heatmap" });
-const STEP_WIDTH = 216; // with the gap before it, as in report.css
+const belowAttention = el("div", { class: "below-attention" });
+const attention = el("div", {}, el("div", { class: "step-place" }, stepPanel), frame, belowAttention);
+const BESIDE = { step: 216, heatmap: 380 }; // pixels: the step with the gap before it, as in report.css, and at least beside it
 
 /** Shows the chosen sentence: at the step that was asked for, or at the same token as before if it is the same, or where
  *  it begins to differ; without one, a note. */
@@ -55,12 +57,11 @@ function renderDetail(note = "No sentence passes the search and the filters.") {
 
 /** The attention, what it says of a step beside it where there is room for both, and what colours and marks mean. */
 function attentionPlace(sentence) {
-  const room = byId("detail").clientWidth - STEP_WIDTH;
-  const beside = !state.asTable && room >= 2 * STEP_WIDTH - 40 && leastWidth(view) < room;
-  return el("div", { class: `attention${beside ? " beside" : ""}` },
-    el("div", { class: "step-place" }, stepPanel),
-    frame,
-    el("div", { class: "below-attention" }, view.measure.note && el("p", { class: "hint" }, view.measure.note), legend(sentence), saving()));
+  const room = byId("detail").clientWidth - BESIDE.step;
+  const beside = !state.asTable && room >= BESIDE.heatmap && leastWidth(view) < room;
+  attention.className = `attention${beside ? " beside" : ""}`;
+  fill(belowAttention, view.measure.note && el("p", { class: "hint" }, view.measure.note), legend(sentence), saving());
+  return attention;
 }
 
 function detailHead(index, sentence) {
