@@ -157,6 +157,7 @@ nmt/
     beam.py               a record -> the places of its beam, with the scores that decided
     sentences.py          an evaluation, and a baseline -> a row of the report for each sentence
     head_table.py         an evaluation -> how its heads differ
+    search_flags.py       an evaluation -> the flags that search as it did
     word_table.py         an evaluation -> by what each source word was translated
     findings.py           what stands out, in plain words
     figures.py            plotly figures

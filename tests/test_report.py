@@ -7,14 +7,16 @@ import math
 import re
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sacrebleu import sentence_chrf
 
+from nmt.cli.searching import search_options, translating_parser
 from nmt.data.words import split_words, word_texts
+from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import AlignmentScore, attention_error_rate
 from nmt.evaluation.branches import Branch
@@ -30,6 +32,7 @@ from nmt.report.build import build_report
 from nmt.report.figures import distribution_figure, training_figures
 from nmt.report.findings import findings
 from nmt.report.flags import sentence_flags
+from nmt.report.search_flags import search_flags
 from nmt.report.sentences import pack_attention, sentence_row
 from nmt.report.word_table import word_rows
 
@@ -320,9 +323,27 @@ def test_heads_stand_in_a_table_and_in_their_sentences(run: Path, tmp_path: Path
     assert second["first"] == pytest.approx(rows.mean(), abs=1e-4)
     assert second["aer"] == attention_error_rate(saved.forced, saved.gold).aer
     assert first["aer"] == 1  # no word is linked to the last
+    first_row = shown["sentences"][0]
+    assert first_row["head_aers"] == [1, first_row["aer"]]
+    assert first_row["hypothesis"]["head_entropies"] == [0, first_row["entropy"]]
+    assert first_row["reference"]["head_entropies"] == [0, first_row["reference"]["entropy"]]
+    assert shown["sentences"][2]["head_aers"] == [None, None]  # without gold
     for side in ("hypothesis", "reference"):
         [one, other] = shown["sentences"][0][side]["heads"]
         assert other == shown["sentences"][0][side]["attention"] != one
+
+
+def test_a_search_is_repeated_by_its_flags(run: Path) -> None:
+    saved = Evaluation.load(run / "evaluations" / "test")
+    assert search_flags(saved) == []
+    options = SearchOptions(beam_size=20, n_best=3, length_penalty=0.2, mbr="chrf", max_length=7, keep_beam=True)
+    command = "nmt evaluate runs/toy --precision int8 --ensemble 'runs/a b' --ensemble=runs/c=d --what-if 2"
+    flags = search_flags(replace(saved, search={**asdict(options), "shortlist": True}, command=command))
+    asked = translating_parser("translate", "", "").parse_args(["RUN", *flags])
+    assert search_options(asked) == replace(options, n_best=1, keep_beam=False)
+    assert (asked.precision, asked.shortlist, asked.ensemble) == ("int8", True, ["runs/a b", "runs/c=d"])
+    given = replace(saved, search={"decoding": "the lines of a.en, forced decoding, fp32"})
+    assert search_flags(given) == []
 
 
 def test_what_the_source_is_worth_is_a_finding(run: Path, tmp_path: Path) -> None:

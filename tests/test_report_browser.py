@@ -228,8 +228,6 @@ def test_permalink_shows_the_sentence_with_its_heatmap_in_reading_order(browser:
     assert browser.evaluate(AXIS_LABELS % "y") == ["Two", "kids", "kids", "kids", "playing", "."]
     weights = merged_attention(make_translation(*SENTENCES[1][:2], finished=False))
     np.testing.assert_allclose(browser.evaluate("plot.data[0].z"), weights, atol=0.008)  # (6, 7): pieces add up
-    hover = browser.evaluate("plot.data[0].text[4][2]")
-    assert hover == f"source  <b>Kinder</b><br>target  <b>playing</b><br>weight  <b>{hover[-9:-4]}</b>"
     tops = browser.evaluate(
         "[...document.querySelectorAll('.frame .ytick text')].map(node => node.getBoundingClientRect().top)"
     )
@@ -280,8 +278,10 @@ def test_the_attention_of_another_translation_is_shown_from_the_token_that_leads
     current = "[...document.querySelectorAll('#detail .current')].map(node => node.textContent)"
     assert browser.evaluate(current) == ["children"]
     assert browser.evaluate("document.querySelector('.step-head strong').textContent") == "children"
-    pressed = "[...document.querySelectorAll('.tools [aria-pressed=true]')].map(node => node.textContent)"
-    assert browser.evaluate(pressed) == ["What if 1", "Words"]
+    pressed = "[...document.querySelectorAll('#detail [aria-pressed=true]')].map(node => node.textContent)"
+    assert browser.evaluate(pressed) == ["What if 1", "Words", "reference"]
+    shown_above = "document.querySelector('#detail .texts').contains(document.querySelector('[data-focus=what-if-1]'))"
+    assert browser.evaluate(f"[{shown_above}, document.querySelectorAll('[data-focus=what-if-1]').length]") == [True, 1]
     go(browser, "#/sentences/1?shown=what-if-1&split=test")  # which has none
     assert browser.evaluate("view.shown") == "hypothesis"
     go(browser, "#/sentences/1?shown=constructor&split=test")
@@ -341,7 +341,6 @@ def test_effects_are_shown_in_place_of_the_attention(browser: Browser) -> None:
     assert browser.evaluate(AXIS_LABELS % "y") == ["A", "dog", "runs", "fast", ".", "</s>"]
     assert browser.evaluate("plot.data[0].z") == [[t - 2 * w for w in range(5)] for t in range(6)]
     assert browser.evaluate("[plot.data[0].zmin, plot.data[0].zmax]") == [-5, 5]
-    assert browser.evaluate("plot.data[0].text[3][0]").endswith("effect, in nats  <b>3.000</b>")
     head = "document.querySelector('.step-head').innerText.split('\\n').join(' ')"
     assert "fast depends on Ein +3.0 nats Hund +1.0 nats läuft −1.0 nats" in browser.evaluate(head)
     sources = "[...document.querySelectorAll('#detail [data-side=source]')]"
@@ -352,12 +351,12 @@ def test_effects_are_shown_in_place_of_the_attention(browser: Browser) -> None:
     browser.evaluate("setShown('reference')")
     assert browser.evaluate("view.weights[1][0]") == 10.01
     browser.evaluate("setShown('hypothesis')")
-    go(browser, "#/sentences/2?split=again&unit=subwords")
+    go(browser, "#/sentences/2?split=again&measure=effect&unit=subwords")
     assert browser.evaluate("view.weights[1][0]") == 3  # the pieces of a word add up
     browser.evaluate("document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'e', bubbles: true}))")
     assert browser.evaluate("[view.measure.key, view.unit]") == ["attention", "subwords"]
     browser.evaluate("setUnit('words'), setMeasure('effect')")
-    go(browser, "#/sentences/2?split=test")  # where they were not asked for
+    go(browser, "#/sentences/2?measure=effect&split=test")  # where they were not asked for
     assert browser.evaluate("[view.measure.key, document.querySelector('[data-focus=effect]')]") == ["attention", None]
     browser.evaluate("setMeasure('attention')")
     go(browser, "#/overview?split=again")
@@ -369,14 +368,22 @@ def test_each_head_is_shown(browser: Browser) -> None:
     go(browser, "#/sentences/1?split=again")
     labels = "[...document.querySelectorAll('[aria-label=\"What is shown\"] button')].map(node => node.textContent)"
     assert browser.evaluate(labels) == ["Mean", "1", "2", "Effect"]
-    notes = "[...document.querySelectorAll('#detail > .hint')].map(node => node.textContent)"
-    assert "Mean of 2 heads." in browser.evaluate(notes)
+    told = (
+        "[document.querySelector('.tools h3').textContent, ...[...document.querySelectorAll('.facts-line > span')]"
+        ".map(node => node.textContent).filter(text => /^(entropy|AER) /.test(text))]"
+    )
+    name, *numbers = browser.evaluate(told)
+    assert name == "Attention, mean of 2 heads"
     mean = browser.evaluate("view.weights")
     browser.evaluate("document.querySelector('[data-focus=head-1]').click()")
     assert browser.evaluate("view.weights.map(row => row.at(-1))") == [1] * 6
-    assert "Mean of 2 heads." not in browser.evaluate(notes)
+    assert browser.evaluate(told) == ["Attention of head 1", "entropy 0.00", "AER 1.00"]
+    assert browser.evaluate("location.hash") == "#/sentences/1?measure=head-1&split=again"
     browser.evaluate("document.querySelector('[data-focus=head-2]').click()")
     assert browser.evaluate("view.weights") == mean
+    assert browser.evaluate(told) == ["Attention of head 2", *numbers]
+    browser.evaluate("setMeasure('effect')")
+    assert browser.evaluate(told) == ["Effect"]
     browser.evaluate("setMeasure('attention')")
     go(browser, "#/overview?split=again")
     table = "[...document.querySelectorAll('#heads tbody tr')].map(row => row.innerText.split('\\t'))"
@@ -384,6 +391,152 @@ def test_each_head_is_shown(browser: Browser) -> None:
     assert browser.evaluate(table)[0][0] == "Mean of 2 heads"
     go(browser, "#/overview?split=test")
     assert browser.evaluate(table) == []
+
+
+def test_the_attention_is_on_the_first_screen_with_what_it_says_of_a_step_beside_it(browser: Browser) -> None:
+    browser.send("Emulation.setDeviceMetricsOverride", width=1366, height=768, deviceScaleFactor=1, mobile=False)
+    go(browser, "#/sentences/2?split=again")
+    box = "(node => node.getBoundingClientRect().toJSON())(document.querySelector('%s'))"
+    heatmap, step = (browser.evaluate(box % each) for each in ("#detail .frame", "#detail .step"))
+    assert browser.evaluate("scrollY") == 0
+    assert heatmap["top"] < 400
+    assert step["left"] >= heatmap["right"]
+    assert step["top"] == heatmap["top"]
+    assert browser.evaluate(box % "#detail .others")["top"] > heatmap["bottom"]
+    browser.evaluate("view.sources = Array(60).fill(view.sources[1])")
+    browser.evaluate("attentionPlace(view.sentence)")
+    assert browser.evaluate("attention.className") == "attention"  # there is no room for both
+    browser.send("Emulation.setDeviceMetricsOverride", width=1280, height=800, deviceScaleFactor=1, mobile=False)
+    browser.evaluate("renderDetail()")
+
+
+def test_pointing_at_the_heatmap_names_the_cell_and_leaves_the_chosen_step(browser: Browser) -> None:
+    go(browser, "#/sentences/1?split=again")
+    browser.wait_for("plot.dataset.listening && document.querySelectorAll('.row-labels div').length === 6")
+    weights = browser.evaluate("view.weights[3]")
+    least = weights.index(min(weights))
+    browser.evaluate(f"chooseStep(1), plot.emit('plotly_hover', {{ points: [{{ x: {least}, y: 3 }}] }})")
+    marks = "[stepMark, pointMark].map(mark => mark.hidden || Number(mark.style.getPropertyValue('--row')))"
+    assert browser.evaluate(marks) == [1, 3]
+    assert "Word 4 of 6" in browser.evaluate("document.querySelector('.step').innerText")
+    pointed = browser.evaluate("document.querySelector('.attended .pointed').textContent")
+    assert pointed == browser.evaluate(f"`${{view.sources[{least}].label}} ${{percent({weights[least]})}}`")
+    assert browser.evaluate("plot.data[0].hoverinfo") == "none"  # a box would lie over the cells
+    assert "What would stand for dog if" in browser.evaluate("document.querySelector('.insight').innerText")
+    browser.evaluate("plot.emit('plotly_unhover')")
+    assert browser.evaluate(marks) == [1, True]
+    assert "Word 2 of 6" in browser.evaluate("document.querySelector('.step').innerText")
+
+
+def test_an_address_leads_to_measure_form_and_marks(browser: Browser) -> None:
+    go(browser, "#/sentences/2?measure=head-1&against=baseline&view=table&scale=auto&split=again")
+    assert browser.evaluate("[view.measure.key, document.querySelector('.weights') !== null]") == ["head-1", True]
+    pressed = "[...document.querySelectorAll('#detail [aria-pressed=true]')].map(node => node.textContent)"
+    assert browser.evaluate(pressed) == ["Hypothesis", "1", "Words", "baseline", "Auto scale", "Table"]
+    asked = browser.evaluate("location.hash")
+    browser.evaluate("moveSentence(-1)")
+    browser.wait_for("view.index === 0")
+    assert browser.evaluate("location.hash") == asked.replace("/2", "/1")
+    for key in ("attention", "against-reference", "Auto scale", "Table"):
+        browser.evaluate(f"document.querySelector('#detail [data-focus=\"{key}\"]').click()")
+    assert browser.evaluate("location.hash") == "#/sentences/1?split=again"
+    go(browser, "#/sentences/2?measure=head-x&against=toString&view=chart&split=again")
+    assert browser.evaluate("[view.measure.key, state.against, state.asTable]") == ["attention", "reference", False]
+
+
+def test_colours_are_full_at_the_greatest_weight_where_that_is_asked_for(browser: Browser) -> None:
+    go(browser, "#/sentences/1?split=test")
+    key = "document.querySelector('#detail .scale').textContent"
+    limits = "heatmapFigure(view, 400, 'light').data[0]"
+    assert browser.evaluate(f"[{key}, {limits}.zmax]") == ["attended to 0  1", 1]
+    browser.evaluate("setForm({ scaled: true })")
+    greatest = max(map(max, browser.evaluate("view.weights")))
+    assert browser.evaluate(f"[{key}, {limits}.zmax]") == [f"attended to 0  {greatest:.2f}", greatest]
+    assert browser.evaluate("[shadeOf(view.full, view), shadeOf(view.full / 2, view)]") == [1, 0.5]
+    browser.evaluate("setForm({ scaled: false })")
+
+
+def test_of_many_looks_those_that_matter_are_shown_and_all_where_asked_for(browser: Browser) -> None:
+    """20 source tokens: all attention but for a trace is on the 18th; a look at the 2nd brings another word."""
+    looks = """(async () => {
+      const token = Array(20).fill().map((_, index) => `s${index}`);
+      const pack = (values) => btoa(String.fromCharCode(...values.map((value) => Math.round(255 * Math.sqrt(value)))));
+      const weights = token.map((_, index) => (index === 17 ? 0.9 : 0.005));
+      const sure = token.map((_, index) => (index === 1 ? 0.8 : 0.1));
+      const types = ["same", "other"];
+      const tokens = token.map((_, index) => Number(index === 1));
+      const own = { types, tokens, probabilities: pack(sure), written: pack(sure) };
+      const hypothesis = { tokens: ["same"], attention: pack(weights), looks: own };
+      const show = (all) => looksSection({ source: { tokens: token }, hypothesis }, 0, all, () => 0);
+      const shown = (all) => [...show(all).querySelectorAll("li bdi.word, button")].map((node) => node.textContent);
+      return [false, true].map(shown);
+    })()"""
+    few, every = browser.evaluate(looks)
+    assert few[-1] == "Show all 20"
+    assert len(few) == 13
+    assert {"s1", "s17"} <= set(few)
+    assert few[:-1] == sorted(few[:-1], key=lambda label: int(label[1:]))
+    assert every == [f"s{index}" for index in range(20)]
+
+
+def test_each_piece_of_a_word_has_its_looks_and_neighbours(browser: Browser) -> None:
+    go(browser, "#/sentences/2?split=again")
+    browser.evaluate("setUnit('words')")
+    step = browser.evaluate("view.targets.findIndex(({ tokens }) => tokens.length > 1)")
+    browser.evaluate(f"chooseStep({step})")
+    pieces = browser.evaluate("view.targets[view.step].tokens.map(token => view.sentence.hypothesis.tokens[token])")
+    choice = "[...document.querySelectorAll('[aria-label=Piece] button')]"
+    assert browser.evaluate(f"{choice}.map(node => node.textContent)") == pieces
+    told = "document.querySelector('.insight .hint strong').textContent"
+    for index, piece in enumerate(pieces):
+        browser.evaluate(f"{choice}[{index}].click()")
+        assert browser.evaluate(told) == piece
+        assert browser.evaluate(f"{choice}[{index}].ariaPressed") == "true"
+    browser.evaluate("chooseStep(0)")
+    assert browser.evaluate(f"{choice}.length") == 0
+
+
+def test_a_training_pair_that_was_found_twice_is_shown_once(browser: Browser) -> None:
+    go(browser, "#/sentences/1?split=again")
+    found = "[[0, 'a', 0, 1, 0.9], [1, 'a', 0, 1, 0.8], [0, 'a', 0, 1, 0.7]]"
+    neighbours = f"{{ hypothesis: {{ tokens: ['a'], neighbors: [{found}] }} }}"
+    shown = "[...neighborsSection(%s, 0).querySelectorAll('.share, strong')].map(node => node.textContent)"
+    assert browser.evaluate(shown % neighbours) == ["2 of 2", "0.90", "0.80"]
+
+
+def test_of_a_long_beam_the_part_in_view_is_drawn(browser: Browser) -> None:
+    go(browser, "#/sentences/1?split=test")
+    long = """{
+      const { sentence } = view;
+      const tokens = Array(400).fill("a");
+      const beam = tokens.map(() => [[0, "a", -1], [0, "b", -2]]);
+      const other = { ...sentence, beam, hypothesis: { ...sentence.hypothesis, tokens } };
+      document.querySelector(".beam").replaceWith(beamSection(other, "hypothesis"));
+    }"""
+    browser.evaluate(long)
+    drawn = "document.querySelectorAll('.beam .place').length"
+    first = "Number(document.querySelector('.beam .place').getAttribute('transform').match(/[0-9]+/)[0])"
+    assert 20 < browser.evaluate(drawn) < 80
+    width = browser.evaluate("document.querySelector('.beam svg').getBoundingClientRect().width")
+    assert width > 400 * 100
+    browser.evaluate("tree.frame.scrollLeft = 20000")
+    browser.wait_for(f"{first} > 15000")
+    assert browser.evaluate(drawn) < 80
+    assert browser.evaluate("document.querySelectorAll('.beam [tabindex=\"0\"]').length") == 1
+    browser.evaluate("renderDetail()")
+
+
+def test_labels_are_as_wide_as_what_is_shown_and_no_heatmap_is_wider_than_its_place(browser: Browser) -> None:
+    widths = "['U', '\\u200d', '男人今天吃'].map(label => labelWidth([{ label, tokens: [] }]))"
+    narrow, named, wide = browser.evaluate(widths)
+    assert narrow < named  # U+200D
+    assert wide > 4 * narrow
+    units = "(count) => Array(count).fill().map((_, index) => ({ label: 'w'.repeat(1 + index % 7), tokens: [index] }))"
+    sizes = browser.evaluate(
+        f"Array(2000).fill().map((_, each) => [500 + each % 97, ({units})(2 + each % 19)])"
+        ".map(([width, sources]) => heatmapSizes(sources, sources, width).width - width)"
+    )
+    assert max(sizes) <= 0
 
 
 def test_the_beam_is_read_by_keyboard(browser: Browser) -> None:
@@ -468,11 +621,11 @@ def test_the_beam_is_a_tree_whose_places_tell_how_they_began(browser: Browser) -
 
 def test_the_table_view_holds_the_merged_weights(browser: Browser) -> None:
     go(browser, "#/sentences/1")
-    browser.evaluate("toggleTable()")
+    browser.evaluate("setForm({ asTable: !state.asTable })")
     rows = browser.evaluate(
         "[...document.querySelectorAll('.weights tr')].map(row => [...row.cells].map(cell => cell.textContent))"
     )
-    browser.evaluate("toggleTable()")
+    browser.evaluate("setForm({ asTable: !state.asTable })")
     assert rows[0] == ["", "<s>", "Ein", "Hund", "läuft", "schnell", "."]
     assert [row[0] for row in rows[1:]] == ["A", "dog", "runs", "fast", ".", "</s>"]
     weights = merged_attention(make_translation(*SENTENCES[0][:2]))
@@ -489,6 +642,10 @@ def test_keys_move_between_sentences_and_switch_the_unit(browser: Browser) -> No
     browser.wait_for("document.querySelector('#detail h2').textContent === 'Sentence 2'")
     press("k")
     browser.wait_for("document.querySelector('#detail h2').textContent === 'Sentence 1'")
+    for focused in ("frame", "document.querySelector('.saving button')"):
+        browser.evaluate(f"{focused}.focus()")
+        browser.evaluate("renderDetail()")
+        assert browser.evaluate(f"document.activeElement === {focused}")
     press("w")
     browser.wait_for(f"{AXIS_LABELS % 'x'}.includes('schn')")
     press("w")
@@ -713,6 +870,11 @@ def test_a_command_that_goes_on_from_an_alternative_is_copied(browser: Browser) 
     browser.evaluate("[...document.querySelectorAll('.copy')][1].click()")
     command = browser.evaluate("document.querySelector('.onward').textContent")
     assert shlex.split(command) == ["nmt", "translate", folder, SENTENCES[1][0], "--prefix", "Twoother"]
+    browser.evaluate("state.evaluation.search_flags = ['--length-penalty', '-0.5', '--ensemble', \"it's\"]")
+    browser.evaluate("[...document.querySelectorAll('.copy')][1].click()")
+    asked = shlex.split(browser.evaluate("document.querySelector('.onward').textContent"))
+    assert asked[-6:] == ["--prefix", "Twoother", "--length-penalty", "-0.5", "--ensemble", "it's"]
+    browser.evaluate("state.evaluation.search_flags = []")
     texts = {
         "['▁It', \"'\", 's', '▁a']": "It's a",
         "['das', '##s', '▁<0xC3>'.slice(1), '<0xA4>']": "dassä",
@@ -786,6 +948,13 @@ def test_the_list_leaves_room_for_the_texts(browser: Browser, width: int, least:
     line = "document.querySelectorAll('#table tbody tr:not(.blank) .line')[3]"
     assert browser.evaluate(f"{line}.clientWidth") >= least
     assert browser.evaluate(f"[{line}.title, {line}.firstChild.tagName]") == [SENTENCES[1][1], "BDI"]  # flags behind it
+    flagged = "firstFlag({ flags: ['long', 'search_error', 'seen'] })"
+    told = ["much longer +2", "much longer, search error, seen in training"]
+    assert browser.evaluate(f"(flag => [flag.textContent, flag.title])({flagged})") == told
+    widths = f"[{line}.querySelector('.flag').offsetWidth, {line}.clientWidth]"
+    browser.evaluate(f"{line}.querySelector('.flag').textContent = 'as for another source, and all others'")
+    flag, whole = browser.evaluate(widths)
+    assert flag <= 0.4 * whole + 1
     browser.send("Emulation.setDeviceMetricsOverride", width=1280, height=800, deviceScaleFactor=1, mobile=False)
 
 
@@ -837,7 +1006,7 @@ def test_the_reference_is_shown_as_the_decoder_was_forced_to_it(browser: Browser
     reference = SENTENCES[1][2]
     go(browser, "#/sentences/2")
     browser.wait_for(f"{AXIS_LABELS % 'y'}.includes('kids')")
-    browser.evaluate("document.querySelector('[data-focus=Reference]').click()")
+    browser.evaluate("document.querySelector('[data-focus=reference]').click()")
     browser.wait_for(f"{AXIS_LABELS % 'y'}.includes('garden')")
     assert browser.evaluate(AXIS_LABELS % "y") == [*reference.removesuffix(".").split(), ".", "</s>"]
     weights = merged_attention(make_translation(SENTENCES[1][0], reference))
@@ -882,7 +1051,7 @@ def test_a_baseline_is_shown_beside_the_run(browser: Browser) -> None:
     browser.wait_for("location.hash === '#/sentences?sort=gain&split=test'")
     browser.wait_for("document.querySelector('#detail h2').textContent === 'Sentence 2'")
     assert browser.evaluate("document.querySelector('#table .col-gain button').textContent") == "Gain ↑"
-    browser.evaluate("document.querySelector('[data-focus=Baseline]').click()")
+    browser.evaluate("document.querySelector('[data-focus=baseline]').click()")
     browser.wait_for(f"{AXIS_LABELS % 'y'}.includes('children')")
     browser.evaluate("setUnit('subwords')")
     assert browser.wait_for(f"{AXIS_LABELS % 'x'}.includes('Kinder')")  # its tokens are whole words
@@ -1022,8 +1191,15 @@ def test_paper_shows_all_of_tables_and_beam(browser: Browser) -> None:
         )
         browser.evaluate("afterPrint(), byId('findings').closest('details').open = false")
         go(browser, "#/sentences/2?split=test")
-        svg = "document.querySelector('.beam svg')"
-        assert browser.evaluate(f"{svg}.getBoundingClientRect().width < Number({svg}.getAttribute('width'))")
+        browser.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        rows = "[...document.querySelectorAll('.beam svg')]"
+        found = f"{rows}.map(row => [...row.querySelectorAll('.place.found text')].map(node => node.textContent))"
+        tokens = list(make_translation(*SENTENCES[1][:2], finished=False).tokens)
+        assert browser.evaluate(found) == [tokens[:6], tokens[6:]]
+        widths = browser.evaluate(f"{rows}.map(row => row.getBoundingClientRect().width)")
+        assert len({*widths, *[min(widths[0], 680)]}) == 1
+        browser.evaluate("window.dispatchEvent(new Event('afterprint'))")
+        assert browser.evaluate(f"{rows}.length") == 1
     finally:
         browser.send("Emulation.setEmulatedMedia", media="")
         browser.send("Emulation.setDeviceMetricsOverride", width=1280, height=800, deviceScaleFactor=1, mobile=False)
@@ -1032,7 +1208,7 @@ def test_paper_shows_all_of_tables_and_beam(browser: Browser) -> None:
 def test_without_forced_decoding_the_hypothesis_is_all_there_is(browser: Browser) -> None:
     go(browser, "#/sentences/1?split=unforced")
     browser.evaluate("setShown('reference')")
-    assert browser.evaluate("[view.shown, document.querySelector('[data-focus=Reference]').disabled]") == [
+    assert browser.evaluate("[view.shown, document.querySelector('[data-focus=reference]').disabled]") == [
         "hypothesis", True,
     ]  # fmt: skip
     browser.evaluate("setShown('hypothesis')")

@@ -30,6 +30,7 @@ from nmt.report.findings import by_weight, findings, source_finding
 from nmt.report.flags import FLAGS, flags_of_both, known_flags, search_errors_by
 from nmt.report.head_table import head_rows
 from nmt.report.read_run import Baseline, Run, read_run
+from nmt.report.search_flags import search_flags
 from nmt.report.sentences import neighbor_examples, sample_rows, sentence_rows
 from nmt.report.settings import changed_settings, shown
 from nmt.report.tables import alignments_pharaoh, sentences_csv, words_csv
@@ -132,6 +133,7 @@ def _evaluation(evaluation: Evaluation, run: Run, gains: Mapping[str, Gain]) -> 
         "src": evaluation.src,
         "tgt": evaluation.tgt,
         "search": dict(evaluation.search),
+        "search_flags": search_flags(evaluation),
         "checkpoint": evaluation.checkpoint,
         "command": evaluation.command,
         "seconds": evaluation.seconds,

@@ -68,7 +68,7 @@ def heatmap_figure() -> Figure:
                 zmax=1,
                 xgap=1,
                 ygap=1,
-                hovertemplate="%{text}<extra></extra>",
+                hoverinfo="none",
                 colorbar={"thickness": 10, "outlinewidth": 0, "tickvals": [0, 0.25, 0.5, 0.75, 1], "len": 1},
             ),
             {"xaxis": {**axis, "side": "top"}, "yaxis": {**axis, "autorange": "reversed"}, "dragmode": False},

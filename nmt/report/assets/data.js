@@ -16,6 +16,7 @@ const state = {
   measure: "attention",
   against: "reference",
   asTable: false,
+  scaled: false,
 };
 
 async function loadReport() {

@@ -94,6 +94,7 @@ function redraw() {
 function beforePrint() {
   for (const folded of document.querySelectorAll("details")) folded.open = true;
   document.documentElement.dataset.theme = "light";
+  beamOnPaper();
   if (!view || state.asTable || !window.Plotly) return;
   layOver(drawHeatmapNow(window.Plotly, plot, view, PAPER_WIDTH, "light"), view.targets);
   focusTarget(null);

@@ -39,6 +39,13 @@ function flagLabels(sentence) {
   return sentence.flags.map((flag) => el("span", { class: `flag flag-${flag}` }, REPORT.flags[flag].label));
 }
 
+/** The first flag, and how many more there are: the text is more than its flags. */
+function firstFlag({ flags: [first, ...more] }) {
+  if (!first) return null;
+  const told = [first, ...more].map((flag) => REPORT.flags[flag].label).join(", ");
+  return el("span", { class: `flag flag-${first}`, title: told }, REPORT.flags[first].label + (more.length ? ` +${more.length}` : ""));
+}
+
 /** The hypothesis's attention in small: a dot a weight, the stronger the greater it is. */
 function thumbnail({ source, hypothesis, entropy }) {
   const weights = bytesOf(hypothesis.attention).map((level) => level ** 2 / 255);
@@ -61,7 +68,7 @@ function rowTexts(sentence) {
   const part = (whole) => el("bdi", { "data-text": true }, fromFound(whole) || "(empty)");
   return [
     el("div", { class: "line", title: source[1], dir: "auto" }, part(source[1])),
-    el("div", { class: "line muted", title: text }, name === "Hypothesis" ? null : el("small", {}, `${name}: `), part(text), flagLabels(sentence)),
+    el("div", { class: "line muted", title: text }, name === "Hypothesis" ? null : el("small", {}, `${name}: `), part(text), firstFlag(sentence)),
   ];
 }
 
