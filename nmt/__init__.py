@@ -9,6 +9,7 @@ nmt/
     settings.py           the settings of a run as flags and YAML
     files.py              what a command reads and writes
     searching.py          the model, the device and the search as flags
+    printing.py           output that a training does without where it cannot be written
     startup.py            what makes a command that translates start sooner
     train.py              nmt train
     translate.py          nmt translate
@@ -144,6 +145,7 @@ nmt/
     validation.py         what a validation finds out
     module.py             the LightningModule
     callbacks.py          moving average, early stopping
+    stopping.py           signals that stop a training
     checkpoints.py        the best one, and exact stop and resume
     reporter.py           what a training prints
     checks.py             what can be known of a run before it trains

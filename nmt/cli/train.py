@@ -1,32 +1,29 @@
 """`nmt train`: a new run, or a stopped one again."""
 
+import re
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from nmt.cli.printing import dispensable_output
 from nmt.cli.settings import dump_settings, parse_settings, settings_parser
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
 
 
 def run(arguments: list[str]) -> int:
     """Trains; the exit code."""
     parser = settings_parser()
-    settings = parse_settings(parser, arguments)
-    if settings.resume == "":
-        raise ValueError("--resume: the name is empty")
-    if settings.resume and settings.overwrite:
-        raise ValueError("--resume goes on with a run, --overwrite replaces it: give one of them")
-    if settings.resume:
-        stored = Path(settings.resume) / "config.yaml"
-        if not stored.is_file():
-            raise ValueError(f"--resume {settings.resume}: not a run, there is no config.yaml in it")
-        settings = parse_settings(parser, ["--config", str(stored), *arguments])
+    settings = _settings(parser, arguments)
     made = parser.instantiate(settings)
     from pytorch_lightning.utilities.exceptions import MisconfigurationException
     from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
     from nmt.config import Config
-    from nmt.training.checkpoints import Stopped
     from nmt.training.checks import idle_settings
+    from nmt.training.stopping import Stopped
     from nmt.training.train import quiet
     from nmt.training.train import train as run_training
 
@@ -38,14 +35,41 @@ def run(arguments: list[str]) -> int:
     resolved = dump_settings(parser, settings)
     earlier = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # the folder is put back first
     try:
-        model = run_training(config, vars(made.trainer), folder, bool(settings.resume), settings.overwrite, resolved)
+        with dispensable_output():
+            model = run_training(
+                config, vars(made.trainer), folder, bool(settings.resume), settings.overwrite, resolved
+            )
+            nothing = "nothing is kept of a run with trainer.fast_dev_run, and no model exported"
+            rank_zero_only(print)(f"model: {model}" if model else nothing, flush=True)
     except (MisconfigurationException, ModuleNotFoundError) as error:  # of the trainer's settings
         raise ValueError(str(error)) from error
+    except RuntimeError as error:
+        if not re.search("gloo|NCCL", str(error)):  # by which the processes of a training speak with each other
+            raise
+        then = f"see what it says, and go on with: nmt train --resume {folder}"
+        raise ValueError(f"another process of the training has ended: {then}") from error
     except Stopped as stopped:
         rank_zero_only(print)(f"{stopped}; go on with: nmt train --resume {folder}", file=sys.stderr)
         return 128 + stopped.signal_number
     finally:
         signal.signal(signal.SIGTERM, earlier)
-    kept = f"model: {model}" if model else "nothing is kept of a run with trainer.fast_dev_run, and no model exported"
-    rank_zero_only(print)(kept)
     return 0
+
+
+def _settings(parser: "ArgumentParser", arguments: list[str]) -> Any:
+    """What is asked for: of a run that is to go on, its own settings where no others are given."""
+    settings = parse_settings(parser, arguments)
+    if settings.resume == "":
+        raise ValueError("--resume: the name is empty")
+    if settings.resume and settings.overwrite:
+        raise ValueError("--resume goes on with a run, --overwrite replaces it: give one of them")
+    if not settings.resume:
+        return settings
+    from nmt.training.folder import recover
+
+    folder = Path(settings.resume)
+    if not (folder / "config.yaml").is_file():
+        recover(folder)
+    if not (folder / "config.yaml").is_file():
+        raise ValueError(f"--resume {folder}: not a run, there is no config.yaml in it")
+    return parse_settings(parser, ["--config", str(folder / "config.yaml"), *arguments])
