@@ -12,6 +12,7 @@ import pytest
 import torch
 from conftest import SENTENCES
 
+from nmt.data.special import EOS_ID
 from nmt.decoding import engine
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translator import Translator
@@ -160,6 +161,10 @@ def test_translations_are_those_of_threads(model_folder, monkeypatch, options):
     other = list(processes.translate(sources, SearchOptions(beam_size=3), batch_sentences=3))
     again = list(threads.translate(sources, SearchOptions(beam_size=3), batch_sentences=3))
     assert [each.text for each in other] == [each.text for each in again]
+    with torch.no_grad():
+        processes.engine.network.output.bias[EOS_ID] = 100.0
+    other = list(processes.translate(sources, SearchOptions(beam_size=3), batch_sentences=3))
+    assert not any(each.text for each in other)  # by the weights that there are now
     processes.close()
 
 

@@ -29,6 +29,7 @@ from nmt.decoding.shortlist import Candidates, Rest, Restricted, Shortlist
 from nmt.decoding.translation import Request
 from nmt.decoding.tree import Hypothesis
 from nmt.decoding.workers import Workers, await_ends
+from nmt.model.decoder import versions
 from nmt.model.ensemble import Ensemble
 from nmt.model.inference.packed import pack
 from nmt.model.inference.quantized import quantize
@@ -109,7 +110,7 @@ class Engine:
         self.autocast = partial(torch.autocast, device.type, torch.bfloat16, enabled=precision == "bf16")
         self._processes = processes
         self._workers: Workers[Sequence[Job], list[list[Hypothesis]]] | None = None
-        self._asked: tuple[int, SearchOptions] | None = None  # of the workers
+        self._asked: tuple[int, SearchOptions, list[tuple[int, int]]] | None = None  # of the workers
 
     @property
     def is_latent(self) -> bool:
@@ -162,10 +163,14 @@ class Engine:
     def _forked(
         self, count: int, search: Callable[[Sequence[Job]], list[list[Hypothesis]]], options: SearchOptions
     ) -> Workers[Sequence[Job], list[list[Hypothesis]]]:
-        """Processes that search: those that there are, or others, if something else is asked for or they are upset."""
-        if self._workers is None or not self._workers.settled or self._asked != (count, options):
+        """Processes that search: those that there are, or others, if something else is asked for or they are upset.
+
+        They keep the weights that there were when they were forked.
+        """
+        asked = (count, options, versions(self.network))
+        if self._workers is None or not self._workers.settled or self._asked != asked:
             self.close()
-            self._workers, self._asked = Workers(count, search), (count, options)
+            self._workers, self._asked = Workers(count, search), asked
         return self._workers
 
     @torch.inference_mode()
