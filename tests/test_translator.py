@@ -271,7 +271,8 @@ def with_shortlist(translator: Translator, tmp_path_factory: pytest.TempPathFact
     save_model(folder, translator.engine.network, translator.info)
     translator.tokenizers.save(folder)
     types = (torch.arange(translator.tokenizers.src.vocab_size).unsqueeze(1) + torch.arange(40)).clamp(4, size - 1)
-    Shortlist(types, torch.tensor([EOS_ID]), size).save(folder)
+    rest = Rest(torch.full((translator.info.network.readout_features,), 0.1), torch.tensor(1.0))
+    Shortlist(types, torch.tensor([EOS_ID]), size, rest).save(folder)
     return folder
 
 
@@ -281,15 +282,33 @@ def test_an_ensemble_with_a_shortlist_averages_as_it_was_told(translator: Transl
     shortlist = Shortlist(torch.full((size, 1), EOS_ID), torch.arange(EOS_ID, size), size)
     models = [deepcopy(translator.engine.network), build(card.network, size, seed=2)]
     options = SearchOptions(beam_size=1, alternatives=size)
+    networks = [(models[0], shortlist), (models[1], shortlist), (Ensemble(models, combine), [shortlist, shortlist])]
     one, other, both = (
-        dict(Translator(network, tokenizers, card, shortlist=shortlist).translate(SOURCES[0], options).alternatives[0])
-        for network in (*models, Ensemble(models, combine))
+        dict(Translator(network, tokenizers, card, shortlist=given).translate(SOURCES[0], options).alternatives[0])
+        for network, given in networks
     )
     assert one.keys() == other.keys() == both.keys()
     values = np.array([[each[token] for token in both] for each in (one, other)])
     expected = np.logaddexp(*values) - np.log(2) if combine == "linear" else values.mean(axis=0)
     expected -= np.logaddexp.reduce(expected)
     np.testing.assert_allclose(list(both.values()), expected, atol=1e-5)
+
+
+def test_each_model_of_an_ensemble_needs_a_shortlist_of_its_own(
+    with_shortlist: Path, model_folder: Path, translator: Translator, info: ModelInfo
+) -> None:
+    alone = Translator.load(with_shortlist, shortlist=True)
+    together = Translator.load([with_shortlist, with_shortlist], shortlist=True)
+    assert together.form == "ensemble of 2, fp32, shortlist"
+    options = SearchOptions(alternatives=100)
+    for one, other in zip(alone.translate(SOURCES, options), together.translate(SOURCES, options), strict=True):
+        assert_same(one, other)
+        assert sum(math.exp(log_prob) for _, log_prob in other.alternatives[0]) < 0.99  # the rest has its share
+    with pytest.raises(FileNotFoundError, match="model has no shortlist: make it with"):
+        Translator.load([with_shortlist, model_folder], shortlist=True)
+    shortlist, both = Shortlist.load(with_shortlist), Ensemble([translator.engine.network] * 2)
+    with pytest.raises(ValueError, match="shortlist: 1 of 2: give one for each model"):
+        Translator(both, translator.tokenizers, info, shortlist=shortlist)
 
 
 def test_what_is_demanded_may_be_said_though_the_shortlist_has_it_not(translator: Translator) -> None:

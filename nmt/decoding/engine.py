@@ -25,7 +25,7 @@ from nmt.decoding.options import SearchOptions
 from nmt.decoding.scoring import Scoring
 from nmt.decoding.search import search, tree_map
 from nmt.decoding.sentences import SearchBatch
-from nmt.decoding.shortlist import Candidates, Rest, Restricted, Shortlist
+from nmt.decoding.shortlist import Candidates, Restricted, Shortlist
 from nmt.decoding.translation import Request
 from nmt.decoding.tree import Hypothesis
 from nmt.decoding.workers import Workers, await_ends
@@ -87,11 +87,12 @@ class Engine:
         device: where it runs.
         precision: "bf16" computes products in bfloat16; the weights of "int8" are those of the network already. On a
             GPU "fp32" turns TF32 off, for all that cuDNN computes in this program.
-        shortlist: restricts the target types that search chooses among; None for all.
+        shortlist: restricts the target types that search chooses among; None for all. Of an ensemble one for each
+            model: the first says which types, each what the others weigh for its model.
         processes: whether many sentences on a CPU are searched by processes, not threads (`nmt.decoding.workers`).
 
     Raises:
-        ValueError: if the precision is unknown.
+        ValueError: if the precision is unknown, or there is not one shortlist for each model.
     """
 
     def __init__(
@@ -99,24 +100,36 @@ class Engine:
         network: Seq2Seq | Ensemble,
         device: torch.device,
         precision: Precision = "fp32",
-        shortlist: Shortlist | None = None,
+        shortlist: Shortlist | Sequence[Shortlist] | None = None,
         processes: bool = False,
     ) -> None:
         check(precision in get_args(Precision), "precision", precision, "fp32, bf16 or int8")
         if precision == "fp32" and device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False  # whole sequences would be read with fewer digits than single steps
         self.network = network.to(device).eval()
-        self.device, self.shortlist = device, shortlist
+        self.device = device
+        self.shortlists = [shortlist] if isinstance(shortlist, Shortlist) else list(shortlist or ())
+        if self.shortlists and len(self.shortlists) != len(self.models):
+            raise ValueError(f"shortlist: {len(self.shortlists)} of {len(self.models)}: give one for each model")
         self.autocast = partial(torch.autocast, device.type, torch.bfloat16, enabled=precision == "bf16")
         self._processes = processes
         self._workers: Workers[Sequence[Job], list[list[Hypothesis]]] | None = None
         self._asked: tuple[int, SearchOptions, list[tuple[int, int]]] | None = None  # of the workers
 
     @property
+    def models(self) -> Sequence[Seq2Seq]:
+        """Those of the ensemble, or the one."""
+        return self.network.models if isinstance(self.network, Ensemble) else [self.network]
+
+    @property
+    def shortlist(self) -> Shortlist | None:
+        """Which target types search chooses among; None for all."""
+        return self.shortlists[0] if self.shortlists else None
+
+    @property
     def is_latent(self) -> bool:
         """Whether the alignment of any of its models is latent."""
-        models = self.network.models if isinstance(self.network, Ensemble) else [self.network]
-        return any(model.latent for model in models)
+        return any(model.latent for model in self.models)
 
     def search_all(
         self, jobs: Sequence[Job], size: int, demands: Demands, options: SearchOptions
@@ -187,7 +200,7 @@ class Engine:
         if self.shortlist is None:
             return self._search(self.network, src_ids, src_lengths, batch, options)
         candidates = self.shortlist.candidates(src_ids, mask, forced)
-        restricted, ids = self._restricted(candidates, self.shortlist.rest), candidates.ids.cpu().numpy()
+        restricted, ids = self._restricted(candidates), candidates.ids.cpu().numpy()
         found = self._search(restricted, src_ids, src_lengths, candidates.columns_of(batch), options)
         return [[hypothesis.renamed(ids) for hypothesis in hypotheses] for hypotheses in found]
 
@@ -223,11 +236,11 @@ class Engine:
         src_ids, src_lengths = pad([src_sequence(source) for source in sources])
         return src_ids.to(self.device), src_lengths.to(self.device)
 
-    def _restricted(self, candidates: Candidates, rest: Rest | None) -> Restricted | Ensemble:
-        """The network of one batch, which chooses among the candidates only; the rest is of one model alone."""
-        if isinstance(self.network, Ensemble):
-            return Ensemble([Restricted(model, candidates) for model in self.network.models], self.network.combine)
-        return Restricted(self.network, candidates, rest)
+    def _restricted(self, candidates: Candidates) -> Restricted | Ensemble:
+        """The network of one batch, which chooses among the candidates only."""
+        pairs = zip(self.models, self.shortlists, strict=True)
+        restricted = [Restricted(model, candidates, shortlist.rest) for model, shortlist in pairs]
+        return Ensemble(restricted, self.network.combine) if isinstance(self.network, Ensemble) else restricted[0]
 
 
 def _begin_alone(threads: list[int]) -> None:

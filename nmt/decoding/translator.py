@@ -50,7 +50,8 @@ class Translator:
         device: where it runs: "cpu", "cuda", "cuda:1", "mps", or "auto" for the first GPU if there is one, but of int8
             weights for the CPU.
         precision: "fp32"; "bf16", products in bfloat16; "int8", if the network's weights are.
-        shortlist: target types that search chooses among; None for all.
+        shortlist: target types that search chooses among, None for all; of an ensemble one for each model, the first
+            for the types, and each for what the others weigh for its model.
         processes: on a CPU, search many sentences in processes of their own, as many as torch has threads, which is up
             to a third faster. They are forked: on Linux only, and only in a program that has no other threads by then,
             and no thread still shutting down.
@@ -66,7 +67,7 @@ class Translator:
         info: ModelInfo,
         device: str | torch.device = "auto",
         precision: Precision = "fp32",
-        shortlist: Shortlist | None = None,
+        shortlist: Shortlist | Sequence[Shortlist] | None = None,
         processes: bool = False,
     ) -> None:
         self.engine = Engine(network, choose_device(device, precision), precision, shortlist, processes)
@@ -74,7 +75,7 @@ class Translator:
         self.info = info
         self._records = Records(tokenizers.tgt)
         ensemble = [f"ensemble of {len(network.models)}"] if isinstance(network, Ensemble) else []
-        self.form = ", ".join([*ensemble, precision, *(["shortlist"] if shortlist is not None else [])])
+        self.form = ", ".join([*ensemble, precision, *(["shortlist"] if shortlist else [])])
 
     @classmethod
     def load(
@@ -92,8 +93,8 @@ class Translator:
             path: the folder, or `user/name` on the Hugging Face hub; or several, of models with the same vocabularies.
             device: where to run; "auto" is the first GPU, or the CPU where there is none, and for int8.
             precision: "fp32", "bf16" or, on a CPU, "int8".
-            shortlist: choose among the target types that `nmt shortlist` found for the source only; an ensemble takes
-                the first model's.
+            shortlist: choose among the target types that `nmt shortlist` found for the source only: of an ensemble
+                those of the first model, but each needs a shortlist, for what the other types weigh.
             combine: how an ensemble averages, "log_linear" or "linear".
             processes: search many sentences in processes, not threads, as above.
 
@@ -119,10 +120,11 @@ class Translator:
                 raise ValueError(f"{folder}: its tokenizer does not fit its model: it has {told}")
         models = [for_inference(model, precision, choose_device(device, precision)) for model, _ in loaded]
         network = models[0] if len(models) == 1 else Ensemble(models, combine)
-        chosen = Shortlist.load(folders[0]) if shortlist else None
-        if chosen is not None and not chosen.fits(src_size, tgt_size, info.network.readout_features):
-            raise ValueError(f"{folders[0]}: its shortlist is of another model: make it again with `nmt shortlist RUN`")
-        return cls(network, tokenizers, info, device, precision, chosen, processes)
+        shortlists = [Shortlist.load(folder) for folder in folders] if shortlist else []
+        for folder, each, (_, of) in zip(folders, shortlists, loaded, strict=False):  # there may be none
+            if not each.fits(src_size, tgt_size, of.network.readout_features):
+                raise ValueError(f"{folder}: its shortlist is of another model: make it again with `nmt shortlist RUN`")
+        return cls(network, tokenizers, info, device, precision, shortlists, processes)
 
     def __repr__(self) -> str:
         info = self.info
