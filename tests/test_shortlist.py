@@ -188,6 +188,13 @@ def test_search_finds_only_what_is_allowed_for_every_hypothesis_of_a_sentence() 
         assert {int(candidates.ids[column]) for each in hypotheses for column in each.ids} <= types
 
 
+def test_an_output_layer_that_is_wrapped_is_refused() -> None:
+    model = build(ModelConfig(embedding_size=8, hidden_size=8))
+    model.output.register_forward_hook(lambda layer, inputs, outputs: None)
+    with pytest.raises(ValueError, match="for an output layer that is an nn.Linear, not wrapped and without hooks"):
+        Restricted(model, SHORTLIST.candidates(SRC, length_mask(SRC_LENGTHS, 4)))
+
+
 def test_it_comes_back_from_its_folder_and_damage_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no shortlist: make it with `nmt shortlist RUN`"):
         Shortlist.load(tmp_path)

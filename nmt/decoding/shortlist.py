@@ -21,6 +21,7 @@ from torch.nn.functional import linear
 from nmt.data.special import BOS_ID, EOS_ID
 from nmt.decoding.guides import OfColumns
 from nmt.decoding.sentences import SearchBatch
+from nmt.model.kernels.linear import is_plain
 from nmt.model.seq2seq import Seq2Seq
 
 FILE = "shortlist.safetensors"
@@ -149,10 +150,15 @@ class Restricted(nn.Module):
         model: whose output layer is restricted; its weights are gathered here, once a batch.
         candidates: of the batch that is going to be encoded.
         rest: what the other types weigh; None for nothing.
+
+    Raises:
+        ValueError: if the output layer is more than its weights.
     """
 
     def __init__(self, model: Seq2Seq, candidates: Candidates, rest: Rest | None = None) -> None:
         super().__init__()
+        if not is_plain(model.output):
+            raise ValueError("shortlist: it is for an output layer that is an nn.Linear, not wrapped and without hooks")
         self.model, self.ids = model, candidates.ids
         self.weight, self.bias = model.output.weight[self.ids], model.output.bias[self.ids]
         blocked = torch.zeros(candidates.allowed.shape, dtype=self.bias.dtype, device=self.ids.device)

@@ -48,6 +48,7 @@ class Seq2Seq(nn.Module):
             self.encoder = Encoder(config, nn.Embedding(source, config.embedding_size, padding_idx=PAD_ID))
         self.decoder = build_decoder(config, tgt_embedding)
         self.output = nn.Linear(config.readout_features, tgt_vocab_size)
+        self.tgt_vocab_size = tgt_vocab_size
         self.latent = config.alignment == "latent"
         self.tie_embeddings = config.tie_embeddings
         self._initialise()
@@ -107,7 +108,7 @@ class Seq2Seq(nn.Module):
         """
         if not self.latent or torch.is_grad_enabled() or torch.compiler.is_compiling():
             return self.normalized(self.output(readouts), attention)
-        rows = max(1, LATENT_LOGITS // (attention.shape[-1] * self.output.out_features))
+        rows = max(1, LATENT_LOGITS // (attention.shape[-1] * self.tgt_vocab_size))
         parts = zip(readouts.flatten(0, -3).split(rows), attention.flatten(0, -2).split(rows), strict=True)
         log_probs = torch.cat([self.normalized(self.output(read), weights) for read, weights in parts])
         return log_probs.unflatten(0, attention.shape[:-1])
