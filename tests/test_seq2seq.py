@@ -207,6 +207,8 @@ def test_tied_layers_are_one_parameter() -> None:
         assert (model.output.weight is model.decoder.embedding.table.weight) == (tied != "none")
         assert (model.encoder.embedding.table.weight is model.decoder.embedding.table.weight) == (tied == "all")
     assert sizes == {"none": 3, "output": 2, "all": 1}
+    with pytest.raises(ValueError, match="must be none or output: there are 50 source types and 11 target types"):
+        Seq2Seq(ModelConfig(embedding_size=8, hidden_size=8, tie_embeddings="all"), 50, 11)
 
 
 def in_precision(tree: Any, precision: torch.dtype) -> Any:

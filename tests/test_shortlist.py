@@ -148,6 +148,12 @@ def test_the_rest_that_is_fitted_brings_probabilities_near_those_of_all_types(al
     assert errors[0] < 0.5 * errors[1]
 
 
+@pytest.mark.usefixtures("in_float64")
+def test_the_rest_of_a_float32_model_is_fitted_whatever_torch_makes_by_default() -> None:
+    model = build(ModelConfig(embedding_size=8, hidden_size=8), dtype=torch.float32)
+    assert {each.dtype for each in fit_rest(model, SHORTLIST, [PAIR])} == {torch.float32}
+
+
 def test_the_rest_of_types_that_are_all_there_is_nothing_and_of_many_positions_some_are_read() -> None:
     model = build(ModelConfig(embedding_size=8, hidden_size=8))
     with torch.no_grad():

@@ -32,7 +32,7 @@ class Seq2Seq(nn.Module):
         tgt_vocab_size: number of target types, V.
 
     Raises:
-        ValueError: if all embeddings are to be tied, and the source has none.
+        ValueError: if all embeddings are to be tied, and the source has none, or not as many types as the target.
     """
 
     def __init__(self, config: ModelConfig, source: int | nn.Module, tgt_vocab_size: int) -> None:
@@ -43,6 +43,8 @@ class Seq2Seq(nn.Module):
             check(config.tie_embeddings != "all", "model.tie_embeddings", "all", "none or output: the source has none")
             self.encoder = source
         elif config.tie_embeddings == "all":
+            other = f"none or output: there are {source:,} source types and {tgt_vocab_size:,} target types"
+            check(source == tgt_vocab_size, "model.tie_embeddings", "all", other)
             self.encoder = Encoder(config, tgt_embedding)
         else:
             self.encoder = Encoder(config, nn.Embedding(source, config.embedding_size, padding_idx=PAD_ID))
