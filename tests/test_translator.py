@@ -26,7 +26,15 @@ from nmt.data.special import BOS, BOS_ID, EOS_ID, PAD, PAD_ID
 from nmt.data.tokenizer import Tokenizer
 from nmt.data.tokenizer_pair import TokenizerPair, train_tokenizers
 from nmt.data.words import split_words, words_of_spans
-from nmt.decoding.engine import _SWITCHING, MANY_SENTENCES, SWITCH_SECONDS, Engine, Precision, choose_device
+from nmt.decoding.engine import (
+    _SWITCHING,
+    MANY_SENTENCES,
+    SWITCH_SECONDS,
+    Engine,
+    Precision,
+    choose_device,
+    for_inference,
+)
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.shortlist import Rest, Shortlist
 from nmt.decoding.translation import Request, Translation
@@ -618,6 +626,21 @@ def test_what_cannot_be_made_is_refused(translator: Translator, model_folder: Pa
         Translator(translator.engine.network, translator.tokenizers, translator.info, precision="fp8")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="load it in each process"):
         pickle.dumps(translator)
+
+
+def test_a_network_that_is_given_must_be_what_it_is_said_to_be(translator: Translator, info: ModelInfo) -> None:
+    network, tokenizers, size = translator.engine.network, translator.tokenizers, info.src_vocab_size
+    for precision in ("fp32", "bf16", "int8"):
+        for other in ("fp32", "bf16", "int8"):
+            prepared = for_inference(network, other, torch.device("cpu"))
+            fits = (precision == "int8") == (other == "int8")
+            with nullcontext() if fits else pytest.raises(ValueError, match="precision: int8 is for rounded weights"):
+                assert Translator(prepared, tokenizers, info, precision=precision).form == precision
+    with pytest.raises(ValueError, match="network: its tokenizer does not fit its model: it has"):
+        Translator(build(info.network, size + 1), tokenizers, info)
+    shortlist = Shortlist(torch.zeros(3, 2, dtype=torch.int64), torch.tensor([EOS_ID]), size)
+    with pytest.raises(ValueError, match="network: its shortlist is of another model"):
+        Translator(network, tokenizers, info, shortlist=shortlist)
 
 
 def test_translations_can_be_looked_for_among_others(translator: Translator) -> None:

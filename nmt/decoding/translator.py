@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import NoReturn, get_args, overload
 
@@ -41,7 +41,8 @@ FORCED_LATENT_TOKENS = 1 << 9
 class Translator:
     """Translates with one model or several. Several threads may use it at once, unless it has processes.
 
-    A network that is given is put on the device, and in evaluation mode.
+    A network that is given is put on the device, and in evaluation mode; `nmt.decoding.engine.for_inference` gives one
+    that multiplies faster, as `load` has it.
 
     Args:
         network: one model, or an ensemble of them.
@@ -58,6 +59,9 @@ class Translator:
 
     Attributes:
         form: of the model, in a few words: "ensemble of 2, int8, shortlist".
+
+    Raises:
+        ValueError: if these do not fit together.
     """
 
     def __init__(
@@ -71,6 +75,11 @@ class Translator:
         processes: bool = False,
     ) -> None:
         self.engine = Engine(network, choose_device(device, precision), precision, shortlist, processes)
+        for model, each in zip_longest(self.engine.models, self.engine.shortlists):
+            _check_fit("network", model, tokenizers, each)
+        if any(model.is_int8 != (precision == "int8") for model in self.engine.models):
+            told = "int8 is for rounded weights, and they for int8: nmt.decoding.engine.for_inference rounds"
+            raise ValueError(f"precision: {told}")
         self.tokenizers = tokenizers
         self.info = info
         self._records = Records(tokenizers.tgt)
@@ -113,17 +122,11 @@ class Translator:
                 raise ValueError(f"{other}: its vocabulary is not that of {folders[0]}: an ensemble needs the same")
         loaded = [load_model(folder) for folder in folders]
         info = loaded[0][1]
-        src_size, tgt_size = tokenizers.src.vocab_size, tokenizers.tgt.vocab_size
-        for folder, (_, of) in zip(folders, loaded, strict=True):
-            if (of.src_vocab_size, of.tgt_vocab_size) != (src_size, tgt_size):
-                told = f"{src_size:,} and {tgt_size:,} types, the model {of.src_vocab_size:,} and {of.tgt_vocab_size:,}"
-                raise ValueError(f"{folder}: its tokenizer does not fit its model: it has {told}")
+        shortlists = [Shortlist.load(folder) for folder in folders] if shortlist else []
+        for folder, (model, _), each in zip_longest(folders, loaded, shortlists):
+            _check_fit(folder, model, tokenizers, each)
         models = [for_inference(model, precision, choose_device(device, precision)) for model, _ in loaded]
         network = models[0] if len(models) == 1 else Ensemble(models, combine)
-        shortlists = [Shortlist.load(folder) for folder in folders] if shortlist else []
-        for folder, each, (_, of) in zip(folders, shortlists, loaded, strict=False):  # there may be none
-            if not each.fits(src_size, tgt_size, of.network.readout_features):
-                raise ValueError(f"{folder}: its shortlist is of another model: make it again with `nmt shortlist RUN`")
         return cls(network, tokenizers, info, device, precision, shortlists, processes)
 
     def __repr__(self) -> str:
@@ -251,6 +254,15 @@ class Translator:
     def _encode(self, lines: Sequence[str]) -> list[Encoded]:
         encoded, cut = self.tokenizers.src.encode_all(lines), slice(MAX_SOURCE_TOKENS)
         return [Encoded(ids[cut], tokens[cut], spans[cut], text) for ids, tokens, spans, text in encoded]
+
+
+def _check_fit(where: str | Path, model: Seq2Seq, tokenizers: TokenizerPair, shortlist: Shortlist | None) -> None:
+    src, tgt = tokenizers.src.vocab_size, tokenizers.tgt.vocab_size
+    if (model.src_vocab_size, model.tgt_vocab_size) != (src, tgt):
+        told = f"{src:,} and {tgt:,} types, the model {model.src_vocab_size:,} and {model.tgt_vocab_size:,}"
+        raise ValueError(f"{where}: its tokenizer does not fit its model: it has {told}")
+    if shortlist is not None and not shortlist.fits(src, tgt, model.decoder.readout.state.out_features):
+        raise ValueError(f"{where}: its shortlist is of another model: make it again with `nmt shortlist RUN`")
 
 
 def _read_ahead(requests: Iterator[Request], most: int) -> tuple[list[Request], Exception | None]:

@@ -31,6 +31,10 @@ class Seq2Seq(nn.Module):
             `EncoderOutput` too, such as `nmt.model.picture.PictureEncoder`.
         tgt_vocab_size: number of target types, V.
 
+    Attributes:
+        src_vocab_size: number of source types; 0 if it is not ids that the encoder reads.
+        is_int8: whether `nmt.model.inference.quantized` has rounded its weights.
+
     Raises:
         ValueError: if all embeddings are to be tied, and the source has none, or not as many types as the target.
     """
@@ -50,7 +54,9 @@ class Seq2Seq(nn.Module):
             self.encoder = Encoder(config, nn.Embedding(source, config.embedding_size, padding_idx=PAD_ID))
         self.decoder = build_decoder(config, tgt_embedding)
         self.output = nn.Linear(config.readout_features, tgt_vocab_size)
+        self.src_vocab_size = 0 if isinstance(source, nn.Module) else source
         self.tgt_vocab_size = tgt_vocab_size
+        self.is_int8 = False
         self.latent = config.alignment == "latent"
         self.tie_embeddings = config.tie_embeddings
         self._initialise()
