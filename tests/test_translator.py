@@ -443,13 +443,27 @@ def test_several_threads_may_read_one_translator(translator: Translator) -> None
             assert_same(one, other)
 
 
-def test_a_thread_that_comes_after_a_search_has_as_many_of_torchs_as_before(translator: Translator) -> None:
-    threads = torch.get_num_threads()
+def test_threads_that_come_during_or_after_a_search_have_as_many_of_torchs_as_before(
+    translator: Translator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, threads = translator.engine.search, torch.get_num_threads()
+    own, others = set(), set()
+
+    def of_another() -> int:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(torch.get_num_threads).result()
+
+    def search(*arguments: Any, **options: Any) -> Any:
+        own.add(torch.get_num_threads())
+        time.sleep(0.05)
+        others.add(of_another())
+        return usual(*arguments, **options)
+
+    monkeypatch.setattr(translator.engine, "search", search)
     torch.set_num_threads(2)
     try:
         assert len(list(translator.translate(SOURCES, batch_sentences=1))) == len(SOURCES)
-        with ThreadPoolExecutor(1) as pool:
-            assert pool.submit(torch.get_num_threads).result() == 2
+        assert (own, others, of_another(), torch.get_num_threads()) == ({1}, {2}, 2, 2)
     finally:
         torch.set_num_threads(threads)
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -175,8 +176,8 @@ def test_threads_have_left_the_system_when_they_have_translated(model_folder, mo
     key = ctypes.c_uint()
     here.pthread_key_create(ctypes.byref(key), here.usleep)  # a thread sleeps at its end for as long as it has set
 
-    def begin(threads: list[int]) -> None:
-        usual(threads)
+    def begin(threads: list[int], begun: threading.Barrier) -> None:
+        usual(threads, begun)
         here.pthread_setspecific(key, ctypes.c_void_p(200_000))
         began.extend(threads)
 

@@ -157,15 +157,19 @@ class Engine:
             with _IN_TURN:
                 yield from chain.from_iterable(self._forked(workers, search, options).map(batches))
             return
-        threads: list[int] = []
-        pool = ThreadPoolExecutor(workers, initializer=_begin_alone, initargs=(threads,))
+        threads, count = list[int](), min(workers, len(batches))
+        begun = threading.Barrier(count + 1)
+        pool = ThreadPoolExecutor(count, initializer=_begin_alone, initargs=(threads, begun))
         with _SWITCHING.often():
             try:
-                yield from chain.from_iterable(pool.map(search, batches))
+                found = pool.map(search, batches)
+                begun.wait()
+                torch.set_num_threads(torch.get_num_threads())  # all other threads that are to come get as many as this
+                yield from chain.from_iterable(found)
             finally:  # what has not begun is given up, if the caller is
+                begun.abort()
                 pool.shutdown(cancel_futures=True)
                 await_ends(threads)
-                torch.set_num_threads(torch.get_num_threads())  # threads that are still to come get as many as this one
 
     def close(self) -> None:
         """Ends the processes, if there are any; the next search of many sentences starts others."""
@@ -243,10 +247,12 @@ class Engine:
         return Ensemble(restricted, self.network.combine) if isinstance(self.network, Ensemble) else restricted[0]
 
 
-def _begin_alone(threads: list[int]) -> None:
-    """Begins a thread that shares no product with others, and adds it to those that have begun."""
+def _begin_alone(threads: list[int], begun: threading.Barrier) -> None:
+    """Begins a thread that shares no product with others, adds it to those that have begun, and waits for them all."""
     threads.append(threading.get_native_id())
+    torch.get_num_threads()  # else a thread takes the number that was set last when it first computes
     torch.set_num_threads(1)
+    begun.wait()
 
 
 def choose_device(name: str | torch.device, precision: Precision = "fp32") -> torch.device:

@@ -41,6 +41,9 @@ FORCED_LATENT_TOKENS = 1 << 9
 class Translator:
     """Translates with one model or several. Several threads may use it at once, unless it has processes.
 
+    While many sentences are searched on a CPU by several threads, all of the program's take turns oftener
+    (`sys.setswitchinterval`).
+
     A network that is given is put on the device, and in evaluation mode; `nmt.decoding.engine.for_inference` gives one
     that multiplies faster, as `load` has it.
 
