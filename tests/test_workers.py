@@ -170,6 +170,34 @@ def test_translations_are_those_of_threads(model_folder, monkeypatch, options):
 
 
 @pytest.mark.usefixtures("two_threads")
+def test_a_process_that_is_forked_too_late_is_refused_and_told_what_to_do(model_folder):
+    def translate(threads):
+        torch.set_num_threads(threads)
+        return translator.translate("ja").text
+
+    def score(threads):
+        torch.set_num_threads(threads)
+        return translator.score("ja", "yes").text
+
+    translator = Translator.load(model_folder, "cpu")
+    expected = translator.translate("ja").text
+    for work, result in ((translate, expected), (score, "yes")):
+        workers = Workers(1, work)
+        with pytest.raises(RuntimeError, match=r"was forked after .*: call torch.set_num_threads\(1\) in it first"):
+            list(workers.map([2]))
+        assert list(workers.map([1])) == [result]
+        workers.close()
+    assert translator.translate("ja").text == expected
+
+
+def test_a_process_that_may_have_none_says_so():
+    workers = Workers(1, lambda _: Workers(1, half))
+    with pytest.raises(ValueError, match="daemonic and may have none: load the translator without them"):
+        list(workers.map([0]))
+    workers.close()
+
+
+@pytest.mark.usefixtures("two_threads")
 def test_threads_have_left_the_system_when_they_have_translated(model_folder, monkeypatch):
     """Else a process that is forked then holds the locks of what they do at their very end, and waits for ever."""
     usual, began, here = engine._begin_alone, [], ctypes.CDLL(None)

@@ -3,6 +3,7 @@
 Letters: B sentences, S source positions, T target positions, V vocabulary.
 """
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -93,6 +94,7 @@ class Engine:
 
     Raises:
         ValueError: if the precision is unknown, or there is not one shortlist for each model.
+        RuntimeError: when it is used in a process that was forked after it had been used with several threads.
     """
 
     def __init__(
@@ -113,6 +115,7 @@ class Engine:
             raise ValueError(f"shortlist: {len(self.shortlists)} of {len(self.models)}: give one for each model")
         self.autocast = partial(torch.autocast, device.type, torch.bfloat16, enabled=precision == "bf16")
         self._processes = processes
+        self._used_by = 0  # the process that has computed with several threads
         self._workers: Workers[Sequence[Job], list[list[Hypothesis]]] | None = None
         self._asked: tuple[int, SearchOptions, list[tuple[int, int]]] | None = None  # of the workers
 
@@ -140,6 +143,7 @@ class Engine:
         than several for each product: nothing waits, and nothing small is shared out. The last batches are smaller, so
         that all end at about the same time. The demands are to be alike wherever the options are.
         """
+        self._may_compute()
         search = partial(self.search, demands=demands, options=options)
         if len(jobs) >= MANY_SENTENCES:
             with torch.inference_mode(), self.autocast():
@@ -176,6 +180,15 @@ class Engine:
         if self._workers is not None:
             self._workers.close()
         self._workers = self._asked = None
+
+    def _may_compute(self) -> None:
+        """Refuses where it would wait for ever: for torch's threads, which a process that is forked has not got."""
+        if self.device.type != "cpu" or torch.get_num_threads() == 1:
+            return
+        if self._used_by not in (0, os.getpid()):
+            told = "call torch.set_num_threads(1) in it first, or start it by spawn"
+            raise RuntimeError(f"this process was forked after torch had computed with several threads: {told}")
+        self._used_by = os.getpid()
 
     def _forked(
         self, count: int, search: Callable[[Sequence[Job]], list[list[Hypothesis]]], options: SearchOptions
@@ -220,6 +233,7 @@ class Engine:
         self, sources: Sequence[list[int]], targets: Sequence[list[int]], alternatives: int, ranking: SearchOptions
     ) -> list[Hypothesis]:
         """Each given target as a hypothesis (forced decoding), scored as a search with options `ranking` would be."""
+        self._may_compute()
         src_ids, src_lengths = self.padded(sources)
         tgt_ids = pad([tgt_sequence(target) for target in targets])[0].to(self.device)
         forced, scoring = [], Scoring(ranking)

@@ -57,8 +57,8 @@ class Translator:
         shortlist: target types that search chooses among, None for all; of an ensemble one for each model, the first
             for the types, and each for what the others weigh for its model.
         processes: on a CPU, search many sentences in processes of their own, as many as torch has threads, which is up
-            to a third faster. They are forked: on Linux only, and only in a program that has no other threads by then,
-            and no thread still shutting down.
+            to a third faster. They are forked: on Linux only, and only in a program that has no other threads by then
+            that compute, and no thread still shutting down: they would wait for these for ever.
 
     Attributes:
         form: of the model, in a few words: "ensemble of 2, int8, shortlist".
