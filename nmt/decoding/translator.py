@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import NoReturn, get_args, overload
 
@@ -42,8 +42,12 @@ FORCED_LATENT_TOKENS = 1 << 9
 class Translator:
     """Translates with one model or several. Several threads may use it at once, unless it has processes.
 
-    A network that is given is put on the device, and in evaluation mode. Of a source the first 512 tokens are read
-    (`MAX_SOURCE_TOKENS`); the record of a longer one is not `source_complete`, also under forced decoding.
+    While many sentences are searched on a CPU by several threads, all of the program's take turns oftener
+    (`sys.setswitchinterval`).
+
+    A network that is given is put on the device, and in evaluation mode; `nmt.decoding.engine.for_inference` gives one
+    that multiplies faster, as `load` has it. Of a source the first 512 tokens are read (`MAX_SOURCE_TOKENS`); the record
+    of a longer one is not `source_complete`, also under forced decoding.
 
     Args:
         network: one model, or an ensemble of them.
@@ -52,13 +56,17 @@ class Translator:
         device: where it runs: "cpu", "cuda", "cuda:1", "mps", or "auto" for the first GPU if there is one, but of int8
             weights for the CPU.
         precision: "fp32"; "bf16", products in bfloat16; "int8", if the network's weights are.
-        shortlist: target types that search chooses among; None for all.
+        shortlist: target types that search chooses among, None for all; of an ensemble one for each model, the first
+            for the types, and each for what the others weigh for its model.
         processes: on a CPU, search many sentences in processes of their own, as many as torch has threads, which is up
-            to a third faster. They are forked: on Linux only, and only in a program that has no other threads by then,
-            and no thread still shutting down.
+            to a third faster. They are forked: on Linux only, and only in a program that has no other threads by then
+            that compute, and no thread still shutting down: they would wait for these for ever.
 
     Attributes:
         form: of the model, in a few words: "ensemble of 2, int8, shortlist".
+
+    Raises:
+        ValueError: if these do not fit together.
     """
 
     def __init__(
@@ -68,15 +76,20 @@ class Translator:
         info: ModelInfo,
         device: str | torch.device = "auto",
         precision: Precision = "fp32",
-        shortlist: Shortlist | None = None,
+        shortlist: Shortlist | Sequence[Shortlist] | None = None,
         processes: bool = False,
     ) -> None:
         self.engine = Engine(network, choose_device(device, precision), precision, shortlist, processes)
+        for model, each in zip_longest(self.engine.models, self.engine.shortlists):
+            _check_fit("network", model, tokenizers, each)
+        if any(model.is_int8 != (precision == "int8") for model in self.engine.models):
+            told = "int8 is for rounded weights, and they for int8: nmt.decoding.engine.for_inference rounds"
+            raise ValueError(f"precision: {told}")
         self.tokenizers = tokenizers
         self.info = info
         self._records = Records(tokenizers.tgt)
         ensemble = [f"ensemble of {len(network.models)}"] if isinstance(network, Ensemble) else []
-        self.form = ", ".join([*ensemble, precision, *(["shortlist"] if shortlist is not None else [])])
+        self.form = ", ".join([*ensemble, precision, *(["shortlist"] if shortlist else [])])
 
     @classmethod
     def load(
@@ -94,8 +107,8 @@ class Translator:
             path: the folder, or `user/name` on the Hugging Face hub; or several, of models with the same vocabularies.
             device: where to run; "auto" is the first GPU, or the CPU where there is none, and for int8.
             precision: "fp32", "bf16" or, on a CPU, "int8".
-            shortlist: choose among the target types that `nmt shortlist` found for the source only; an ensemble takes
-                the first model's.
+            shortlist: choose among the target types that `nmt shortlist` found for the source only: of an ensemble
+                those of the first model, but each needs a shortlist, for what the other types weigh.
             combine: how an ensemble averages, "log_linear" or "linear".
             processes: search many sentences in processes, not threads, as above.
 
@@ -114,17 +127,12 @@ class Translator:
                 raise ValueError(f"{other}: its vocabulary is not that of {folders[0]}: an ensemble needs the same")
         loaded = [load_model(folder) for folder in folders]
         info = loaded[0][1]
-        src_size, tgt_size = tokenizers.src.vocab_size, tokenizers.tgt.vocab_size
-        for folder, (_, of) in zip(folders, loaded, strict=True):
-            if (of.src_vocab_size, of.tgt_vocab_size) != (src_size, tgt_size):
-                told = f"{src_size:,} and {tgt_size:,} types, the model {of.src_vocab_size:,} and {of.tgt_vocab_size:,}"
-                raise ValueError(f"{folder}: its tokenizer does not fit its model: it has {told}")
+        shortlists = [Shortlist.load(folder) for folder in folders] if shortlist else []
+        for folder, (model, _), each in zip_longest(folders, loaded, shortlists):
+            _check_fit(folder, model, tokenizers, each)
         models = [for_inference(model, precision, choose_device(device, precision)) for model, _ in loaded]
         network = models[0] if len(models) == 1 else Ensemble(models, combine)
-        chosen = Shortlist.load(folders[0]) if shortlist else None
-        if chosen is not None and not chosen.fits(src_size, tgt_size, info.network.readout_features):
-            raise ValueError(f"{folders[0]}: its shortlist is of another model: make it again with `nmt shortlist RUN`")
-        return cls(network, tokenizers, info, device, precision, chosen, processes)
+        return cls(network, tokenizers, info, device, precision, shortlists, processes)
 
     def __repr__(self) -> str:
         info = self.info
@@ -263,3 +271,12 @@ class Translator:
     def _encode(self, lines: Sequence[str]) -> list[Encoded]:
         encoded, cut = self.tokenizers.src.encode_all(lines), slice(MAX_SOURCE_TOKENS)
         return [Encoded(ids[cut], tokens[cut], spans[cut], text) for ids, tokens, spans, text in encoded]
+
+
+def _check_fit(where: str | Path, model: Seq2Seq, tokenizers: TokenizerPair, shortlist: Shortlist | None) -> None:
+    src, tgt = tokenizers.src.vocab_size, tokenizers.tgt.vocab_size
+    if (model.src_vocab_size, model.tgt_vocab_size) != (src, tgt):
+        told = f"{src:,} and {tgt:,} types, the model {model.src_vocab_size:,} and {model.tgt_vocab_size:,}"
+        raise ValueError(f"{where}: its tokenizer does not fit its model: it has {told}")
+    if shortlist is not None and not shortlist.fits(src, tgt, model.decoder.readout.state.out_features):
+        raise ValueError(f"{where}: its shortlist is of another model: make it again with `nmt shortlist RUN`")

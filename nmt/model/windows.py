@@ -116,8 +116,8 @@ def _without_autocast(kind: str) -> AbstractContextManager[object]:
 
 
 def closed(where: Tensor) -> Tensor:
-    """Bool -> `CLOSED` where it is True, zero elsewhere."""
-    return where * CLOSED
+    """Bool -> float32, `CLOSED` where it is True, zero elsewhere."""
+    return where.float() * CLOSED
 
 
 def build_window(config: AttentionConfig, query_size: int) -> Window:
