@@ -46,8 +46,10 @@ class Translator:
     (`sys.setswitchinterval`).
 
     A network that is given is put on the device, and in evaluation mode; `nmt.decoding.engine.for_inference` gives one
-    that multiplies faster, as `load` has it. Of a source the first 512 tokens are read (`MAX_SOURCE_TOKENS`); the record
-    of a longer one is not `source_complete`, also under forced decoding.
+    that multiplies faster, as `load` has it.
+
+    Of a source the first 512 tokens are read (`MAX_SOURCE_TOKENS`); the record of a longer one is not
+    `source_complete`, also under forced decoding.
 
     Args:
         network: one model, or an ensemble of them.
