@@ -1,7 +1,8 @@
 """Evaluations of the same sentences -> where each is good: sentences of which length, how rare words, which words.
 
 The questions are those of compare-mt (Neubig et al. 2019, "compare-mt: A Tool for Holistic Comparison of Language
-Generation Systems"). A word of a translation is what BLEU counts as one, a word of a source what `nmt.data.words` does.
+Generation Systems"). Lengths count words as `nmt.data.words` does; the words and n-grams that are listed, and those of
+a frequency, are what BLEU counts as words.
 """
 
 from bisect import bisect_right
@@ -127,7 +128,7 @@ def by_sentences(
         references: of the sentences.
         tgt: the language of them all.
     """
-    *lengths, right = ([len(words) for words in bleu_words(each, tgt)] for each in (*texts, references))
+    *lengths, right = ([len(word_texts(text)) for text in each] for each in (*texts, references))
     chrf = [np.array([sentence_chrf(*pair) for pair in zip(each, references, strict=True)]) for each in texts]
     ranges = []
     for (least, most), rows in _ranges(begins, values).items():

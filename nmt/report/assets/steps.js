@@ -11,10 +11,10 @@ function focusTarget(step) {
   stepMark.hidden = false;
   stepMark.style.top = `${Number(stepMark.dataset.top) + row * CELL.height}px`;
   shadeWords("source", view.sources, view.weights[row].map(view.measure.shade));
-  const chosen = view.targets[row].word;
+  const chosen = view.targets[row].words;
   for (const node of byId("detail").querySelectorAll("[data-side=target]")) {
     node.style.removeProperty("--weight");
-    node.classList.toggle("current", Number(node.dataset.word) === chosen);
+    node.classList.toggle("current", chosen.includes(Number(node.dataset.word)));
   }
   fill(stepPanel, stepContent(row));
 }
@@ -34,10 +34,10 @@ function moveSource(by) {
 
 /** Shades the target words by how much they attend to a source word, and names the strongest. */
 function focusSource(word) {
-  const columns = view.sources.flatMap((unit, index) => (unit.word === word ? [index] : []));
+  const columns = view.sources.flatMap((unit, index) => (unit.words.includes(word) ? [index] : []));
   const sums = view.weights.map((row) => columns.reduce((sum, column) => sum + row[column], 0));
   shadeWords("target", view.targets, sums.map(view.measure.shade));
-  shadeWords("source", view.sources, view.sources.map((unit) => (unit.word === word ? 1 : 0)));
+  shadeWords("source", view.sources, view.sources.map((unit) => (unit.words.includes(word) ? 1 : 0)));
   for (const node of byId("detail").querySelectorAll(".current")) node.classList.remove("current");
   stepMark.hidden = true;
   const { words } = view.sentence.source;
@@ -46,7 +46,7 @@ function focusSource(word) {
 
 function shadeWords(side, units, weights) {
   const shades = new Map();
-  units.forEach((unit, index) => shades.set(unit.word, Math.min(1, (shades.get(unit.word) ?? 0) + weights[index])));
+  units.forEach(({ words }, index) => words.forEach((word) => shades.set(word, Math.min(1, (shades.get(word) ?? 0) + weights[index]))));
   for (const node of byId("detail").querySelectorAll(`[data-side=${side}]`))
     node.style.setProperty("--weight", shades.get(Number(node.dataset.word)) ?? 0);
 }
