@@ -44,12 +44,16 @@ and what names the region of a flag."""
 _FLAG_LETTERS = range(0x1F1E6, 0x1F200)
 _ZERO_WIDTH_SPACE = "\u200b"
 
-# In kinds, as `_Kinds` names them; what has no width and stands inside of a run belongs to it.
 _WORD = re.compile("[lm](?:[lmj]|i+(?=l))*|ff?[mj]*|v(?:m|jv?)*")
+"""A word, each character by its kind."""
 
 
 class _Kinds(dict[int, str]):
-    """What each character is to a word, found out when it is asked for; for `str.translate`."""
+    """The kind of each character, found out when it is asked for; for `str.translate`.
+
+    l: a letter of a run; m: a mark of what stands before it; j: what joins; i: invisible; f: half a flag; v: any other
+    visible character; a space between words.
+    """
 
     def __missing__(self, code: int) -> str:
         self[code] = self._kind(chr(code))
@@ -63,13 +67,13 @@ class _Kinds(dict[int, str]):
         if character in _JOINERS:
             return "j"
         if category[0] == "M" or _EXTENDING.match(character):
-            return "m"  # a mark
+            return "m"
         if category == "Cf":
-            return "i"  # invisible
+            return "i"
         if ord(character) in _FLAG_LETTERS:
             return "f"
         is_letter = character.isalnum() or character == "_"
-        return "l" if is_letter and not _IS_UNSPACED.match(character) else "v"  # a letter of a run, or visible
+        return "l" if is_letter and not _IS_UNSPACED.match(character) else "v"
 
 
 _KINDS = _Kinds()
