@@ -22,7 +22,7 @@ from nmt.data.words import UNSPACED, is_run, split_words, word_texts, words_of_t
         ("हिन्दी क्षत्रिय", ["हिन्दी", "क्षत्रिय"]),
         ("مُحَمَّدٌ، می\u200cخواهم", ["مُحَمَّدٌ", "،", "می\u200cخواهم"]),
         ("e\u0301te\u0301 l'été", ["e\u0301te\u0301", "l", "'", "été"]),
-        ("Wör\u00adter\u00ad, \u200bda\ufeff", ["Wör\u00adter", ",", "da"]),  # what has no width is no word
+        ("Wör\u00adter\u00ad, \u200bd\u200ba\ufeff", ["Wör\u00adter", ",", "d", "a"]),  # what has no width is no word
         ("한국어를 배워요.", ["한국어를", "배워요", "."]),
     ],
 )
