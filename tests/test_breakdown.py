@@ -56,6 +56,7 @@ def test_sentences_are_scored_by_a_number_of_each() -> None:
     chrf = [sentence_chrf(ONE[row], [REFERENCES[row]]).score for row in (0, 2, 3)]
     assert short.chrf[0] == pytest.approx(sum(chrf) / 3)
     assert by_sentences(LENGTHS, [0], [[""], ["x"]], [""], "en")[0].length_ratio == (0, 1)
+    assert by_sentences(LENGTHS, [1], [["don't"]], ["go"], "en")[0].length_ratio == (3,), "not as BLEU counts words"
     [one] = by_sentences(LENGTHS, [None, 3], [["x", "y"]], ["x", "y"], "en")
     assert (one.sentences, one.chrf) == (1, (100,))
 

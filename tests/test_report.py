@@ -192,7 +192,7 @@ def test_rows_hold_words_scores_flags_and_alternatives(run: Path, tmp_path: Path
     rows = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]["sentences"]
     first, second, _, empty = rows
     assert first["source"]["tokens"] == ["<s>", "Ein", "Hund", "läuft", "schn", "ell", "."]
-    assert first["source"]["word_of_token"] == [None, 0, 1, 2, 3, 3, 4]
+    assert first["source"]["words_of_token"] == [[], [0], [1], [2], [3], [3], [4]]
     assert first["source"]["words"] == ["Ein", "Hund", "läuft", "schnell", "."]
     assert first["gold"] == [[0, 0], [1, 1]]
     assert first["chrf"] == 100
@@ -451,19 +451,19 @@ def test_rows_hold_the_reference_as_it_is_decoded_by_force(run: Path, tmp_path: 
     assert rows[0]["aer"] == round(
         attention_error_rate([make_translation(*SENTENCES[0][:3:2])], [[(0, 0), (1, 1)]]).aer, 4
     )
-    assert rows[1]["reference"]["word_of_token"] == [0, 1, 1, 2, 3, 4, 5, 5, 6, None]
+    assert rows[1]["reference"]["words_of_token"] == [[0], [1], [1], [2], [3], [4], [5], [5], [6], []]
 
 
 def test_tokens_of_a_reference_that_the_model_cannot_write_belong_to_no_word() -> None:
     written = sentence_row(make_translation("Ja", "Yes"), "Yes 😀", make_translation("Ja", "Yes <unk>"), None)
     assert written["reference"]["words"] == ["Yes", "😀"]
-    assert written["reference"]["word_of_token"] == [None] * len(written["reference"]["tokens"])
+    assert written["reference"]["words_of_token"] == [[]] * len(written["reference"]["tokens"])
 
 
 def test_tokens_of_a_reference_that_the_model_writes_otherwise_belong_to_its_words() -> None:
     written = sentence_row(make_translation("Ja", "yes"), "Yes !", make_translation("Ja", "yes !"), None)
     assert written["reference"]["words"] == ["Yes", "!"]
-    assert written["reference"]["word_of_token"] == [0, 1, None]
+    assert written["reference"]["words_of_token"] == [[0], [1], []]
 
 
 def test_scores_of_another_kind_are_not_set_beside_each_other(run: Path, tmp_path: Path) -> None:
@@ -642,6 +642,12 @@ def test_what_is_much_shorter_than_the_reference_is_flagged() -> None:
     assert sentence_flags([], reference[:4], reference, finished=True) == ["short"]
     assert sentence_flags([], reference[:5], reference, finished=True) == []
     assert sentence_flags([], ["a"], reference[:3], finished=True) == []
+
+
+@pytest.mark.parametrize(("hypothesis", "repeats"), [("いろいろです", False), ("哈哈哈", True), ("私は私は私は", True)])
+def test_characters_that_are_words_repeat_themselves_three_times(hypothesis: str, repeats: bool) -> None:
+    flags = sentence_flags(["a"], word_texts(hypothesis), list("uvwxyz"), finished=True)
+    assert ("repetition" in flags) == repeats
 
 
 def test_a_repetition_that_the_reference_has_is_no_fault() -> None:

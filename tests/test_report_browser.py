@@ -31,8 +31,8 @@ from test_report import (
     with_insight,
 )
 
-from nmt.data.words import words_of_spans
-from nmt.decoding.alignment import attention_entropy, merge_attention
+from nmt.data.words import words_of_tokens
+from nmt.decoding.alignment import attention_entropy, merge_attention, words_of_sides
 from nmt.decoding.translation import Translation
 from nmt.evaluation.results import Evaluation
 from nmt.report.build import build_report
@@ -181,8 +181,7 @@ def shown_sentence(browser: Browser) -> str:
 
 
 def merged_attention(record: Translation) -> np.ndarray:
-    source_words = words_of_spans(record.source, record.source_spans)
-    return merge_attention(record.attention, source_words, words_of_spans(record.text, record.spans))
+    return merge_attention(record.attention, *words_of_sides(record))
 
 
 AXIS_LABELS = "[...document.querySelectorAll('.frame .%stick text')].map(node => node.textContent)"
@@ -760,6 +759,56 @@ def test_a_word_leads_to_the_sentences_that_have_it_as_a_whole_or_pass_over_it(b
     assert browser.evaluate("[location.hash, state.rows]") == ["#/sentences?passed_over=Ja&split=test", [3]]
 
 
+def test_a_word_in_quotes_is_found_between_characters_that_are_words(browser: Browser) -> None:
+    go(browser, "#/sentences?split=test")
+    finds = "pattern({!r}).test(folded({!r}))"
+    for text, quoted in [
+        ("男人今天吃。", "男人"),
+        ("私はカバー", "カ"),
+        ("ฉันรักคุณ", "รัก"),
+        ("ខ្មែរ", "រ"),
+        ("手机iPhone", "iphone"),
+    ]:
+        assert browser.evaluate(finds.format(f'"{quoted}"', text)), quoted
+    for text, quoted in [("iPhones手机", "iPhone"), ("한국어를", "한국어"), ("नमस्ते", "नमस")]:
+        assert not browser.evaluate(finds.format(f'"{quoted}"', text)), quoted
+    found = {"words": "狗 在 the dog , 。", "references": 5, "right": [4]}
+    link = f"ngramRows([{json.dumps(found)}])[0][0].hash"
+    assert browser.evaluate(f"new URLSearchParams({link}.split('?')[1]).get('q')") == '"狗在the dog,。"'
+
+
+def test_words_of_one_token_stand_together(browser: Browser) -> None:
+    go(browser, "#/sentences?split=test")
+    side = {
+        "words": ["男", "人", "吃"],
+        "tokens": ["<s>", "▁", "男人", "吃"],
+        "words_of_token": [[], [0, 1], [0, 1], [2]],
+    }
+    units = browser.evaluate(f"unitsOf({json.dumps(side)}, 'words')")
+    assert [(each["label"], each["words"], each["tokens"]) for each in units] == [
+        ("<s>", [], [0]),
+        ("男人", [0, 1], [1, 2]),
+        ("吃", [2], [3]),
+    ]
+
+
+def test_labels_show_what_has_no_width_unless_it_shapes_a_character(browser: Browser) -> None:
+    go(browser, "#/sentences?split=test")
+    shown = {
+        "\u200d": "U+200D",
+        "\ufe0f": "U+FE0F",
+        "a\u00adb": "aU+00ADb",
+        "\u202eab": "U+202Eab",
+        "❤️": "❤️",
+        "👩\u200d👧": "👩\u200d👧",
+        "می\u200cخ": "می\u200cخ",
+        "\u0301": "◌\u0301",
+        "ิน": "◌ิน",
+    }
+    for token, label in shown.items():
+        assert browser.evaluate(f"visible({json.dumps(token)})") == label
+
+
 def test_words_never_seen_in_training_are_marked_counted_and_ordered_by(browser: Browser) -> None:
     heads = "[...document.querySelectorAll('#word-table th[scope=col]')].map(node => node.textContent)"
     row = "[...document.querySelectorAll('#word-table tbody tr')].find(row => row.cells[0].textContent === '%s')"
@@ -848,8 +897,8 @@ def test_where_the_model_was_unsure_is_seen_and_found_by_a_key(browser: Browser)
         "[...document.querySelectorAll('.row-labels div')].map(node => Number(node.style.getPropertyValue('--unsure')))"
     )
     record = make_translation(*SENTENCES[1][:2], finished=False)
-    words = words_of_spans(record.text, record.spans)
-    nats = [-sum(p for p, word in zip(record.token_log_probs, words, strict=True) if word == each) for each in range(6)]
+    words = words_of_tokens(record.text, record.tokens, record.spans)
+    nats = [-sum(p for p, own in zip(record.token_log_probs, words, strict=True) if own == [each]) for each in range(6)]
     assert browser.evaluate(bars) == [pytest.approx(each / 4, abs=1e-3) for each in nats]
     ranked = sorted(range(6), key=lambda each: (-nats[each], each))
     press = "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'u', bubbles: true}))"

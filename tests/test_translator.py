@@ -25,7 +25,7 @@ import nmt.decoding.translator as translator_module
 from nmt.data.special import BOS, BOS_ID, EOS_ID, PAD, PAD_ID
 from nmt.data.tokenizer import Tokenizer
 from nmt.data.tokenizer_pair import TokenizerPair, train_tokenizers
-from nmt.data.words import split_words, words_of_spans
+from nmt.data.words import split_words, words_of_tokens
 from nmt.decoding.engine import (
     _SWITCHING,
     MANY_SENTENCES,
@@ -525,8 +525,8 @@ def test_a_given_target_is_the_text_and_its_words_are_counted_there(translator: 
     (record,) = other.force([(SOURCES[0], target)])
     assert record.text == target
     assert len(record.spans) == len(record.tokens)
-    words = words_of_spans(target, record.spans)
-    assert sorted({word for word in words if word is not None}) == list(range(len(split_words(target))))
+    words = words_of_tokens(target, record.tokens, record.spans)
+    assert sorted({word for own in words for word in own}) == list(range(len(split_words(target))))
 
 
 def test_lines_come_back_in_order_whatever_they_hold(translator: Translator) -> None:

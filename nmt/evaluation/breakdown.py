@@ -1,7 +1,8 @@
 """Evaluations of the same sentences -> where each is good: sentences of which length, how rare words, which words.
 
 The questions are those of compare-mt (Neubig et al. 2019, "compare-mt: A Tool for Holistic Comparison of Language
-Generation Systems"). A word of a translation is what BLEU counts as one, a word of a source what `nmt.data.words` does.
+Generation Systems"). Lengths count words as `nmt.data.words` does; the words and n-grams that are listed, and those of
+a frequency, are what BLEU counts as words.
 """
 
 from bisect import bisect_right
@@ -143,19 +144,20 @@ def by_sentences(
 
 
 def _counts(texts: Sequence[str], references: Sequence[str], tgt: str) -> np.ndarray:
-    """(N, 12) of each sentence: itself, its chrF, and what BLEU counts, of which the first are words."""
+    """(N, 14) of each sentence: itself, its chrF, its words and those of its reference, and what BLEU counts."""
     chrf = [sentence_chrf(*pair) for pair in zip(texts, references, strict=True)]
-    return np.column_stack([np.ones(len(chrf)), chrf, bleu_statistics(texts, references, tgt)])
+    written, wanted = ([len(word_texts(text)) for text in each] for each in (texts, references))
+    return np.column_stack([np.ones(len(chrf)), chrf, written, wanted, bleu_statistics(texts, references, tgt)])
 
 
 def _scores(sums: np.ndarray) -> tuple[float, float, float]:
-    """Mean chrF, BLEU and length ratio of the sums (12,) of `_counts` over sentences."""
+    """Mean chrF, BLEU and length ratio of the sums (14,) of `_counts` over sentences."""
     sentences, chrf, written, wanted = sums[:4].tolist()
-    return chrf / sentences, bleu_of(sums[2:]), written / max(1, wanted)
+    return chrf / sentences, bleu_of(sums[4:]), written / max(1, wanted)
 
 
 def _intervals(counts: Sequence[np.ndarray]) -> dict[str, tuple[float, float]]:
-    """The `intervals` of `Sentences`, from the counts (N, 12) of each evaluation."""
+    """The `intervals` of `Sentences`, from the counts (N, 14) of each evaluation."""
     samples = [np.array([_scores(sums) for sums in resampled_sums(each)]) for each in counts]  # (bootstrap, 3) each
     wanted = samples[-1] - samples[0] if len(samples) > 1 else samples[0]
     return {name: interval(each) for name, each in zip(("chrf", "bleu", "length_ratio"), wanted.T, strict=True)}

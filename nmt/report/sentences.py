@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nmt.data.links import Link
-from nmt.data.words import word_texts, words_of_spans
+from nmt.data.words import word_texts, words_of_tokens
 from nmt.decoding.alignment import attention_entropy
 from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import attention_error_rate
@@ -242,11 +242,11 @@ def _baseline(record: Translation, row: dict[str, Any], marked: Collection[str])
 def _forced(record: Translation | None, words: Sequence[str]) -> dict[str, Any]:
     """The same of a reference; its tokens belong to its words unless the model cannot write them, such as an emoji."""
     if record is None:
-        per_token = "tokens", "word_of_token", "probabilities", "alternatives", "attention"
+        per_token = "tokens", "words_of_token", "probabilities", "alternatives", "attention"
         return dict.fromkeys((*per_token, "log_prob", "score", "confidence", "entropy"))
     decoded = {**_decoded(record), **_means(record)}
     if len(decoded["words"]) != len(words):
-        decoded["word_of_token"] = [None] * len(record.tokens)
+        decoded["words_of_token"] = [[] for _ in record.tokens]
     return decoded
 
 
@@ -255,7 +255,7 @@ def _side(text: str, tokens: Sequence[str], spans: Sequence[tuple[int, int]]) ->
         "text": text,
         "words": word_texts(text),
         "tokens": list(tokens),
-        "word_of_token": words_of_spans(text, spans),
+        "words_of_token": words_of_tokens(text, tokens, spans),
     }
 
 

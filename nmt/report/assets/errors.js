@@ -65,7 +65,7 @@ function misusedRows(found, filter) {
 
 /** N-grams with how often they are wanted and found; each leads to a search for it. */
 function ngramRows(found) {
-  const asWritten = (ngram) => ngram.replace(/ (?=[.,;:!?)])/g, "");
+  const asWritten = (ngram) => ngram.replace(new RegExp(` (?=[.,;:!?)]|${UNSPACED})|(?<=${UNSPACED}) `, "gu"), "");
   return found.map(({ words: ngram, references, right }) => errorRow([linkTo({ query: `"${asWritten(ngram)}"` }, visible(ngram).replaceAll("␣", " ")), grouped(references), ofEach(right, 0)]));
 }
 

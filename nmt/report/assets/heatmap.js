@@ -20,7 +20,7 @@ const goldShown = ({ sentence, shown }) => sentence.gold !== null && sentence[sh
 /** Outlines about the gold links, as plotly shapes. */
 function goldShapes(sentence, targets, sources, colour) {
   const extent = (units, word) => {
-    const found = units.flatMap((unit, index) => (unit.word === word ? [index] : []));
+    const found = units.flatMap((unit, index) => (unit.words.includes(word) ? [index] : []));
     return found.length ? [found[0] - 0.5, found.at(-1) + 0.5] : null;
   };
   return sentence.gold.flatMap(([source, target]) => {

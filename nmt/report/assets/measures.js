@@ -82,7 +82,7 @@ function nextMeasure() {
 /** Effects [target][source] between words: those of the tokens of a target word add up. */
 function effectsOf(sentence, shown, targets, sources) {
   const { effects } = sentence[shown];
-  return targets.map(({ tokens }) => sources.map(({ word }) => tokens.reduce((sum, token) => sum + effects[token][word], 0)));
+  return targets.map(({ tokens }) => sources.map(({ words: [word] }) => tokens.reduce((sum, token) => sum + effects[token][word], 0)));
 }
 
 /** A choice of what is shown, where there is more than one. */

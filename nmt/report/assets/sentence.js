@@ -29,7 +29,7 @@ function renderDetail(note = "No sentence passes the search and the filters.") {
   const measure = measureOf(sentence[shown]);
   const unit = measure.ofWords ? "words" : state.unit;
   const targets = unitsOf(sentence[shown], unit);
-  const sources = unitsOf(sourceOf(sentence, shown), unit).filter(({ word }) => word !== null || !measure.ofWords);
+  const sources = unitsOf(sourceOf(sentence, shown), unit).filter(({ words }) => words.length || !measure.ofWords);
   const same = view?.sentence === sentence && view.shown === shown;
   const token = same ? view.targets[view.step]?.tokens[0] : undefined;
   const start = same ? targets.findIndex(({ tokens }) => tokens.includes(token)) : firstDifference(sentence, shown, targets);
@@ -124,7 +124,7 @@ function firstDifference(sentence, shown, targets) {
   const { [shown]: own, [shown === "reference" ? "hypothesis" : "reference"]: other } = sentence;
   if (own.step !== undefined) return targets.findIndex(({ tokens }) => tokens.includes(own.step));
   const differs = own.words.findIndex((word, index) => word !== other.words[index]);
-  return targets.findIndex(({ word }) => word === differs);
+  return targets.findIndex(({ words }) => words.includes(differs));
 }
 
 /** Shows hypothesis, reference, baseline or a “what if”, from where it differs. */

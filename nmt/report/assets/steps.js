@@ -12,10 +12,10 @@ function focusTarget(step, column = null) {
     return;
   }
   shadeWords("source", view.sources, view.weights[row].map((weight) => shadeOf(weight, view)));
-  const chosen = view.targets[row].word;
+  const chosen = view.targets[row].words;
   for (const node of byId("detail").querySelectorAll("[data-side=target]")) {
     node.style.removeProperty("--weight");
-    node.classList.toggle("current", Number(node.dataset.word) === chosen);
+    node.classList.toggle("current", chosen.includes(Number(node.dataset.word)));
   }
   fill(stepPanel, stepContent(row, column));
 }
@@ -41,10 +41,10 @@ function moveSource(by) {
 
 /** Shades the target words by how much they attend to a source word, and names the strongest. */
 function focusSource(word) {
-  const columns = view.sources.flatMap((unit, index) => (unit.word === word ? [index] : []));
+  const columns = view.sources.flatMap((unit, index) => (unit.words.includes(word) ? [index] : []));
   const sums = view.weights.map((row) => columns.reduce((sum, column) => sum + row[column], 0));
   shadeWords("target", view.targets, sums.map((sum) => shadeOf(sum, view)));
-  shadeWords("source", view.sources, view.sources.map((unit) => (unit.word === word ? 1 : 0)));
+  shadeWords("source", view.sources, view.sources.map((unit) => (unit.words.includes(word) ? 1 : 0)));
   for (const node of byId("detail").querySelectorAll(".current")) node.classList.remove("current");
   const { words } = view.sentence.source;
   fill(stepPanel, stepHead(`Source word ${word + 1} of ${words.length}`, words[word], view.measure.inverse, view.targets, sums));
@@ -52,7 +52,7 @@ function focusSource(word) {
 
 function shadeWords(side, units, weights) {
   const shades = new Map();
-  units.forEach((unit, index) => shades.set(unit.word, Math.min(1, (shades.get(unit.word) ?? 0) + weights[index])));
+  units.forEach(({ words }, index) => words.forEach((word) => shades.set(word, Math.min(1, (shades.get(word) ?? 0) + weights[index]))));
   for (const node of byId("detail").querySelectorAll(`[data-side=${side}]`))
     node.style.setProperty("--weight", shades.get(Number(node.dataset.word)) ?? 0);
 }

@@ -104,7 +104,7 @@ const touched = (side, index) => ({ class: "word", "data-side": side, "data-word
 /** Calls `ontarget` or `onsource` with the first unit of the word that `node` shows. */
 function focusWord(node, ontarget, onsource) {
   const { side, word } = node.dataset;
-  const first = view.targets.findIndex((unit) => unit.word === Number(word)); // none for a part of "<unk>"
+  const first = view.targets.findIndex(({ words }) => words.includes(Number(word))); // none for a part of "<unk>"
   if (side === "target" && first >= 0) ontarget(first);
   if (side === "source" && view.targets.length) onsource(Number(word));
 }
