@@ -773,7 +773,7 @@ def test_a_word_in_quotes_is_found_between_characters_that_are_words(browser: Br
     for text, quoted in [("iPhones手机", "iPhone"), ("한국어를", "한국어"), ("नमस्ते", "नमस")]:
         assert not browser.evaluate(finds.format(f'"{quoted}"', text)), quoted
     found = {"words": "狗 在 the dog , 。", "references": 5, "right": [4]}
-    link = f"ngramRows([{json.dumps(found)}])[0][0].hash"
+    link = f"ngramRows([{json.dumps(found)}])[0].querySelector('a').hash"
     assert browser.evaluate(f"new URLSearchParams({link}.split('?')[1]).get('q')") == '"狗在the dog,。"'
 
 
