@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,7 @@ def evaluate(
         forced=tuple(forced),
         **insights,
         source_worth=source_worth(translator, forced),
-        seen=None if training is None else tuple(sources_within(sources, training)),
+        seen=None if training is None else _seen(sources, training, trained_on),
         training_counts=counts,
         gold=tuple(gold),
         scores=tuple(scores),
@@ -116,6 +116,14 @@ def evaluate(
     )
     evaluation.save(folder / evaluation.label)
     return evaluation
+
+
+def _seen(sources: Sequence[str], training: datasets.Dataset, data: DataConfig) -> tuple[int, ...]:
+    """The sentences, from 0, whose source the model has seen, with or without what its split begins with."""
+    seen = set(sources_within(sources, training))
+    if any(data.train_prefixes):
+        seen |= set(sources_within(sources, load_training(replace(data, train_weights=(), train_prefixes=()))))
+    return tuple(sorted(seen))
 
 
 def _counts(
@@ -180,9 +188,9 @@ def _read(
 
 
 def _training_split(data: DataConfig, needed: bool) -> datasets.Dataset | None:
-    """What the model has seen; None where that can no longer be read and is not needed."""
+    """What the model has seen, each pair once; None where that can no longer be read and is not needed."""
     try:
-        return load_training(data)
+        return load_training(replace(data, train_weights=()))
     except (OSError, ValueError):
         if needed:
             raise
