@@ -2,6 +2,7 @@ import errno
 import json
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,15 @@ def test_saving_again_replaces_and_leaves_nothing_beside(tmp_path: Path) -> None
     evaluation("drei").save(tmp_path / "test")
     assert Evaluation.load(tmp_path / "test").references == ("drei!",)
     assert [path.name for path in tmp_path.iterdir()] == ["test"]
+
+
+def test_two_that_save_at_once_do_not_break_each_other(tmp_path: Path) -> None:
+    made = [evaluation("eins"), evaluation("zwei")]
+    with ThreadPoolExecutor(4) as pool:
+        for each in [pool.submit(one.save, tmp_path / "evaluations" / "test") for one in made * 10]:
+            each.result()
+    assert Evaluation.load(tmp_path / "evaluations" / "test").references in (("eins!",), ("zwei!",))
+    assert [path.name for path in (tmp_path / "evaluations").iterdir()] == ["test"]
 
 
 def test_crash_while_writing_leaves_the_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from nmt.data.files import beside, put_folder
+from nmt.data.files import beside, locked, put_folder
 from nmt.data.links import Link
 from nmt.decoding.translation import Translation, load_json_lines, load_translations, parse_json, save_translations
 from nmt.evaluation.aer import AlignmentScore
@@ -205,8 +205,12 @@ class Evaluation:
         return sorted({sentence for sentence, other in known if ranks_above(other, self.translations[sentence])})
 
     def save(self, folder: Path) -> None:
-        """Writes the evaluation to `folder`, in place of one that is there: a crash leaves one of the two whole."""
-        with put_folder(folder) as fresh:
+        """Writes the evaluation to `folder`, in place of one that is there: a crash leaves one of the two whole.
+
+        Of processes that write beside each other at once, one waits for the other.
+        """
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with locked(folder.parent), put_folder(folder) as fresh:
             self._write(fresh)
 
     def _write(self, folder: Path) -> None:
