@@ -145,6 +145,7 @@ nmt/
     callbacks.py          moving average, early stopping
     checkpoints.py        the best one, and exact stop and resume
     reporter.py           what a training prints
+    quiet.py              what libraries need not say meanwhile
     checks.py             what can be known of a run before it trains
     folder.py             the run's folder, changed once training has begun
     ending.py             why training ended, its last validation, and the model of the best

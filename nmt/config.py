@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from unicodedata import normalize
 
 from nmt.checked import build, check, check_folder_name, check_types
@@ -407,19 +407,31 @@ class Config:
         check(guides, "training.guided_alignment", self.training.guided_alignment, why)
 
 
-def load_config(path: Path) -> Config:
-    """The config of a run, from the `config.yaml` that `nmt train` wrote.
+def load_config(path: str | Path) -> Config:
+    """The config of a run, from the `config.yaml` that `nmt train` wrote; its trainer's settings are left out.
 
     Raises:
         FileNotFoundError: if there is none.
         ValueError: if it is not a config, or a value is not allowed.
     """
+    return load_settings(path)[0]
+
+
+def load_settings(path: str | Path) -> tuple[Config, dict[str, Any]]:
+    """The config and the trainer's settings, in that order what `nmt.train` takes, of a run or of `configs/`.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is not a config, or a value is not allowed; the trainer's settings are not looked at.
+    """
     import yaml  # translating does without it
 
+    path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path.parent} is not a run: it has no {path.name}; `nmt train` makes one")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return build(Config, {key: value for key, value in values.items() if key != "trainer"})
+        trainer = dict(values.pop("trainer", None) or {})
+        return build(Config, values), trainer
     except (yaml.YAMLError, ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is not the config of a run: {error}") from error

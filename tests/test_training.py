@@ -3,18 +3,21 @@
 import csv
 import fcntl
 import io
+import logging
 import os
 import re
 import shutil
 import signal
 import stat
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import datasets
 import numpy as np
 import pytest
 import torch
@@ -28,7 +31,7 @@ import nmt.training.module
 import nmt.training.reporter
 import nmt.training.validation
 from nmt.cli import main
-from nmt.config import TrainingConfig, load_config
+from nmt.config import Config, DataConfig, ModelConfig, TokenizerConfig, TrainingConfig, load_config, load_settings
 from nmt.data.batch import Batch
 from nmt.data.corpus import load_split
 from nmt.decoding.options import SearchOptions
@@ -1339,3 +1342,57 @@ def test_a_run_is_trained_from_python_as_from_the_command_line(
         nmt.train(replace(config, name="made"), settings)
     assert main(["train", "--resume", "runs/made", "--trainer.max_epochs", "2"]) == 0
     assert main(["evaluate", "runs/made", "--split", "test", "--beam-size", "1"]) == 0
+
+
+def test_a_run_goes_on_from_python_with_the_settings_that_it_has(
+    corpus_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["train", *TINY_RUN, "--data.path", str(corpus_folder), "--trainer.accumulate_grad_batches", "3"]
+    logger = ["--trainer.logger", "pytorch_lightning.loggers.CSVLogger", "--trainer.logger.save_dir", "own"]
+    assert main([*arguments, "--name", "whole", "--trainer.max_epochs", "2"]) == 0
+    assert main([*arguments, "--name", "halves", "--trainer.max_epochs", "1", *logger]) == 0
+    nmt.train(load_config("runs/halves/config.yaml"), {"max_epochs": 2}, folder="runs/halves", resume=True)
+    one, other = (load_file(Path(f"runs/{name}/model/model.safetensors")) for name in ("whole", "halves"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    _, settings = load_settings("runs/halves/config.yaml")
+    assert (settings["accumulate_grad_batches"], settings["max_epochs"]) == (3, 2)
+    nmt.train(*load_settings("runs/halves/config.yaml"), folder=Path("runs/again"))
+    again = load_file(Path("runs/again/model/model.safetensors"))
+    assert all(torch.equal(one[name], again[name]) for name in one)
+
+
+def test_libraries_are_quiet_within_a_training_and_only_there(
+    corpus_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    datasets.enable_progress_bars()
+    level, filters = logging.getLogger("pytorch_lightning").level, list(warnings.filters)
+    data = DataConfig(str(corpus_folder), tokenizer=TokenizerConfig("char", vocab_size=60))
+    config = Config("made", data=data, model=ModelConfig(embedding_size=8, hidden_size=12))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("default")
+        nmt.train(config, {"accelerator": "cpu", "max_steps": 2, "enable_progress_bar": False})
+    assert ([str(each.message) for each in told], capfd.readouterr().err) == ([], "")
+    assert (logging.getLogger("pytorch_lightning").level, list(warnings.filters)) == (level, filters)
+    assert datasets.is_progress_bar_enabled()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"max_steps": "60"}, "trainer.max_steps: '60' is not allowed, it must be a whole number"),
+        ({"max_epochs": 1.5}, "trainer.max_epochs: 1.5 is not allowed, it must be a whole number or null"),
+        ({"max_steps": True}, "trainer.max_steps: True is not allowed, it must be a whole number"),
+        ({"precision": "half"}, "trainer.precision: 'half' is not allowed, it must be 64, 32, 16, "),
+        ({"max_step": 60}, "trainer.max_step: 60 is not allowed, it must be left out: there is no such key, did you"),
+        ({"default_root_dir": "x"}, "trainer.default_root_dir cannot be set: a run keeps"),
+    ],
+)
+def test_a_mistaken_setting_of_the_trainer_is_named_in_python_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        nmt.train(Config("made"), settings)
+    assert not Path("runs").exists()

@@ -3,9 +3,11 @@
 import argparse
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
+
+from nmt.checked import nearest
 
 if TYPE_CHECKING:
     from nmt.config import Config
@@ -77,11 +79,3 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescrip
     def _get_help_string(self, action: argparse.Action) -> str | None:
         silent = action.default is None or action.default is False or action.default in ("", [])
         return action.help if silent else super()._get_help_string(action)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """A suggestion, as the end of a sentence; nothing where nothing is near."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(word, list(known), n=1)
-    return f", did you mean {near[0]!r}?" if near else ""

@@ -29,10 +29,8 @@ def run(arguments: list[str]) -> int:
     from nmt.config import Config
     from nmt.training.checkpoints import Stopped
     from nmt.training.checks import idle_settings
-    from nmt.training.train import quiet
     from nmt.training.train import train as run_training
 
-    quiet()
     cast(TextIOWrapper, sys.stdout).reconfigure(errors="replace")  # samples may hold what the terminal cannot show
     config = Config(made.name, made.seed, made.data, made.model, made.training)
     for idle in idle_settings(config):
