@@ -127,6 +127,10 @@ def test_sentences_without_gold_do_not_count() -> None:
     assert alignment_error_rate([[(0, 0)], [(5, 5)]], [[(0, 0)], None], "test").aer == 0
 
 
+def test_links_may_be_lists_as_files_hold_them() -> None:
+    assert alignment_error_rate([[[0, 0], [0, 0]]], [[[0, 0], [1, 1]]], "test").recall == 0.5
+
+
 def test_no_predicted_link_is_all_wrong() -> None:
     score = alignment_error_rate([[]], [[(0, 0)]], "test")
     assert (score.aer, score.precision, score.recall) == (1, 0, 0)

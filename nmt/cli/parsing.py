@@ -5,12 +5,9 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from nmt.checked import nearest
-
-if TYPE_CHECKING:
-    from nmt.config import Config
 
 
 def named(text: str) -> str:
@@ -38,28 +35,6 @@ def at_least(least: int, most: int = sys.maxsize) -> Callable[[str], int]:
         return number
 
     return read
-
-
-def config_of(run: Path, corpus: str | None) -> "Config":
-    """The config of a run, with another corpus if one is given.
-
-    Raises:
-        FileNotFoundError: if there is no run, or its own corpus is not where it was.
-        ValueError: if it is not a config, or a value is not allowed.
-    """
-    from dataclasses import replace
-
-    from nmt.config import load_config
-
-    config = load_config(run / "config.yaml")
-    if corpus == "":
-        raise ValueError("--path: the name is empty")
-    if corpus:
-        return replace(config, data=replace(config.data, path=corpus))
-    path = config.data.path
-    if path != "phrasebook" and not path.startswith("hub:") and not Path(path).expanduser().exists():
-        raise FileNotFoundError(f"the corpus of {run}, {path}, is not there: say where with --path CORPUS")
-    return config
 
 
 class Parser(argparse.ArgumentParser):

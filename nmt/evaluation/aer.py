@@ -78,7 +78,11 @@ def count_links(predicted: Sequence[Collection[Link]], gold: Sequence[Collection
     """
     if len(predicted) != len(gold):
         raise ValueError(f"predicted alignments for {len(predicted)} sentences, gold ones for {len(gold)}")
-    pairs = [(set(links), set(right)) for links, right in zip(predicted, gold, strict=True) if right is not None]
+    pairs = [
+        (set(map(tuple, links)), set(map(tuple, right)))
+        for links, right in zip(predicted, gold, strict=True)
+        if right is not None
+    ]
     common = sum(len(links & right) for links, right in pairs)
     return common, sum(len(links) for links, _ in pairs), sum(len(right) for _, right in pairs)
 

@@ -69,7 +69,7 @@ def run_of(path: Path) -> Path:
     return path.absolute().parent.parent if is_evaluation(path) else path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """One split, translated and scored; N sentences in corpus order.
 
@@ -204,11 +204,17 @@ class Evaluation:
         known += [pair for each in alike for pair in enumerate(each.translations)]
         return sorted({sentence for sentence, other in known if ranks_above(other, self.translations[sentence])})
 
-    def save(self, folder: Path) -> None:
+    def __repr__(self) -> str:
+        """In a line what it is of, and how good; all of it would be every translation and matrix."""
+        scores = "".join(f"{each.name} {each.score:.1f}, " for each in self.scores[:1])
+        return f"Evaluation({self.label}, {len(self.references):,} sentences, {scores}{self.search.get('decoding')})"
+
+    def save(self, folder: str | Path) -> None:
         """Writes the evaluation to `folder`, in place of one that is there: a crash leaves one of the two whole.
 
         Of processes that write beside each other at once, one waits for the other.
         """
+        folder = Path(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with locked(folder.parent), put_folder(folder) as fresh:
             self._write(fresh)
@@ -255,13 +261,14 @@ class Evaluation:
         (folder / "scores.json").write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path) -> "Evaluation":
+    def load(cls, folder: str | Path) -> "Evaluation":
         """The evaluation that `save` wrote to `folder`.
 
         Raises:
             FileNotFoundError: if there is none, or a file of it is missing.
             ValueError: if it has another format version, something is missing in it, or its files do not fit together.
         """
+        folder = Path(folder)
         if not folder.exists() and beside(folder, "old").exists():
             folder = beside(folder, "old")  # the crash came between the two moves of `put_folder`
         if not folder.is_dir():

@@ -51,9 +51,8 @@ def check_run(config: Config, settings: Mapping[str, Any], folder: Path, resume:
     if resume:
         _check_resumable(config, settings.get("max_epochs"), folder)
     elif not overwrite and _holds_a_run(folder):
-        raise ValueError(
-            f"{folder} exists: go on with `--resume {folder}`, or give --overwrite, or a new --name; in Python: resume or overwrite"
-        )
+        how = f"go on with `--resume {folder}`, or give --overwrite, or a new --name"
+        raise ValueError(f"{folder} exists: {how}; in Python, resume=True, overwrite=True or another folder")
     load_split(config.data.path, config.data.src, config.data.tgt, config.data.validation)
     corpus = load_training(config.data)
     if config.training.guided_alignment:
