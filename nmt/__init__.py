@@ -150,6 +150,7 @@ nmt/
     folder.py             the run's folder, changed once training has begun
     ending.py             why training ended, its last validation, and the model of the best
     train.py              a config -> a run folder with its model
+    opening.py            a checkpoint -> its network
   report/               records + numbers -> one HTML file
     read_run.py           run folder -> all that a report can show
     settings.py           two config.yaml -> where they differ
@@ -188,6 +189,7 @@ if TYPE_CHECKING:
     from nmt.evaluation.metrics import corpus_scores
     from nmt.evaluation.results import Evaluation
     from nmt.report.build import build_report
+    from nmt.training.opening import load_checkpoint
     from nmt.training.train import train
 
 __all__ = [
@@ -206,6 +208,7 @@ __all__ = [
     "corpus_scores",
     "evaluate",
     "load_attention",
+    "load_checkpoint",
     "load_config",
     "load_settings",
     "train",
@@ -227,6 +230,7 @@ _PLACES = {
     "corpus_scores": "nmt.evaluation.metrics",
     "evaluate": "nmt.evaluation.evaluate",
     "load_attention": "nmt.decoding.attention_file",
+    "load_checkpoint": "nmt.training.opening",
     "load_config": "nmt.config",
     "load_settings": "nmt.config",
     "train": "nmt.training.train",

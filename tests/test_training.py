@@ -1355,6 +1355,11 @@ def test_a_run_goes_on_from_python_with_the_settings_that_it_has(
     nmt.train(load_config("runs/halves/config.yaml"), {"max_epochs": 2}, folder="runs/halves", resume=True)
     one, other = (load_file(Path(f"runs/{name}/model/model.safetensors")) for name in ("whole", "halves"))
     assert all(torch.equal(one[name], other[name]) for name in one)
+    for checkpoint in ("best.ckpt", latest_checkpoint(Path("runs/halves/checkpoints")).name):  # the last is the best
+        opened = Translator(*nmt.load_checkpoint("runs/halves", checkpoint))
+        assert opened.info.training == {"step": 6}
+        exported = Translator.load("runs/halves")
+        assert opened.score("der hund", "DER").log_prob == exported.score("der hund", "DER").log_prob
     _, settings = load_settings("runs/halves/config.yaml")
     assert (settings["accumulate_grad_batches"], settings["max_epochs"]) == (3, 2)
     nmt.train(*load_settings("runs/halves/config.yaml"), folder=Path("runs/again"))
