@@ -39,7 +39,8 @@ class TokenizerConfig:
         joint: one vocabulary for both languages, learned from both sides.
         protected: strings that are one token each wherever they stand, and keep their case, such as tags and
             placeholders.
-        lowercase: fold case before anything else; translations are then lower-cased too.
+        lowercase: fold case before anything else; translations are then lower-cased too. A Greek capital sigma becomes
+            σ, also at the end of a word.
         bpe_dropout: probability that a merge of bpe is skipped, anew in each epoch, when the training split is cut into
             pieces (Provilkov et al. 2020); 0 for none.
     """
@@ -316,7 +317,8 @@ class TrainingConfig:
             2019); 0 for none.
         freeze: parts of the network that are not trained, such as encoder or decoder.embedding.
         label_smoothing: probability mass spread evenly over the vocabulary (Szegedy et al. 2016).
-        guided_alignment: weight of the cross entropy between gold word alignment and attention; 0 for none.
+        guided_alignment: weight of the cross entropy between gold word alignment, its sure links, and attention; 0 for
+            none.
         r_drop: weight of the divergence between two passes with different dropout masks; 0 for one pass.
         scheduled_sampling: probability that a previous target token is the model's own instead of the reference's.
         scheduled_sampling_steps: optimiser steps over which that probability rises from zero.

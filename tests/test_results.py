@@ -45,7 +45,7 @@ def evaluation(*texts: str) -> Evaluation:
         tgt="en",
         translations=tuple(translation(text) for text in texts),
         references=tuple(f"{text}!" for text in texts),
-        gold=tuple(((0, number), (1, 0)) if number % 2 else None for number in range(len(texts))),
+        gold=tuple(((0, number), (1, 0, 0)) if number % 2 else None for number in range(len(texts))),
         scores=(SCORE,),
         alignment=AlignmentScore(0.2, 0.9, 0.75, 12, "forced decoding"),
         search={"decoding": "beam 5, fp32", "beam_size": 5, "length_penalty": 1.0},
@@ -154,7 +154,7 @@ def test_files_have_the_layout_that_the_report_reads(tmp_path: Path) -> None:
     lines = (folder / "references.jsonl").read_text(encoding="utf-8").splitlines()
     assert lines == [
         '{"reference": "eins!", "alignment": null}',
-        '{"reference": "größer!", "alignment": [[0, 1], [1, 0]]}',
+        '{"reference": "größer!", "alignment": [[0, 1], [1, 0, 0]]}',
     ]
     scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
     assert scores == {
@@ -180,7 +180,14 @@ def test_files_have_the_layout_that_the_report_reads(tmp_path: Path) -> None:
                 "higher_is_better": True,
             }
         ],
-        "alignment": {"aer": 0.2, "precision": 0.9, "recall": 0.75, "links": 12, "method": "forced decoding"},
+        "alignment": {
+            "aer": 0.2,
+            "precision": 0.9,
+            "recall": 0.75,
+            "links": 12,
+            "method": "forced decoding",
+            "possible": 0,
+        },
         "source_worth": None,
         "seen": None,
         "versions": installed_versions(),

@@ -80,7 +80,12 @@ def _show(result: "Evaluation") -> None:
     for of, alignment in (("", result.alignment), (" of the effects", result.effect_alignment())):
         if alignment:
             counted = f"precision {alignment.precision:.3f}  recall {alignment.recall:.3f}"
-            print(f"AER{of} {alignment.aer:.3f}  {counted}{'' if of else _mean_of(result)}")
+            gold = (
+                f"  {alignment.links:,} sure links and {alignment.possible:,} only possible"
+                if alignment.possible
+                else ""
+            )
+            print(f"AER{of} {alignment.aer:.3f}  {counted}{gold}{'' if of else _mean_of(result)}")
     errors = result.search_errors()
     if errors is not None:
         known = "the reference or a what-if" if result.branches else "the reference"

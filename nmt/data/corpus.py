@@ -40,7 +40,7 @@ def load_split(path: str, src: str, tgt: str, split: str) -> datasets.Dataset:
         split: name of the split; "validation", "val", "dev" and "valid" find each other.
 
     Returns:
-        Columns `src` and `tgt` (str), and `alignment` (list of [source word, target word]) where the corpus has it.
+        Columns `src` and `tgt` (str), and `alignment` (list of links, as in `nmt.data.links`) where the corpus has it.
 
     Raises:
         FileNotFoundError: if there is no such folder.

@@ -33,7 +33,7 @@ def effect_links(translation: Translation, effects: np.ndarray) -> list[Link]:
         effects: (T, W), of each source word; those of the tokens of a word add up.
     """
     words = words_of_spans(translation.text, translation.spans)
-    links = []
+    links: list[Link] = []
     for word in sorted({word for word in words if word is not None}):
         fall = effects[[other == word for other in words]].sum(axis=0)
         if fall.max(initial=0.0) > 0:

@@ -186,7 +186,7 @@ def _read(
         raise ValueError(f"split '{split}' of {data.path} has no sentences")
     gold: list[tuple[Link, ...] | None] = [None] * len(corpus)
     if "alignment" in corpus.column_names:
-        gold = [tuple((source, target) for source, target in links) for links in corpus["alignment"]]
+        gold = [tuple(map(tuple, links)) for links in corpus["alignment"]]
     return list(corpus["src"]), list(corpus["tgt"]), gold
 
 

@@ -81,7 +81,8 @@ class Evaluation:
         references: N reference translations.
         forced: N records of the references under forced decoding, their `score` that of the search; none in an
             evaluation that was made before they were kept.
-        gold: N gold alignments, links between words of source and reference; None where there is no gold.
+        gold: N gold alignments, links between words of source and reference, sure and possible ones; None where there
+            is no gold.
         scores: the corpus scores.
         alignment: score of the attention against gold; None without gold.
         search: the options of the search by name.
@@ -328,4 +329,4 @@ def ranks_above(other: Translation, found: Translation) -> bool:
 
 
 def _links(pairs: list[list[int]] | None) -> tuple[Link, ...] | None:
-    return None if pairs is None else tuple((source, target) for source, target in pairs)
+    return None if pairs is None else tuple(map(tuple, pairs))

@@ -23,7 +23,7 @@ function alignmentCard(of, alignment, name = "AER") {
     el("h3", {}, name, lowerIsBetter()),
     el("p", { class: "big" }, fixed(alignment.aer, 3)),
     el("p", {}, `precision ${fixed(alignment.precision, 3)}, recall ${fixed(alignment.recall, 3)}`),
-    el("p", { class: "muted" }, `${of} against ${grouped(alignment.links)} gold links`),
+    el("p", { class: "muted" }, `${of} against ${grouped(alignment.links)} gold links${alignment.possible ? ` and ${grouped(alignment.possible)} only possible` : ""}`),
     el("p", { class: "signature" }, alignment.method),
   );
 }

@@ -54,7 +54,7 @@ function renderDetail(note = "No sentence passes the search and the filters.") {
 
 /** What the outlines are, or where to find them. */
 function goldNote({ sentence, shown, targets }) {
-  if (goldShown({ sentence, shown })) return state.asTable || !targets.length ? null : el("p", { class: "hint" }, el("i", { class: "gold" }), "outlined: gold alignment");
+  if (goldShown({ sentence, shown })) return state.asTable || !targets.length ? null : el("p", { class: "hint" }, el("i", { class: "gold" }), `outlined: gold alignment${sentence.gold.some((link) => link.length > 2) ? ", dotted where it is only possible" : ""}`);
   return sentence.gold && sentence.reference.tokens ? el("p", { class: "hint" }, "The gold alignment links words of the reference: r shows it.") : null;
 }
 
