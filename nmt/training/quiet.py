@@ -27,7 +27,7 @@ _EXPECTED = (
 def quiet() -> Iterator[None]:
     """Leaves it out; afterwards the libraries speak as before."""
     logger = logging.getLogger("pytorch_lightning")
-    level, has_bars = logger.level, datasets.is_progress_bar_enabled()
+    level, has_bars = logger.level, not datasets.are_progress_bars_disabled()
     logger.setLevel(logging.WARNING)
     datasets.disable_progress_bars()
     try:
