@@ -1,7 +1,7 @@
 """What a user can set: frozen dataclasses, each field with its unit; all validation is here, before data is read."""
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 from unicodedata import normalize
@@ -437,21 +437,3 @@ def load_settings(path: str | Path) -> tuple[Config, dict[str, Any]]:
         return build(Config, values), trainer
     except (yaml.YAMLError, ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is not the config of a run: {error}") from error
-
-
-def config_of(run: Path, corpus: str | None = None) -> Config:
-    """The config of a run, with another corpus if one is given.
-
-    Raises:
-        FileNotFoundError: if there is no run, or its own corpus is not where it was.
-        ValueError: if it is not a config, or a value is not allowed.
-    """
-    config = load_config(run / "config.yaml")
-    if corpus == "":
-        raise ValueError("--path: the name is empty")
-    if corpus:
-        return replace(config, data=replace(config.data, path=corpus))
-    path = config.data.path
-    if path != "phrasebook" and not path.startswith("hub:") and not Path(path).expanduser().exists():
-        raise FileNotFoundError(f"the corpus of {run}, {path}, is not there: say where with --path CORPUS")
-    return config

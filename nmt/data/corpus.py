@@ -6,6 +6,7 @@ A corpus is named by its path: ``phrasebook`` (the embedded one), a folder of fi
 
 import functools
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import datasets
@@ -13,6 +14,7 @@ import pyarrow
 import pyarrow.compute
 from datasets.exceptions import DatasetGenerationError, DatasetsError
 
+from nmt.config import Config, load_config
 from nmt.data import compression, links, phrasebook, readers
 from nmt.data.files import digest
 from nmt.data.links import word_links
@@ -58,6 +60,24 @@ def load_split(path: str, src: str, tgt: str, split: str) -> datasets.Dataset:
     if len(candidates) > 1:
         raise ValueError(f"split '{split}' is there twice: {'; '.join(map(str, candidates))}; keep one of them")
     return _load_files(candidates[0], src, tgt)
+
+
+def config_of(run: Path, corpus: str | None = None) -> Config:
+    """The config of a run, with another corpus if one is given.
+
+    Raises:
+        FileNotFoundError: if there is no run, or its own corpus is not where it was.
+        ValueError: if it is not a config, or a value is not allowed.
+    """
+    config = load_config(run / "config.yaml")
+    if corpus == "":
+        raise ValueError("--path: the name is empty")
+    if corpus:
+        return replace(config, data=replace(config.data, path=corpus))
+    path = config.data.path
+    if path != "phrasebook" and not path.startswith("hub:") and not Path(path).expanduser().exists():
+        raise FileNotFoundError(f"the corpus of {run}, {path}, is not there: say where with --path CORPUS")
+    return config
 
 
 def sources_within(sources: Sequence[str], corpus: datasets.Dataset) -> list[int]:

@@ -10,9 +10,9 @@ from typing import Any
 import datasets
 
 from nmt.checked import check, check_folder_name
-from nmt.config import DataConfig, config_of, load_config
+from nmt.config import DataConfig, load_config
 from nmt.data.alignment_units import with_word_links
-from nmt.data.corpus import load_split, sources_within
+from nmt.data.corpus import config_of, load_split, sources_within
 from nmt.data.links import Link
 from nmt.data.mixture import load_training
 from nmt.data.readers import text_lines
