@@ -148,10 +148,12 @@ nmt/
     stopping.py           signals that stop a training
     checkpoints.py        the best one, and exact stop and resume
     reporter.py           what a training prints
+    quiet.py              what libraries need not say meanwhile
     checks.py             what can be known of a run before it trains
     folder.py             the run's folder, changed once training has begun
     ending.py             why training ended, its last validation, and the model of the best
     train.py              a config -> a run folder with its model
+    opening.py            a checkpoint -> its network
   report/               records + numbers -> one HTML file
     read_run.py           run folder -> all that a report can show
     settings.py           two config.yaml -> where they differ
@@ -173,22 +175,68 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nmt.config import Config
+    from nmt.config import (
+        AttentionConfig,
+        Config,
+        DataConfig,
+        ModelConfig,
+        TokenizerConfig,
+        TrainingConfig,
+        load_config,
+        load_settings,
+    )
     from nmt.decoding.attention_file import load_attention
     from nmt.decoding.options import SearchOptions
     from nmt.decoding.translation import Request, Translation
     from nmt.decoding.translator import Translator
+    from nmt.evaluation.evaluate import evaluate
+    from nmt.evaluation.metrics import corpus_scores
+    from nmt.evaluation.results import Evaluation
+    from nmt.report.build import build_report
+    from nmt.training.opening import load_checkpoint
     from nmt.training.train import train
 
-__all__ = ["Config", "Request", "SearchOptions", "Translation", "Translator", "load_attention", "train"]
+__all__ = [
+    "AttentionConfig",
+    "Config",
+    "DataConfig",
+    "Evaluation",
+    "ModelConfig",
+    "Request",
+    "SearchOptions",
+    "TokenizerConfig",
+    "TrainingConfig",
+    "Translation",
+    "Translator",
+    "build_report",
+    "corpus_scores",
+    "evaluate",
+    "load_attention",
+    "load_checkpoint",
+    "load_config",
+    "load_settings",
+    "train",
+]
 
 _PLACES = {
+    "AttentionConfig": "nmt.config",
     "Config": "nmt.config",
+    "DataConfig": "nmt.config",
+    "Evaluation": "nmt.evaluation.results",
+    "ModelConfig": "nmt.config",
     "Request": "nmt.decoding.translation",
     "SearchOptions": "nmt.decoding.options",
+    "TokenizerConfig": "nmt.config",
+    "TrainingConfig": "nmt.config",
     "Translation": "nmt.decoding.translation",
     "Translator": "nmt.decoding.translator",
+    "build_report": "nmt.report.build",
+    "corpus_scores": "nmt.evaluation.metrics",
+    "evaluate": "nmt.evaluation.evaluate",
     "load_attention": "nmt.decoding.attention_file",
+    "load_checkpoint": "nmt.training.opening",
+    "load_config": "nmt.config",
+    "load_settings": "nmt.config",
     "train": "nmt.training.train",
 }
 

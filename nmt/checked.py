@@ -1,17 +1,71 @@
 """What is given is checked: a condition by its key, the types of settings, dataclasses of what YAML or JSON held."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from types import UnionType
-from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 Settings = TypeVar("Settings")
+
+_KINDS: dict[type, list[str]] = {
+    **{
+        int: ["a whole number"],
+        float: ["a number"],
+        str: ["text, in YAML in quotes"],
+        bool: ["true", "false"],
+        NoneType: ["null"],
+    },
+    **{list: ["a list"], tuple: ["a list"], dict: ["a mapping"]},
+}
 
 
 def check(holds: bool, key: str, value: object, allowed: str) -> None:
     """Raises a ValueError that names the key, its value and what is allowed, unless the condition holds."""
     if not holds:
         raise ValueError(f"{key}: {value!r} is not allowed, it must be {allowed}")
+
+
+def check_fits(kind: Any, key: str, value: object) -> None:
+    """Raises a ValueError that names the key, its value and what is allowed, unless the value is of a type."""
+    check(_fits(kind, value), key, value, in_words(kind))
+
+
+def _fits(kind: Any, value: object) -> bool:
+    """Whether a value is of a type, that of the elements of a list left open."""
+    if get_origin(kind) in (Union, UnionType):
+        return any(_fits(each, value) for each in get_args(kind))
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    kind = get_origin(kind) or kind
+    if kind in (int, float):
+        return isinstance(value, int | kind) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
+def in_words(kind: Any) -> str:
+    """The values of a type, in words."""
+    *others, last = dict.fromkeys(choices(kind))
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def choices(kind: Any) -> list[str]:
+    """The same one by one; null for None."""
+    if get_origin(kind) is Literal:
+        return [str(choice) for choice in get_args(kind)]
+    if get_origin(kind) in (Union, UnionType):
+        return [choice for each in get_args(kind) for choice in choices(each)]
+    kind = get_origin(kind) or kind
+    if kind is Iterable:
+        return ["a list"]
+    return _KINDS.get(kind, [f"a class_path such as pytorch_lightning...{kind.__name__}"])
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A suggestion, as the end of a sentence; nothing where nothing is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, list(known), n=1)
+    return f", did you mean {near[0]!r}?" if near else ""
 
 
 def check_folder_name(key: str, name: str) -> None:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from unicodedata import normalize
 
 from nmt.checked import build, check, check_folder_name, check_types
@@ -39,7 +39,8 @@ class TokenizerConfig:
         joint: one vocabulary for both languages, learned from both sides.
         protected: strings that are one token each wherever they stand, and keep their case, such as tags and
             placeholders.
-        lowercase: fold case before anything else; translations are then lower-cased too.
+        lowercase: fold case before anything else; translations are then lower-cased too. A Greek capital sigma becomes
+            σ, also at the end of a word.
         bpe_dropout: probability that a merge of bpe is skipped, anew in each epoch, when the training split is cut into
             pieces (Provilkov et al. 2020); 0 for none.
     """
@@ -316,7 +317,8 @@ class TrainingConfig:
             2019); 0 for none.
         freeze: parts of the network that are not trained, such as encoder or decoder.embedding.
         label_smoothing: probability mass spread evenly over the vocabulary (Szegedy et al. 2016).
-        guided_alignment: weight of the cross entropy between gold word alignment and attention; 0 for none.
+        guided_alignment: weight of the cross entropy between gold word alignment, its sure links, and attention; 0 for
+            none.
         r_drop: weight of the divergence between two passes with different dropout masks; 0 for one pass.
         scheduled_sampling: probability that a previous target token is the model's own instead of the reference's.
         scheduled_sampling_steps: optimiser steps over which that probability rises from zero.
@@ -407,19 +409,31 @@ class Config:
         check(guides, "training.guided_alignment", self.training.guided_alignment, why)
 
 
-def load_config(path: Path) -> Config:
-    """The config of a run, from the `config.yaml` that `nmt train` wrote.
+def load_config(path: str | Path) -> Config:
+    """The config of a run, from the `config.yaml` that `nmt train` wrote; its trainer's settings are left out.
 
     Raises:
         FileNotFoundError: if there is none.
         ValueError: if it is not a config, or a value is not allowed.
     """
+    return load_settings(path)[0]
+
+
+def load_settings(path: str | Path) -> tuple[Config, dict[str, Any]]:
+    """The config and the trainer's settings, in that order what `nmt.train` takes, of a run or of `configs/`.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is not a config, or a value is not allowed; the trainer's settings are not looked at.
+    """
     import yaml  # translating does without it
 
+    path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path.parent} is not a run: it has no {path.name}; `nmt train` makes one")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return build(Config, {key: value for key, value in values.items() if key != "trainer"})
+        trainer = dict(values.pop("trainer", None) or {})
+        return build(Config, values), trainer
     except (yaml.YAMLError, ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is not the config of a run: {error}") from error

@@ -145,6 +145,20 @@ def test_sentences_without_gold_do_not_count() -> None:
     assert alignment_error_rate([[(0, 0)], [(5, 5)]], [[(0, 0)], None], "test").aer == 0
 
 
+def test_possible_links_are_no_mistake_and_need_not_be_found() -> None:
+    # Och & Ney 2003: A has 4 links, of which 1 is in S and 3 are in P; S has 2.
+    gold = [[(0, 0), (1, 1), (1, 2, 0)], [(0, 0, 0), (3, 3, 0)], None]
+    score = alignment_error_rate([[(0, 0), (1, 2)], [(0, 0), (2, 2)], [(7, 7)]], gold, "test")
+    assert score.aer == pytest.approx(1 - (1 + 3) / (4 + 2))
+    assert (score.precision, score.recall, score.links, score.possible) == (3 / 4, 1 / 2, 2, 3)
+    assert alignment_error_rate([[]], [[(0, 0), (0, 0, 0)]], "test").possible == 0, "a sure link is not counted twice"
+    assert alignment_error_rate([[(1, 1)]], [[(1, 1, 0)]], "test").aer == 0, "none is sure"
+
+
+def test_links_may_be_lists_as_files_hold_them() -> None:
+    assert alignment_error_rate([[[0, 0], [0, 0]]], [[[0, 0], [1, 1]]], "test").recall == 0.5
+
+
 def test_no_predicted_link_is_all_wrong() -> None:
     score = alignment_error_rate([[]], [[(0, 0)]], "test")
     assert (score.aer, score.precision, score.recall) == (1, 0, 0)

@@ -25,9 +25,9 @@ def cut() -> TokenizerPair:
 
 
 def test_a_link_of_tokens_is_that_of_all_their_words(plain: TokenizerPair) -> None:
-    given = corpus("Er geht nicht.", "He  doesn't go.", [0, 0], [2, 1], [1, 2])
+    given = corpus("Er geht nicht.", "He  doesn't go.", [0, 0], [2, 1, 0], [1, 2])
     found = with_word_links(given, plain, "tokens", "train")
-    words = [[0, 0], [1, 4], [1, 5], [2, 1], [2, 2], [2, 3], [3, 1], [3, 2], [3, 3]]
+    words = [[0, 0], [1, 4], [1, 5], *([source, target, 0] for source in (2, 3) for target in (1, 2, 3))]
     assert found["alignment"][:] == [words]
     assert with_word_links(given, plain, "words", "train") is given
 

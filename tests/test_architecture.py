@@ -214,3 +214,9 @@ def test_the_report_needs_no_torch() -> None:
 
 def test_the_package_tells_its_version() -> None:
     assert nmt.__version__ == version("nmt")
+
+
+def test_the_public_names_are_there() -> None:
+    assert sorted(nmt.__all__) == sorted(nmt._PLACES)
+    for name in nmt.__all__:
+        assert getattr(nmt, name).__name__ == name

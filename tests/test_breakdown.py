@@ -175,6 +175,9 @@ def test_words_are_counted_in_the_training_data_as_they_are_written(
     monkeypatch.setattr(frequencies, "MOST_PAIRS", 1)
     few = training_counts(CORPUS, tokenizers, "en", False, ["hund Hund"], ["dog"])
     assert (few.src, few.tgt, few.pairs, few.of_pairs) == ({"Hund": 1}, {}, 1, 2)
+    monkeypatch.setattr(frequencies, "MOST_PAIRS", 2)
+    longer = datasets.concatenate_datasets([CORPUS.select([0])] * 5 + [CORPUS.select([1])])
+    assert training_counts(longer, tokenizers, "en", False, ["hund"], []).src == {"hund": 1}, "spread over all"
 
 
 def test_words_are_counted_in_lower_case_where_the_model_reads_them_so(tokenizers: TokenizerPair) -> None:

@@ -245,7 +245,11 @@ def test_effects_come_back_with_their_evaluation(tmp_path: Path) -> None:
     assert content(replace(loaded, effects=(), forced_effects=())) == content(plain)
     alignment = loaded.effect_alignment()
     assert alignment is not None
-    assert (alignment.links, alignment.recall) == (2, 0.0)  # of the second sentence, whose source has one word only
+    assert (alignment.links, alignment.possible, alignment.recall) == (
+        1,
+        1,
+        0.0,
+    )  # of the second sentence, whose source has one word only
     assert plain.effect_alignment() is None
     assert replace(loaded, alignment=None).effect_alignment() is None
     with pytest.raises(ValueError, match="effects.npz is of other translations: evaluate again"):

@@ -9,14 +9,27 @@ from nmt.data.links import parse_links, token_links, word_links
 def test_a_line_of_links() -> None:
     assert parse_links(" 0-0\t12-3 \n", "here") == [(0, 0), (12, 3)]
     assert parse_links("", "here") == []
-    for wrong in ("0", "0-", "-1-2", "0-1-2", "a-b", "0:1", "٣-1"):
+    assert parse_links("0-0 1?2 10p3", "here") == [(0, 0), (1, 2, 0), (10, 3, 0)]
+    for wrong in ("0", "0-", "-1-2", "0-1-2", "a-b", "0:1", "٣-1", "0?", "0P1", "0?-1"):
         with pytest.raises(ValueError, match=r"train\.align:7: .* is not a link such as 0-2"):
             parse_links(f"0-0 {wrong}", "train.align:7")
 
 
 def test_links_are_pairs_of_words_that_there_are() -> None:
     assert word_links([[1, 0], [3, 1]], "Ja, 3 Hunde", "yes!", "here") == [[1, 0], [3, 1]]
-    for wrong in ("0-0", [0, 1], [[0]], [[0, -1]], [[0.0, 1]], [[True, 1]], None, [[0, 1, 2]]):
+    assert word_links([[1, 0], [3, 1, 0]], "Ja, 3 Hunde", "yes!", "here") == [[1, 0], [3, 1, 0]]
+    for wrong in (
+        "0-0",
+        [0, 1],
+        [[0]],
+        [[0, -1]],
+        [[0.0, 1]],
+        [[True, 1]],
+        None,
+        [[0, 1, 2]],
+        [[0, 1, 0, 0]],
+        [[0, 1, False]],
+    ):
         with pytest.raises(ValueError, match="row 3: 'alignment' must be a list"):
             word_links(wrong, "a b", "c d", "row 3")
     for source, target in ((4, 0), (0, 2)):
@@ -35,7 +48,7 @@ def test_tokens_are_linked_evenly_if_their_words_are() -> None:
         [1 / 3, 1 / 3, 1 / 3, 0, 0],
         [0, 0, 0, 0, 0],
     ]
-    found = token_links([[0, 0], [0, 1], [1, 1], [1, 1]], src_words, tgt_words)
+    found = token_links([[0, 0], [0, 1], [1, 1], [1, 1], [2, 2, 0]], src_words, tgt_words)  # the last is not sure
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected)
 

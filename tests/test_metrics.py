@@ -1,12 +1,24 @@
 """Expected numbers are sacreBLEU's own (its test/test_bleu.py, test_chrf.py and test_ter.py) or worked by hand."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import pytest
 import sacrebleu
 import sacremoses
 from sacrebleu.metrics import BLEU, CHRF, TER
 
-from nmt.evaluation.metrics import DETOKENISED, LITERATURE, Score, bleu, bleu_tokenizer, corpus_scores, moses_tokens
+from nmt.evaluation.metrics import (
+    DETOKENISED,
+    LITERATURE,
+    Score,
+    bleu,
+    bleu_tokenizer,
+    corpus_scores,
+    moses_tokens,
+    score_differences,
+)
 
 HYPOTHESES = ["The dog bit the man.", "It wasn't surprising.", "The man had just bitten him.", "He left it there."]
 REFERENCES = ["The dog bit the man.", "It was not unexpected.", "The man bit him first.", "He left it here."]
@@ -200,3 +212,28 @@ def test_sentences_without_a_partner_are_refused(hypotheses: list[str], referenc
         bleu(hypotheses, references, "en")
     with pytest.raises(ValueError, match=message):
         corpus_scores(hypotheses, references, "en")
+
+
+@pytest.mark.parametrize("form", [iter, tuple, np.array])
+def test_texts_may_come_in_any_form(form: Callable) -> None:
+    hypotheses, references = ["this is a test", "a dog"], ["this is a test", "a cat"]
+    plain = corpus_scores(hypotheses, references, "en", bootstrap=0)
+    assert corpus_scores(form(hypotheses), form(references), "en", bootstrap=0) == plain
+    assert bleu(form(hypotheses), form(references), "en") == plain[0].score
+    differences = score_differences(form(references), form(hypotheses), form(references), "en", bootstrap=2)
+    assert [each.score for each in differences] == [each.score for each in plain]
+
+
+@pytest.mark.parametrize("scored", [bleu, corpus_scores, partial(score_differences, ["abc"])])
+def test_what_is_no_list_of_texts_is_refused(scored: Callable) -> None:
+    with pytest.raises(ValueError, match="hypotheses: 'abc' is not allowed, it must be several texts"):
+        scored("abc", ["abd"], "en")
+    with pytest.raises(ValueError, match=r"references: \['abc', 'abd'\] is not allowed, it must be a text for each"):
+        scored(["abc"], [["abc", "abd"]], "en")
+
+
+def test_resampled_test_sets_are_counted() -> None:
+    with pytest.raises(ValueError, match="bootstrap: -1 is not allowed, it must be at least 0"):
+        corpus_scores(["a"], ["a"], "en", bootstrap=-1)
+    with pytest.raises(ValueError, match="bootstrap: 0 is not allowed, it must be at least 1"):
+        score_differences(["a"], ["a"], ["a"], "en", bootstrap=0)

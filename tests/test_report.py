@@ -131,7 +131,7 @@ def make_evaluation(
         references=tuple(reference for _, _, reference, _ in sentences),
         forced=tuple(make_forced(*each) for each in sentences) if forced else (),
         branches=(Branch(1, 2, "children", make_translation(sentences[1][0], "Two kids children play.")),),
-        gold=(((0, 0), (1, 1)), ((0, 0),), *[None] * (len(sentences) - 2)),
+        gold=(((0, 0), (1, 1, 0)), ((0, 0),), *[None] * (len(sentences) - 2)),
         scores=(
             Score("BLEU", 31.24, 30.1, 32.3, signature, "cased, detokenised", True),
             Score("TER", 52.0, None, None, "nrefs:1|case:mixed|tok:tercom", "cased, detokenised", False),
@@ -194,7 +194,7 @@ def test_rows_hold_words_scores_flags_and_alternatives(run: Path, tmp_path: Path
     assert first["source"]["tokens"] == ["<s>", "Ein", "Hund", "läuft", "schn", "ell", "."]
     assert first["source"]["words_of_token"] == [[], [0], [1], [2], [3], [3], [4]]
     assert first["source"]["words"] == ["Ein", "Hund", "läuft", "schnell", "."]
-    assert first["gold"] == [[0, 0], [1, 1]]
+    assert first["gold"] == [[0, 0], [1, 1, 0]]
     assert first["chrf"] == 100
     assert second["chrf"] == pytest.approx(sentence_chrf(SENTENCES[1][1], [SENTENCES[1][2]]).score, abs=5e-5)
     assert second["length_ratio"] == pytest.approx(6 / 7, abs=5e-4)
@@ -449,7 +449,7 @@ def test_rows_hold_the_reference_as_it_is_decoded_by_force(run: Path, tmp_path: 
         assert shown["log_prob"] == pytest.approx(forced.log_prob, abs=1e-4)
     assert [row["aer"] is None for row in rows] == [False, False, True, True]  # as there is gold
     assert rows[0]["aer"] == round(
-        attention_error_rate([make_translation(*SENTENCES[0][:3:2])], [[(0, 0), (1, 1)]]).aer, 4
+        attention_error_rate([make_translation(*SENTENCES[0][:3:2])], [[(0, 0), (1, 1, 0)]]).aer, 4
     )
     assert rows[1]["reference"]["words_of_token"] == [[0], [1], [1], [2], [3], [4], [5], [5], [6], []]
 

@@ -359,7 +359,9 @@ def test_effects_are_shown_in_place_of_the_attention(browser: Browser) -> None:
     assert browser.evaluate("[view.measure.key, document.querySelector('[data-focus=effect]')]") == ["attention", None]
     browser.evaluate("setMeasure('attention')")
     go(browser, "#/overview?split=again")
-    assert "effects against 3 gold links" in browser.evaluate("document.querySelector('.signatures').textContent")
+    assert "effects against 2 gold links and 1 only possible" in browser.evaluate(
+        "document.querySelector('.signatures').textContent"
+    )
     assert browser.complaints() == []
 
 
@@ -1267,6 +1269,8 @@ def test_gold_links_are_outlined_where_the_words_of_the_reference_are_shown(brow
     outlines = "document.querySelectorAll('.frame .shapelayer path').length"
     go(browser, "#/sentences/1")
     assert browser.wait_for(f"{outlines} === 2")
+    assert browser.evaluate("plot.layout.shapes.map(shape => shape.line.dash)") == ["solid", "dot"]
+    assert "outlined: gold alignment, dotted where it is only possible" in browser.evaluate("byId('detail').innerText")
     go(browser, "#/sentences/2")
     assert browser.wait_for(f"{outlines} === 0")
     assert "The gold alignment links words of the reference" in browser.evaluate("byId('detail').innerText")

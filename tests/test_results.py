@@ -2,6 +2,7 @@ import errno
 import json
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def evaluation(*texts: str) -> Evaluation:
         tgt="en",
         translations=tuple(translation(text) for text in texts),
         references=tuple(f"{text}!" for text in texts),
-        gold=tuple(((0, number), (1, 0)) if number % 2 else None for number in range(len(texts))),
+        gold=tuple(((0, number), (1, 0, 0)) if number % 2 else None for number in range(len(texts))),
         scores=(SCORE,),
         alignment=AlignmentScore(0.2, 0.9, 0.75, 12, "forced decoding"),
         search={"decoding": "beam 5, fp32", "beam_size": 5, "length_penalty": 1.0},
@@ -175,7 +176,7 @@ def test_files_have_the_layout_that_the_report_reads(tmp_path: Path) -> None:
     lines = (folder / "references.jsonl").read_text(encoding="utf-8").splitlines()
     assert lines == [
         '{"reference": "eins!", "alignment": null}',
-        '{"reference": "größer!", "alignment": [[0, 1], [1, 0]]}',
+        '{"reference": "größer!", "alignment": [[0, 1], [1, 0, 0]]}',
     ]
     scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
     assert scores == {
@@ -201,7 +202,14 @@ def test_files_have_the_layout_that_the_report_reads(tmp_path: Path) -> None:
                 "higher_is_better": True,
             }
         ],
-        "alignment": {"aer": 0.2, "precision": 0.9, "recall": 0.75, "links": 12, "method": "forced decoding"},
+        "alignment": {
+            "aer": 0.2,
+            "precision": 0.9,
+            "recall": 0.75,
+            "links": 12,
+            "method": "forced decoding",
+            "possible": 0,
+        },
         "source_worth": None,
         "seen": None,
         "versions": installed_versions(),
@@ -214,6 +222,15 @@ def test_saving_again_replaces_and_leaves_nothing_beside(tmp_path: Path) -> None
     evaluation("drei").save(tmp_path / "test")
     assert Evaluation.load(tmp_path / "test").references == ("drei!",)
     assert [path.name for path in tmp_path.iterdir()] == ["test"]
+
+
+def test_two_that_save_at_once_do_not_break_each_other(tmp_path: Path) -> None:
+    made = [evaluation("eins"), evaluation("zwei")]
+    with ThreadPoolExecutor(4) as pool:
+        for each in [pool.submit(one.save, tmp_path / "evaluations" / "test") for one in made * 10]:
+            each.result()
+    assert Evaluation.load(tmp_path / "evaluations" / "test").references in (("eins!",), ("zwei!",))
+    assert [path.name for path in (tmp_path / "evaluations").iterdir()] == ["test"]
 
 
 def test_crash_while_writing_leaves_the_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

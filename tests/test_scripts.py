@@ -1,7 +1,9 @@
 """The shell scripts, with an environment whose programs only note how they were called."""
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,3 +108,9 @@ def test_a_job_without_a_name_is_one_line():
         assert done.returncode == 2
         assert done.stderr.startswith("train_slurm.sbatch: no name of a run; call it as: sbatch ")
         assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_loop_of_ones_own_makes_a_model_that_translates_what_it_has_not_seen(tmp_path):
+    asked = [sys.executable, ROOT / "scripts" / "loop.py", tmp_path / "own"]
+    done = subprocess.run(asked, check=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ROOT})
+    assert done.stdout.splitlines()[-1] == "ein Fisch wartet  ->  a fish waits"

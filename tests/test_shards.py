@@ -13,6 +13,7 @@ import pytest
 from conftest import SENTENCES
 
 from nmt.cli import main
+from nmt.cli.translate import _job, _parser
 from nmt.data import files
 from nmt.data.compression import MAGIC, file_lines
 from nmt.decoding.attention_file import load_attention
@@ -150,6 +151,21 @@ def test_another_job_does_not_go_on_with_the_shards(
     error = capsys.readouterr().err
     assert told in error
     assert error.count("\n") == 1
+
+
+def test_a_shortlist_counts_only_where_it_is_asked_for(
+    whole: tuple, translate: Callable, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_at(monkeypatch, 25)
+    assert translate() == 130
+    (model_folder / "shortlist.safetensors").write_bytes(b"made meanwhile")
+    assert translate("--resume") == 0
+    assert_whole(tmp_path, whole)
+    arguments = [str(model_folder), "--input", str(tmp_path / "in.txt"), "--shortlist"]
+    before = _job(_parser().parse_args(arguments))
+    (model_folder / "shortlist.safetensors").write_bytes(b"made again")
+    after = _job(_parser().parse_args(arguments))
+    assert [key for key in before if before[key] != after[key]] == ["shortlist file"]
 
 
 @pytest.mark.parametrize("job", ["[]", "3", "{", None])

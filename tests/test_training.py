@@ -3,12 +3,14 @@
 import csv
 import fcntl
 import io
+import logging
 import os
 import re
 import shutil
 import signal
 import stat
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import datasets
 import numpy as np
 import pytest
 import torch
@@ -32,7 +35,7 @@ import nmt.training.reporter
 import nmt.training.train
 import nmt.training.validation
 from nmt.cli import main
-from nmt.config import Config, DataConfig, ModelConfig, TokenizerConfig, TrainingConfig, load_config
+from nmt.config import Config, DataConfig, ModelConfig, TokenizerConfig, TrainingConfig, load_config, load_settings
 from nmt.data.batch import Batch
 from nmt.data.corpus import load_split
 from nmt.data.files import lock_folder
@@ -243,6 +246,8 @@ def test_a_validation_with_gold_alignments_has_the_error_rate_that_an_evaluation
     train: Callable, corpus_folder: Path, capsys: pytest.CaptureFixture
 ) -> None:
     align_word_by_word(corpus_folder, "validation")
+    links = corpus_folder / "validation.align"
+    links.write_text(links.read_text().replace("1-1", "1?1 1?0"))
     assert train("aligned", "--trainer.max_epochs", "3", "--data.tokenizer.lowercase", "true") == 0
     with open("runs/aligned/metrics.csv", newline="") as file:
         rates = [float(row["val_aer"]) for row in csv.DictReader(file) if row["val_aer"]]
@@ -1500,3 +1505,65 @@ def test_a_run_is_trained_outside_the_main_thread(corpus_folder: Path, tmp_path:
     with ThreadPoolExecutor(1) as threads:
         model = threads.submit(nmt.train, config, settings, tmp_path / "threaded").result()
     assert model == tmp_path / "threaded" / "model"
+
+
+def test_a_run_goes_on_from_python_with_the_settings_that_it_has(
+    corpus_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["train", *TINY_RUN, "--data.path", str(corpus_folder), "--trainer.accumulate_grad_batches", "3"]
+    logger = ["--trainer.logger", "pytorch_lightning.loggers.CSVLogger", "--trainer.logger.save_dir", "own"]
+    assert main([*arguments, "--name", "whole", "--trainer.max_epochs", "2"]) == 0
+    assert main([*arguments, "--name", "halves", "--trainer.max_epochs", "1", *logger]) == 0
+    nmt.train(load_config("runs/halves/config.yaml"), {"max_epochs": 2}, folder="runs/halves", resume=True)
+    one, other = (load_file(Path(f"runs/{name}/model/model.safetensors")) for name in ("whole", "halves"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    for checkpoint in ("best.ckpt", latest_checkpoint(Path("runs/halves/checkpoints")).name):  # the last is the best
+        opened = Translator(*nmt.load_checkpoint("runs/halves", checkpoint))
+        assert opened.info.training == {"step": 6}
+        exported = Translator.load("runs/halves")
+        assert opened.score("der hund", "DER").log_prob == exported.score("der hund", "DER").log_prob
+    saved = torch.load(Path("runs/halves/checkpoints/best.ckpt"), weights_only=True)
+    torch.save({**saved, "global_step": 5}, Path("runs/halves/checkpoints/other.ckpt"))
+    assert nmt.load_checkpoint("runs/halves", "other.ckpt")[2].checkpoint == "step 5"
+    _, settings = load_settings("runs/halves/config.yaml")
+    assert (settings["accumulate_grad_batches"], settings["max_epochs"]) == (3, 2)
+    nmt.train(*load_settings("runs/halves/config.yaml"), folder=Path("runs/again"))
+    again = load_file(Path("runs/again/model/model.safetensors"))
+    assert all(torch.equal(one[name], again[name]) for name in one)
+
+
+def test_libraries_are_quiet_within_a_training_and_only_there(
+    corpus_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    datasets.enable_progress_bars()
+    level, filters = logging.getLogger("pytorch_lightning").level, list(warnings.filters)
+    data = DataConfig(str(corpus_folder), tokenizer=TokenizerConfig("char", vocab_size=60))
+    config = Config("made", data=data, model=ModelConfig(embedding_size=8, hidden_size=12))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("default")
+        nmt.train(config, {"accelerator": "cpu", "max_steps": 2, "enable_progress_bar": False})
+    assert ([str(each.message) for each in told], capfd.readouterr().err) == ([], "")
+    assert (logging.getLogger("pytorch_lightning").level, list(warnings.filters)) == (level, filters)
+    assert not datasets.are_progress_bars_disabled()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"max_steps": "60"}, "trainer.max_steps: '60' is not allowed, it must be a whole number"),
+        ({"max_epochs": 1.5}, "trainer.max_epochs: 1.5 is not allowed, it must be a whole number or null"),
+        ({"max_steps": True}, "trainer.max_steps: True is not allowed, it must be a whole number"),
+        ({"precision": "half"}, "trainer.precision: 'half' is not allowed, it must be 64, 32, 16, "),
+        ({"max_step": 60}, "trainer.max_step: 60 is not allowed, it must be left out: there is no such key, did you"),
+        ({"default_root_dir": "x"}, "trainer.default_root_dir cannot be set: a run keeps"),
+    ],
+)
+def test_a_mistaken_setting_of_the_trainer_is_named_in_python_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        nmt.train(Config("made"), settings)
+    assert not Path("runs").exists()

@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"nmt {version('nmt')}")
         return 0
     if command not in COMMANDS:
-        from nmt.cli.parsing import nearest
+        from nmt.checked import nearest
 
         print(f"nmt: there is no command {command!r}{nearest(command, COMMANDS)}; see `nmt --help`", file=sys.stderr)
         return 2

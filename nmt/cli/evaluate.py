@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nmt.cli.parsing import Parser, at_least, config_of, file_path
+from nmt.cli.parsing import Parser, at_least, file_path
 from nmt.cli.searching import SEARCH_FLAGS, load_translator, search_options, translating_parser
 
 if TYPE_CHECKING:
@@ -20,19 +20,20 @@ def run(arguments: list[str]) -> int:
     if options.translations:
         _check_nothing_is_searched(options, parser)
     search = search_options(options, keep_beam=True)
-    from nmt.config import load_config
+    from nmt.data.corpus import config_of
     from nmt.evaluation.evaluate import evaluate as run_evaluation
     from nmt.evaluation.insight import Wanted
 
     folder = Path(options.run)
-    config = config_of(folder, options.path)
-    translator = load_translator(options, options.device)
-    command = shlex.join(["nmt", "evaluate", *arguments])
+    config_of(folder, options.path)  # a mistake is told before the model is read
     result = run_evaluation(
-        *(folder, config, options.split, search, translator, command, options.batch_sentences, options.name),
+        *(folder, options.split, search, load_translator(options, options.device)),
+        corpus=options.path,
+        name=options.name,
         wanted=Wanted(options.what_if, options.looks, options.neighbors, options.effects),
-        trained_on=load_config(folder / "config.yaml").data,
         given=options.translations,
+        batch_sentences=options.batch_sentences,
+        command=shlex.join(["nmt", "evaluate", *arguments]),
     )
     _show(result)
     place = folder / "evaluations" / result.label
@@ -79,7 +80,12 @@ def _show(result: "Evaluation") -> None:
     for of, alignment in (("", result.alignment), (" of the effects", result.effect_alignment())):
         if alignment:
             counted = f"precision {alignment.precision:.3f}  recall {alignment.recall:.3f}"
-            print(f"AER{of} {alignment.aer:.3f}  {counted}{'' if of else _mean_of(result)}")
+            gold = (
+                f"  {alignment.links:,} sure links and {alignment.possible:,} only possible"
+                if alignment.possible
+                else ""
+            )
+            print(f"AER{of} {alignment.aer:.3f}  {counted}{gold}{'' if of else _mean_of(result)}")
     errors = result.search_errors()
     if errors is not None:
         known = "the reference or a what-if" if result.branches else "the reference"

@@ -3,12 +3,11 @@
 import argparse
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
-if TYPE_CHECKING:
-    from nmt.config import Config
+from nmt.checked import nearest
 
 
 def named(text: str) -> str:
@@ -38,30 +37,6 @@ def at_least(least: int, most: int = sys.maxsize) -> Callable[[str], int]:
     return read
 
 
-def config_of(run: Path, corpus: str | None) -> "Config":
-    """The config of a run, with another corpus if one is given.
-
-    Raises:
-        FileNotFoundError: if there is no run, or its own corpus is not where it was.
-        ValueError: if it is not a config, or a value is not allowed.
-    """
-    from dataclasses import replace
-
-    from nmt.config import load_config
-    from nmt.data.files import check_in_place
-
-    check_in_place(run)
-    config = load_config(run / "config.yaml")
-    if corpus == "":
-        raise ValueError("--path: the name is empty")
-    if corpus:
-        return replace(config, data=replace(config.data, path=corpus))
-    path = config.data.path
-    if path != "phrasebook" and not path.startswith("hub:") and not Path(path).expanduser().exists():
-        raise FileNotFoundError(f"the corpus of {run}, {path}, is not there: say where with --path CORPUS")
-    return config
-
-
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, like all others, and whose help shows the defaults that say something."""
 
@@ -79,11 +54,3 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescrip
     def _get_help_string(self, action: argparse.Action) -> str | None:
         silent = action.default is None or action.default is False or action.default in ("", [])
         return action.help if silent else super()._get_help_string(action)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """A suggestion, as the end of a sentence; nothing where nothing is near."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(word, list(known), n=1)
-    return f", did you mean {near[0]!r}?" if near else ""

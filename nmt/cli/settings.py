@@ -4,24 +4,13 @@ import argparse
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
+from types import NoneType
+from typing import TYPE_CHECKING, Any
 
-from nmt.cli.parsing import nearest
+from nmt.checked import choices, in_words, nearest
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
-
-_KINDS: dict[type, list[str]] = {
-    **{
-        int: ["a whole number"],
-        float: ["a number"],
-        str: ["text, in YAML in quotes"],
-        bool: ["true", "false"],
-        NoneType: ["null"],
-    },
-    **{list: ["a list"], tuple: ["a list"], dict: ["a mapping"]},
-}
 
 
 def settings_parser() -> "ArgumentParser":
@@ -72,8 +61,8 @@ def parse_settings(parser: "ArgumentParser", arguments: list[str]) -> Any:
         if key not in settings:
             settings[key] = defaults[key]
     for key, kind in kinds.items():
-        if kind is not None and settings[key] is None and "null" not in _choices(kind):
-            raise ValueError(f"{key}: null is not allowed, it must be {_allowed(kind)}")
+        if kind is not None and settings[key] is None and "null" not in choices(kind):
+            raise ValueError(f"{key}: null is not allowed, it must be {in_words(kind)}")
     return settings
 
 
@@ -153,24 +142,7 @@ def _mistake(kinds: Mapping[str, Any], message: str) -> str:
     value = re.match(r'Parser key "([\w.]+)": .*?(?:Got|Given) value: (.*)', message)
     if value and (kind := kinds.get(value[1])):
         shown = value[2] if kind is str else repr(value[2])
-        return f"{value[1]}: {shown} is not allowed, it must be {_allowed(kind)}"
+        return f"{value[1]}: {shown} is not allowed, it must be {in_words(kind)}"
     if part := re.match(r"""Parser key "([\w.]+)": Unable to load config '(.*?)' - """, message):
         return f"{part[1]}: {part[2]!r} is not allowed, it must be a mapping; a single setting is --{part[1]}.KEY"
     return message
-
-
-def _allowed(kind: Any) -> str:
-    """The values of a type, in words."""
-    *others, last = dict.fromkeys(_choices(kind))
-    return f"{', '.join(others)} or {last}" if others else last
-
-
-def _choices(kind: Any) -> list[str]:
-    if get_origin(kind) is Literal:
-        return [str(choice) for choice in get_args(kind)]
-    if get_origin(kind) in (Union, UnionType):
-        return [choice for each in get_args(kind) for choice in _choices(each)]
-    kind = get_origin(kind) or kind
-    if kind is Iterable:
-        return ["a list"]
-    return _KINDS.get(kind, [f"a class_path such as pytorch_lightning...{kind.__name__}"])

@@ -24,10 +24,8 @@ def run(arguments: list[str]) -> int:
     from nmt.config import Config
     from nmt.training.checks import idle_settings
     from nmt.training.stopping import Stopped
-    from nmt.training.train import quiet
     from nmt.training.train import train as run_training
 
-    quiet()
     config = Config(made.name, made.seed, made.data, made.model, made.training)
     for idle in idle_settings(config):
         rank_zero_only(print)(f"nmt train: {idle}", file=sys.stderr)

@@ -216,12 +216,19 @@ def _translate_file(options: argparse.Namespace, search: "SearchOptions", proces
 def _job(options: argparse.Namespace) -> dict[str, Any]:
     """What decides on the output, as JSON values."""
     from nmt.data.files import digest
-    from nmt.model.hub import model_folder
+    from nmt.decoding.shortlist import FILE
+    from nmt.model.hub import MODEL_FILES, model_folder
 
     flags = {name.replace("_", "-"): value for name, value in vars(options).items() if name not in NOT_THE_JOB}
     folders = [model_folder(run) for run in (options.run, *options.ensemble)]
-    files = [file for each in folders for file in sorted([*each.glob("*.json"), *each.glob("*.safetensors")])]
-    return {**flags, "attention": bool(options.attention), "input": digest(options.input), "model": digest(*files)}
+    files = [file for each in folders for pattern in MODEL_FILES for file in sorted(each.glob(pattern))]
+    shortlists = [file for file in files if file.name == FILE]
+    contents = {
+        "input": digest(options.input),
+        "model": digest(*(file for file in files if file not in shortlists)),
+        "shortlist file": digest(*shortlists) if options.shortlist else None,  # unasked for, it may come and go
+    }
+    return {**flags, "attention": bool(options.attention), **contents}
 
 
 def _window_lines(options: argparse.Namespace) -> int:

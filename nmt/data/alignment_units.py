@@ -11,6 +11,7 @@ from typing import Any
 import datasets
 
 from nmt.config import AlignmentUnits
+from nmt.data.links import Link
 from nmt.data.tokenizer import Tokenizer
 from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.data.words import split_words
@@ -37,12 +38,12 @@ def with_word_links(
     def converted(row: dict[str, Any], index: int) -> dict[str, Any]:
         src = words_of_units(tokenizers.src, row["src"], units)
         tgt = words_of_units(tokenizers.tgt, row["tgt"], units)
-        links: set[tuple[int, int]] = set()
-        for source, target in row["alignment"]:
+        links: set[Link] = set()
+        for source, target, *possible in row["alignment"]:
             if source >= len(src) or target >= len(tgt):
                 counts = f"the source has {len(src)} {units}, the target {len(tgt)}, counted from 0"
                 raise ValueError(f"{split}, pair {index + 1}: link {source}-{target} is past the last: {counts}")
-            links.update(product(src[source], tgt[target]))
+            links.update((*words, *possible) for words in product(src[source], tgt[target]))
         return {"alignment": sorted(links)}
 
     return corpus.map(converted, with_indices=True, desc="counting words")

@@ -50,7 +50,7 @@ def _counts_tokens(pairs: datasets.Dataset) -> bool:
         words, tokens = len(split_words(text)), len(text.split())
         if words > tokens and links:
             telling += 1
-            beyond += max(target for _, target in links) >= tokens
+            beyond += max(link[1] for link in links) >= tokens
     return telling >= ENOUGH and not beyond
 
 

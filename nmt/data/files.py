@@ -86,17 +86,28 @@ def digest(*paths: Path) -> str:
     return hashlib.sha256(" ".join(hashes).encode()).hexdigest()
 
 
-def lock_folder(folder: Path) -> int | None:
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Has a folder for oneself, once no other holds it; where the system has no locks for folders, at once."""
+    handle = lock_folder(folder, wait=True)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def lock_folder(folder: Path, wait: bool = False) -> int | None:
     """Locks a folder until the returned descriptor is closed; None where the system has no locks for folders.
 
     Raises:
-        BlockingIOError: if another process holds it.
+        BlockingIOError: if another process holds it and is not to be waited for.
     """
     if fcntl is None or not folder.is_dir():
         return None
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(handle)
         raise

@@ -1,7 +1,9 @@
 """Links between words, as a file gives them, and what they say of tokens: the targets of guided alignment.
 
-A link is (source word, target word), positions as in `nmt.data.words`, from 0. In the Pharaoh format the links of
-a sentence pair are one line, ``0-0 1-2 2-1``.
+A link is (source word, target word), positions as in `nmt.data.words`, from 0; a 0 behind them makes it a link that is
+possible but not sure (Och & Ney 2003). In the Pharaoh format the links of a sentence pair are one line,
+``0-0 1-2 2-1``, possible ones ``3?1`` or ``3p1``. Sure links are what is to be found and what guides the attention;
+possible ones are no mistake where they are found.
 """
 
 import re
@@ -12,9 +14,9 @@ import numpy as np
 
 from nmt.data.words import split_words
 
-Link = tuple[int, int]
+Link = tuple[int, ...]
 
-_LINK = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
+_LINK = re.compile(r"([0-9]{1,9})([-?p])([0-9]{1,9})")
 
 
 def parse_links(line: str, place: str) -> list[Link]:
@@ -29,8 +31,15 @@ def parse_links(line: str, place: str) -> list[Link]:
 def _parse_link(text: str, place: str) -> Link:
     match = _LINK.fullmatch(text)
     if match is None:
-        raise ValueError(f"{place}: {text!r} is not a link such as 0-2, source word - target word, counted from 0")
-    return int(match[1]), int(match[2])
+        told = "source word - target word, counted from 0, or a possible one such as 0?2"
+        raise ValueError(f"{place}: {text!r} is not a link such as 0-2, {told}")
+    positions = int(match[1]), int(match[3])
+    return positions if match[2] == "-" else (*positions, 0)
+
+
+def is_sure(link: Sequence[int]) -> bool:
+    """Whether a link is more than possible."""
+    return len(link) == 2
 
 
 def word_links(links: Any, src: str, tgt: str, place: str) -> list[list[int]]:
@@ -39,11 +48,13 @@ def word_links(links: Any, src: str, tgt: str, place: str) -> list[list[int]]:
     Raises:
         ValueError: if they are not; `place` names the row.
     """
-    pairs = isinstance(links, list) and all(isinstance(link, list) and len(link) == 2 for link in links)
-    if not pairs or not all(type(position) is int and position >= 0 for link in links for position in link):
-        raise ValueError(f"{place}: 'alignment' must be a list of [source word, target word] positions, from 0")
+    pairs = isinstance(links, list) and all(isinstance(link, list) and len(link[:2]) == 2 for link in links)
+    right = pairs and all(type(each) is int and each >= 0 for link in links for each in link)
+    if not right or any(link[2:] not in ([], [0]) for link in links):
+        told = "[source word, target word] positions, from 0, with a 0 behind them where they are only possibly linked"
+        raise ValueError(f"{place}: 'alignment' must be a list of {told}")
     src_count, tgt_count = len(split_words(src)), len(split_words(tgt))
-    for source, target in links:
+    for source, target, *_ in links:
         if source >= src_count or target >= tgt_count:
             raise ValueError(
                 f"{place}: link {source}-{target} is past the last word: the source has {src_count} words, "
@@ -61,7 +72,7 @@ def token_links(
     Machine Translation", section 3.1) train the attention towards, with words in place of tokens.
 
     Args:
-        links: (source word, target word).
+        links: of which the sure ones count.
         src_words: the words of each of the s source tokens, as `nmt.data.words.words_of_tokens` gives them.
         tgt_words: the same for the t target tokens.
 
@@ -70,7 +81,7 @@ def token_links(
     """
     source, target = _tokens_of_words(src_words), _tokens_of_words(tgt_words)
     tokens = np.zeros((len(tgt_words), len(src_words)), np.float32)
-    for src_word, tgt_word in links:
+    for src_word, tgt_word in filter(is_sure, links):
         tokens[np.ix_(target.get(tgt_word, []), source.get(src_word, []))] = 1
     return tokens / np.maximum(tokens.sum(axis=1, keepdims=True), 1)
 

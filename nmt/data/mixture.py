@@ -43,7 +43,7 @@ def _with_prefix(corpus: datasets.Dataset, prefix: str, units: AlignmentUnits) -
     def prefixed(row: dict[str, Any]) -> dict[str, Any]:
         changed: dict[str, Any] = {"src": f"{prefix} {row['src']}"}
         if "alignment" in row:
-            changed["alignment"] = [[source + shift, target] for source, target in row["alignment"]]
+            changed["alignment"] = [[source + shift, *rest] for source, *rest in row["alignment"]]
         return changed
 
     return corpus.map(prefixed, desc="prefixing sources")

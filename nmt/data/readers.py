@@ -3,7 +3,8 @@ r"""Files of sentence pairs to rows: text, TSV, CSV, JSON lines and Parquet, eac
 A folder holds, for each split, two text files ``<split>.<language>`` or one table ``<split>.<format>``; names may carry
 the language pair (``train.en-de.tsv``), in either order, and all but Parquet may be compressed (.gz, .xz, .zst).
 Tables may have a column `alignment` (JSON lines, Parquet); text files may have a file of links in the Pharaoh format
-beside them, ``<split>.align``, source words first, or ``<split>.en-de.align``, English words first (`nmt.data.links`).
+beside them, ``<split>.align``, source words first, or ``<split>.en-de.align``, English words first. What a link is, and
+one that is only possible, `nmt.data.links` says.
 """
 
 import csv
@@ -24,7 +25,7 @@ from nmt.data.links import parse_links, word_links
 from nmt.data.vocabulary import encodable
 
 Row = dict[str, Any]
-"""`src` and `tgt`: str; and `alignment`: list[list[int]], word positions (source, target), where the file has it."""
+"""`src` and `tgt`: str; and `alignment`: list[list[int]], links as in `nmt.data.links`, where the file has it."""
 
 _COMPRESSED = r"(\.(gz|xz|zst))?"
 
@@ -143,7 +144,7 @@ def _with_links(rows: Iterator[Row], path: Path, reverse: bool) -> Iterator[Row]
         lines += line is not None
         if row is not None and line is not None:
             place = f"{path}:{lines}"
-            links = [list(link[::-1] if reverse else link) for link in parse_links(line, place)]
+            links = [[*(link[1::-1] if reverse else link[:2]), *link[2:]] for link in parse_links(line, place)]
             yield {**row, "alignment": word_links(links, row["src"], row["tgt"], place)}
     if pairs != lines:
         raise ValueError(f"{path} has {lines} lines for {pairs} pairs: line n must hold the links of pair n")

@@ -30,8 +30,9 @@ class TokenizerPair:
         pairs = ((self.src, other.src), (self.tgt, other.tgt))
         return all(one.backend.to_str() == another.backend.to_str() for one, another in pairs)
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: str | Path) -> None:
         """Writes `tokenizer.json`, or `tokenizer.src.json` and `tokenizer.tgt.json`, in place of what stood there."""
+        folder = Path(folder)
         for stale in folder.glob("tokenizer*.json"):
             stale.unlink()
         if self.joint:
@@ -41,13 +42,14 @@ class TokenizerPair:
             self.tgt.save(folder / "tokenizer.tgt.json")
 
     @classmethod
-    def load(cls, folder: Path) -> "TokenizerPair":
+    def load(cls, folder: str | Path) -> "TokenizerPair":
         """The pair that `save` wrote into `folder`, such as that of a run or a model; or one file, for both sides.
 
         Raises:
             FileNotFoundError: if there is none.
             ValueError: if a file does not hold a tokenizer of this program.
         """
+        folder = Path(folder)
         if (folder / "tokenizer.src.json").is_file():
             return cls(Tokenizer.load(folder / "tokenizer.src.json"), Tokenizer.load(folder / "tokenizer.tgt.json"))
         joint = Tokenizer.load(folder if folder.is_file() else folder / "tokenizer.json")

@@ -82,7 +82,7 @@ def write_archive(path: Path, pieces: Sequence[Path]) -> None:
     put(unfinished, path)
 
 
-def load_attention(path: Path) -> list[np.ndarray]:
+def load_attention(path: str | Path) -> list[np.ndarray]:
     """The matrices (T, S) of an archive, in order.
 
     Raises:

@@ -2,10 +2,29 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from nmt.data.links import Link
+import numpy as np
+
+from nmt.data.links import Link, is_sure
 from nmt.decoding.alignment import attention_alignment
 from nmt.decoding.translation import Translation
+
+
+class LinkCounts(NamedTuple):
+    """Of predicted links A, sure gold links S and gold links P, the possible ones among them.
+
+    Attributes:
+        sure: in A and S.
+        right: in A and P.
+        predicted: in A.
+        gold: in S.
+    """
+
+    sure: float
+    right: float
+    predicted: float
+    gold: float
 
 
 @dataclass(frozen=True)
@@ -14,10 +33,11 @@ class AlignmentScore:
 
     Attributes:
         aer: alignment error rate, 0 (all links right) to 1.
-        precision: part of the predicted links that are gold, 0 to 1; 0 if none was predicted.
-        recall: part of the gold links that were predicted, 0 to 1.
-        links: number of gold links.
+        precision: part of the predicted links that are gold, sure or possible, 0 to 1; 0 if none was predicted.
+        recall: part of the sure gold links that were predicted, 0 to 1; 0 if there is none.
+        links: number of sure gold links.
         method: where the predicted links came from, in words.
+        possible: number of gold links that are only possible.
     """
 
     aer: float
@@ -25,6 +45,7 @@ class AlignmentScore:
     recall: float
     links: int
     method: str
+    possible: int = 0
 
 
 def attention_error_rate(forced: Sequence[Translation], gold: Sequence[Collection[Link] | None]) -> AlignmentScore:
@@ -46,9 +67,9 @@ def alignment_error_rate(
 ) -> AlignmentScore:
     """Alignment error rate over a corpus.
 
-    ``AER = 1 - (|A & S| + |A & P|) / (|A| + |S|)`` for predicted links A, sure links S and possible links P (Och and
-    Ney 2003, "A Systematic Comparison of Various Statistical Alignment Models", Computational Linguistics 29:1); all
-    gold links here are sure, S = P.
+    ``AER = 1 - (|A & S| + |A & P|) / (|A| + |S|)`` for predicted links A, sure links S and possible links P, which
+    hold S (Och and Ney 2003, "A Systematic Comparison of Various Statistical Alignment Models", Computational
+    Linguistics 29:1); the precision is ``|A & P| / |A|``, the recall ``|A & S| / |S|``.
 
     Args:
         predicted: links of each sentence.
@@ -58,31 +79,42 @@ def alignment_error_rate(
     Raises:
         ValueError: if the two are not as many, or if there is no gold link at all.
     """
-    common, predicted_links, gold_links = count_links(predicted, gold)
-    if not gold_links:
+    counts = count_links(predicted, gold)
+    possible = sum(len({link[:2] for link in _tuples(links)}) for links in gold if links) - counts.gold
+    if not counts.gold + possible:
         raise ValueError("no gold alignment link in any sentence: the alignment error rate is not defined")
     return AlignmentScore(
-        aer=error_rate(common, predicted_links, gold_links),
-        precision=common / predicted_links if predicted_links else 0.0,
-        recall=common / gold_links,
-        links=gold_links,
+        aer=error_rate(counts),
+        precision=counts.right / max(counts.predicted, 1),
+        recall=counts.sure / max(counts.gold, 1),
+        links=int(counts.gold),
         method=method,
+        possible=int(possible),
     )
 
 
-def count_links(predicted: Sequence[Collection[Link]], gold: Sequence[Collection[Link] | None]) -> tuple[int, int, int]:
-    """How many links are in both, predicted, and gold; a sentence with None does not count.
+def count_links(predicted: Sequence[Collection[Link]], gold: Sequence[Collection[Link] | None]) -> LinkCounts:
+    """How many links there are, predicted and gold and both; a sentence with None does not count.
 
     Raises:
         ValueError: if the two are not as many.
     """
     if len(predicted) != len(gold):
         raise ValueError(f"predicted alignments for {len(predicted)} sentences, gold ones for {len(gold)}")
-    pairs = [(set(links), set(right)) for links, right in zip(predicted, gold, strict=True) if right is not None]
-    common = sum(len(links & right) for links, right in pairs)
-    return common, sum(len(links) for links, _ in pairs), sum(len(right) for _, right in pairs)
+    counts = np.zeros(len(LinkCounts._fields), int)
+    for own, links in zip(predicted, gold, strict=True):
+        if links is not None:
+            found, known = _tuples(own), _tuples(links)
+            sure, possible = set(filter(is_sure, known)), {link[:2] for link in known}
+            counts += [len(found & sure), len(found & possible), len(found), len(sure)]
+    return LinkCounts(*counts.tolist())
 
 
-def error_rate(common: float, predicted: float, gold: float) -> float:
-    """The alignment error rate of so many links in both, predicted, and gold, the last not zero."""
-    return 1 - 2 * common / (predicted + gold)
+def _tuples(links: Collection[Link]) -> set[Link]:
+    """Links that may be lists, as files hold them."""
+    return set(map(tuple, links))
+
+
+def error_rate(counts: LinkCounts) -> float:
+    """The alignment error rate of so many links; 1 if there is none."""
+    return 1 - (counts.sure + counts.right) / max(counts.predicted + counts.gold, 1)

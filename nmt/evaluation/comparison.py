@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nmt.decoding.alignment import attention_alignment
-from nmt.evaluation.aer import attention_error_rate, count_links
+from nmt.evaluation.aer import LinkCounts, attention_error_rate, count_links, error_rate
 from nmt.evaluation.metrics import (
     LITERATURE,
     SEED,
@@ -102,16 +102,16 @@ def _aer_difference(baseline: Evaluation, other: Evaluation, bootstrap: int) -> 
     if not (baseline.forced and other.forced and any(other.gold) and baseline.gold == other.gold):
         return None
     one, two = (attention_error_rate(each.forced, each.gold) for each in (baseline, other))
-    counts = np.array([_link_counts(baseline), _link_counts(other)])  # (2, N, 3)
+    counts = np.array([_link_counts(baseline), _link_counts(other)])  # (2, N, 4)
     rng, sentences = np.random.default_rng(SEED), counts.shape[1]
     sums = np.array([counts[:, rng.choice(sentences, sentences)].sum(axis=1) for _ in range(bootstrap)])
-    rates = 1 - 2 * sums[..., 0] / np.maximum(sums[..., 1] + sums[..., 2], 1)  # (bootstrap, 2), as `error_rate`
+    rates = np.array([[error_rate(LinkCounts(*each)) for each in both] for both in sums])  # (bootstrap, 2)
     sure = beyond_chance(two.aer - one.aer, rates[:, 1] - rates[:, 0], sentences)
     return Difference("AER", one.aer, two.aer, *sure, two.method, f"{two.links:,} gold links", higher_is_better=False)
 
 
-def _link_counts(evaluation: Evaluation) -> list[tuple[int, int, int]]:
-    """Of each sentence with gold links how many are in both, predicted, and gold."""
+def _link_counts(evaluation: Evaluation) -> list[LinkCounts]:
+    """Of each sentence with gold links."""
     pairs = zip(attention_alignment(evaluation.forced), evaluation.gold, strict=True)
     return [count_links([links], [gold]) for links, gold in pairs if gold is not None]
 

@@ -36,7 +36,7 @@ def effect_links(translation: Translation, effects: np.ndarray) -> list[Link]:
         effects: (T, W), of each source word; those of the tokens of a word add up.
     """
     sources, targets = words_of_sides(translation)
-    links = []
+    links: list[Link] = []
     for word in sorted({word for own in targets for word in own}):
         fall = effects[[word in own for own in targets]].sum(axis=0)
         if fall.max(initial=0.0) > 0:

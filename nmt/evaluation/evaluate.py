@@ -3,16 +3,16 @@
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import datasets
 
 from nmt.checked import check, check_folder_name
-from nmt.config import Config, DataConfig
+from nmt.config import DataConfig, load_config
 from nmt.data.alignment_units import with_word_links
-from nmt.data.corpus import load_split, sources_within
+from nmt.data.corpus import config_of, load_split, sources_within
 from nmt.data.links import Link
 from nmt.data.mixture import load_training
 from nmt.data.readers import text_lines
@@ -31,17 +31,17 @@ from nmt.pipe.progress import watched
 
 
 def evaluate(
-    run: Path,
-    config: Config,
-    split: str,
-    options: SearchOptions,
-    translator: Translator,
-    command: str,
-    batch_sentences: int = 64,
+    run: str | Path,
+    split: str = "test",
+    options: SearchOptions | None = None,
+    translator: Translator | None = None,
+    *,
+    corpus: str | None = None,
     name: str = "",
     wanted: Wanted | None = None,
-    trained_on: DataConfig | None = None,
-    given: Path | None = None,
+    given: str | Path | None = None,
+    batch_sentences: int = 64,
+    command: str = "",
 ) -> Evaluation:
     """Translates and scores a split, and saves all of it to `run/evaluations/<name>`.
 
@@ -51,25 +51,29 @@ def evaluate(
 
     Args:
         run: the run's folder.
-        config: the run's settings, which name the corpus.
         split: name of the split.
-        options: of the search.
-        translator: with the run's model.
-        command: what the user called, kept with the scores.
-        batch_sentences: sentences that are searched together.
+        options: of the search; by default a beam of five, what it held kept for the report.
+        translator: with the run's model; by default that of the run.
+        corpus: to take the split from, if not from the run's.
         name: of the evaluation; by default that of the split.
         wanted: what else is to be found out.
-        trained_on: the corpus that the model has seen; by default that of `config`.
         given: a file whose lines are taken for the translations, in place of a search.
+        batch_sentences: sentences that are searched together.
+        command: what the user called, kept with the scores.
 
     Raises:
         ValueError: if there is no such split, it is empty, no folder can have the name, the file is not of as many
             lines, or something is to be found out that an ensemble does not know.
+        FileNotFoundError: if there is no such run, or it has no model or no corpus.
         OSError: if nothing can be saved there, or the file cannot be opened.
     """
+    run, given = Path(run), None if given is None else Path(given)
+    options = options or SearchOptions(keep_beam=True)
+    data, trained_on = config_of(run, corpus).data, load_config(run / "config.yaml").data
+    translator = translator or Translator.load(run)
     if name:
         check_folder_name("--as", name)
-    wanted, data = wanted or Wanted(), config.data
+    wanted = wanted or Wanted()
     has_runners_up = options.alternatives > 1
     check(not wanted.what_if or has_runners_up, "alternatives", options.alternatives, "at least 2 with --what-if")
     if wanted.looks or wanted.neighbors:
@@ -77,7 +81,6 @@ def evaluate(
     sources, references, gold = _read(data, split, translator.tokenizers)
     lines = None if given is None else _given_lines(given, split, len(sources))
     folder = _writable(run / "evaluations")
-    trained_on = trained_on or data
     training = _training_split(trained_on, needed=wanted.neighbors > 0)
     began = time.perf_counter()
     if lines is None:
@@ -102,7 +105,7 @@ def evaluate(
         forced=tuple(forced),
         **insights,
         source_worth=source_worth(translator, forced),
-        seen=None if training is None else tuple(sources_within(sources, training)),
+        seen=None if training is None else _seen(sources, training, trained_on),
         training_counts=counts,
         gold=tuple(gold),
         scores=tuple(scores),
@@ -116,6 +119,14 @@ def evaluate(
     )
     evaluation.save(folder / evaluation.label)
     return evaluation
+
+
+def _seen(sources: Sequence[str], training: datasets.Dataset, data: DataConfig) -> tuple[int, ...]:
+    """The sentences, from 0, whose source the model has seen, with or without what its split begins with."""
+    seen = set(sources_within(sources, training))
+    if any(data.train_prefixes):
+        seen |= set(sources_within(sources, load_training(replace(data, train_weights=(), train_prefixes=()))))
+    return tuple(sorted(seen))
 
 
 def _counts(
@@ -175,14 +186,14 @@ def _read(
         raise ValueError(f"split '{split}' of {data.path} has no sentences")
     gold: list[tuple[Link, ...] | None] = [None] * len(corpus)
     if "alignment" in corpus.column_names:
-        gold = [tuple((source, target) for source, target in links) for links in corpus["alignment"]]
+        gold = [tuple(map(tuple, links)) for links in corpus["alignment"]]
     return list(corpus["src"]), list(corpus["tgt"]), gold
 
 
 def _training_split(data: DataConfig, needed: bool) -> datasets.Dataset | None:
-    """What the model has seen; None where that can no longer be read and is not needed."""
+    """What the model has seen, each pair once; None where that can no longer be read and is not needed."""
     try:
-        return load_training(data)
+        return load_training(replace(data, train_weights=()))
     except (OSError, ValueError):
         if needed:
             raise

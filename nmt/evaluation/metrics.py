@@ -6,7 +6,7 @@ detokenised one, so it is a score of its own, named in `Score.form` and at the e
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from sacrebleu.metrics import BLEU, CHRF, TER
 from sacremoses import MosesPunctNormalizer, MosesTokenizer
+
+from nmt.checked import check
 
 DETOKENISED = "cased, detokenised"
 LITERATURE = "lowercased, Moses-normalised and -tokenised"
@@ -123,7 +125,7 @@ _BLEU = BLEU()
 """Whose tokenizer does not matter: it turns sums of statistics into scores."""
 
 
-def bleu(hypotheses: Sequence[str], references: Sequence[str], tgt: str) -> float:
+def bleu(hypotheses: Iterable[str], references: Iterable[str], tgt: str) -> float:
     """BLEU (cased), 0 to 100: the first score of `corpus_scores` alone, fast enough for every validation.
 
     Raises:
@@ -132,14 +134,13 @@ def bleu(hypotheses: Sequence[str], references: Sequence[str], tgt: str) -> floa
     return bleu_of(bleu_statistics(hypotheses, references, tgt).sum(axis=0))
 
 
-def bleu_statistics(hypotheses: Sequence[str], references: Sequence[str], tgt: str) -> np.ndarray:
+def bleu_statistics(hypotheses: Iterable[str], references: Iterable[str], tgt: str) -> np.ndarray:
     """(N, 10) what BLEU counts in each sentence: words of hypothesis and reference, right n-grams, all n-grams.
 
     Raises:
         ValueError: as `bleu`.
     """
-    _check_pairs(hypotheses, references)
-    return _statistics(BLEU(tokenize=bleu_tokenizer(tgt), force=True), hypotheses, references)
+    return _statistics(BLEU(tokenize=bleu_tokenizer(tgt), force=True), *_pairs(hypotheses, references))
 
 
 def bleu_of(sums: np.ndarray) -> float:
@@ -148,8 +149,8 @@ def bleu_of(sums: np.ndarray) -> float:
 
 
 def corpus_scores(
-    hypotheses: Sequence[str],
-    references: Sequence[str],
+    hypotheses: Iterable[str],
+    references: Iterable[str],
     tgt: str,
     literature_form: bool = False,
     bootstrap: int = 1000,
@@ -166,9 +167,10 @@ def corpus_scores(
         seed: of the resampling; sacreBLEU's default gives sacreBLEU's own samples.
 
     Raises:
-        ValueError: if there are no sentences, or not as many hypotheses as references.
+        ValueError: if there are no sentences, not as many hypotheses as references, or one is no text.
     """
-    _check_pairs(hypotheses, references)
+    hypotheses, references = _pairs(hypotheses, references)
+    check(bootstrap >= 0, "bootstrap", bootstrap, "at least 0")
     scores = []
     for measure in _measures(tgt, literature_form):
         metric = measure.metric
@@ -180,9 +182,9 @@ def corpus_scores(
 
 
 def score_differences(
-    baseline: Sequence[str],
-    hypotheses: Sequence[str],
-    references: Sequence[str],
+    baseline: Iterable[str],
+    hypotheses: Iterable[str],
+    references: Iterable[str],
     tgt: str,
     literature_form: bool = False,
     bootstrap: int = 1000,
@@ -200,8 +202,9 @@ def score_differences(
     Raises:
         ValueError: if there are no sentences, or not as many of each.
     """
-    _check_pairs(baseline, references)
-    _check_pairs(hypotheses, references)
+    baseline, references = _pairs(baseline, references)
+    hypotheses, references = _pairs(hypotheses, references)
+    check(bootstrap >= 1, "bootstrap", bootstrap, "at least 1")
     found = []
     for measure in _measures(tgt, literature_form):
         metric, prepared = measure.metric, measure.prepare(references)
@@ -277,11 +280,19 @@ def _language(code: str) -> str:
     return _UNSPACED_CODES.get(language, language)
 
 
-def _check_pairs(hypotheses: Sequence[str], references: Sequence[str]) -> None:
-    if len(hypotheses) != len(references):
-        raise ValueError(f"{len(hypotheses)} hypotheses but {len(references)} references: each line needs one of both")
-    if not hypotheses:
+def _pairs(hypotheses: Iterable[str], references: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Both as lists, once they are known to be texts and as many of each."""
+    for name, texts in (("hypotheses", hypotheses), ("references", references)):
+        check(not isinstance(texts, str), name, texts, "several texts, one for each sentence")
+    both = list(hypotheses), list(references)
+    for name, listed in zip(("hypotheses", "references"), both, strict=True):
+        strange = next((each for each in listed if not isinstance(each, str)), "")
+        check(isinstance(strange, str), name, strange, "a text for each sentence")
+    if len(both[0]) != len(both[1]):
+        raise ValueError(f"{len(both[0])} hypotheses but {len(both[1])} references: each line needs one of both")
+    if not both[0]:
         raise ValueError("no sentences to score: the test set is empty")
+    return both
 
 
 def _measures(tgt: str, literature_form: bool) -> list[_Measure]:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from nmt.data.files import beside, put_folder
+from nmt.data.files import beside, locked, put_folder
 from nmt.data.links import Link
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Translation, load_json_lines, load_translations, parse_json, save_translations
@@ -70,7 +70,7 @@ def run_of(path: Path) -> Path:
     return path.absolute().parent.parent if is_evaluation(path) else path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """One split, translated and scored; N sentences in corpus order.
 
@@ -82,7 +82,8 @@ class Evaluation:
         references: N reference translations.
         forced: N records of the references under forced decoding, their `score` that of the search; none in an
             evaluation that was made before they were kept.
-        gold: N gold alignments, links between words of source and reference; None where there is no gold.
+        gold: N gold alignments, links between words of source and reference, sure and possible ones; None where there
+            is no gold.
         scores: the corpus scores.
         alignment: score of the attention against gold; None without gold.
         search: the options of the search by name.
@@ -208,9 +209,19 @@ class Evaluation:
         options = SearchOptions.named(self.search)
         return sorted({number for number, other in above if options.allows(other.tokens, len(other.source_tokens))})
 
-    def save(self, folder: Path) -> None:
-        """Writes the evaluation to `folder`, in place of one that is there: a crash leaves one of the two whole."""
-        with put_folder(folder) as fresh:
+    def __repr__(self) -> str:
+        """In a line what it is of, and how good; all of it would be every translation and matrix."""
+        scores = "".join(f"{each.name} {each.score:.1f}, " for each in self.scores[:1])
+        return f"Evaluation({self.label}, {len(self.references):,} sentences, {scores}{self.search.get('decoding')})"
+
+    def save(self, folder: str | Path) -> None:
+        """Writes the evaluation to `folder`, in place of one that is there: a crash leaves one of the two whole.
+
+        Of processes that write beside each other at once, one waits for the other.
+        """
+        folder = Path(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with locked(folder.parent), put_folder(folder) as fresh:
             self._write(fresh)
 
     def _write(self, folder: Path) -> None:
@@ -255,13 +266,14 @@ class Evaluation:
         (folder / "scores.json").write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path) -> "Evaluation":
+    def load(cls, folder: str | Path) -> "Evaluation":
         """The evaluation that `save` wrote to `folder`.
 
         Raises:
             FileNotFoundError: if there is none, or a file of it is missing.
             ValueError: if it has another format version, something is missing in it, or its files do not fit together.
         """
+        folder = Path(folder)
         if not folder.exists() and beside(folder, "old").exists():
             folder = beside(folder, "old")  # the crash came between the two moves of `put_folder`
         if not folder.is_dir():
@@ -321,4 +333,4 @@ def ranks_above(other: Translation, found: Translation) -> bool:
 
 
 def _links(pairs: list[list[int]] | None) -> tuple[Link, ...] | None:
-    return None if pairs is None else tuple((source, target) for source, target in pairs)
+    return None if pairs is None else tuple(map(tuple, pairs))

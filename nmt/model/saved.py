@@ -54,8 +54,9 @@ class ModelInfo:
         return f"step {step:,}" if isinstance(step, int) else "an unknown step"
 
 
-def save_model(folder: Path, model: Seq2Seq, info: ModelInfo) -> None:
+def save_model(folder: str | Path, model: Seq2Seq, info: ModelInfo) -> None:
     """Writes the model into `folder`, in place of what stood there; tied parameters are written once."""
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.named_parameters()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
@@ -73,14 +74,14 @@ class _Uninitialised(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-def read_info(folder: Path) -> ModelInfo:
+def read_info(folder: str | Path) -> ModelInfo:
     """What the model in `folder` is.
 
     Raises:
         FileNotFoundError: if there is none.
         ValueError: if its `config.json` is damaged or has another format version.
     """
-    path = folder / "config.json"
+    path = Path(folder) / "config.json"
     if not path.is_file():
         raise FileNotFoundError(f"{folder} holds no model: there is no config.json in it")
     try:
@@ -93,13 +94,14 @@ def read_info(folder: Path) -> ModelInfo:
         raise ValueError(f"{path} does not describe a model: {error}") from error
 
 
-def load_model(folder: Path) -> tuple[Seq2Seq, ModelInfo]:
+def load_model(folder: str | Path) -> tuple[Seq2Seq, ModelInfo]:
     """The model in `folder`, on the CPU, in evaluation mode, its parameters memory-mapped.
 
     Raises:
         FileNotFoundError: if there is none.
         ValueError: if its files are damaged, do not fit together, or have another format version.
     """
+    folder = Path(folder)
     info = read_info(folder)
     if not (folder / "model.safetensors").is_file():
         raise FileNotFoundError(f"{folder} holds no model: there is no model.safetensors in it")

@@ -136,4 +136,5 @@ class Parts:
 
 def _told(key: str, before: Any, now: Any) -> str:
     """How a setting differs from what it was."""
-    return f"--{key} {before!r}, not {now!r}" if key not in ("input", "model") else f"another {key}"
+    by_content = key in ("input", "model", "shortlist file")
+    return f"another {key}" if by_content else f"--{key} {before!r}, not {now!r}"

@@ -70,7 +70,7 @@ _SCRIPTS = (
 )
 
 
-def build_report(run_folder: Path, output: Path, baseline: Path | None = None) -> Path:
+def build_report(run: str | Path, output: str | Path, baseline: str | Path | None = None) -> Path:
     """Writes the report of a run into the folder `output`, and returns the path of its page.
 
     With a baseline, a run or an evaluation within one, it also shows by how much the two differ, and each translation
@@ -82,15 +82,15 @@ def build_report(run_folder: Path, output: Path, baseline: Path | None = None) -
         FileNotFoundError: if the run folder, an evaluation or a file of an evaluation is missing.
         ValueError: if a record cannot be read, or the baseline is of other sentences.
     """
-    run = read_run(run_folder, baseline)
-    report = _report(run)
+    output, read = Path(output), read_run(Path(run), None if baseline is None else Path(baseline))
+    report = _report(read)
     data = json.dumps(report, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     texts = {
         "report.json": data,
         "sentences.csv": sentences_csv(report),
         "words.csv": words_csv(report),
-        "alignments.pharaoh": alignments_pharaoh(run.evaluations),
-        "report.html": _page(run.name, data),
+        "alignments.pharaoh": alignments_pharaoh(read.evaluations),
+        "report.html": _page(read.name, data),
     }
     output.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():

@@ -10,7 +10,7 @@ from typing import Any
 import datasets
 import torch
 
-from nmt.checked import check
+from nmt.checked import check, check_fits, nearest
 from nmt.config import Config, DataConfig, TrainingConfig, load_config
 from nmt.data.corpus import load_split
 from nmt.data.mixture import load_training
@@ -53,7 +53,8 @@ def check_run(
     if checkpoint is not None:
         _check_resumable(config, settings.get("max_epochs"), folder, checkpoint)
     elif not overwrite and _holds_a_run(folder):
-        raise ValueError(f"{folder} exists: go on with `--resume {folder}`, or give --overwrite, or a new --name")
+        how = f"go on with `--resume {folder}`, or give --overwrite, or a new --name"
+        raise ValueError(f"{folder} exists: {how}; in Python, resume=True, overwrite=True or another folder")
     load_split(config.data.path, config.data.src, config.data.tgt, config.data.validation)
     corpus = load_training(config.data)
     if config.training.guided_alignment:
@@ -189,12 +190,22 @@ def _fixed(config: Config) -> dict[str, Any]:
     return own | _flat("model", asdict(config.model)) | _flat("data.tokenizer", asdict(config.data.tokenizer))
 
 
-def check_trainer(settings: Mapping[str, Any]) -> None:
+def check_trainer(settings: Mapping[str, Any], kinds: Mapping[str, Any], reserved: Mapping[str, str]) -> None:
     """Makes sure that the trainer's settings are allowed, so far as it would not do so itself.
+
+    Args:
+        settings: by name.
+        kinds: the type of each argument that the trainer has.
+        reserved: its arguments that are not to be set, and why.
 
     Raises:
         ValueError: if one is not.
     """
+    for name, value in settings.items():
+        if name in reserved:
+            raise ValueError(f"trainer.{name} cannot be set: {reserved[name]}")
+        check(name in kinds, f"trainer.{name}", value, f"left out: there is no such key{nearest(name, kinds)}")
+        check_fits(kinds[name], f"trainer.{name}", value)
     for name in ("accumulate_grad_batches", "check_val_every_n_epoch", "val_check_interval"):
         value = settings.get(name)
         check(not isinstance(value, int | float) or value > 0, f"trainer.{name}", value, "positive")

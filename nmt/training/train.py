@@ -1,22 +1,19 @@
 """A config -> a trained run: folder, data, trainer, fit, and the exported model."""
 
 import json
-import logging
 import os
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
-import datasets
 import pytorch_lightning as pl
 import yaml
 from pytorch_lightning.callbacks import Callback, ProgressBar
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from nmt.config import Config
+from nmt.config import Config, load_settings
 from nmt.data.datamodule import TranslationData
 from nmt.training.callbacks import MovingAverage, Patience
 from nmt.training.checkpoints import Resumable, best_checkpoint, checkpoint_step, latest_checkpoint
@@ -25,6 +22,7 @@ from nmt.training.ending import export, how_to_go_on, validate_last_step, why_it
 from nmt.training.folder import RunFolder, recover
 from nmt.training.memory import keep_freed_memory
 from nmt.training.module import Diverged, TranslationModule
+from nmt.training.quiet import quiet
 from nmt.training.reporter import EpochBar, Reporter
 from nmt.training.stopping import Signals
 
@@ -52,19 +50,23 @@ OWN_TRAINER_ARGUMENTS: Mapping[str, str] = {
 """Arguments of `pl.Trainer` that are not the user's, and why."""
 
 
+@quiet()
 def train(
     config: Config,
     trainer_settings: Mapping[str, Any] | None = None,
-    folder: Path | None = None,
+    folder: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
     resolved: str | None = None,
 ) -> Path | None:
     """Trains, or goes on training, and exports the best checkpoint, as validations say, as `folder/model`.
 
+    It seeds the random numbers of torch. What a run was trained with comes back by `nmt.config.load_settings`.
+
     Args:
         config: the run.
-        trainer_settings: arguments of `pl.Trainer`, beside `TRAINER_DEFAULTS`.
+        trainer_settings: arguments of `pl.Trainer`, beside `TRAINER_DEFAULTS`; to go on, beside those of the run, but
+            for objects such as callbacks, which are to be given again.
         folder: the run's folder, `runs/<name>` if none is given; nothing in it changes before training begins.
         resume: go on from the latest checkpoint in `folder`.
         overwrite: replace the run that is in `folder`.
@@ -75,13 +77,13 @@ def train(
 
     Raises:
         ValueError: if there is such a run already, or none to resume, or it has another network or tokenizer, or the
-            corpus cannot be used, not a step is trained, or the loss is not finite.
+            corpus or a setting cannot be used, not a step is trained, or the loss is not finite.
         FileNotFoundError: if the corpus is not there.
         MisconfigurationException: if Lightning does not accept the trainer's settings.
         nmt.training.stopping.Stopped: if a signal ended the training.
         KeyboardInterrupt: if one came before the training.
     """
-    trainer_settings, folder = trainer_settings or {}, folder or Path("runs") / config.name
+    trainer_settings, folder = trainer_settings or {}, Path(folder or Path("runs") / config.name)
     if not rank_zero_only.rank:  # type: ignore[attr-defined]
         # until it has a trainer, Lightning takes the first process of every machine for the first of all
         rank_zero_only.rank = int(os.environ.get("NODE_RANK") or 0)  # type: ignore[attr-defined]
@@ -89,8 +91,11 @@ def train(
     checkpoint = latest_checkpoint(folder / "checkpoints") if resume else None
     if resume and checkpoint is None:
         raise ValueError(f"{folder}: there is no checkpoint to resume from: train it anew, without --resume")
+    if checkpoint is not None:
+        trainer_settings = {**_settings_of(folder), **trainer_settings}
     run_folder = RunFolder(folder, resolved or saved_config(config, trainer_settings), checkpoint)
     settings = {**TRAINER_DEFAULTS, **trainer_settings}
+    check_trainer(settings, get_type_hints(pl.Trainer.__init__), OWN_TRAINER_ARGUMENTS)
     is_limited = settings.get("max_steps", -1) != -1 or settings.get("max_time") is not None
     if settings.get("max_epochs") is None and not is_limited:
         settings["max_epochs"] = DEFAULT_EPOCHS
@@ -127,6 +132,12 @@ def train(
     return folder / "model"
 
 
+def _settings_of(run: Path) -> dict[str, Any]:
+    """The trainer's settings of a run, but for objects such as callbacks, which only the command line makes of them."""
+    saved = load_settings(run / "config.yaml")[1]
+    return {name: value for name, value in saved.items() if "class_path" not in str(value)}
+
+
 def saved_config(config: Config, trainer_settings: Mapping[str, Any]) -> str:
     """A run as YAML, which `load_config` and `nmt train --config` read; objects, such as callbacks, are left out."""
     plain = {key: value for key, value in trainer_settings.items() if _is_plain(value)}
@@ -159,7 +170,6 @@ def _trainer(
 
     Loggers and callbacks among the settings stand beside the run's own.
     """
-    check_trainer(settings)
     again = None if done is None else done + 1
     loggers = [
         CSVLogger(folder, name="", version="", flush_logs_every_n_steps=20),
@@ -186,26 +196,6 @@ def _listed(value: Any) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, Iterable) else [value]
-
-
-def quiet() -> None:
-    """Leaves out what the libraries say of things that are as they should be here."""
-    datasets.disable_progress_bars()
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    for message in (
-        "Experiment logs directory",  # the folder holds the config and the tokenizers already
-        "You're using the WeightAveraging callback with a model that overrides",  # nothing is sharded
-        "Loading `train_dataloader` to estimate",
-        "The number of training batches",
-        "You're resuming from a checkpoint that ended before the epoch ended",  # the loader knows where to go on
-        ".*does not have many workers",  # batches are made from memory-mapped ids in a millisecond
-        ".*treespec, LeafSpec",
-        "`ModelCheckpoint.* could not find the monitored key",  # the export says so
-        "Checkpoint directory",
-        "Be aware that when using `ckpt_path`, callbacks",  # one may wait no longer for a validation
-        "It is recommended to use `self.log",  # the figures are those of all ranks already
-    ):
-        warnings.filterwarnings("ignore", message)
 
 
 def _callbacks(config: Config, folder: Path) -> list[Callback]:

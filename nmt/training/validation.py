@@ -15,7 +15,7 @@ from nmt.decoding.search import search
 from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.translation import Translation
 from nmt.decoding.tree import Hypothesis
-from nmt.evaluation.aer import count_links, error_rate
+from nmt.evaluation.aer import LinkCounts, count_links, error_rate
 from nmt.evaluation.metrics import bleu
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.loss import sequence_loss
@@ -24,16 +24,16 @@ from nmt.training.ranks import of_all_ranks, sum_over_ranks
 
 @dataclass
 class _Totals:
-    """Of the references: nats, entropy and number of their tokens, EOS included, and links between words.
+    """Of the references: nats, entropy and number of their tokens, EOS included, and links as in `LinkCounts`.
 
-    Links are those that the attention has in common with gold, its own, and gold ones. Lost are sentences for which the
-    search found nothing that is finite.
+    Lost are sentences for which the search found nothing that is finite.
     """
 
     nll: float = 0.0
     entropy: float = 0.0
     tokens: float = 0.0
-    common_links: float = 0.0
+    sure_links: float = 0.0
+    right_links: float = 0.0
     attention_links: float = 0.0
     gold_links: float = 0.0
     lost: float = 0.0
@@ -77,11 +77,11 @@ class Validation:
             )
             for row, weights in zip(rows, each, strict=True)
         ]
-        gold = [[(source, target) for source, target in row["alignment"]] for row in rows]
-        common, own, given = count_links(links, gold)
-        self._totals.common_links += common
-        self._totals.attention_links += own
-        self._totals.gold_links += given
+        counts = count_links(links, [row["alignment"] for row in rows])
+        self._totals.sure_links += counts.sure
+        self._totals.right_links += counts.right
+        self._totals.attention_links += counts.predicted
+        self._totals.gold_links += counts.gold
 
     def figures(self, device: torch.device) -> dict[str, float]:
         """The figures of the whole split, whatever the ranks' shares of it were; the ranks speak over the device.
@@ -104,7 +104,8 @@ class Validation:
             "val_attention_entropy": totals.entropy / totals.tokens,
         }
         if totals.gold_links:
-            figures["val_aer"] = error_rate(totals.common_links, totals.attention_links, totals.gold_links)
+            links = totals.sure_links, totals.right_links, totals.attention_links, totals.gold_links
+            figures["val_aer"] = error_rate(LinkCounts(*links))
         return figures
 
     def samples(self, sentences: int) -> dict[int, Translation]:

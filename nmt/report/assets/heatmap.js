@@ -17,15 +17,15 @@ const labelWidth = (units) => Math.max(8, ...units.map((unit) => pen.measureText
 /** The gold links are links to words of the reference: they suit only what has the same words. */
 const goldShown = ({ sentence, shown }) => sentence.gold !== null && sentence[shown].words.join(" ") === sentence.reference.words.join(" ");
 
-/** Outlines about the gold links, as plotly shapes. */
+/** Outlines about the gold links, as plotly shapes; dotted about those that are only possible, which end in a 0. */
 function goldShapes(sentence, targets, sources, colour) {
   const extent = (units, word) => {
     const found = units.flatMap((unit, index) => (unit.words.includes(word) ? [index] : []));
     return found.length ? [found[0] - 0.5, found.at(-1) + 0.5] : null;
   };
-  return sentence.gold.flatMap(([source, target]) => {
+  return sentence.gold.flatMap(([source, target, sure = 1]) => {
     const [x, y] = [extent(sources, source), extent(targets, target)];
-    const line = { color: colour, width: 2 };
+    const line = { color: colour, width: 2, dash: sure ? "solid" : "dot" };
     return x && y ? [{ type: "rect", x0: x[0], x1: x[1], y0: y[0], y1: y[1], line }] : [];
   });
 }

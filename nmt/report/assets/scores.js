@@ -3,7 +3,7 @@
 /** An error rate of links as a score; nothing where it is not known. */
 const linkScore = (name, of, found) => found && {
   name, score: found.aer, low: null, high: null, digits: 3, higher_is_better: false,
-  form: `${of} against ${grouped(found.links)} gold links, precision ${fixed(found.precision, 3)}, recall ${fixed(found.recall, 3)}`,
+  form: `${of} against ${grouped(found.links)} gold links${found.possible ? ` and ${grouped(found.possible)} only possible` : ""}, precision ${fixed(found.precision, 3)}, recall ${fixed(found.recall, 3)}`,
   signature: found.method,
 };
 

@@ -133,7 +133,7 @@ function scaleKey() {
 
 /** What the outlines are, or where to find them. */
 function goldNote({ sentence, shown }) {
-  if (goldShown({ sentence, shown })) return state.asTable ? null : el("span", {}, el("i", { class: "gold" }), "outlined: gold alignment");
+  if (goldShown({ sentence, shown })) return state.asTable ? null : el("span", {}, el("i", { class: "gold" }), `outlined: gold alignment${sentence.gold.some((link) => link.length > 2) ? ", dotted where it is only possible" : ""}`);
   return sentence.gold && sentence.reference.tokens ? el("span", {}, "The gold alignment links words of the reference: r shows it.") : null;
 }
 
