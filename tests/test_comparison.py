@@ -202,7 +202,7 @@ def test_the_command_says_what_changed_and_where(tmp_path: Path, capsys: pytest.
     assert lines[3].startswith(f"  BLEU   {scores}")
     assert lines[3].endswith(f"  p {bleu.p_text:>7}  cased")
     assert lines[5].endswith(f"  p {ter.p_text:>7}  lower is better")
-    assert lines[6] == "  AER    0.973 ->  0.973  +0.000 [+0.000, +0.000]  p   1.000  lower is better"
+    assert lines[6] == "  AER    0.985 ->  0.985  +0.000 [+0.000, +0.000]  p   1.000  lower is better"
     assert len([line for line in lines if line.startswith("  sentence ")]) == 4
     assert "    new        moved  [2J up and   on" in lines
     assert second.splitlines()[1:4] == [
