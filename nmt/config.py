@@ -321,7 +321,8 @@ class TrainingConfig:
         scheduled_sampling: probability that a previous target token is the model's own instead of the reference's.
         scheduled_sampling_steps: optimiser steps over which that probability rises from zero.
         average_decay: decay of the moving average of the weights that is validated and exported; 0 for none.
-        monitor: figure by which the best checkpoint, early stopping and the plateau go.
+        monitor: figure by which the best checkpoint, early stopping and the plateau go; of validations whose val_bleu
+            is below 1, where it is chance, val_loss decides, and any other is better.
         early_stopping: validations without improvement before training stops; 0 for never.
         checkpoint_steps: optimiser steps between two checkpoints to resume from; each epoch ends with one too.
         sample_sentences: validation sentences whose translation is printed as it changes, and kept for the report.
@@ -349,11 +350,6 @@ class TrainingConfig:
     checkpoint_steps: int = 500
     sample_sentences: int = 3
     start_from: str = ""
-
-    @property
-    def monitor_mode(self) -> Literal["max", "min"]:
-        """Which of two values of the monitored figure is the better one."""
-        return "max" if self.monitor == "val_bleu" else "min"
 
     def __post_init__(self) -> None:
         check_types(self, "training.")

@@ -28,7 +28,7 @@ import nmt.training.module
 import nmt.training.reporter
 import nmt.training.validation
 from nmt.cli import main
-from nmt.config import TrainingConfig, load_config
+from nmt.config import load_config
 from nmt.data.batch import Batch
 from nmt.data.corpus import load_split
 from nmt.decoding.options import SearchOptions
@@ -275,7 +275,7 @@ def test_a_finished_run_can_be_trained_longer(train: Callable) -> None:
 
 
 def test_a_run_that_was_moved_knows_its_best_validation(tmp_path: Path) -> None:
-    here, there = (best_checkpoint(tmp_path / name, TrainingConfig()) for name in ("here", "there"))
+    here, there = (best_checkpoint(tmp_path / name) for name in ("here", "there"))
     path = str(tmp_path / "here" / "best.ckpt")
     here.best_model_path = here.kth_best_model_path = path
     here.best_k_models, here.best_model_score, here.kth_value = {path: torch.tensor(90.0)}, *torch.full((2,), 90.0)
@@ -885,8 +885,8 @@ def test_a_run_that_has_ended_stays_so_until_its_limits_are_raised(
 
 
 def test_of_equal_validations_the_later_is_exported(train: Callable, capsys: pytest.CaptureFixture) -> None:
-    assert train("equal", "--trainer.max_epochs", "2", "--training.monitor", "val_bleu", *STILL) == 0
-    assert "exporting step 16, the best by val_bleu" in capsys.readouterr().out
+    assert train("equal", "--trainer.max_epochs", "2", *STILL) == 0
+    assert "exporting step 16, the best by val_loss" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("monitor", "better"), [("val_bleu", 1), ("val_loss", -1)])
@@ -908,6 +908,45 @@ def test_what_is_better_is_kept_waited_for_and_trained_on_at_the_same_rate(
         with open(f"runs/{name}/metrics.csv", newline="") as file:
             logged_rates = {int(row["step"]): float(row["learning_rate"] or 0) for row in csv.DictReader(file)}
         assert [logged_rates[step] for step in range(14, steps, 8)] == pytest.approx(rates)
+
+
+@pytest.mark.parametrize(
+    ("bleu", "loss", "steps", "told"),
+    [
+        ((0.04, 0.0, 0.02, 0.0), (7, 6, 5, 4), 32, ["exporting step 32, the best by val_loss (val_bleu is below 1)"]),
+        (
+            *((0.0, 0.01, 0.02, 0.03), (6, 7, 8, 9), 24),
+            [
+                "val_loss (val_bleu is below 1) has not improved in 1 validations (training.patience): the",
+                "val_loss (val_bleu is below 1) has not improved in 2 validations (training.early_stopping)",
+                "exporting step 8, the best by val_loss (val_bleu is below 1)",
+            ],
+        ),
+        ((0.5, 1.2, 0.9, 1.5), (7, 6, 5, 4), 32, ["exporting step 32, the best by val_bleu\n"]),
+        ((1.5, 0.9, 1.2, 9.0), (7, 6, 5, 4), 24, ["exporting step 8, the best by val_bleu\n"]),
+    ],
+)
+def test_where_bleu_is_chance_the_loss_decides(
+    train: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    bleu: tuple[float, ...],
+    loss: tuple[float, ...],
+    steps: int,
+    told: list[str],
+) -> None:
+    figures, said = Validation.figures, zip(bleu, loss, strict=True)
+
+    def told_figures(self: Validation, device: torch.device) -> dict[str, float]:
+        val_bleu, val_loss = next(said)
+        return {**figures(self, device), "val_bleu": val_bleu, "val_loss": val_loss}
+
+    monkeypatch.setattr(Validation, "figures", told_figures)
+    waiting = ("--training.early_stopping", "2", "--training.schedule", "plateau", "--training.patience", "1")
+    assert train("chance", "--trainer.max_epochs", "4", "--training.monitor", "val_bleu", *waiting) == 0
+    assert steps_of("chance") == steps
+    printed = capsys.readouterr().out
+    assert all(each in printed for each in told)
 
 
 @pytest.mark.parametrize("algorithm", ["norm", "value"])

@@ -22,7 +22,7 @@ from nmt.training.loss import Objective, sequence_loss
 from nmt.training.optimizer import build_optimizer
 from nmt.training.ranks import sum_over_ranks
 from nmt.training.schedule import Schedule
-from nmt.training.validation import Validation
+from nmt.training.validation import MERIT, Validation, merit
 
 
 class TranslationModule(pl.LightningModule):
@@ -220,12 +220,13 @@ class TranslationModule(pl.LightningModule):
         self._log_position(self.trainer.global_step)
         for name, value in figures.items():
             self.log(name, value, prog_bar=name in ("val_loss", "val_bleu"), rank_zero_only=False)
+        found = merit(figures, self.config.training.monitor)
+        self.log(MERIT, found, logger=False, rank_zero_only=False)
         self.rate_is_halved = False
         if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
-            settings, schedule = self.config.training, self.lr_schedulers()
+            schedule = self.lr_schedulers()
             assert isinstance(schedule, Schedule)
-            figure = figures[settings.monitor]
-            self.rate_is_halved = schedule.validated(figure if settings.monitor_mode == "max" else -figure)
+            self.rate_is_halved = schedule.validated(found)
 
     def on_validation_end(self) -> None:
         """Lets the clock of training go on."""

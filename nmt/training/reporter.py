@@ -14,6 +14,8 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from nmt.evaluation.samples import Samples
 from nmt.training.module import TranslationModule
 from nmt.training.ranks import in_first_rank
+from nmt.training.schedule import Schedule
+from nmt.training.validation import judged_by
 
 LINE_SECONDS = 60.0
 """From one line to the next, where no progress bar is to be seen."""
@@ -94,8 +96,10 @@ class Reporter(Callback):
         figures.pop("learning_rate", None)  # a validation may change it
         self._print_line(trainer, pl_module, figures)
         if pl_module.rate_is_halved:
-            training, rate = pl_module.config.training, trainer.optimizers[0].param_groups[0]["lr"]
-            stale = f"{training.monitor} has not improved in {training.patience} validations (training.patience)"
+            training, schedule = pl_module.config.training, pl_module.lr_schedulers()
+            assert isinstance(schedule, Schedule)
+            figure, (rate, *_) = judged_by(schedule.best, training.monitor), schedule.get_last_lr()
+            stale = f"{figure} has not improved in {training.patience} validations (training.patience)"
             print(f"{stale}: the learning rate is halved to {rate:.2g}")
         references = pl_module.data.validation_references
         for row, sample in pl_module.samples.items():

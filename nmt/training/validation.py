@@ -1,6 +1,7 @@
 """What a validation finds out: of the references under teacher forcing, and by greedy translations."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 
 import torch
@@ -20,6 +21,12 @@ from nmt.evaluation.metrics import bleu
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.loss import sequence_loss
 from nmt.training.ranks import of_all_ranks, sum_over_ranks
+
+MERIT = "val_merit"
+"""What callbacks know the `merit` of a validation by."""
+
+LEAST_BLEU = 1.0
+"""Of a corpus below it hardly four words in a row are right, and which ones is chance."""
 
 
 @dataclass
@@ -115,3 +122,25 @@ class Validation:
         records, rows = Records(tokenizers.tgt), [row for row in wanted if row in self._best]
         own = {row: records.of(tokenizers.src.encode(split[row]["src"]), self._best[row]) for row in rows}
         return of_all_ranks(own)
+
+
+def merit(figures: Mapping[str, float], monitor: str) -> float:
+    """How good a validation is, more is better: what the best checkpoint, early stopping and the plateau go by.
+
+    That is `val_bleu`, if it is monitored and at least `LEAST_BLEU`. Otherwise it is the negative of `val_loss`, which
+    is less than that: of the first validations of a training, BLEU would choose one by chance.
+
+    Args:
+        figures: of the validation.
+        monitor: "val_bleu" or "val_loss".
+    """
+    if monitor == "val_bleu" and figures["val_bleu"] >= LEAST_BLEU:
+        return figures["val_bleu"]
+    return -figures["val_loss"]
+
+
+def judged_by(merit: float, monitor: str) -> str:
+    """The figure that a merit comes from, and if it is not the one that is monitored, why."""
+    if merit >= LEAST_BLEU:
+        return "val_bleu"
+    return "val_loss" if monitor == "val_loss" else f"val_loss (val_bleu is below {LEAST_BLEU:g})"
