@@ -1328,11 +1328,36 @@ def test_without_a_progress_bar_there_is_a_line_now_and_then(
         monkeypatch.setattr(nmt.training.reporter, "LINE_SECONDS", seconds)
         assert train("told", "--trainer.max_steps", "5", "--overwrite") == 0
         told = re.findall(
-            r"^step (\d) \(epoch 1\)  train_loss [\d.]+(?:  learning_rate [\d.]+  tokens_per_second [\d,]+)?$",
+            r"^step (\d) \(epoch 1\)  train_nll [\d.]+(?:  learning_rate [\d.]+  tokens_per_second [\d,]+)?$",
             capsys.readouterr().out,
             re.MULTILINE,
         )
         assert told == [str(step) for step in range(1, lines + 1)]
+
+
+def test_a_line_tells_the_mean_of_what_was_trained_since_the_last(
+    train: Callable, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, losses = nmt.training.module.sequence_loss, []
+
+    def noting(*arguments: object) -> Loss:
+        losses.append(real(*arguments))
+        return losses[-1]
+
+    monkeypatch.setattr(nmt.training.module, "sequence_loss", noting)
+    assert train("told", "--trainer.max_epochs", "2", "--training.label_smoothing", "0.2") == 0
+    told = re.findall(r"^step \d+ \(epoch \d\)  train_nll ([\d.]+)  val_loss", capsys.readouterr().out, re.MULTILINE)
+    epochs = losses[:8], losses[8:]
+    means = [sum(float(each.nll) for each in epoch) / sum(each.tokens for each in epoch) for epoch in epochs]
+    assert list(map(float, told)) == pytest.approx(means, abs=6e-4)
+
+
+def test_a_file_has_no_progress_bar(train: Callable, capsys: pytest.CaptureFixture) -> None:
+    assert train("told", "--trainer.max_epochs", "1", "--trainer.enable_progress_bar", "true") == 0
+    printed = capsys.readouterr().out
+    assert "step 8 (epoch 1)  train_nll" in printed
+    assert "Epoch" not in printed
+    assert "━" not in printed
 
 
 def test_a_halved_learning_rate_is_told(train: Callable, capsys: pytest.CaptureFixture) -> None:

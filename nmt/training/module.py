@@ -38,7 +38,8 @@ class TranslationModule(pl.LightningModule):
 
     Attribute `samples` holds, for callbacks, what the last validation made of `training.sample_sentences` sentences
     spread evenly over the split, by row; `epoch` the number of the epoch that is trained, or was last; `rate_is_halved`
-    whether the last validation halved the learning rate.
+    whether the last validation halved the learning rate; `trained_nll` and `trained_tokens` the cross entropy, in nats,
+    and the number of all target tokens that this process has trained on, and the other ranks with it.
 
     Every random choice of a step is a function of seed, step and rank, so that a resumed run repeats it without any
     saved random state.
@@ -58,6 +59,7 @@ class TranslationModule(pl.LightningModule):
         self._learning_rate, self._gradient_norm = 0.0, torch.zeros(())
         self._clock = 0.0
         self._tokens_since = 0
+        self.trained_nll, self.trained_tokens = 0.0, 0
 
     @property
     def data(self) -> TranslationData:
@@ -125,6 +127,7 @@ class TranslationModule(pl.LightningModule):
         sums = torch.stack([each.float() for each in own])
         total, nll, tokens, *added = sum_over_ranks(sums, self.device).tolist()  # at once: a GPU is waited for
         self._tokens_since += int(tokens)
+        self.trained_nll, self.trained_tokens = self.trained_nll + nll, self.trained_tokens + int(tokens)
         if not math.isfinite(total):
             raise self._diverged(f"the loss is {total}", self.trainer.global_step + 1)
         self.log("train_loss", total / tokens, prog_bar=True)

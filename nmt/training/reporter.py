@@ -21,14 +21,17 @@ LINE_SECONDS = 60.0
 """From one line to the next, where no progress bar is to be seen."""
 
 FORMS = {
-    **{"train_loss": ".3f", "val_loss": ".3f", "val_bleu": ".2f", "val_aer": ".3f"},
+    **{"train_nll": ".3f", "val_loss": ".3f", "val_bleu": ".2f", "val_aer": ".3f"},
     **{"learning_rate": ".2g", "tokens_per_second": ",.0f"},
 }
 """Of the figures in a line, in this order."""
 
 
 class EpochBar(RichProgressBar):
-    """Lightning's progress bar, but epochs count from 1, as they do in all that is printed."""
+    """Lightning's progress bar, at a terminal only; epochs count from 1, as they do in all that is printed."""
+
+    def __init__(self) -> None:
+        super().__init__(refresh_rate=int(sys.stdout.isatty()))
 
     def _get_train_description(self, current_epoch: int) -> str:
         last = self.trainer.max_epochs
@@ -39,7 +42,9 @@ class EpochBar(RichProgressBar):
 class Reporter(Callback):
     """Prints what is trained, a line for each validation and what has become of its samples; keeps all of these.
 
-    Where no progress bar is to be seen, as in a file, there is a line each minute too.
+    Where no progress bar is to be seen, as in a file, there is a line each minute too. The `train_nll` of a line is the
+    mean of all target tokens since the line before, as `val_loss` is of those of the split: a batch has sentences of
+    about one length, and that of one says little.
 
     Args:
         folder: where the samples of each validation go, into a folder of their own (`nmt.evaluation.samples`).
@@ -49,6 +54,7 @@ class Reporter(Callback):
         self.folder = folder
         self._shown: dict[int, str] = {}
         self._printed_at = 0.0
+        self._told_nll, self._told_tokens = 0.0, 0
 
     @rank_zero_only
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -75,13 +81,19 @@ class Reporter(Callback):
     @rank_zero_only
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         """Prints where it stands, where nothing else shows it."""
+        assert isinstance(pl_module, TranslationModule)
         has_bar = trainer.progress_bar_callback is not None and sys.stdout.isatty()
         if not has_bar and time.monotonic() - self._printed_at >= LINE_SECONDS:
             figures = trainer.callback_metrics
             self._print_line(trainer, pl_module, {name: figures[name] for name in figures if "val_" not in name})
 
-    def _print_line(self, trainer: pl.Trainer, pl_module: pl.LightningModule, figures: Mapping[str, Any]) -> None:
+    def _print_line(self, trainer: pl.Trainer, pl_module: TranslationModule, figures: Mapping[str, Any]) -> None:
         self._printed_at = time.monotonic()
+        nll, tokens = pl_module.trained_nll - self._told_nll, pl_module.trained_tokens - self._told_tokens
+        self._told_nll, self._told_tokens = pl_module.trained_nll, pl_module.trained_tokens
+        figures = {name: figures[name] for name in figures if name != "train_nll"}  # of one batch
+        if tokens:
+            figures["train_nll"] = nll / tokens
         known = [f"{name} {float(figures[name]):{form}}" for name, form in FORMS.items() if name in figures]
         print("  ".join([f"step {trainer.global_step:,} (epoch {pl_module.epoch})", *known]), flush=True)
 
