@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from math import isfinite
 from types import UnionType
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
@@ -71,4 +72,5 @@ def _built(hint: Any, value: Any, key: str) -> Any:
     else:
         plain = get_origin(hint) or hint
         check(type(value) in ((int, float) if plain is float else (plain,)), key, value, plain.__name__)
+        check(plain is not float or isfinite(value), key, value, "a finite number")
     return value

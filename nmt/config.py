@@ -19,6 +19,9 @@ Combine = Literal["log_linear", "linear"]
 ScheduleKind = Literal["constant", "inverse_sqrt", "linear", "halving", "plateau"]
 
 
+NAME_OF_CORPUS = "CORPUS_SRC_TGT"
+"""Stands for the name of a run that has none."""
+
 _DROPPED_WORD = "a dropped word is a vector of zeros, and the gradient of normalising it is without bound"
 
 
@@ -92,14 +95,17 @@ class DataConfig:
     """Where sentence pairs come from and how they are cut into batches.
 
     Attributes:
-        path: "phrasebook" (the embedded corpus), a folder of files, or "hub:owner/name".
+        path: "phrasebook" (the embedded corpus), a folder of files, or "hub:owner/name". In a folder, a split such as
+            train is two text files, train.de and train.en, or a table with a header, train.tsv, train.csv, train.jsonl
+            or train.parquet, that has columns (keys) de and en, or src and tgt; train.de-en.tsv needs none. Text, TSV,
+            CSV and JSON lines may be compressed (.gz, .xz, .zst).
         src: language to translate from, as the files or columns name it.
         tgt: language to translate to.
         train: name of the training split; or of several, a list.
         train_weights: how often each pair of these splits comes in an epoch, whole numbers; empty for once.
         train_prefixes: what the sources of each of these splits begin with in training, such as the tag of a
             back-translation ("" for nothing); empty for none.
-        validation: name of the validation split.
+        validation: name of the validation split; validation, val, dev and valid stand for each other.
         tokenizer: how sentences become tokens.
         max_length_tokens: training pairs with a longer side are dropped (special tokens not counted).
         max_length_ratio: training pairs with one side more than this many times as long as the other are dropped (9 as
@@ -376,14 +382,15 @@ class Config:
     """A run: everything but the trainer's own settings.
 
     Attributes:
-        name: name of the run; its folder is `runs/<name>`.
+        name: name of the run; its folder is `runs/<name>`. Without one it is made of the name of the corpus and the
+            languages, such as phrasebook_de_en.
         seed: seed of every random choice; the same seed gives the same run.
         data: the corpus, the tokenizer and the batches.
         model: the network.
         training: the optimiser, its schedule and what is monitored.
     """
 
-    name: str = "phrasebook_de_en"
+    name: str = NAME_OF_CORPUS
     seed: int = 1
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -391,6 +398,8 @@ class Config:
 
     def __post_init__(self) -> None:
         check_types(self)
+        if self.name == NAME_OF_CORPUS:
+            object.__setattr__(self, "name", self._name_of_corpus())
         check_folder_name("name", self.name)
         check(0 <= self.seed < 1 << 63, "seed", self.seed, "at least 0 and below 2 ** 63")
         tied = self.model.tie_embeddings != "all" or self.data.tokenizer.joint
@@ -401,6 +410,11 @@ class Config:
         guides = self.model.attention.normalizer == "softmax" or not self.training.guided_alignment
         why = "0 where model.attention.normalizer is not softmax: the logarithm of a weight of zero has no gradient"
         check(guides, "training.guided_alignment", self.training.guided_alignment, why)
+
+    def _name_of_corpus(self) -> str:
+        place = self.data.path
+        path = Path(place.split(":")[1]) if place.startswith("hub:") else Path(place).expanduser().resolve()
+        return f"{path.name}_{self.data.src}_{self.data.tgt}".lstrip("._")
 
 
 def load_config(path: Path) -> Config:

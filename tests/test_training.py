@@ -402,6 +402,12 @@ def test_resuming_what_is_no_run_is_named(train: Callable, capsys: pytest.Captur
             "trainer.val_check_interval: 9 batches are more than an epoch has, 8: "
             "add --trainer.check_val_every_n_epoch null",
         ),
+        (["--trainer.max_epochs", "0"], "trainer.max_epochs: 0 is not allowed, it must be positive, or -1 for no end"),
+        (["--trainer.max_steps", "0"], "trainer.max_steps: 0 is not allowed"),
+        (
+            ["--training.learning_rate", "1e400"],
+            "training.learning_rate: inf is not allowed, it must be",
+        ),
         (["config.yaml"], "'config.yaml' is not a key; a config is given as `--config FILE`"),
         (["--model.hidden_size", "7"], "model.hidden_size: 7 is not allowed"),
         (["--trainer.max_epoch", "1"], "did you mean 'trainer.max_epochs'?"),
@@ -636,6 +642,36 @@ def test_a_validation_without_finite_probabilities_is_one_line(
     assert "no probability is finite at step 8: lower training.learning_rate, " in one_line(capsys)
 
 
+def test_a_source_that_is_too_long_to_train_on_does_not_make_a_validation_last(
+    train: Callable, corpus_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    for language in ("de", "en"):
+        with open(corpus_folder / f"validation.{language}", "a") as file:
+            file.write("ja " * 2000 + "\n")
+    real, limits = nmt.training.validation.search, []
+
+    def noting(model: object, memory: object, state: object, batch: SearchBatch, *others: object) -> object:
+        limits.extend(batch.limits.tolist())
+        return real(model, memory, state, batch, *others)
+
+    monkeypatch.setattr(nmt.training.validation, "search", noting)
+    assert train("long", "--trainer.max_steps", "1", "--data.max_length_tokens", "40") == 0
+    assert "validation: 13 pairs, 1 of them longer than data.max_length_tokens" in capsys.readouterr().out
+    assert max(limits) == 80
+    assert min(limits) < 40, "as before: twice the source, and 10"
+
+
+def test_a_run_without_a_name_has_that_of_its_corpus(
+    train: Callable, corpus_folder: Path, capsys: pytest.CaptureFixture
+) -> None:
+    arguments = ["--data.path", f"{corpus_folder}/", *TINY_RUN, "--trainer.max_steps"]
+    assert main(["train", *arguments, "1"]) == 0
+    assert "model: runs/corpus_de_en/model" in capsys.readouterr().out
+    assert load_config(Path("runs/corpus_de_en/config.yaml")).name == "corpus_de_en"
+    shutil.copytree(corpus_folder, "moved")
+    assert main(["train", "--resume", "runs/corpus_de_en", "--data.path", "moved", "--trainer.max_steps", "2"]) == 0
+
+
 def test_nothing_is_logged_between_validations_if_not_asked_for(train: Callable) -> None:
     assert train("silent", "--trainer.max_epochs", "1", "--trainer.log_every_n_steps", "0") == 0
 
@@ -788,7 +824,7 @@ def test_a_run_that_another_process_prepares_is_left_to_it(train: Callable, caps
 def test_a_model_is_not_exported_anew_if_nothing_was_trained(train: Callable, capsys: pytest.CaptureFixture) -> None:
     assert train("kept", "--trainer.max_epochs", "1") == 0
     before = files("runs/kept")
-    assert train("kept", "--overwrite", "--trainer.max_epochs", "0") == 2
+    assert train("kept", "--overwrite", "--trainer.limit_train_batches", "0") == 2
     assert "not a step was trained" in capsys.readouterr().err
     assert files("runs/kept") == before
 

@@ -37,6 +37,7 @@ def run(arguments: list[str]) -> int:
     config = Config(made.name, made.seed, made.data, made.model, made.training)
     for idle in idle_settings(config):
         rank_zero_only(print)(f"nmt train: {idle}", file=sys.stderr)
+    settings.name = config.name
     folder = Path(settings.resume or Path("runs") / config.name)
     resolved = dump_settings(parser, settings)
     earlier = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # the folder is put back first

@@ -59,7 +59,11 @@ class Validation:
         self._best: dict[int, Hypothesis] = {}
 
     def add(self, model: Seq2Seq, batch: Batch) -> None:
-        """Scores the references of a batch, and translates it greedily, at most as long as its sources allow."""
+        """Scores the references of a batch, and translates it greedily.
+
+        A translation is at most as long as its source allows, and twice as long as any target that is trained on: what
+        is repeated on and on to a source of thousands of tokens would take longer than all the rest.
+        """
         totals, loss = self._totals, sequence_loss(model, batch)
         totals.nll += float(loss.nll)
         totals.entropy += float(torch.special.entr(loss.attention.float()).sum())
@@ -67,7 +71,8 @@ class Validation:
         if "alignment" in self._data.validation.column_names:
             self._compare_links(batch, loss.attention)
         memory, state = model.encode(batch.src_ids, batch.src_lengths)
-        limits = self._options.limits(beside(batch.src_lengths, batch.src_ids))
+        longest = 2 * self._data.config.max_length_tokens
+        limits = self._options.limits(beside(batch.src_lengths, batch.src_ids)).clamp(max=longest)
         sentences = SearchBatch(limits, unsaid=self._data.tokenizers.tgt.unsaid)
         found = search(model, memory, state, sentences, self._options)
         totals.lost += sum(not hypotheses for hypotheses in found)
