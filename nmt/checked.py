@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from math import isfinite
+from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
@@ -19,6 +20,12 @@ def check_folder_name(key: str, name: str) -> None:
     """Raises ValueError if a folder within another cannot have that name."""
     plain = bool(name) and not set(name) & set("/\\\0") and not name.startswith(".")
     check(plain, key, name, "a folder name without slashes, and no dot at its beginning")
+
+
+def check_run_folder(folder: Path, other: str = "") -> None:
+    """Raises FileNotFoundError if there is no such folder, of a run or of what `other` names."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder; give a run (runs/<name>){other}")
 
 
 def check_types(settings: Any, section: str = "") -> None:

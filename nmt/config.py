@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 from unicodedata import normalize
 
-from nmt.checked import build, check, check_folder_name, check_types
+from nmt.checked import build, check, check_folder_name, check_run_folder, check_types
 
 TokenizerKind = Literal["bpe", "unigram", "wordpiece", "word", "char", "presplit"]
 Joiner = Literal["@@", "▁", "none"]
@@ -417,6 +417,13 @@ class Config:
         return f"{path.name}_{self.data.src}_{self.data.tgt}".lstrip("._")
 
 
+def check_run(folder: Path) -> None:
+    """Raises FileNotFoundError if there is no such folder, or it is not that of a run."""
+    check_run_folder(folder)
+    if not (folder / "config.yaml").is_file():
+        raise FileNotFoundError(f"{folder} is not a run: it has no config.yaml; `nmt train` makes one")
+
+
 def load_config(path: Path) -> Config:
     """The config of a run, from the `config.yaml` that `nmt train` wrote.
 
@@ -426,8 +433,7 @@ def load_config(path: Path) -> Config:
     """
     import yaml  # translating does without it
 
-    if not path.is_file():
-        raise FileNotFoundError(f"{path.parent} is not a run: it has no {path.name}; `nmt train` makes one")
+    check_run(path.parent)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
         return build(Config, {key: value for key, value in values.items() if key != "trainer"})

@@ -365,8 +365,12 @@ def test_a_run_is_not_overwritten_unless_asked(train: Callable, capsys: pytest.C
 
 
 def test_resuming_what_is_no_run_is_named(train: Callable, capsys: pytest.CaptureFixture) -> None:
-    assert main(["train", "--resume", "runs/none"]) == 2
-    assert "--resume runs/none: not a run" in capsys.readouterr().err
+    for folder, told in (
+        ("none", "none: no such folder; give a run (runs/<name>)"),
+        (".", ". is not a run: it has no"),
+    ):
+        assert main(["train", "--resume", folder]) == 2
+        assert told in one_line(capsys)
 
 
 @pytest.mark.parametrize(
@@ -1298,6 +1302,10 @@ def test_loggers_and_callbacks_of_ones_own_stand_beside_those_of_the_run(
     assert main(["train", "--resume", "runs/own", "--trainer.max_steps", "4"]) == 0
     assert len(list(Path("own").rglob("metrics.csv"))) == 2
     assert "lr-AdamW" in Path("runs/own/metrics.csv").read_text()
+    assert train("none", "--trainer.logger.class_path", "Own") == 2
+    assert one_line(capsys) == (
+        "nmt train: trainer.logger.class_path: 'Own' is not a class that can be imported and fits there"
+    )
     assert train("none", "--trainer.logger", "false") == 2
     assert "trainer.logger: False is not allowed" in one_line(capsys)
 

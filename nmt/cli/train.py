@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from nmt.cli.settings import dump_settings, parse_settings, settings_parser
+from nmt.config import Config, check_run
 
 
 def run(arguments: list[str]) -> int:
@@ -18,15 +19,12 @@ def run(arguments: list[str]) -> int:
     if settings.resume and settings.overwrite:
         raise ValueError("--resume goes on with a run, --overwrite replaces it: give one of them")
     if settings.resume:
-        stored = Path(settings.resume) / "config.yaml"
-        if not stored.is_file():
-            raise ValueError(f"--resume {settings.resume}: not a run, there is no config.yaml in it")
-        settings = parse_settings(parser, ["--config", str(stored), *arguments])
+        check_run(Path(settings.resume))
+        settings = parse_settings(parser, ["--config", str(Path(settings.resume) / "config.yaml"), *arguments])
     made = parser.instantiate(settings)
     from pytorch_lightning.utilities.exceptions import MisconfigurationException
     from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-    from nmt.config import Config
     from nmt.training.checkpoints import Stopped
     from nmt.training.checks import idle_settings
     from nmt.training.train import quiet
