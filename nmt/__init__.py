@@ -9,6 +9,7 @@ nmt/
     settings.py           the settings of a run as flags and YAML
     files.py              what a command reads and writes
     searching.py          the model, the device and the search as flags
+    printing.py           output that a training does without where it cannot be written
     startup.py            what makes a command that translates start sooner
     train.py              nmt train
     translate.py          nmt translate
@@ -105,6 +106,7 @@ nmt/
     one_look.py           what a step would write if it looked at one source position alone
     steps.py              given targets -> what goes on at each of their steps
     records.py            hypotheses -> Translation records
+    reading.py            sentences as they come -> windows of requests, what is wrong with one is named
     translator.py         a saved model + text -> Translation records
   pipe/                 lines -> translations -> lines: what `nmt translate` does
     lines.py              files and streams -> windows of lines
@@ -143,6 +145,7 @@ nmt/
     validation.py         what a validation finds out
     module.py             the LightningModule
     callbacks.py          moving average, early stopping
+    stopping.py           signals that stop a training
     checkpoints.py        the best one, and exact stop and resume
     reporter.py           what a training prints
     checks.py             what can be known of a run before it trains
@@ -156,6 +159,7 @@ nmt/
     beam.py               a record -> the places of its beam, with the scores that decided
     sentences.py          an evaluation, and a baseline -> a row of the report for each sentence
     head_table.py         an evaluation -> how its heads differ
+    search_flags.py       an evaluation -> the flags that search as it did
     word_table.py         an evaluation -> by what each source word was translated
     findings.py           what stands out, in plain words
     figures.py            plotly figures

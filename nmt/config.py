@@ -112,8 +112,8 @@ class DataConfig:
             in Moses' clean-corpus-n.perl).
         batch_tokens: tokens a batch holds at most on either side, padding included, in each process.
         batch_sentences: sentence pairs a batch holds at most, in each process: a step takes a batch of each.
-        alignment_units: what gold links count: words (runs of letters and digits, and each other visible character), or
-            tokens, which is all that stands between spaces.
+        alignment_units: what gold links count: words (runs of letters and digits, and each other visible character, in
+            Chinese, Japanese or Thai each character), or tokens, which is all that stands between spaces.
         literature_form: also score in the form of the Multi30k literature (lowercased, Moses-tokenised).
     """
 

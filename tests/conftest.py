@@ -3,6 +3,7 @@
 import os
 import random
 import tempfile
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -129,6 +130,14 @@ def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(products, "_has_mkl_at_home", lambda: request.param == "by MKL")
     monkeypatch.setattr(products, "_outgrows_mkl", lambda: request.param == "by oneDNN in pieces")
     return request.param
+
+
+@pytest.fixture
+def in_float64() -> Iterator[None]:
+    """What torch makes is of float64 if nothing else is said, as a notebook may have it."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
 
 
 @pytest.fixture(params=NETWORKS, ids=name_of)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,7 @@ ATTENTION = np.array(
     ],
     dtype=np.float32,
 )
-SRC_WORDS, TGT_WORDS = [None, 0, 0, 1, None], [0, 0, 1, None]
+SRC_WORDS, TGT_WORDS = [[], [0], [0], [1], []], [[0], [0], [1], []]
 
 
 def translation(attention: np.ndarray) -> Translation:
@@ -58,7 +60,7 @@ def test_merged_attention_sums_over_source_pieces_and_averages_over_target_piece
 
 
 def test_words_of_one_token_leave_attention_as_it_is() -> None:
-    np.testing.assert_array_equal(merge_attention(ATTENTION, [None, 0, 1, 2, 3], [0, 1, 2, None]), ATTENTION)
+    np.testing.assert_array_equal(merge_attention(ATTENTION, [[], [0], [1], [2], [3]], [[0], [1], [2], []]), ATTENTION)
 
 
 def test_attention_that_does_not_fit_its_words_is_refused() -> None:
@@ -67,7 +69,7 @@ def test_attention_that_does_not_fit_its_words_is_refused() -> None:
 
 
 def test_word_groups_keep_tokens_of_no_word_apart() -> None:
-    assert word_groups([None, None, 2, 2, 0, None, 0]) == [[0], [1], [2, 3], [4, 6], [5]]
+    assert word_groups([[], [], [2, 3], [2, 3], [0], [], [0]]) == [[0], [1], [2, 3], [4, 6], [5]]
     assert word_groups([]) == []
 
 
@@ -78,15 +80,15 @@ def test_hard_alignment_links_words_not_pieces() -> None:
 
 def test_word_that_attends_to_a_special_token_stays_without_link() -> None:
     attention = np.array([[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]])
-    assert hard_alignment(attention, [None, 0, 1], [0, 1]) == [(1, 1)]
+    assert hard_alignment(attention, [[], [0], [1]], [[0], [1]]) == [(1, 1)]
 
 
 def test_special_target_tokens_have_no_links() -> None:
-    assert hard_alignment(np.array([[0.0, 1.0]]), [None, 0], [None]) == []
+    assert hard_alignment(np.array([[0.0, 1.0]]), [[], [0]], [[]]) == []
 
 
 def test_empty_target_has_no_links() -> None:
-    assert hard_alignment(np.zeros((0, 2)), [None, 0], []) == []
+    assert hard_alignment(np.zeros((0, 2)), [[], [0]], []) == []
 
 
 def test_attention_alignment_goes_from_source_words_to_target_words() -> None:
@@ -99,6 +101,22 @@ def test_soft_alignment_holds_what_words_gave_to_words() -> None:
     sources, targets, weights = zip(*soft_alignment(translation(attention)), strict=True)
     assert list(zip(sources, targets, strict=True)) == [(0, 0), (0, 1), (1, 0)]  # the second word gave none to c
     assert weights == pytest.approx([0.2, 0.85, 0.8])
+
+
+def test_words_of_one_token_are_linked_alike_and_share_its_weight() -> None:
+    """男人吃 -> the man eats, where 男人 is one token."""
+    attention = np.array([[0.0, 0.6, 0.4], [0.0, 0.8, 0.2], [0.1, 0.3, 0.6]], np.float32)
+    record = replace(
+        translation(attention),
+        source="男人吃",
+        source_tokens=("<s>", "▁男人", "吃"),
+        source_spans=((0, 0), (0, 2), (2, 3)),
+        text="the man eats",
+        tokens=("▁the", "▁man", "▁eats"),
+        spans=((0, 3), (3, 7), (7, 12)),
+    )
+    assert attention_alignment([record]) == [[(0, 0), (1, 0), (0, 1), (1, 1), (2, 2)]]
+    assert [round(weight, 2) for _, target, weight in soft_alignment(record) if target == 1] == [0.4, 0.4, 0.2]
 
 
 def test_attention_error_rate_counts_links_of_forced_decoding() -> None:

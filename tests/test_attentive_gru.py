@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from nmt.config import AttentionConfig, ModelConfig
 from nmt.model import decoders
-from nmt.model.decoder import Decoder
+from nmt.model.decoder import Decoder, DecoderMemory, Step
 from nmt.model.decoders import BahdanauDecoder
 from nmt.model.kernels.attentive_gru import attentive_gru
 from nmt.model.seq2seq import Seq2Seq
@@ -114,6 +114,20 @@ OTHERS = {
 def test_other_networks_go_step_by_step(network: ModelConfig, calls: list[str]) -> None:
     losses(build(network).train())
     assert calls == []
+
+
+def test_so_does_a_decoder_with_a_step_of_its_own(calls: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Other(BahdanauDecoder):
+        def _stepper(self, memory: DecoderMemory, hypotheses: int) -> Step:
+            step = super()._stepper(memory, hypotheses)
+            return lambda projected, deep, state: step(2.0 * projected, deep, state)
+
+    model = build(PLAIN)
+    monkeypatch.setattr(model.decoder, "__class__", Other)
+    trained, _ = model(PAIR.src_ids, PAIR.src_lengths, PAIR.tgt_ids[:, :-1])
+    assert calls == []
+    with torch.no_grad():
+        torch.testing.assert_close(trained, model(PAIR.src_ids, PAIR.src_lengths, PAIR.tgt_ids[:, :-1])[0])
 
 
 @pytest.mark.parametrize("context", [torch.no_grad, lambda: torch.autocast("cpu", torch.bfloat16)])

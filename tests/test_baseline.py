@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from test_results import evaluation
 
+from nmt.cli import main
 from nmt.report.read_run import read_run
 
 SOURCES = "eins", "zwei"
@@ -72,3 +73,11 @@ def test_an_evaluation_is_known_by_where_it_lies(runs: tuple[Path, Path], monkey
     everywhere = compared(run, other / "evaluations" / "test")
     monkeypatch.chdir(other / "evaluations")
     assert compared(run, Path("test")) == everywhere
+
+
+def test_a_second_baseline_is_an_error_of_one_line(runs: tuple[Path, Path], capsys: pytest.CaptureFixture) -> None:
+    run, other = map(str, runs)
+    assert main(["report", run, "--baseline", other, "--baseline", run]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "a report has one" in line
+    assert "nmt compare" in line

@@ -19,7 +19,7 @@ def test_collate_adds_special_tokens_and_pads_on_the_right() -> None:
 def test_collate_puts_links_behind_the_start_of_the_source() -> None:
     first = {"src_ids": [7, 8], "tgt_ids": [9, 10], "index": 0, "alignment": [[0, 1]]}
     second = {"src_ids": [5], "tgt_ids": [6], "index": 1, "alignment": [[0, 0]]}
-    words = [{"src_words": [0, 0], "tgt_words": [0, 1]}, {"src_words": [0], "tgt_words": [0]}]
+    words = [{"src_words": [[0], [0]], "tgt_words": [[0], [1]]}, {"src_words": [[0]], "tgt_words": [[0]]}]
     batch = collate([{**pair, **known} for pair, known in zip((first, second), words, strict=True)])
     assert batch.tgt_ids.tolist() == [[2, 9, 10, 3], [2, 6, 3, 0]]
     assert batch.alignment is not None

@@ -21,7 +21,7 @@ from nmt.evaluation.breakdown import (
     by_sentences,
 )
 from nmt.evaluation.frequencies import TrainingCounts, load_counts, save_counts, training_counts
-from nmt.evaluation.metrics import bleu, bleu_words
+from nmt.evaluation.metrics import bleu, bleu_words, corpus_scores
 from nmt.evaluation.phrases import Ngram, Word, changed_ngrams, misused_words
 from nmt.evaluation.results import Evaluation
 
@@ -56,8 +56,28 @@ def test_sentences_are_scored_by_a_number_of_each() -> None:
     chrf = [sentence_chrf(ONE[row], [REFERENCES[row]]).score for row in (0, 2, 3)]
     assert short.chrf[0] == pytest.approx(sum(chrf) / 3)
     assert by_sentences(LENGTHS, [0], [[""], ["x"]], [""], "en")[0].length_ratio == (0, 1)
+    assert by_sentences(LENGTHS, [1], [["don't"]], ["go"], "en")[0].length_ratio == (3,), "not as BLEU counts words"
     [one] = by_sentences(LENGTHS, [None, 3], [["x", "y"]], ["x", "y"], "en")
     assert (one.sentences, one.chrf) == (1, (100,))
+
+
+def test_ranges_of_many_sentences_have_an_interval_of_the_value_or_of_the_difference() -> None:
+    references = ["a b c d e", "f g h i j", "k l m n o"] * 10
+    right, wrong = references, ["a b c d x", "f g h i j k", "k l m n o"] * 10
+    lengths = [5] * 30
+    [few] = by_sentences(LENGTHS, lengths[1:], [wrong[1:]], references[1:], "en")
+    assert few.intervals == {}
+    [one] = by_sentences(LENGTHS, lengths, [wrong], references, "en")
+    [two] = by_sentences(LENGTHS, lengths, [right, wrong], references, "en")
+    for name, ends in one.intervals.items():
+        [value] = getattr(one, name)
+        before, now = getattr(two, name)
+        assert ends[0] < value < ends[1]
+        assert two.intervals[name] == pytest.approx([end - before for end in ends])  # as what is right has no spread
+        assert now == value
+    assert list(one.intervals) == ["chrf", "bleu", "length_ratio"]
+    scores = corpus_scores(wrong, references, "en")
+    assert one.intervals["bleu"] == pytest.approx((scores[0].low, scores[0].high))
 
 
 def test_words_are_scored_by_their_frequency() -> None:
@@ -251,6 +271,7 @@ def test_json_has_all_of_it(run: Path, capsys: pytest.CaptureFixture[str]) -> No
         "chrf": [pytest.approx(sentence_chrf("EIN HUND RENNT", ["EIN HUND RENNT LAUT"]).score), 100],
         "bleu": [0, pytest.approx(100)],
         "length_ratio": [0.75, 1],
+        "intervals": {},
     }
     assert found["by_frequency"][0] == {"least": 0, "most": 0, "words": 28, "f1": [0, 25]}
     assert found["gained"][0] == {"words": "DER VOGEL SINGT NICHT", "references": 4, "right": [0, 4]}

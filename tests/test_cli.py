@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -66,6 +66,13 @@ def test_the_package_is_the_command() -> None:
     ]
     assert called[0] == called[1]
     assert called[0].startswith("nmt ")
+
+
+def test_a_notebook_has_another_standard_output(tmp_path: Path) -> None:
+    with redirect_stdout(io.StringIO()) as shown:
+        assert main(["compare", str(tmp_path), str(tmp_path)]) == 2
+        assert main(["--version"]) == 0
+    assert shown.getvalue().startswith("nmt ")
 
 
 def test_an_unknown_command_is_named(capsys: pytest.CaptureFixture) -> None:

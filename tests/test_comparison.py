@@ -10,7 +10,7 @@ import pytest
 from test_results import evaluation, translation
 
 from nmt.cli import main
-from nmt.evaluation.comparison import compare, search_changes
+from nmt.evaluation.comparison import bleu_gains, compare, search_changes
 from nmt.evaluation.metrics import LITERATURE, corpus_scores, score_differences
 from nmt.evaluation.results import Evaluation
 
@@ -58,6 +58,21 @@ def test_differences_have_the_scores_and_their_sign_and_lie_within_their_interva
     assert [each.score > each.baseline for each in found] == [True, True, False, True]  # TER counts errors
     assert all(each.low < each.score - each.baseline < each.high for each in found)
     assert found[-1].form == LITERATURE
+
+
+def test_bleu_of_every_pair_differs_as_two_that_are_compared() -> None:
+    def of(texts: list[str], name: str) -> Evaluation:
+        records = tuple(replace(translation(right), text=text) for right, text in zip(REFERENCES, texts, strict=True))
+        own = replace(evaluation(*REFERENCES), translations=records, name=name, forced=())
+        return replace(own, references=tuple(REFERENCES))
+
+    others = replace(evaluation("a dog", "a man"), name="others")
+    good, bad, alone = bleu_gains([of(GOOD, "good"), of(BAD, "bad"), others], bootstrap=200)
+    assert ([*good], [*bad], alone) == (["bad"], ["good"], {})
+    bleu = score_differences(BAD, GOOD, REFERENCES, "en", bootstrap=200)[0]
+    gain = bleu.score - bleu.baseline, bleu.low, bleu.high
+    assert bad["good"] == (*map(pytest.approx, gain), bleu.p_text)
+    assert good["bad"][0] == pytest.approx(-gain[0])
 
 
 def test_a_system_does_not_differ_from_itself() -> None:
@@ -187,7 +202,7 @@ def test_the_command_says_what_changed_and_where(tmp_path: Path, capsys: pytest.
     assert lines[3].startswith(f"  BLEU   {scores}")
     assert lines[3].endswith(f"  p {bleu.p_text:>7}  cased")
     assert lines[5].endswith(f"  p {ter.p_text:>7}  lower is better")
-    assert lines[6] == "  AER    1.000 ->  1.000  +0.000 [+0.000, +0.000]  p   1.000  lower is better"
+    assert lines[6] == "  AER    0.973 ->  0.973  +0.000 [+0.000, +0.000]  p   1.000  lower is better"
     assert len([line for line in lines if line.startswith("  sentence ")]) == 4
     assert "    new        moved  [2J up and   on" in lines
     assert second.splitlines()[1:4] == [

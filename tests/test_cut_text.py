@@ -10,7 +10,7 @@ import pytest
 from conftest import TINY_RUN
 
 from nmt.cli import main
-from nmt.data.words import words_of_spans
+from nmt.data.words import words_of_tokens
 from nmt.decoding.translation import Request
 from nmt.decoding.translator import Translator
 from nmt.evaluation.card import model_card
@@ -53,9 +53,9 @@ def test_what_is_evaluated_and_shown_is_plain(
     assert [each.text for each in made.forced] == list(made.references) == lines(tmp_path / "plain" / "test.en")
     for each in (*made.translations, *made.forced, *(branch.translation for branch in made.branches)):
         assert "@@" not in each.text + each.source
-        words = words_of_spans(each.source, each.source_spans)
-        assert words[0] is None
-        assert sorted({word for word in words if word is not None}) == list(range(len(each.source.split())))
+        words = words_of_tokens(each.source, each.source_tokens, each.source_spans)
+        assert words[0] == []
+        assert sorted({word for own in words for word in own}) == list(range(len(each.source.split())))
         assert each.source_complete
     for branch in made.branches:
         assert branch.translation.source_tokens == made.translations[branch.sentence].source_tokens

@@ -42,7 +42,7 @@ def data_of(path: Path | str, folder: Path, with_alignment: bool = False, bpe_dr
 def assert_follows_words(data: TranslationData, batch: Batch) -> None:
     """Every token of the copy attends to the pieces of the same word, behind BOS; the rest to nothing.
 
-    A piece that is but the space before a word belongs to it; the first of a sentence stands for nothing.
+    A piece that is but the space before a word belongs to it.
     """
     assert batch.alignment is not None
     assert batch.alignment.dtype == torch.float32
@@ -52,8 +52,8 @@ def assert_follows_words(data: TranslationData, batch: Batch) -> None:
     for row in range(len(batch.src_ids)):
         words: dict[str, list[str]] = {}
         steps = zip(batch.tgt_ids[row, 1:].tolist(), batch.alignment[row], strict=True)
-        for step, (predicted, weights) in enumerate(steps):
-            if predicted in (EOS_ID, PAD_ID) or (step == 0 and tgt_tokens[predicted] == "▁"):
+        for predicted, weights in steps:
+            if predicted in (EOS_ID, PAD_ID):
                 assert not weights.any()
                 continue
             positions = weights.nonzero().flatten().tolist()

@@ -1,5 +1,6 @@
 """Guides: what a hypothesis may and must do, walked along by hand."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,9 @@ import pytest
 from nmt.config import TokenizerKind
 from nmt.data.special import EOS_ID
 from nmt.data.tokenizer import Tokenizer
-from nmt.decoding.demands import Demands
+from nmt.decoding.demands import Demands, unmet
 from nmt.decoding.guides import Exclude, Guide, Include, NoRepeat, Prefix, Together
+from nmt.decoding.records import nothing
 from nmt.decoding.translation import Request
 
 SURFACES = [b"", b" the", b" do", b"g", b"ma", b" ", b"\xc3", b"\xa4", b" a"]
@@ -112,6 +114,17 @@ def test_a_mark_that_ends_something_stands_right_behind_it(phrase: str, kind: To
 
 
 @pytest.mark.parametrize(
+    ("include", "there"),
+    [("ski", False), ("iers", False), ("skiers", True), ("many skiers", True), ("any skiers", False), (",", True)],
+)
+def test_what_is_included_stands_as_whole_words(include: str, there: bool) -> None:
+    text = "Very many skiers, and (skis)."
+    tokenizer = Tokenizer.train([text] * 3, vocab_size=300)
+    missing = unmet(Request("", include=(include,)), replace(nothing(""), text=text), tokenizer)
+    assert missing == (() if there else (f"does not contain {include!r}",))
+
+
+@pytest.mark.parametrize(
     ("phrases", "ids", "there"),
     [
         ([(5, 5, 6)], (5, 5, 5, 6), True),
@@ -137,21 +150,28 @@ def test_a_phrase_ends_with_a_word() -> None:
     tokenizer = Tokenizer.train(["tread on the tree . tre", "a tread"] * 3, vocab_size=300)
     guide = Demands(tokenizer).guide(Request("", include=("tre",)))
     assert guide is not None
-    state = guide.start()
-    for token in tokenizer.encode("a tre").ids:
-        state = guide.after(state, token)
-    mask = guide.allowed(state)
-    assert mask is not None
-    allowed = {tokenizer.tokens[token] for token in np.flatnonzero(mask)}
-    assert {"▁", "</s>"} <= allowed
-    assert not allowed & {"a", "d", "e", "ad"}
+    ids = tokenizer.encode("a tre").ids
+    assert guide.met(walk(guide, ids)) == guide.goal
+    assert closed(guide, ids) == []
+    goes_on = {token: guide.met(walk(guide, [*ids, token])) < guide.goal for token in range(tokenizer.vocab_size)}
+    assert {tokenizer.tokens[token] for token, does in goes_on.items() if does} >= {"a", "d", "e"}
+    assert not {tokenizer.tokens[token] for token, does in goes_on.items() if does} & {"▁", "</s>", "."}
 
 
-def test_a_phrase_whose_word_a_prefix_goes_on_with_is_not_there() -> None:
+def test_a_phrase_whose_word_goes_on_is_not_there_but_may_come_again() -> None:
     begins = np.array([True, True, False])  # EOS, a word, the rest of one
     guide = Include([(1,)], eos=0, size=3, begins=begins)
     assert guide.met(walk(guide, [1])) == 1
-    assert closed(guide, [1]) == [2]
+    assert closed(guide, [1]) == []
     assert guide.met(walk(guide, [1, 2])) == 0
     assert closed(guide, [1, 2]) == [0]
     assert guide.met(walk(guide, [1, 2, 1, 1])) == 1
+    twice = Include([(1, 2, 1)], eos=0, size=3, begins=begins)  # what is taken back may be the beginning of it
+    assert [twice.met(walk(twice, [1, 2, 1, 2, 1][:size])) for size in range(6)] == [0, 1, 2, 3, 2, 3]
+    assert list(twice.wanted(walk(twice, [1, 2, 1, 2]))) == [1]
+
+
+def test_of_two_phrases_the_longer_may_come_first() -> None:
+    guide = Include([(1,), (1, 2)], eos=0, size=4, begins=np.array([True, True, False, True]))  # "play", "player"
+    assert [guide.met(walk(guide, [1, 2, 3, 1][:size])) for size in range(5)] == [0, 2, 2, 2, 3]
+    assert closed(guide, [1, 2, 3, 1]) == []

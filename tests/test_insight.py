@@ -194,6 +194,14 @@ def test_an_effect_is_what_a_token_loses_without_a_source_word(translator: Trans
         np.testing.assert_allclose(effects, expected.T, atol=1e-5)
 
 
+def test_words_of_one_token_are_left_out_together(translator: Translator) -> None:
+    (record,) = translator.force([SENTENCES[0]])
+    everything = replace(record, source="男人", source_tokens=record.source_tokens[:2], source_spans=((0, 0), (0, 2)))
+    (effects,) = effects_of(translator, [everything])
+    assert effects.shape == (len(record.tokens), 2)
+    np.testing.assert_array_equal(effects[:, 0], effects[:, 1])
+
+
 def test_effects_are_those_of_the_tokens_that_were_written(translator: Translator, model_folder: Path) -> None:
     translations = translate(translator)
     translations.append(replace(translations[0], tokens=translations[0].tokens[:2]))
@@ -209,11 +217,18 @@ def test_effects_are_those_of_the_tokens_that_were_written(translator: Translato
 def test_a_word_is_linked_to_the_one_that_it_depends_on_most() -> None:
     record = evaluation("zwei drei vier").translations[0]
     record = replace(
-        record, text="zwei drei vier", tokens=tuple("abcde"), spans=((0, 2), (2, 4), (4, 9), (9, 14), (0, 0))
+        record,
+        source_tokens=("<s>", "zwei", "drei", "vier"),
+        source_spans=((0, 0), (0, 4), (5, 9), (10, 14)),
+        text="zwei drei vier",
+        tokens=tuple("abcde"),
+        spans=((0, 2), (2, 4), (4, 9), (9, 14), (0, 0)),
     )
     effects = np.array([[0.5, 0.3], [0.1, 0.5], [-0.1, -0.2], [0.2, 0.1], [9, 9]], np.float32)
     assert effect_links(record, effects) == [(1, 0), (0, 2)]  # 0.8 against 0.6; none; 0.2
     assert effect_links(record, effects[:, :0]) == []
+    bound = replace(record, source="男人", source_tokens=("<s>", "男人"), source_spans=((0, 0), (0, 2)))
+    assert effect_links(bound, effects) == [(0, 0), (1, 0), (0, 2), (1, 2)]  # left out together
     score = effect_error_rate([record], [effects], [((1, 0), (1, 1), (1, 2))])
     assert (score.aer, score.precision, score.recall, score.links) == (1 - 2 / 5, 1 / 2, 1 / 3, 3)
 
@@ -234,7 +249,9 @@ def test_effects_come_back_with_their_evaluation(tmp_path: Path) -> None:
     assert plain.effect_alignment() is None
     assert replace(loaded, alignment=None).effect_alignment() is None
     with pytest.raises(ValueError, match="effects.npz is of other translations: evaluate again"):
-        load_effects(tmp_path / "test", plain.translations[::-1])
+        load_effects(tmp_path / "test", plain.translations[:1])
+    clauses = [replace(each, source="狗跑") for each in plain.translations]  # two words, once counted as one
+    assert load_effects(tmp_path / "test", clauses) == []
 
 
 def test_of_an_ensemble_nothing_of_it_is_known(model_folder: Path, tokenizers: TokenizerPair) -> None:

@@ -27,7 +27,7 @@ def test_links_are_pairs_of_words_that_there_are() -> None:
 
 def test_tokens_are_linked_evenly_if_their_words_are() -> None:
     # source: one word of two pieces, one of one, a space alone, a word without links; target: likewise
-    src_words, tgt_words = [0, 0, 1, None, 2], [None, 0, 1, 1, 2]
+    src_words, tgt_words = [[0], [0], [1], [], [2]], [[], [0], [1], [1], [2]]
     expected = [
         [0, 0, 0, 0, 0],
         [0.5, 0.5, 0, 0, 0],
@@ -40,7 +40,12 @@ def test_tokens_are_linked_evenly_if_their_words_are() -> None:
     np.testing.assert_allclose(found, expected)
 
 
+def test_a_token_of_several_words_has_the_links_of_all() -> None:
+    found = token_links([[1, 0], [2, 1]], [[0, 1], [2]], [[0, 1], [2]])
+    assert found.tolist() == [[0.5, 0.5], [0, 0]]
+
+
 def test_sentences_without_tokens_or_links() -> None:
     assert token_links([], [], []).shape == (0, 0)
-    assert token_links([], [0, None], [0]).tolist() == [[0, 0]]
-    assert token_links([[5, 7]], [None], [0, 1, None]).tolist() == [[0]] * 3, "words that left no token"
+    assert token_links([], [[0], []], [[0]]).tolist() == [[0, 0]]
+    assert token_links([[5, 7]], [[]], [[0], [1], []]).tolist() == [[0]] * 3, "words that left no token"

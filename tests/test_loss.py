@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 from conftest import PAIR, build
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.prune import l1_unstructured
 
 from nmt.config import AttentionConfig, ModelConfig
 from nmt.model.context import Context
@@ -163,6 +164,46 @@ def test_a_loss_that_serves_once_says_so() -> None:
     total.backward(retain_graph=True)
     with pytest.raises(RuntimeError, match=r"serves once; for another, compute `Seq2Seq.log_probs`"):
         total.backward()
+
+
+class _Adapted(nn.Module):
+    """A layer in whose place another stands: frozen, with something beside it, and dropout."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer.requires_grad_(False)
+        self.adapter = nn.Sequential(nn.Dropout(0.5), nn.Linear(8, 2), nn.Linear(2, 10))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.layer(inputs) + self.adapter(inputs)
+
+
+@pytest.mark.parametrize("network", [SOFT, LATENT], ids=["soft", "latent"])
+@pytest.mark.parametrize("r_drop", [0.0, 1.0])
+def test_what_stands_in_place_of_the_output_layer_is_trained(network: ModelConfig, r_drop: float) -> None:
+    model = build(network, vocab_size=10)
+    model.output = _Adapted(model.output).eval()
+    torch.testing.assert_close(sequence_loss(model, PAIR).total, nll_of(predict(model)[0]))
+    model.train()
+    losses, gradients = [], []
+    for _ in range(2):
+        torch.manual_seed(1)
+        losses.append(sequence_loss(model, PAIR, Objective(r_drop=r_drop)).total)
+        torch.manual_seed(len(losses))  # the way back draws what the way there drew
+        gradients.append(torch.autograd.grad(losses[-1], list(model.output.adapter.parameters())))
+    torch.testing.assert_close(gradients[0], gradients[1])
+    assert all(gradient.abs().sum() > 0 for gradient in gradients[0])
+
+
+def test_hooks_of_the_output_layer_have_their_say() -> None:
+    model = build(SOFT, vocab_size=10)
+    model.output.register_forward_hook(lambda layer, inputs, outputs: 0.0 * outputs)
+    assert sequence_loss(model, PAIR).total.item() == pytest.approx(5 * math.log(10))
+    pruned = build(SOFT, vocab_size=10)
+    l1_unstructured(pruned.output, "weight", 0.5)
+    for _ in range(2):  # a hook makes the weight anew each time
+        sequence_loss(pruned, PAIR).total.backward()
+    assert pruned.output.weight_orig.grad.abs().sum() > 0
 
 
 def test_the_gradient_of_a_wide_output_layer_lies_as_its_weight() -> None:

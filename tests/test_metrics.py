@@ -92,7 +92,10 @@ def test_languages_without_spaces_are_scored_by_smaller_units_than_the_line(tgt:
     [
         ("de", "13a"),
         ("ko", "13a"),
+        ("kor_Hang", "13a"),
         ("zh_CN", "zh"),
+        ("jp", "char"),
+        ("bod_Tibt", "char"),
         ("km", "char"),
         ("cmn", "zh"),
         ("tha_Thai", "char"),
@@ -100,6 +103,12 @@ def test_languages_without_spaces_are_scored_by_smaller_units_than_the_line(tgt:
     ],
 )
 def test_the_tokenizer_is_the_languages(tgt: str, expected: str) -> None:
+    assert bleu_tokenizer(tgt) == expected
+
+
+@pytest.mark.parametrize(("tgt", "expected"), [("ja", "ja-mecab"), ("kor_Hang", "ko-mecab"), ("zh", "zh")])
+def test_words_are_found_where_mecab_is_installed(tgt: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nmt.evaluation.metrics.find_spec", lambda name: name)
     assert bleu_tokenizer(tgt) == expected
 
 

@@ -1,12 +1,16 @@
 """Packed weights: the results of the plain ones, by every network, in every shape."""
 
+from typing import Any
+
 import pytest
 import torch
 from conftest import NETWORKS, build, name_of, step_log_probs
 from torch.nn.functional import linear
 
 from nmt.config import ModelConfig
+from nmt.model.ensemble import Ensemble
 from nmt.model.inference.packed import PackedMatrix, _rounded, pack
+from nmt.model.inference.quantized import quantize
 from nmt.model.kernels.products import has_onednn
 
 pytestmark = [
@@ -33,6 +37,8 @@ def test_products_and_pieces_are_those_of_the_matrix() -> None:
     assert packed[torch.tensor([3, 1])].shape == (2, 33)
     for piece, expected in zip(packed.split([50, 20]), matrix.split([50, 20]), strict=True):
         assert torch.equal(piece.float(), expected)
+    for piece, expected in zip(packed.chunk(5), matrix.chunk(5), strict=True):
+        assert torch.equal(piece.float(), expected)
 
 
 def test_there_are_few_numbers_of_rows_and_none_is_much_larger() -> None:
@@ -55,3 +61,24 @@ def test_every_network_steps_and_reads_as_with_plain_weights(network: ModelConfi
         for t in range(PREVIOUS.shape[1]):
             log_probs, state, _ = step_log_probs(each, PREVIOUS[:, t], memory, state)
             torch.testing.assert_close(log_probs, expected[:, t], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.usefixtures("in_float64")
+@pytest.mark.parametrize("form", [pack, quantize])
+@pytest.mark.parametrize("network", [ModelConfig(embedding_size=8, hidden_size=8), *NETWORKS[::20]], ids=name_of)
+@torch.inference_mode()
+def test_it_computes_in_float32_whatever_torch_makes_by_default(network: ModelConfig, form: Any) -> None:
+    model = form(build(network, dtype=torch.float32))
+    log_probs, _, attention = step_log_probs(model, PREVIOUS[:, 0], *model.encode(SRC, SRC_LENGTHS))
+    readouts, whole = model(SRC, SRC_LENGTHS, PREVIOUS)
+    assert {each.dtype for each in (log_probs, attention, readouts, whole)} == {torch.float32}
+
+
+@pytest.mark.parametrize("form", [pack, quantize])
+def test_weights_that_are_not_all_there_cannot_be_saved(form: Any) -> None:
+    """What is in another form is no parameter: saved, a third of a network would be missing without a word."""
+    model = build(ModelConfig(embedding_size=8, hidden_size=8))
+    for network in (form(model), Ensemble([form(model), form(model)])):
+        with pytest.raises(TypeError, match="no state_dict: take that of nmt.model.saved.load_model"):
+            network.state_dict()
+    assert len(model.state_dict()) == len(list(model.parameters()))

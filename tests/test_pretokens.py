@@ -14,7 +14,7 @@ from nmt.config import Joiner, TokenizerConfig
 from nmt.data.bpe_dropout import BPEDropout
 from nmt.data.special import BOS_ID, EOS_ID, PAD_ID, SPECIAL_TOKENS, UNK_ID
 from nmt.data.tokenizer import Tokenizer
-from nmt.data.words import words_of_spans
+from nmt.data.words import words_of_tokens
 
 CUT: dict[Joiner, str] = {
     "@@": "die weiß@@ e Kat@@ ze , die schl@@ ä@@ ft",
@@ -34,6 +34,16 @@ def presplit(joiner: Joiner, *texts: str) -> Tokenizer:
     return Tokenizer.train([*texts, CUT[joiner]], "presplit", 100, min_frequency=1, joiner=joiner)
 
 
+def test_whole_words_are_words_of_every_script() -> None:
+    text = "男人 reads กิน 书。"
+    tokenizer = Tokenizer.train([text], "word", 100, min_frequency=1, protected=("<2en>",))
+    encoded = tokenizer.encode(f"<2en> {text}")
+    assert encoded.tokens == ["▁<2en>", "▁男", "人", "▁reads", "▁กิ", "น", "▁书", "。"]
+    assert tokenizer.kind == "word"
+    pieces = Tokenizer.train([text] * 9, "bpe", 400)
+    assert pieces.encode(text).tokens[0] == "▁男人", "pieces may be longer"
+
+
 @pytest.mark.parametrize("joiner", JOINERS)
 def test_a_token_of_cut_text_is_a_piece_and_its_joiner_is_undone(joiner: Joiner, tmp_path: Path) -> None:
     presplit(joiner).save(tmp_path / "tokenizer.json")
@@ -44,14 +54,11 @@ def test_a_token_of_cut_text_is_a_piece_and_its_joiner_is_undone(joiner: Joiner,
     assert UNK_ID not in encoded.ids
     assert encoded.text == tokenizer.plain(CUT[joiner]) == tokenizer.decode(encoded.ids) == PLAIN[joiner]
     assert tokenizer.decode_with_spans(encoded.ids) == (encoded.text, encoded.tokens, encoded.spans)
-    assert (
-        words_of_spans(encoded.text, encoded.spans)
-        == {
-            "none": [0, 1, 2, 3, 4, 5],
-            "@@": [0, 1, 1, 2, 2, 3, 4, 5, 5, 5],
-            "▁": [0, 1, 1, 2, 2, 3, 4, 5, 5, 5],
-        }[joiner]
-    )
+    assert [word for (word,) in words_of_tokens(encoded.text, encoded.tokens, encoded.spans)] == {
+        "none": [0, 1, 2, 3, 4, 5],
+        "@@": [0, 1, 1, 2, 2, 3, 4, 5, 5, 5],
+        "▁": [0, 1, 1, 2, 2, 3, 4, 5, 5, 5],
+    }[joiner]
     library = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
     assert library.encode(CUT[joiner]).ids == encoded.ids
     assert library.decode(encoded.ids) == PLAIN[joiner]

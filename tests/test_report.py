@@ -7,14 +7,16 @@ import math
 import re
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sacrebleu import sentence_chrf
 
+from nmt.cli.searching import search_options, translating_parser
 from nmt.data.words import split_words, word_texts
+from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import AlignmentScore, attention_error_rate
 from nmt.evaluation.branches import Branch
@@ -30,6 +32,7 @@ from nmt.report.build import build_report
 from nmt.report.figures import distribution_figure, training_figures
 from nmt.report.findings import findings
 from nmt.report.flags import sentence_flags
+from nmt.report.search_flags import search_flags
 from nmt.report.sentences import pack_attention, sentence_row
 from nmt.report.word_table import word_rows
 
@@ -178,18 +181,18 @@ def test_report_json_holds_run_scores_and_curves(run: Path, tmp_path: Path) -> N
     assert (evaluation["split"], evaluation["search"]["beam_size"]) == ("test", 5)
     likelihood, objective, bleu, rate = report["training"]
     assert [(trace["name"], trace["x"], trace["y"]) for trace in likelihood["data"] + objective["data"]] == [
-        ("train_nll", [10], [5.25]),  # the nan is left out
-        ("val_loss", [20], [4.5]),
-        ("train_loss", [10], [5.5]),
+        ("training", [10], [5.25]),  # the nan is left out
+        ("validation", [20], [4.5]),
+        ("this run", [10], [5.5]),
     ]
-    assert [trace["name"] for trace in bleu["data"] + rate["data"]] == ["val_bleu", "learning_rate"]
+    assert [trace["name"] for trace in bleu["data"] + rate["data"]] == ["this run"] * 2
 
 
 def test_rows_hold_words_scores_flags_and_alternatives(run: Path, tmp_path: Path) -> None:
     rows = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]["sentences"]
     first, second, _, empty = rows
     assert first["source"]["tokens"] == ["<s>", "Ein", "Hund", "läuft", "schn", "ell", "."]
-    assert first["source"]["word_of_token"] == [None, 0, 1, 2, 3, 3, 4]
+    assert first["source"]["words_of_token"] == [[], [0], [1], [2], [3], [3], [4]]
     assert first["source"]["words"] == ["Ein", "Hund", "läuft", "schnell", "."]
     assert first["gold"] == [[0, 0], [1, 1]]
     assert first["chrf"] == 100
@@ -320,9 +323,27 @@ def test_heads_stand_in_a_table_and_in_their_sentences(run: Path, tmp_path: Path
     assert second["first"] == pytest.approx(rows.mean(), abs=1e-4)
     assert second["aer"] == attention_error_rate(saved.forced, saved.gold).aer
     assert first["aer"] == 1  # no word is linked to the last
+    first_row = shown["sentences"][0]
+    assert first_row["head_aers"] == [1, first_row["aer"]]
+    assert first_row["hypothesis"]["head_entropies"] == [0, first_row["entropy"]]
+    assert first_row["reference"]["head_entropies"] == [0, first_row["reference"]["entropy"]]
+    assert shown["sentences"][2]["head_aers"] == [None, None]  # without gold
     for side in ("hypothesis", "reference"):
         [one, other] = shown["sentences"][0][side]["heads"]
         assert other == shown["sentences"][0][side]["attention"] != one
+
+
+def test_a_search_is_repeated_by_its_flags(run: Path) -> None:
+    saved = Evaluation.load(run / "evaluations" / "test")
+    assert search_flags(saved) == []
+    options = SearchOptions(beam_size=20, n_best=3, length_penalty=0.2, mbr="chrf", max_length=7, keep_beam=True)
+    command = "nmt evaluate runs/toy --precision int8 --ensemble 'runs/a b' --ensemble=runs/c=d --what-if 2"
+    flags = search_flags(replace(saved, search={**asdict(options), "shortlist": True}, command=command))
+    asked = translating_parser("translate", "", "").parse_args(["RUN", *flags])
+    assert search_options(asked) == replace(options, n_best=1, keep_beam=False)
+    assert (asked.precision, asked.shortlist, asked.ensemble) == ("int8", True, ["runs/a b", "runs/c=d"])
+    given = replace(saved, search={"decoding": "the lines of a.en, forced decoding, fp32"})
+    assert search_flags(given) == []
 
 
 def test_what_the_source_is_worth_is_a_finding(run: Path, tmp_path: Path) -> None:
@@ -432,19 +453,19 @@ def test_rows_hold_the_reference_as_it_is_decoded_by_force(run: Path, tmp_path: 
     assert rows[0]["aer"] == round(
         attention_error_rate([make_translation(*SENTENCES[0][:3:2])], [[(0, 0), (1, 1)]]).aer, 4
     )
-    assert rows[1]["reference"]["word_of_token"] == [0, 1, 1, 2, 3, 4, 5, 5, 6, None]
+    assert rows[1]["reference"]["words_of_token"] == [[0], [1], [1], [2], [3], [4], [5], [5], [6], []]
 
 
 def test_tokens_of_a_reference_that_the_model_cannot_write_belong_to_no_word() -> None:
     written = sentence_row(make_translation("Ja", "Yes"), "Yes 😀", make_translation("Ja", "Yes <unk>"), None)
     assert written["reference"]["words"] == ["Yes", "😀"]
-    assert written["reference"]["word_of_token"] == [None] * len(written["reference"]["tokens"])
+    assert written["reference"]["words_of_token"] == [[]] * len(written["reference"]["tokens"])
 
 
 def test_tokens_of_a_reference_that_the_model_writes_otherwise_belong_to_its_words() -> None:
     written = sentence_row(make_translation("Ja", "yes"), "Yes !", make_translation("Ja", "yes !"), None)
     assert written["reference"]["words"] == ["Yes", "!"]
-    assert written["reference"]["word_of_token"] == [0, 1, None]
+    assert written["reference"]["words_of_token"] == [[0], [1], []]
 
 
 def test_scores_of_another_kind_are_not_set_beside_each_other(run: Path, tmp_path: Path) -> None:
@@ -490,8 +511,9 @@ def test_a_baseline_is_compared_with_and_its_translations_stand_beside_the_other
     assert row["chrf"] > test["sentences"][1]["chrf"]
     assert [each["baseline"]["flags"] for each in test["sentences"]] == [["exact"], ["short"], [], ["empty"]]
     texts = [finding["text"] for finding in test["findings"]]
-    assert texts[0].startswith("1 (baseline 1) of 4 translations (25.0%)")
-    assert [finding["compared"] for finding in test["findings"][:2]] == ["exact", "cut_off"]
+    [exact] = [finding for finding in test["findings"] if finding["flag"] == "exact"]
+    assert exact["text"].startswith("1 (baseline 1) of 4 translations (25.0%)")
+    assert (exact["compared"], exact["weight"]) == ("exact", 0)
     assert any(text.startswith("1 (baseline 0) flagged “cut off”") for text in texts)
     [shorter] = [finding for finding in test["findings"] if "“much shorter”" in finding["text"]]
     assert (shorter["text"].startswith("0 (baseline 1) flagged"), shorter["flag"]) == (True, None)
@@ -624,6 +646,12 @@ def test_what_is_much_shorter_than_the_reference_is_flagged() -> None:
     assert sentence_flags([], ["a"], reference[:3], finished=True) == []
 
 
+@pytest.mark.parametrize(("hypothesis", "repeats"), [("いろいろです", False), ("哈哈哈", True), ("私は私は私は", True)])
+def test_characters_that_are_words_repeat_themselves_three_times(hypothesis: str, repeats: bool) -> None:
+    flags = sentence_flags(["a"], word_texts(hypothesis), list("uvwxyz"), finished=True)
+    assert ("repetition" in flags) == repeats
+
+
 def test_a_repetition_that_the_reference_has_is_no_fault() -> None:
     assert sentence_flags(["ha"], ["ha"] * 3, ["ha"] * 4, finished=True) == []
     assert sentence_flags(["ha"], ["ha"] * 3, ["no"], finished=False) == ["cut_off", "repetition"]
@@ -638,6 +666,22 @@ def test_findings_count_what_the_flags_select(run: Path, tmp_path: Path) -> None
     assert texts["search_error"].endswith("in the other 2 that differ the model prefers its own.")
     assert any("sums to one within" in finding["text"] for finding in found)
     assert "seen" not in texts
+
+
+def test_what_is_most_serious_is_the_first_finding(run: Path, tmp_path: Path) -> None:
+    def told(worth: float, seen: tuple[int, ...]) -> dict[str, float]:
+        saved = run / "evaluations" / "test"
+        replace(Evaluation.load(saved), source_worth=worth, seen=seen).save(saved)
+        [shown] = report_of(build_report(run, tmp_path / "out"))["evaluations"]
+        return {each["text"]: each["weight"] for each in shown["findings"]}
+
+    sound, dead = told(5.0, ()), told(0.02, (0, 1))
+    assert list(sound.values()) == sorted(sound.values(), reverse=True)
+    assert sound["No source stands in the training data."] == 0
+    weights = [(text.split(" worth")[0][:11], weight) for text, weight in dead.items()]
+    assert weights[:2] == [("2 of 4 sour", 50), ("The source ", 25)]
+    assert next(weight for text, weight in sound.items() if text.startswith("The source is")) == 0.1
+    assert next(weight for text, weight in sound.items() if "flagged “cut off”" in text) == 5  # a quarter of them
 
 
 def test_a_model_that_writes_the_same_for_many_sources_is_found_out(tmp_path: Path) -> None:
@@ -944,10 +988,10 @@ def test_curves_share_their_steps_and_mark_those_whose_weights_were_kept() -> No
     rows = [{"step": 1, "val_bleu": 2.0, "train_loss": 3.0}, {"step": 9, "val_bleu": 4.0}]
     loss, bleu = training_figures(rows, [{"step": 20, "val_bleu": 5.0, "only_there": 1.0}], kept_step=9)
     assert loss["layout"]["xaxis"]["range"] == bleu["layout"]["xaxis"]["range"] == [0, pytest.approx(20.4)]
-    assert [(trace["name"], trace["line"]["dash"]) for trace in bleu["data"]] == [
-        ("val_bleu", "solid"), ("val_bleu, baseline", "dash"),
-    ]  # fmt: skip
-    assert [trace["name"] for trace in loss["data"]] == ["train_loss"]
+    how = [(each["name"], each["line"]["dash"], each["marker"]["symbol"]) for each in bleu["data"]]
+    assert how == [("this run", "solid", "circle"), ("baseline", "dash", "circle-open")]
+    assert len({each["line"]["color"] for each in bleu["data"]}) == 2
+    assert [trace["name"] for trace in loss["data"]] == ["this run"]
     [line] = bleu["layout"]["shapes"]
     assert (line["x0"], line["x1"]) == (9, 9)
     assert "shapes" not in training_figures(rows)[0]["layout"]
@@ -962,8 +1006,8 @@ def test_the_step_of_the_kept_weights_and_the_curves_of_a_baseline_are_read(run:
     def likelihood(baseline: Path | None) -> dict:
         return report_of(build_report(run, tmp_path / "out", baseline))["training"][0]
 
-    own = ["train_nll", "val_loss"]
-    both = [*own, "train_nll, baseline", "val_loss, baseline"]
+    own = ["training", "validation"]
+    both = [*own, "training, baseline", "validation, baseline"]
     for baseline, names in (
         (None, own), (before, both), (before / "evaluations" / "test", both), (run / "evaluations" / "greedy", own),
     ):  # fmt: skip

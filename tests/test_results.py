@@ -99,6 +99,28 @@ def test_search_errors_are_references_that_rank_above_what_was_found() -> None:
         assert replace(plain, forced=forced, search=search).search_errors() is None
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, [0, 1]),
+        ({"no_repeat_ngram": 1}, [0]),
+        ({"no_repeat_ngram": 2}, [0, 1]),
+        ({"min_length": 2}, [1]),
+        ({"max_length": 1}, [0]),
+        ({"max_length_ratio": 0.5, "max_length_offset": 1}, [0]),
+    ],
+)
+def test_what_the_options_of_the_search_forbid_it_has_not_missed(options: dict, expected: list[int]) -> None:
+    plain = evaluation("eins", "zwei zwei")
+    tokens = ("eins", "</s>"), ("zwei", "zwei", "</s>")
+    forced = tuple(
+        replace(translation(text), tokens=each, score=-0.4, finished=True)
+        for text, each in zip(plain.references, tokens, strict=True)
+    )
+    search = {**plain.search, "method": "beam", "mbr": "none", **options}
+    assert replace(plain, forced=forced, search=search).search_errors() == expected
+
+
 def test_search_errors_are_also_branches_that_rank_above_what_was_found() -> None:
     plain = evaluation("eins", "zwei", "drei", "vier", "fünf")
     found = tuple(replace(each, finished=True) for each in plain.translations)  # each has -0.5

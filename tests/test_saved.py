@@ -61,6 +61,10 @@ def test_no_model_is_named(tmp_path: Path) -> None:
             lambda fields: fields["network"].update(hidden_size=10**30),
             "config.json describes a model that cannot be built",
         ),
+        (
+            lambda fields: (fields["network"].update(tie_embeddings="all"), fields.update(src_vocab_size=50)),
+            "config.json describes a model that cannot be built: model.tie_embeddings: 'all' is not allowed",
+        ),
         (lambda fields: fields.update(training=7), "training: 7 is not allowed, it must be"),
         (lambda fields: fields["network"].update(hidden_size=18), "is damaged or of another network"),
         (lambda fields: fields["network"].update(layers=3), "is in one of them only"),

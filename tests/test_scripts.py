@@ -55,8 +55,9 @@ def test_help_says_what_quickstart_does_and_does_nothing():
 def test_the_tests_are_the_fast_ones_unless_others_are_asked_for(calls):
     install, tests = calls("test.sh", "-k", "search")
     assert install.endswith("--editable .[dev]")
-    assert tests == "python -m pytest -q -m not slow -k search"
-    assert calls("test.sh", "-m", "slow") == ["python -m pytest -q -m slow"]
+    pytest_command = "python -m pytest -q --numprocesses auto --dist worksteal"
+    assert tests == f"{pytest_command} -m not slow -k search"
+    assert calls("test.sh", "-m", "slow") == [f"{pytest_command} -m slow"]
 
 
 def test_nothing_goes_on_after_a_failed_installation(calls, tmp_path):

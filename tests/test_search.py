@@ -26,6 +26,7 @@ BOS, EOS, VOCAB = 0, 1, 4
 WORDS = [token for token in range(VOCAB) if token != EOS]
 SURFACES = [b" a", b"", b"b", b" c"]
 """Texts of the toy's tokens."""
+BEGINS = np.array([not surface[:1].isalnum() for surface in SURFACES])
 
 
 class Toy:
@@ -164,6 +165,7 @@ guided = st.tuples(
     st.lists(st.sampled_from(WORDS), max_size=2),
     st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=2), max_size=2),
     st.sampled_from([b"", b"b c", b" ab", b"bb"]),
+    st.sampled_from([None, BEGINS]),
 )
 
 
@@ -171,20 +173,24 @@ def text_of(ids: Sequence[int]) -> bytes:
     return b"".join(SURFACES[token] for token in ids)
 
 
-def contains(ids: Sequence[int], phrases: Sequence[Sequence[int]]) -> bool:
-    """Whether each phrase is in the hypothesis, its tokens side by side."""
-    places = range(len(ids))
-    return all(any(tuple(ids[at : at + len(each)]) == tuple(each) for at in places) for each in phrases)
+def contains(ids: Sequence[int], phrases: Sequence[Sequence[int]], begins: np.ndarray | None) -> bool:
+    """Whether each phrase is in the hypothesis, its tokens side by side, and its last word does not go on."""
+
+    def stands(phrase: Sequence[int], at: int) -> bool:
+        end = at + len(phrase)
+        return tuple(ids[at:end]) == tuple(phrase) and (begins is None or all(begins[ids[end : end + 1]]))
+
+    return all(any(stands(each, at) for at in range(len(ids))) for each in phrases)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000), guided)
 def test_a_wide_beam_finds_the_best_sequence_that_obeys(seed: int, demands: tuple) -> None:
-    prefix, include, exclude = demands
+    prefix, include, exclude, begins = demands
     toy, limit = Toy(seed, 2), 5
     guides: list[Any] = [Prefix(prefix, VOCAB)]
     if include:
-        guides.append(Include(include, EOS, VOCAB))
+        guides.append(Include(include, EOS, VOCAB, begins))
     if exclude:
         guides.append(Exclude(exclude, SURFACES))
     options = SearchOptions(beam_size=3**6, length_penalty=0.6)
@@ -192,7 +198,8 @@ def test_a_wide_beam_finds_the_best_sequence_that_obeys(seed: int, demands: tupl
     possible = [
         ids
         for ids in every_sequence(limit)
-        if ids[: len(prefix)] == prefix and contains(ids, include) and not (exclude and exclude in text_of(ids))
+        if ids[: len(prefix)] == prefix and contains(ids, include, begins)
+        if not (exclude and exclude in text_of(ids))
     ]
     if possible and not (exclude and exclude in text_of(prefix)):
         assert found[0][0].ids in possible
@@ -205,7 +212,7 @@ def test_a_wide_beam_finds_the_best_sequence_that_obeys(seed: int, demands: tupl
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 4), guided)
 def test_a_narrow_beam_obeys_too(seed: int, beam: int, demands: tuple) -> None:
-    prefix, include, exclude = demands
+    prefix, include, exclude, begins = demands
     guides: list[Any] = [Prefix(prefix, VOCAB), Exclude(exclude or b"zz", SURFACES)]
     found = Toy(seed, 1).search([16], SearchOptions(beam_size=beam), [Together(guides)])[0]
     for each in found:
@@ -213,8 +220,8 @@ def test_a_narrow_beam_obeys_too(seed: int, beam: int, demands: tuple) -> None:
         assert not exclude or exclude in text_of(prefix) or exclude not in text_of(each.ids)
     if include:
         options = SearchOptions(beam_size=beam, keep_beam=True)
-        best = Toy(seed, 1).search([16], options, [Include(include, EOS, VOCAB)])[0][0]
-        assert contains(best.ids, include)
+        best = Toy(seed, 1).search([16], options, [Include(include, EOS, VOCAB, begins)])[0][0]
+        assert contains(best.ids, include, begins)
         held: list[tuple[int, ...]] = [()]
         for step in best.beam:
             held = [(*held[place.parent], place.token) for place in step]
@@ -232,6 +239,16 @@ def test_a_beam_is_divided_among_those_that_have_what_is_asked_for_and_those_tha
         held = [[*held[place.parent], place.token] for place in step]
         assert sorted(2 in ids for ids in held) == [False, True]
     assert len(found.beam) == 6
+
+
+@pytest.mark.parametrize("beam", [1, 5, 3**5])
+def test_a_longer_word_that_begins_with_what_is_included_may_come_before_it(beam: int) -> None:
+    toy, probable = Toy(3, 1), [3, 2, 2, 3, EOS]  # "cbb c"
+    toy.tables[:] = torch.tensor([0.7, 0.1, 0.1, 0.1]).log()
+    for before, previous, token in zip([BOS, BOS, *probable], [BOS, *probable], probable, strict=False):
+        toy.tables[0, before, previous] = torch.tensor([0.97 if each == token else 0.01 for each in range(VOCAB)]).log()
+    ((found,),) = toy.search([8], SearchOptions(beam_size=beam), [Include([[3]], EOS, VOCAB, BEGINS)])
+    assert (found.ids == probable) == (beam > 1), "greedy search takes what it is asked for at once"
 
 
 def test_where_nothing_is_allowed_a_translation_ends() -> None:
@@ -281,6 +298,13 @@ def test_a_diverse_beam_gives_other_hypotheses() -> None:
         toy.search([2], SearchOptions(beam_size=3, n_best=3, groups=groups, diversity=5.0))[0] for groups in (1, 3)
     )
     assert len({each.ids[0] for each in diverse}) > len({each.ids[0] for each in plain})
+
+
+@pytest.mark.parametrize("n_best", [1, 4])
+def test_by_the_least_risk_all_of_the_beam_is_compared_at_the_limit_too(n_best: int) -> None:
+    found = Toy(5, 1).search([3], SearchOptions(beam_size=4, n_best=n_best, mbr="chrf"))[0]
+    assert len(found) == 4
+    assert len({each.finished for each in found}) == 2
 
 
 def test_groups_that_have_ended_alike_need_what_is_open_at_the_limit() -> None:
@@ -505,6 +529,18 @@ def test_limits_are_a_property_of_the_sentence() -> None:
     assert options.limits(torch.tensor([1, 10, 3])).tolist() == [5, 19, 8]
     assert replace(options, max_length=6).limits(torch.tensor([1, 10, 3])).tolist() == [5, 7, 7]
     assert replace(options, min_length=6).limits(torch.tensor([1, 10, 3])).tolist() == [7, 19, 8]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.integers(0, 2), st.integers(0, 3), st.integers(3, 4))
+def test_a_wide_search_finds_all_that_its_options_allow(seed: int, n: int, least: int, most: int) -> None:
+    limits = {"max_length": most, "max_length_ratio": seed % 3 / 2, "max_length_offset": 2 + seed % 4}
+    options = SearchOptions(beam_size=3**6, n_best=3**6, min_length=least, no_repeat_ngram=n, **limits)
+    guides = [NoRepeat(n, VOCAB)] if n else None
+    found = Toy(seed, 1).search(options.limits(torch.tensor([2])).tolist(), options, guides)[0]
+    named = (tuple("</s>" if token == EOS else str(token) for token in ids) for ids in every_sequence(6))
+    allowed = {tokens for tokens in named if options.allows(tokens, 2)}
+    assert {tuple(map(str, each.ids[:-1])) for each in found if each.finished} == {each[:-1] for each in allowed}
 
 
 @pytest.mark.parametrize(

@@ -166,9 +166,36 @@ def test_tables_go_when_what_they_are_made_of_changes() -> None:
 
     assert not changed_by(lambda: None)
     assert changed_by(lambda: model.load_state_dict(saved))
-    assert changed_by(lambda: model.decoder.embedding.table.weight.detach().mul_(2.0))
+    lowest, deep = model.decoder.rnn.layers[0].kernel, model.decoder.readout.embedding
+    for parameter in (model.decoder.embedding.table.weight, deep.weight, lowest.weight_ih_l0, lowest.bias_hh_l0):
+        assert changed_by(lambda parameter=parameter: parameter.detach().mul_(2.0))
+    assert changed_by(lambda: setattr(deep, "weight", nn.Parameter(2.0 * deep.weight)))
     assert changed_by(model.train)
     assert changed_by(model.double)
+
+
+def test_tables_take_no_gradient_from_what_they_are_made_of() -> None:
+    model = build(ModelConfig(embedding_size=8, hidden_size=8, dropout=0.0)).eval()
+
+    def gradients() -> list[Tensor]:
+        model.zero_grad()
+        step_log_probs(model, PREVIOUS[:, 0], *model.encode(SRC, SRC_LENGTHS))[0].amax(dim=1).sum().backward()
+        return [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]
+
+    expected = gradients()
+    with torch.inference_mode():
+        model.tabulate()
+    torch.testing.assert_close(gradients(), expected)
+
+
+def test_tables_are_of_the_precision_that_is_computed_in() -> None:
+    model = build(ModelConfig(embedding_size=8, hidden_size=8)).eval()
+    expected = step_log_probs(model, PREVIOUS[:, 0], *model.encode(SRC, SRC_LENGTHS))[0]
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        model.tabulate()
+    with torch.inference_mode():
+        found = step_log_probs(model, PREVIOUS[:, 0], *model.encode(SRC, SRC_LENGTHS))[0]
+    torch.testing.assert_close(found, expected)
 
 
 def test_tied_layers_are_one_parameter() -> None:
@@ -180,6 +207,8 @@ def test_tied_layers_are_one_parameter() -> None:
         assert (model.output.weight is model.decoder.embedding.table.weight) == (tied != "none")
         assert (model.encoder.embedding.table.weight is model.decoder.embedding.table.weight) == (tied == "all")
     assert sizes == {"none": 3, "output": 2, "all": 1}
+    with pytest.raises(ValueError, match="must be none or output: there are 50 source types and 11 target types"):
+        Seq2Seq(ModelConfig(embedding_size=8, hidden_size=8, tie_embeddings="all"), 50, 11)
 
 
 def in_precision(tree: Any, precision: torch.dtype) -> Any:

@@ -52,11 +52,24 @@ def test_padding_asks_for_nothing_and_a_prefix_for_its_own() -> None:
     assert candidates.allowed.tolist() == [[False, True, False, True], [False, True, True, True]]
 
 
+@pytest.mark.parametrize("combine", ["log_linear", "linear"])
+@torch.inference_mode()
+def test_an_ensemble_of_a_model_and_itself_is_that_model_with_its_rest(combine: Any) -> None:
+    model = build(ModelConfig(embedding_size=8, hidden_size=8))
+    rest = Rest(torch.randn(model.output.in_features), torch.tensor(0.5))
+    shortlist, previous = Shortlist(TYPES, SHORTLIST.common, 12, rest), torch.tensor([[2, 10, 6], [2, 9, 4], [2, 8, 4]])
+    found, expected = (
+        given(each, slice(0, 3), previous, shortlist)[1] for each in (Ensemble([model, model], combine), model)
+    )
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    assert (expected.logsumexp(-1) < -0.01).all()  # the rest has its share
+
+
 def test_a_search_among_candidates_is_told_their_columns() -> None:
     candidates = SHORTLIST.candidates(SRC, length_mask(SRC_LENGTHS, 4))
     guide, unsaid = Prefix([9], 12), (9, 5)  # 5 is no candidate
     batch = candidates.columns_of(SearchBatch(torch.full((3,), 6), guides=[guide, None, None], unsaid=unsaid))
-    assert candidates.ids[[batch.bos, batch.eos, *batch.unsaid]].tolist() == [BOS_ID, EOS_ID, 9]
+    assert candidates.ids[[batch.bos, batch.eos, *batch.unsaid]].tolist() == [BOS_ID, EOS_ID, BOS_ID, 9]
     assert batch.guides is not None
     assert batch.guides[0] is not None
     assert batch.guides[1:] == [None, None]
@@ -67,14 +80,15 @@ def given(model: Any, rows: slice, previous: Tensor, shortlist: Shortlist = SHOR
     """The candidates of some sentences, and log-probabilities (B, T, V) of all types after the given tokens."""
     src_ids, lengths = SRC[rows, : int(SRC_LENGTHS[rows].max())], SRC_LENGTHS[rows]
     candidates = shortlist.candidates(src_ids, length_mask(lengths, src_ids.shape[1]))
-    models = [Restricted(each, candidates) for each in model.models] if isinstance(model, Ensemble) else []
-    network: Any = Ensemble(models, model.combine) if models else Restricted(model, candidates, shortlist.rest)
+    models = [Restricted(each, candidates, shortlist.rest) for each in getattr(model, "models", [model])]
+    network: Any = Ensemble(models, model.combine) if isinstance(model, Ensemble) else models[0]
     memory, state = network.encode(src_ids, lengths)
     steps = []
     for tokens in previous[rows].t().contiguous():
         columns = torch.searchsorted(candidates.ids, tokens)
         outputs, state, attention = network.advance(columns, memory, state)
         log_probs = network.log_probs(outputs, attention)
+        log_probs[:, candidates.column(BOS_ID)] = -torch.inf  # of the rest; search never says it
         steps.append(torch.full((len(log_probs), 12), -torch.inf).index_copy(1, candidates.ids, log_probs))
     return candidates.ids, torch.stack(steps, dim=1)
 
@@ -134,6 +148,12 @@ def test_the_rest_that_is_fitted_brings_probabilities_near_those_of_all_types(al
     assert errors[0] < 0.5 * errors[1]
 
 
+@pytest.mark.usefixtures("in_float64")
+def test_the_rest_of_a_float32_model_is_fitted_whatever_torch_makes_by_default() -> None:
+    model = build(ModelConfig(embedding_size=8, hidden_size=8), dtype=torch.float32)
+    assert {each.dtype for each in fit_rest(model, SHORTLIST, [PAIR])} == {torch.float32}
+
+
 def test_the_rest_of_types_that_are_all_there_is_nothing_and_of_many_positions_some_are_read() -> None:
     model = build(ModelConfig(embedding_size=8, hidden_size=8))
     with torch.no_grad():
@@ -172,6 +192,13 @@ def test_search_finds_only_what_is_allowed_for_every_hypothesis_of_a_sentence() 
     for hypotheses, types in zip(found, ALLOWED, strict=True):
         assert hypotheses
         assert {int(candidates.ids[column]) for each in hypotheses for column in each.ids} <= types
+
+
+def test_an_output_layer_that_is_wrapped_is_refused() -> None:
+    model = build(ModelConfig(embedding_size=8, hidden_size=8))
+    model.output.register_forward_hook(lambda layer, inputs, outputs: None)
+    with pytest.raises(ValueError, match="for an output layer that is an nn.Linear, not wrapped and without hooks"):
+        Restricted(model, SHORTLIST.candidates(SRC, length_mask(SRC_LENGTHS, 4)))
 
 
 def test_it_comes_back_from_its_folder_and_damage_is_named(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import re
 import select
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,12 @@ def test_a_map_has_a_row_for_each_word_and_a_column_as_wide_as_the_word_of_the_s
         "dog  ▂▂▂ ▆▆▆▆\n"
         "runs ▂▂▂      ▆▆▆▆▆\n"
     )  # fmt: skip
+
+
+def test_words_of_one_token_are_one_column() -> None:
+    one = record("男人", "man")
+    bound = replace(one, source_tokens=("<s>", "男人"), source_spans=((0, 0), (0, 2)), attention=one.attention[:, :2])
+    assert attention_map(bound, 40, colour=False).splitlines()[0] == "    男人"
 
 
 def test_colours_tell_the_weight_and_end_with_each_cell() -> None:

@@ -10,6 +10,7 @@ import signal
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,21 +25,27 @@ from pytorch_lightning.callbacks import Timer
 from safetensors.torch import load_file
 
 import nmt.data.datamodule
+import nmt.data.tokenizer_pair
+import nmt.training.folder
 import nmt.training.module
 import nmt.training.reporter
+import nmt.training.train
 import nmt.training.validation
 from nmt.cli import main
-from nmt.config import load_config
+from nmt.config import Config, DataConfig, ModelConfig, TokenizerConfig, load_config
 from nmt.data.batch import Batch
 from nmt.data.corpus import load_split
+from nmt.data.files import lock_folder
+from nmt.decoding.alignment import words_of_sides
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.translator import Translator
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import load_samples
-from nmt.training.checkpoints import Resumable, best_checkpoint, latest_checkpoint
+from nmt.training.checkpoints import best_checkpoint, latest_checkpoint
 from nmt.training.loss import Loss
 from nmt.training.reporter import EpochBar
+from nmt.training.stopping import STOPPING, Signals
 from nmt.training.train import TRAINER_DEFAULTS
 from nmt.training.validation import Validation
 
@@ -227,7 +234,7 @@ def test_guided_alignment_needs_an_alignment_and_follows_it(
     for name, weight in (("guided", "5"), ("free", "0")):
         assert train(name, "--training.guided_alignment", weight, "--trainer.max_epochs", "8") == 0
         (record,) = Translator.load(f"runs/{name}").force([("der hund rennt", "DER HUND RENNT")])
-        unlinked = [position for position, (start, end) in enumerate(record.source_spans) if start == end]
+        unlinked = [position for position, words in enumerate(words_of_sides(record)[0]) if not words]
         shares[name] = record.attention[:, unlinked].sum(axis=1).mean()
     assert 4 * shares["guided"] < shares["free"]
 
@@ -274,11 +281,23 @@ def test_a_finished_run_can_be_trained_longer(train: Callable) -> None:
     torch.testing.assert_close(weights("longer"), weights("whole"), rtol=0, atol=0)
 
 
+def test_a_run_is_trained_a_single_step_longer(train: Callable, capsys: pytest.CaptureFixture) -> None:
+    assert train("longer", "--trainer.max_steps", "5") == 0
+    assert train("whole", "--trainer.max_steps", "6") == 0
+    assert main(["train", "--resume", "runs/longer", "--trainer.max_steps", "6"]) == 0
+    assert capsys.readouterr().out.count("exporting step 6, the best by val_loss") == 2
+    torch.testing.assert_close(weights("longer"), weights("whole"), rtol=0, atol=0)
+
+
 def test_a_run_that_was_moved_knows_its_best_validation(tmp_path: Path) -> None:
     here, there = (best_checkpoint(tmp_path / name) for name in ("here", "there"))
     path = str(tmp_path / "here" / "best.ckpt")
     here.best_model_path = here.kth_best_model_path = path
     here.best_k_models, here.best_model_score, here.kth_value = {path: torch.tensor(90.0)}, *torch.full((2,), 90.0)
+    there.load_state_dict(here.state_dict())
+    assert there.best_model_score is None, "the file was lost"
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "best.ckpt").touch()
     there.load_state_dict(here.state_dict())
     assert there.best_model_path == there.kth_best_model_path == str(tmp_path / "there" / "best.ckpt")
     assert there.best_model_score == there.kth_value == 90.0
@@ -508,10 +527,8 @@ def test_an_interrupt_before_the_first_step_ends_it_and_leaves_nothing(
 
     monkeypatch.setattr(nmt.data.datamodule, "train_tokenizers", interrupt)
     handler = signal.getsignal(signal.SIGINT)
-    try:
-        assert train("none") == 130
-    finally:
-        signal.signal(signal.SIGINT, handler)
+    assert train("none") == 130
+    assert signal.getsignal(signal.SIGINT) == handler
     assert not Path("runs/none").exists()
 
 
@@ -579,19 +596,19 @@ def test_a_damaged_checkpoint_is_named_and_stays(train: Callable, capsys: pytest
         assert one_line(capsys).startswith(f"nmt train: {checkpoint} is damaged (")
         assert files("runs/cut") == before
     assert not Path("executed").exists()
+    checkpoint.unlink()
+    assert main(["train", "--resume", "runs/cut", "--trainer.max_steps", "9"]) == 0
+    assert steps_of("cut") == 9
 
 
-def test_a_second_signal_is_not_waited_for(tmp_path: Path) -> None:
-    numbers = signal.SIGINT, signal.SIGTERM
+def test_a_second_signal_is_not_waited_for() -> None:
+    numbers, signals = (signal.SIGINT, signal.SIGTERM), Signals()
     before = [signal.getsignal(number) for number in numbers]
-    resumable: Any = Resumable(tmp_path, 10)
-    resumable.on_train_start(None, None)
-    try:
+    with signals.given_back():
+        signals.take()
         os.kill(os.getpid(), signal.SIGTERM)
-        assert resumable.received == signal.SIGTERM
+        assert signals.received == signal.SIGTERM
         assert [signal.getsignal(number) for number in numbers] == [signal.SIG_DFL] * 2
-    finally:
-        resumable.teardown(None, None, "fit")
     assert [signal.getsignal(number) for number in numbers] == before
 
 
@@ -632,7 +649,36 @@ def test_a_loss_that_is_not_finite_is_one_line(
     train: Callable, capsys: pytest.CaptureFixture, arguments: list[str], step: int
 ) -> None:
     assert train("diverged", "--training.learning_rate", "1e38", "--training.warmup_steps", "0", *arguments) == 2
-    assert re.search(rf"the loss is (nan|inf) at step {step}: lower training.learning_rate, 1e\+38", one_line(capsys))
+    told = one_line(capsys)
+    assert re.search(rf"the loss is (nan|inf) at step {step}: lower training.learning_rate, 1e\+38", told)
+    assert told.endswith("and train anew with --overwrite")
+
+
+def test_a_run_that_has_diverged_goes_on_from_its_best_validation_bit_for_bit(
+    train: Callable, capsys: pytest.CaptureFixture
+) -> None:
+    average = ("--training.average_decay", "0.9")
+    assert train("whole", "--trainer.max_epochs", "3", *average) == 0
+    assert train("steep", "--trainer.max_epochs", "1", *average) == 0
+    capsys.readouterr()
+    steep = ("--training.learning_rate", "1e38", "--training.checkpoint_steps", "1")
+    assert main(["train", "--resume", "runs/steep", "--trainer.max_epochs", "3", *steep]) == 2
+    diverged = latest_checkpoint(Path("runs/steep/checkpoints"))
+    again = f"`nmt train --resume runs/steep --training.learning_rate LOWER`; if it diverges again, delete {diverged}"
+    assert f"and go on from step 9 with {again}, and it goes on from the best validation" in one_line(capsys)
+    diverged.unlink()
+    assert main(["train", "--resume", "runs/steep", "--training.learning_rate", "0.01"]) == 0
+    torch.testing.assert_close(weights("steep"), weights("whole"), rtol=0, atol=0)
+    assert logged("steep") == logged("whole")
+
+
+def test_a_run_whose_average_is_given_up_goes_on_with_the_weights_that_were_trained(train: Callable) -> None:
+    assert train("raw", "--trainer.max_steps", "4", "--training.average_decay", "0.9") == 0
+    trained = torch.load(latest_checkpoint(Path("runs/raw/checkpoints")), weights_only=True)["current_model_state"]
+    still = ("--training.average_decay", "0", "--training.learning_rate", "1e-30", "--trainer.max_steps", "5")
+    assert main(["train", "--resume", "runs/raw", *still]) == 0
+    on = torch.load(latest_checkpoint(Path("runs/raw/checkpoints")), weights_only=True)["state_dict"]
+    torch.testing.assert_close(on, trained, rtol=0, atol=0)
 
 
 def test_a_validation_without_finite_probabilities_is_one_line(
@@ -708,8 +754,9 @@ def test_a_checkpoint_is_on_the_disk_before_the_last_one_is_deleted(
     monkeypatch.setattr(os, "fsync", flushing)
     monkeypatch.setattr(Path, "unlink", unlinking)
     assert train("flushed", "--trainer.max_epochs", "2", "--training.sample_sentences", "0") == 0
-    new_best_and_folder = ["file", "file", "folder"]
-    assert done == [*new_best_and_folder, *new_best_and_folder, "step-8.ckpt"]
+    config = best = latest = ["file", "folder"]
+    model = ["file", "file", "file", "folder"]
+    assert done == [*config, *best, *latest, *best, *latest, "step-8.ckpt", *model]
 
 
 def test_a_run_that_failed_before_its_first_checkpoint_is_not_in_the_way(train: Callable) -> None:
@@ -769,11 +816,16 @@ def test_a_run_with_null_goes_on_with_null(train: Callable, monkeypatch: pytest.
     assert latest_checkpoint(Path("runs/stopped/checkpoints")).name == "step-12.ckpt"
 
 
-def test_the_model_of_a_run_that_is_done_or_stopped_is_exported_by_resuming_it(train: Callable) -> None:
+def test_the_model_of_a_run_that_is_done_or_stopped_is_exported_by_resuming_it(
+    train: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert train("done", "--trainer.max_epochs", "1") == 0
     before = weights("done")
     shutil.rmtree("runs/done/model")  # as if the process had been killed before
-    assert main(["train", "--resume", "runs/done"]) == 0
+    with monkeypatch.context() as patch:
+        patch.chdir("runs/done")
+        assert main(["train", "--resume", "."]) == 0
+        assert main(["translate", ".", "hund"]) == 0
     torch.testing.assert_close(weights("done"), before, rtol=0, atol=0)
 
 
@@ -796,6 +848,103 @@ def test_a_run_that_was_put_aside_by_a_killed_process_comes_back(
     assert "runs/kept exists" in capsys.readouterr().err
     assert files("runs/kept") == before
     assert not Path("runs/.kept.replaced").exists()
+
+
+def test_a_run_that_was_put_aside_is_gone_on_with(train: Callable, capsys: pytest.CaptureFixture) -> None:
+    assert train("kept", "--trainer.max_steps", "8") == 0
+    for steps in 9, 10:
+        Path("runs/kept").rename("runs/.kept.replaced")
+        Path("runs/kept").mkdir()
+        for command in (["translate", "runs/kept", "hund"], ["evaluate", "runs/kept", "--split", "test"]):
+            capsys.readouterr()
+            assert main(command) == 2
+            assert "runs/kept was put aside, as runs/.kept.replaced" in capsys.readouterr().err
+        limit = {"max_steps": steps, "accelerator": "cpu", "enable_progress_bar": False}
+        if steps == 9:
+            assert main(["train", "--resume", "runs/kept", "--trainer.max_steps", "9"]) == 0
+        else:
+            config = load_config(Path("runs/.kept.replaced/config.yaml"))
+            assert nmt.train(config, limit, Path("runs/kept"), resume=True) == Path("runs/kept/model")
+        assert [path.name for path in Path("runs").iterdir()] == ["kept"]
+        assert validated("kept") == [(8, 1), (steps, 2)]
+        assert steps_of("kept") == steps
+
+
+def test_a_full_disk_loses_nothing_of_the_run_that_was_to_be_replaced(
+    train: Callable, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert train("kept", "--trainer.max_steps", "1") == 0
+    before = files("runs")
+    capsys.readouterr()
+
+    def full(unfinished: Path, path: Path) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(nmt.training.folder, "put", full)
+    assert train("kept", "--overwrite") == 2
+    assert "No space left on device: 'runs/kept/config.yaml'" in one_line(capsys)
+    assert files("runs") == before
+
+
+def test_a_model_is_exported_as_a_whole(train: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert train("done", "--trainer.max_steps", "5") == 0
+    Path("runs/done/model/shortlist.safetensors").write_bytes(b"shortlist")
+    before = files("runs/done/model")
+
+    def kill(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(nmt.data.tokenizer_pair.TokenizerPair, "save", kill)
+        with pytest.raises(Killed):
+            main(["train", "--resume", "runs/done", "--trainer.max_steps", "6"])
+    assert files("runs/done/model") == before
+    assert main(["train", "--resume", "runs/done"]) == 0
+    assert files("runs/done/model").keys() == before.keys()
+    assert files("runs/done/model") != before
+    assert not list(Path("runs/done").glob(".*"))
+
+
+def test_a_run_is_held_and_no_signal_counts_until_its_model_is_exported(
+    train: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = nmt.training.train.export
+
+    def signalled(*given: Any) -> None:
+        with pytest.raises(BlockingIOError):
+            lock_folder(Path("runs/held"))
+        os.kill(os.getpid(), signal.SIGTERM)
+        real(*given)
+
+    monkeypatch.setattr(nmt.training.train, "export", signalled)
+    assert train("held", "--trainer.max_steps", "1") == 0
+    assert Translator.load("runs/held").translate("der hund").source == "der hund"
+
+
+@pytest.mark.parametrize("reader", ["none", "full disk"])
+def test_a_training_goes_on_though_its_output_cannot_be_written(
+    train: Callable, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, reader: str
+) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    if reader == "full disk":
+        os.dup2(os.open("/dev/full", os.O_WRONLY), write)
+    with open(write, "w") as output, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", output)
+        assert train("unheard", "--trainer.max_steps", "1") == 0
+    assert "standard output cannot be written ([Errno " in one_line(capsys)
+    assert weights("unheard")
+
+
+def test_where_another_process_has_ended_it_is_told_how_to_go_on(
+    train: Callable, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def lose(*_: object) -> None:
+        raise RuntimeError("[/gloo/transport/tcp/pair.cc:537] Read error [127.0.0.1]:24971: Connection reset by peer")
+
+    monkeypatch.setattr(nmt.training.train, "train", lose)
+    assert train("two") == 2
+    assert "another process of the training has ended" in capsys.readouterr().err
 
 
 def test_what_was_put_aside_is_not_put_back_over_a_run_that_has_begun(
@@ -1219,7 +1368,7 @@ def test_a_run_that_ended_before_its_first_checkpoint_is_begun_anew(train: Calla
     assert train("killed", "--trainer.max_epochs", "1") == 0
     folder = Path("runs/killed")
     shutil.rmtree(folder / "model")
-    (folder / "checkpoints" / "step-8.ckpt").unlink()
+    shutil.rmtree(folder / "checkpoints")
     assert train("killed", "--trainer.max_epochs", "1") == 0
     assert steps_of("killed") == 8
 
@@ -1273,8 +1422,9 @@ def test_a_gradient_that_is_not_finite_is_told_from_the_loss(
         return loss._replace(total=loss.total + (0.0 * loss.total).sqrt())  # a slope without end, times zero
 
     monkeypatch.setattr(nmt.training.module, "sequence_loss", steep)
-    assert train("steep", "--trainer.max_epochs", "1") == 2
+    assert train("steep", "--trainer.max_epochs", "1", "--training.checkpoint_steps", "1") == 2
     assert "the norm of the gradient is nan at step 1: lower training.learning_rate" in one_line(capsys)
+    assert latest_checkpoint(Path("runs/steep/checkpoints")) is None, "of weights that are not finite"
 
 
 def test_a_step_of_fewer_batches_than_are_accumulated_is_their_mean(
@@ -1438,8 +1588,10 @@ def test_a_run_is_trained_from_python_as_from_the_command_line(
     assert main([*arguments, "--name", "told"]) == 0
     config = load_config(Path("runs/told/config.yaml"))
     settings = {"accelerator": "cpu", "enable_progress_bar": False, "log_every_n_steps": 2, "max_epochs": 1}
+    handlers = [signal.getsignal(number) for number in STOPPING]
     model = nmt.train(replace(config, name="made"), {**settings, "callbacks": [Timer()]})
     assert model == Path("runs/made/model")
+    assert [signal.getsignal(number) for number in STOPPING] == handlers
     one, other = (load_file(Path(f"runs/{name}/model/model.safetensors")) for name in ("told", "made"))
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert load_config(Path("runs/made/config.yaml")) == replace(config, name="made")
@@ -1447,3 +1599,12 @@ def test_a_run_is_trained_from_python_as_from_the_command_line(
         nmt.train(replace(config, name="made"), settings)
     assert main(["train", "--resume", "runs/made", "--trainer.max_epochs", "2"]) == 0
     assert main(["evaluate", "runs/made", "--split", "test", "--beam-size", "1"]) == 0
+
+
+def test_a_run_is_trained_outside_the_main_thread(corpus_folder: Path, tmp_path: Path) -> None:
+    data = DataConfig(str(corpus_folder), tokenizer=TokenizerConfig("char"))
+    config = Config("threaded", data=data, model=ModelConfig(embedding_size=8, hidden_size=12))
+    settings = {"accelerator": "cpu", "enable_progress_bar": False, "max_steps": 1}
+    with ThreadPoolExecutor(1) as threads:
+        model = threads.submit(nmt.train, config, settings, tmp_path / "threaded").result()
+    assert model == tmp_path / "threaded" / "model"

@@ -61,6 +61,14 @@ def test_a_beam_comes_back_and_is_not_mentioned_where_none_was_kept(tmp_path: Pa
     assert ["beam" in json.loads(line) for line in lines] == [True, False]
 
 
+def test_unmet_demands_come_back_and_older_records_have_none(tmp_path: Path) -> None:
+    save_translations(tmp_path, [replace(translation("one"), unmet=("does not contain 'two'",)), translation("two")])
+    assert [each.unmet for each in load_translations(tmp_path)] == [("does not contain 'two'",), ()]
+    path = tmp_path / "translations.jsonl"
+    path.write_text(path.read_text(encoding="utf-8").replace('"unmet": [], ', ""), encoding="utf-8")
+    assert [each.unmet for each in load_translations(tmp_path)] == [("does not contain 'two'",), ()]
+
+
 def test_records_are_one_line_of_json_each_in_utf8(tmp_path: Path) -> None:
     save_translations(tmp_path, [translation(text) for text in HOSTILE])
     lines = (tmp_path / "translations.jsonl").read_bytes().decode("utf-8").split("\n")

@@ -25,8 +25,16 @@ import nmt.decoding.translator as translator_module
 from nmt.data.special import BOS, BOS_ID, EOS_ID, PAD, PAD_ID
 from nmt.data.tokenizer import Tokenizer
 from nmt.data.tokenizer_pair import TokenizerPair, train_tokenizers
-from nmt.data.words import split_words, words_of_spans
-from nmt.decoding.engine import _SWITCHING, MANY_SENTENCES, SWITCH_SECONDS, Engine, Precision, choose_device
+from nmt.data.words import split_words, words_of_tokens
+from nmt.decoding.engine import (
+    _SWITCHING,
+    MANY_SENTENCES,
+    SWITCH_SECONDS,
+    Engine,
+    Precision,
+    choose_device,
+    for_inference,
+)
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.shortlist import Rest, Shortlist
 from nmt.decoding.translation import Request, Translation
@@ -271,7 +279,8 @@ def with_shortlist(translator: Translator, tmp_path_factory: pytest.TempPathFact
     save_model(folder, translator.engine.network, translator.info)
     translator.tokenizers.save(folder)
     types = (torch.arange(translator.tokenizers.src.vocab_size).unsqueeze(1) + torch.arange(40)).clamp(4, size - 1)
-    Shortlist(types, torch.tensor([EOS_ID]), size).save(folder)
+    rest = Rest(torch.full((translator.info.network.readout_features,), 0.1), torch.tensor(1.0))
+    Shortlist(types, torch.tensor([EOS_ID]), size, rest).save(folder)
     return folder
 
 
@@ -281,15 +290,33 @@ def test_an_ensemble_with_a_shortlist_averages_as_it_was_told(translator: Transl
     shortlist = Shortlist(torch.full((size, 1), EOS_ID), torch.arange(EOS_ID, size), size)
     models = [deepcopy(translator.engine.network), build(card.network, size, seed=2)]
     options = SearchOptions(beam_size=1, alternatives=size)
+    networks = [(models[0], shortlist), (models[1], shortlist), (Ensemble(models, combine), [shortlist, shortlist])]
     one, other, both = (
-        dict(Translator(network, tokenizers, card, shortlist=shortlist).translate(SOURCES[0], options).alternatives[0])
-        for network in (*models, Ensemble(models, combine))
+        dict(Translator(network, tokenizers, card, shortlist=given).translate(SOURCES[0], options).alternatives[0])
+        for network, given in networks
     )
     assert one.keys() == other.keys() == both.keys()
     values = np.array([[each[token] for token in both] for each in (one, other)])
     expected = np.logaddexp(*values) - np.log(2) if combine == "linear" else values.mean(axis=0)
     expected -= np.logaddexp.reduce(expected)
     np.testing.assert_allclose(list(both.values()), expected, atol=1e-5)
+
+
+def test_each_model_of_an_ensemble_needs_a_shortlist_of_its_own(
+    with_shortlist: Path, model_folder: Path, translator: Translator, info: ModelInfo
+) -> None:
+    alone = Translator.load(with_shortlist, shortlist=True)
+    together = Translator.load([with_shortlist, with_shortlist], shortlist=True)
+    assert together.form == "ensemble of 2, fp32, shortlist"
+    options = SearchOptions(alternatives=100)
+    for one, other in zip(alone.translate(SOURCES, options), together.translate(SOURCES, options), strict=True):
+        assert_same(one, other)
+        assert sum(math.exp(log_prob) for _, log_prob in other.alternatives[0]) < 0.99  # the rest has its share
+    with pytest.raises(FileNotFoundError, match="model has no shortlist: make it with"):
+        Translator.load([with_shortlist, model_folder], shortlist=True)
+    shortlist, both = Shortlist.load(with_shortlist), Ensemble([translator.engine.network] * 2)
+    with pytest.raises(ValueError, match="shortlist: 1 of 2: give one for each model"):
+        Translator(both, translator.tokenizers, info, shortlist=shortlist)
 
 
 def test_what_is_demanded_may_be_said_though_the_shortlist_has_it_not(translator: Translator) -> None:
@@ -416,13 +443,27 @@ def test_several_threads_may_read_one_translator(translator: Translator) -> None
             assert_same(one, other)
 
 
-def test_a_thread_that_comes_after_a_search_has_as_many_of_torchs_as_before(translator: Translator) -> None:
-    threads = torch.get_num_threads()
+def test_threads_that_come_during_or_after_a_search_have_as_many_of_torchs_as_before(
+    translator: Translator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, threads = translator.engine.search, torch.get_num_threads()
+    own, others = set(), set()
+
+    def of_another() -> int:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(torch.get_num_threads).result()
+
+    def search(*arguments: Any, **options: Any) -> Any:
+        own.add(torch.get_num_threads())
+        time.sleep(0.05)
+        others.add(of_another())
+        return usual(*arguments, **options)
+
+    monkeypatch.setattr(translator.engine, "search", search)
     torch.set_num_threads(2)
     try:
         assert len(list(translator.translate(SOURCES, batch_sentences=1))) == len(SOURCES)
-        with ThreadPoolExecutor(1) as pool:
-            assert pool.submit(torch.get_num_threads).result() == 2
+        assert (own, others, of_another(), torch.get_num_threads()) == ({1}, {2}, 2, 2)
     finally:
         torch.set_num_threads(threads)
 
@@ -484,8 +525,8 @@ def test_a_given_target_is_the_text_and_its_words_are_counted_there(translator: 
     (record,) = other.force([(SOURCES[0], target)])
     assert record.text == target
     assert len(record.spans) == len(record.tokens)
-    words = words_of_spans(target, record.spans)
-    assert sorted({word for word in words if word is not None}) == list(range(len(split_words(target))))
+    words = words_of_tokens(target, record.tokens, record.spans)
+    assert sorted({word for own in words for word in own}) == list(range(len(split_words(target))))
 
 
 def test_lines_come_back_in_order_whatever_they_hold(translator: Translator) -> None:
@@ -495,6 +536,8 @@ def test_lines_come_back_in_order_whatever_they_hold(translator: Translator) -> 
     assert records[0].text == records[2].text == ""
     assert records[0].attention.shape == (0, 1)
     assert records[8].attention.shape[1] == MAX_SOURCE_TOKENS + 1
+    assert [record.source_complete for record in records] == [number != 8 for number in range(len(lines))]
+    assert not translator.score(lines[8], "ja").source_complete
 
 
 def test_input_is_read_a_window_ahead_not_all_at_once(translator: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -522,6 +565,53 @@ def test_what_came_before_an_error_of_the_callers_is_translated(translator: Tran
     with pytest.raises(ConnectionError, match="gone"):
         found.extend(translator.translate(failing()))
     assert [each.source for each in found] == SOURCES[:2]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (
+            Request("ja", prefix_tokens=("zzz",), id="x7"),
+            "sentence 12 (from 0, id 'x7'): token 'zzz' is not in",
+        ),
+        (Request("ja", include=("dog",)), "sentence 12 (from 0): include: samples cannot be made to contain"),
+        (None, "sentence 12 (from 0): text: None is not allowed"),
+    ],
+)
+def test_a_sentence_that_cannot_be_translated_is_named_after_those_before_it(
+    translator: Translator, wrong: Any, message: str
+) -> None:
+    found = []
+    with pytest.raises(ValueError, match=re.escape(message)):  # noqa: PT012
+        for each in translator.translate([*SOURCES[:2], wrong, "ja"], METHODS["samples"], first=10):
+            found.append(each)
+    assert [each.source for each in found] == SOURCES[:2]
+
+
+@pytest.mark.parametrize("read_ahead", [1, 3])
+def test_of_a_live_stream_no_more_is_read_than_is_asked_for(translator: Translator, read_ahead: int) -> None:
+    read: list[str] = []
+    live = (read.append(text) or text for text in SOURCES * 2)
+    records = translator.translate(live, METHODS["samples"], read_ahead=read_ahead)
+    for given, other in enumerate(translator.translate(SOURCES * 2, METHODS["samples"])):
+        assert_same(next(records), other)
+        assert len(read) == min(given // read_ahead * read_ahead + read_ahead, 2 * len(SOURCES))
+    with pytest.raises(ValueError, match="read_ahead: 0 is not allowed, it must be at least 1"):
+        translator.translate(live, read_ahead=0)
+
+
+def test_a_record_says_which_demands_it_does_not_meet(translator: Translator) -> None:
+    request = Request(SOURCES[0], include=("house", "a very long phrase"))
+    options = SearchOptions(max_length=2, n_best=2)
+    found = translator.translate(request, options)
+    told = "does not contain 'house'", "does not contain 'a very long phrase'"
+    assert [each.unmet for each in (found, *found.others)] == [told, told]
+    assert translator.translate(replace(request, prefix="the dog"), options).unmet[0] == "does not begin with 'the dog'"
+    assert translator.translate(replace(request, prefix="the dog", include=("house",))).unmet == ()
+    tokens = Request(SOURCES[0], prefix_tokens=("▁", "t", "h", "e"))
+    assert translator.translate(tokens, options).unmet == ("does not begin with ('▁', 't', 'h', 'e')",)
+    assert translator.translate(tokens).unmet == translator.translate(SOURCES[0], options).unmet == ()
+    assert translator.translate(replace(request, text=" ")).unmet == (), "an empty line stays empty"
 
 
 @pytest.mark.parametrize(
@@ -569,7 +659,7 @@ def test_what_cannot_be_asked_for_is_refused(translator: Translator) -> None:
         translator.force([("ja", "yes")], batch_sentences=0)
     with pytest.raises(ValueError, match="include: 'dog' is one string"):
         Request("ja", include="dog")  # type: ignore[arg-type]
-    assert Request("ja", include=["dog"]).include == ("dog",)  # type: ignore[arg-type]
+    assert Request("ja", include=["dog"]).include == ("dog",)
     for wrong in ({"text": None}, {"text": "ja", "prefix": b"yes"}, {"text": "ja", "exclude": (5,)}):
         with pytest.raises(ValueError, match=f"{list(wrong)[-1]}: .* is not allowed, it must be a .*string"):
             Request(**wrong)  # type: ignore[arg-type]
@@ -599,6 +689,21 @@ def test_what_cannot_be_made_is_refused(translator: Translator, model_folder: Pa
         Translator(translator.engine.network, translator.tokenizers, translator.info, precision="fp8")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="load it in each process"):
         pickle.dumps(translator)
+
+
+def test_a_network_that_is_given_must_be_what_it_is_said_to_be(translator: Translator, info: ModelInfo) -> None:
+    network, tokenizers, size = translator.engine.network, translator.tokenizers, info.src_vocab_size
+    for precision in ("fp32", "bf16", "int8"):
+        for other in ("fp32", "bf16", "int8"):
+            prepared = for_inference(network, other, torch.device("cpu"))
+            fits = (precision == "int8") == (other == "int8")
+            with nullcontext() if fits else pytest.raises(ValueError, match="precision: int8 is for rounded weights"):
+                assert Translator(prepared, tokenizers, info, precision=precision).form == precision
+    with pytest.raises(ValueError, match="network: its tokenizer does not fit its model: it has"):
+        Translator(build(info.network, size + 1), tokenizers, info)
+    shortlist = Shortlist(torch.zeros(3, 2, dtype=torch.int64), torch.tensor([EOS_ID]), size)
+    with pytest.raises(ValueError, match="network: its shortlist is of another model"):
+        Translator(network, tokenizers, info, shortlist=shortlist)
 
 
 def test_translations_can_be_looked_for_among_others(translator: Translator) -> None:

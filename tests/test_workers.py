@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 import torch
 from conftest import SENTENCES
 
+from nmt.data.special import EOS_ID
 from nmt.decoding import engine
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translator import Translator
@@ -160,7 +162,39 @@ def test_translations_are_those_of_threads(model_folder, monkeypatch, options):
     other = list(processes.translate(sources, SearchOptions(beam_size=3), batch_sentences=3))
     again = list(threads.translate(sources, SearchOptions(beam_size=3), batch_sentences=3))
     assert [each.text for each in other] == [each.text for each in again]
+    with torch.no_grad():
+        processes.engine.network.output.bias[EOS_ID] = 100.0
+    other = list(processes.translate(sources, SearchOptions(beam_size=3), batch_sentences=3))
+    assert not any(each.text for each in other)  # by the weights that there are now
     processes.close()
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_process_that_is_forked_too_late_is_refused_and_told_what_to_do(model_folder):
+    def translate(threads):
+        torch.set_num_threads(threads)
+        return translator.translate("ja").text
+
+    def score(threads):
+        torch.set_num_threads(threads)
+        return translator.score("ja", "yes").text
+
+    translator = Translator.load(model_folder, "cpu")
+    expected = translator.translate("ja").text
+    for work, result in ((translate, expected), (score, "yes")):
+        workers = Workers(1, work)
+        with pytest.raises(RuntimeError, match=r"was forked after .*: call torch.set_num_threads\(1\) in it first"):
+            list(workers.map([2]))
+        assert list(workers.map([1])) == [result]
+        workers.close()
+    assert translator.translate("ja").text == expected
+
+
+def test_a_process_that_may_have_none_says_so():
+    workers = Workers(1, lambda _: Workers(1, half))
+    with pytest.raises(ValueError, match="daemonic and may have none: load the translator without them"):
+        list(workers.map([0]))
+    workers.close()
 
 
 @pytest.mark.usefixtures("two_threads")
@@ -170,8 +204,8 @@ def test_threads_have_left_the_system_when_they_have_translated(model_folder, mo
     key = ctypes.c_uint()
     here.pthread_key_create(ctypes.byref(key), here.usleep)  # a thread sleeps at its end for as long as it has set
 
-    def begin(threads: list[int]) -> None:
-        usual(threads)
+    def begin(threads: list[int], begun: threading.Barrier) -> None:
+        usual(threads, begun)
         here.pthread_setspecific(key, ctypes.c_void_p(200_000))
         began.extend(threads)
 

@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 
 DESCRIPTION = """Recurrent encoder-decoder translation with attention.
 
@@ -47,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0 done, 2 a mistake in what was asked for, 128 + n stopped by signal n.
     """
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115 - for as long as the process lives
+    if isinstance(sys.stdout, TextIOWrapper):  # in a notebook it is something else
+        sys.stdout.reconfigure(errors="replace")  # texts may hold what the terminal cannot show
     command, *rest = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if command in ("-h", "--help", "help"):
         print(DESCRIPTION)

@@ -1,10 +1,8 @@
 """`nmt compare`: runs that were evaluated on one split, each against the first; of one run, where it is good."""
 
 import json
-import sys
-from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from nmt.checked import check_run_folder
 from nmt.cli.parsing import Parser, at_least, file_path
@@ -23,7 +21,6 @@ def run(arguments: list[str]) -> int:
     runs = [each.parent if each.name == "evaluations" else each for each in options.runs]
     from nmt.cli.differences import Compared, fields, fields_of_one, show, show_one, show_signatures
 
-    cast(TextIOWrapper, sys.stdout).reconfigure(errors="replace")
     compared = list(map(Compared, runs, _evaluations(runs, options.split)))
     (baseline, *others), found = compared, _found(compared, options.bootstrap)
     if options.format == "json":

@@ -92,7 +92,7 @@ def _show(result: "Evaluation") -> None:
 
 
 def _mean_of(result: "Evaluation") -> str:
-    """Of what the attention is the mean."""
+    """Names the heads whose mean the attention is."""
     return f"  mean of {result.heads[0].shape[1]} heads" if result.heads else ""
 
 

@@ -48,7 +48,9 @@ def config_of(run: Path, corpus: str | None) -> "Config":
     from dataclasses import replace
 
     from nmt.config import load_config
+    from nmt.data.files import check_in_place
 
+    check_in_place(run)
     config = load_config(run / "config.yaml")
     if corpus == "":
         raise ValueError("--path: the name is empty")

@@ -85,7 +85,7 @@ def collate(pairs: Sequence[dict]) -> Batch:
 
     Args:
         pairs: rows with `src_ids` and `tgt_ids` (token ids without special tokens) and `index`. Where they also have
-            `src_words` and `tgt_words`, the word of each token, and `alignment`, the batch has an alignment.
+            `src_words` and `tgt_words`, the words of each token, and `alignment`, the batch has an alignment.
     """
     src_ids, src_lengths = pad([src_sequence(pair["src_ids"]) for pair in pairs])
     tgt_ids, tgt_lengths = pad([tgt_sequence(pair["tgt_ids"]) for pair in pairs])

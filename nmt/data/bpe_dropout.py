@@ -19,7 +19,7 @@ from nmt.data.special import BYTE_TOKENS, SPECIAL_TOKENS, UNK_ID
 from nmt.data.tokenizer import Encoded, Tokenizer
 from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.data.vocabulary import encodable
-from nmt.data.words import words_of_spans
+from nmt.data.words import words_of_tokens
 
 CACHE_ENTRIES = 2**16
 """Words, and states of words on their way from characters to pieces, that are remembered; some 500 bytes each."""
@@ -136,5 +136,5 @@ class DroppedPairs(Dataset[dict[str, Any]]):
             encoded = dropout.encode(pair[side], random)
             pair[f"{side}_ids"] = encoded.ids
             if f"{side}_words" in pair:
-                pair[f"{side}_words"] = words_of_spans(encoded.text, encoded.spans)
+                pair[f"{side}_words"] = words_of_tokens(encoded.text, encoded.tokens, encoded.spans)
         return pair

@@ -148,7 +148,7 @@ class TranslationData(pl.LightningDataModule):
         return train, with_word_links(validation, tokenizers, units, config.validation)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint holds of the data: that by which the training split is cut into batches."""
+        """What decides how the training split is cut into batches, for the checkpoint."""
         return {
             "pairs": len(self.train),
             "digest of their lengths": sha256(self.train_lengths.tobytes()).hexdigest()[:8],
@@ -159,7 +159,7 @@ class TranslationData(pl.LightningDataModule):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Says so if the batches are others now: in the epoch that was stopped, pairs may come twice or not at all.
+        """Warns if the batches are others now: in the epoch that was stopped, pairs may come twice or not at all.
 
         Raises:
             ValueError: if the validation split is another: what was the best by one is not by the other.

@@ -32,12 +32,14 @@ def put(unfinished: Path, path: Path, *others: Path) -> None:
 
 def beside(path: Path, state: str) -> Path:
     """The hidden file or folder beside another that is what will take its place, or what had it."""
+    if not path.name.strip("."):  # the folder one is in, or that above it
+        path = path.resolve()
     return path.with_name(f".{path.name}.{state}")
 
 
 @contextmanager
 def put_folder(folder: Path) -> Iterator[Path]:
-    """A new folder, which takes the place of another once it is filled: a crash leaves the old one or the new one.
+    """A new folder, which takes the place of another once all of it is on the disk: a crash leaves one of the two.
 
     Between its two moves the old one is `beside` its place, as "old".
     """
@@ -46,11 +48,22 @@ def put_folder(folder: Path) -> Iterator[Path]:
     fresh.mkdir(parents=True)
     with naming(fresh):
         yield fresh
+        fsync(*fresh.rglob("*"), fresh)
     if folder.exists():
         shutil.rmtree(old, ignore_errors=True)
         folder.rename(old)
     fresh.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def check_in_place(run: Path) -> None:
+    """Raises FileNotFoundError if a run is not in its place, but where a training has put it that has not begun."""
+    aside = beside(run, "replaced")
+    if aside.exists() and not (run / "config.yaml").exists():
+        raise FileNotFoundError(
+            f"{run} was put aside, as {aside}, by a training that has not begun: if it was killed, "
+            f"`nmt train --resume {run}` puts it back"
+        )
 
 
 @contextmanager

@@ -53,36 +53,32 @@ def word_links(links: Any, src: str, tgt: str, place: str) -> list[list[int]]:
 
 
 def token_links(
-    links: Iterable[Sequence[int]], src_words: Sequence[int | None], tgt_words: Sequence[int | None]
+    links: Iterable[Sequence[int]], src_words: Sequence[Sequence[int]], tgt_words: Sequence[Sequence[int]]
 ) -> np.ndarray:
-    """What each target token should attend to: evenly to all tokens of the words that its word is linked with.
+    """What each target token should attend to: evenly to all tokens of the words that its words are linked with.
 
     These are the rows of the alignment matrix that Chen et al. (2016, "Guided Alignment Training for Topic-Aware Neural
     Machine Translation", section 3.1) train the attention towards, with words in place of tokens.
 
     Args:
         links: (source word, target word).
-        src_words: word of each of the s source tokens, None for a token of no word.
+        src_words: the words of each of the s source tokens, as `nmt.data.words.words_of_tokens` gives them.
         tgt_words: the same for the t target tokens.
 
     Returns:
-        (t, s) float32; a row sums to one, or is zero where the token has no word or the word no link.
+        (t, s) float32; a row sums to one, or is zero where the token has no word or its words no link.
     """
-    source, target = _positions(src_words), _positions(tgt_words)
-    pairs = np.array(list(links), dtype=np.int64).reshape(-1, 2)
-    # The last row and column, which -1 finds, stay empty: no link reaches a token of no word.
-    linked = np.zeros(
-        (
-            max(target.max(initial=-1), pairs[:, 1].max(initial=-1)) + 2,
-            max(source.max(initial=-1), pairs[:, 0].max(initial=-1)) + 2,
-        ),
-        np.float32,
-    )
-    linked[pairs[:, 1], pairs[:, 0]] = 1
-    tokens = linked[target][:, source]
+    source, target = _tokens_of_words(src_words), _tokens_of_words(tgt_words)
+    tokens = np.zeros((len(tgt_words), len(src_words)), np.float32)
+    for src_word, tgt_word in links:
+        tokens[np.ix_(target.get(tgt_word, []), source.get(src_word, []))] = 1
     return tokens / np.maximum(tokens.sum(axis=1, keepdims=True), 1)
 
 
-def _positions(words: Sequence[int | None]) -> np.ndarray:
-    """Words as an array, -1 for None."""
-    return np.array([-1 if word is None else word for word in words], dtype=np.int64)
+def _tokens_of_words(words: Sequence[Sequence[int]]) -> dict[int, list[int]]:
+    """The positions of the tokens of each word."""
+    tokens: dict[int, list[int]] = {}
+    for position, own in enumerate(words):
+        for word in own:
+            tokens.setdefault(word, []).append(position)
+    return tokens

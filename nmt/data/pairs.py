@@ -9,7 +9,7 @@ import numpy as np
 from nmt.config import DataConfig
 from nmt.data.tokenizer import Tokenizer
 from nmt.data.tokenizer_pair import TokenizerPair
-from nmt.data.words import words_of_spans
+from nmt.data.words import words_of_tokens
 
 SPECIAL_COUNTS = np.array([1, 2])
 """How many the model reads beside the tokens of a source (BOS) and of a target (BOS and EOS)."""
@@ -58,8 +58,8 @@ def told_of_dropped(config: DataConfig, reasons: Iterable[str | None]) -> str:
 def encode(corpus: datasets.Dataset, tokenizers: TokenizerPair, with_words: bool = False) -> datasets.Dataset:
     """The corpus with its token ids: columns `src_ids` and `tgt_ids` (no special tokens) and `index`, the row.
 
-    Columns `src_words` and `tgt_words`, the word of each token or None, are there if `with_words` asks for them. The
-    result is memory-mapped where the corpus is, and kept in the cache of `datasets`.
+    Columns `src_words` and `tgt_words`, the words of each token, are there if `with_words` asks for them. The result is
+    memory-mapped where the corpus is, and kept in the cache of `datasets`.
     """
 
     def tokenize(batch: dict[str, list], index: list[int]) -> dict[str, list]:
@@ -69,17 +69,17 @@ def encode(corpus: datasets.Dataset, tokenizers: TokenizerPair, with_words: bool
             "index": index,
         }
         if with_words:
-            columns["src_words"] = [_words(tokenizers.src, text) for text in batch["src"]]
-            columns["tgt_words"] = [_words(tokenizers.tgt, text) for text in batch["tgt"]]
+            columns["src_words"] = [_words_of_tokens(tokenizers.src, text) for text in batch["src"]]
+            columns["tgt_words"] = [_words_of_tokens(tokenizers.tgt, text) for text in batch["tgt"]]
         return columns
 
     return corpus.map(tokenize, batched=True, with_indices=True, desc="tokenizing")
 
 
-def _words(tokenizer: Tokenizer, text: str) -> list[int | None]:
-    """The word that each token of `text` belongs to."""
+def _words_of_tokens(tokenizer: Tokenizer, text: str) -> list[list[int]]:
+    """The words that each token of `text` belongs to."""
     encoded = tokenizer.encode(text)
-    return words_of_spans(encoded.text, encoded.spans)
+    return words_of_tokens(encoded.text, encoded.tokens, encoded.spans)
 
 
 def pair_lengths(encoded: datasets.Dataset) -> np.ndarray:

@@ -18,6 +18,7 @@ from tokenizers import Regex, decoders, normalizers, pre_tokenizers
 
 from nmt.config import Joiner, TokenizerKind
 from nmt.data.special import SPECIAL_TOKENS
+from nmt.data.words import UNSPACED
 
 SPACE = "\\s\x1c-\x1f"
 """What `str.isspace()` calls white space, for use in brackets; the library's `\\s` does not know \\x1c to \\x1f."""
@@ -110,9 +111,16 @@ def _presplit_form(joiner: Joiner) -> normalizers.Normalizer:
 
 
 def _pattern(kind: TokenizerKind, protected: Sequence[str]) -> str:
-    """What a pre-token of plain text is: a protected string, else a word or a mark, or any one character."""
+    """What a pre-token of plain text is: a protected string, else a run of letters or a mark, or any one character.
+
+    Where a script writes no spaces a run is longer than a word, so that pieces can be: only whole words are cut there.
+    """
     names = "|".join(re.escape(each) for each in sorted(protected, key=len, reverse=True))
-    first, letter = (f"▁?({names})|", rf"((?!{names})\w)") if protected else ("", r"\w")
+    first, letter = "", r"\w"
+    if kind == "word":
+        first, letter = rf"▁?[{UNSPACED}]\p{{M}}*|", rf"[^\W{UNSPACED}]"
+    if protected:
+        first, letter = rf"▁?({names})|{first}", f"((?!{names}){letter})"
     return first + ("." if kind == "char" else rf"▁?{letter}+|▁?[^\w▁]")
 
 

@@ -54,7 +54,7 @@ class TokenizerPair:
         return cls(joint, joint)
 
     def check(self, settings: TokenizerConfig) -> None:
-        """Makes sure that settings tell the truth of it.
+        """Checks that the settings describe these tokenizers.
 
         Raises:
             ValueError: if one does not.

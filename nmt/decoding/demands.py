@@ -1,5 +1,6 @@
 """What is demanded of a translation, in words -> a guide over tokens."""
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from functools import cached_property
@@ -9,7 +10,7 @@ import numpy as np
 from nmt.data.special import EOS_ID
 from nmt.data.tokenizer import Tokenizer
 from nmt.decoding.guides import Exclude, Guide, Include, NoRepeat, Prefix, Together
-from nmt.decoding.translation import Request
+from nmt.decoding.translation import Request, Translation
 
 CLOSING = frozenset(".,;:!?…%'")
 """Marks that stand right behind a word, beside closing brackets and quotes."""
@@ -83,14 +84,21 @@ class Demands:
         return self._excludes[text]
 
 
-def unmet(request: Request, text: str, tokenizer: Tokenizer) -> list[str]:
+def unmet(request: Request, translation: Translation, tokenizer: Tokenizer) -> tuple[str, ...]:
     """What of its demands a translation does not meet, in words: such as what no type of the vocabulary can write."""
-    begins = text.startswith(tokenizer.written(request.prefix).strip())
-    return [
-        *([] if begins else [f"does not begin with {request.prefix!r}"]),
-        *(f"does not contain {each!r}" for each in request.include if tokenizer.written(each).strip() not in text),
+    text, prefix, tokens = translation.text, request.prefix, request.prefix_tokens
+    begins = text.startswith(tokenizer.written(prefix).strip()) and translation.tokens[: len(tokens)] == tokens
+    missing = (each for each in request.include if not _has_words(text, tokenizer.written(each).strip()))
+    return (
+        *([] if begins else [f"does not begin with {prefix or tokens!r}"]),
+        *(f"does not contain {each!r}" for each in missing),
         *(f"contains {each!r}" for each in request.exclude if tokenizer.written(each) in f" {text} "),
-    ]
+    )
+
+
+def _has_words(text: str, words: str) -> bool:
+    """Whether words stand in a text, neither the first nor the last as a part of a longer one."""
+    return re.search(rf"(?!\B\w){re.escape(words)}(?<!\w\B)", text) is not None
 
 
 def _closes(text: str) -> bool:

@@ -55,9 +55,8 @@ class Endings:
             self._least[sentence] = scores[self._wanted - 1]
 
     def needs_more(self, sentence: int) -> bool:
-        """Whether fewer have ended than are to be given back; with groups, which can find the same, perhaps."""
-        wanted = self._options.n_best
-        return len(self.of[sentence]) < wanted or (self._options.groups > 1 and wanted > 1)
+        """Whether fewer have ended than are wanted; with groups, which can find the same, perhaps."""
+        return len(self.of[sentence]) < self._wanted or (self._options.groups > 1 and self._wanted > 1)
 
     def cannot_change(self, sentences: Sequence[int], best: np.ndarray, length: int, limits: np.ndarray) -> np.ndarray:
         """(B,) whether no open hypothesis can take the place of one that is wanted.

@@ -3,6 +3,7 @@
 Letters: B sentences, S source positions, T target positions, V vocabulary.
 """
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -25,10 +26,11 @@ from nmt.decoding.options import SearchOptions
 from nmt.decoding.scoring import Scoring
 from nmt.decoding.search import search, tree_map
 from nmt.decoding.sentences import SearchBatch
-from nmt.decoding.shortlist import Candidates, Rest, Restricted, Shortlist
+from nmt.decoding.shortlist import Candidates, Restricted, Shortlist
 from nmt.decoding.translation import Request
 from nmt.decoding.tree import Hypothesis
 from nmt.decoding.workers import Workers, await_ends
+from nmt.model.decoder import versions
 from nmt.model.ensemble import Ensemble
 from nmt.model.inference.packed import pack
 from nmt.model.inference.quantized import quantize
@@ -86,11 +88,13 @@ class Engine:
         device: where it runs.
         precision: "bf16" computes products in bfloat16; the weights of "int8" are those of the network already. On a
             GPU "fp32" turns TF32 off, for all that cuDNN computes in this program.
-        shortlist: restricts the target types that search chooses among; None for all.
+        shortlist: restricts the target types that search chooses among; None for all. Of an ensemble one for each
+            model: the first says which types, each what the others weigh for its model.
         processes: whether many sentences on a CPU are searched by processes, not threads (`nmt.decoding.workers`).
 
     Raises:
-        ValueError: if the precision is unknown.
+        ValueError: if the precision is unknown, or there is not one shortlist for each model.
+        RuntimeError: when it is used in a process that was forked after it had been used with several threads.
     """
 
     def __init__(
@@ -98,24 +102,37 @@ class Engine:
         network: Seq2Seq | Ensemble,
         device: torch.device,
         precision: Precision = "fp32",
-        shortlist: Shortlist | None = None,
+        shortlist: Shortlist | Sequence[Shortlist] | None = None,
         processes: bool = False,
     ) -> None:
         check(precision in get_args(Precision), "precision", precision, "fp32, bf16 or int8")
         if precision == "fp32" and device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False  # whole sequences would be read with fewer digits than single steps
         self.network = network.to(device).eval()
-        self.device, self.shortlist = device, shortlist
+        self.device = device
+        self.shortlists = [shortlist] if isinstance(shortlist, Shortlist) else list(shortlist or ())
+        if self.shortlists and len(self.shortlists) != len(self.models):
+            raise ValueError(f"shortlist: {len(self.shortlists)} of {len(self.models)}: give one for each model")
         self.autocast = partial(torch.autocast, device.type, torch.bfloat16, enabled=precision == "bf16")
         self._processes = processes
+        self._used_by = 0  # the process that has computed with several threads
         self._workers: Workers[Sequence[Job], list[list[Hypothesis]]] | None = None
-        self._asked: tuple[int, SearchOptions] | None = None  # of the workers
+        self._asked: tuple[int, SearchOptions, list[tuple[int, int]]] | None = None  # of the workers
+
+    @property
+    def models(self) -> Sequence[Seq2Seq]:
+        """Those of the ensemble, or the one."""
+        return self.network.models if isinstance(self.network, Ensemble) else [self.network]
+
+    @property
+    def shortlist(self) -> Shortlist | None:
+        """Which target types search chooses among; None for all."""
+        return self.shortlists[0] if self.shortlists else None
 
     @property
     def is_latent(self) -> bool:
         """Whether the alignment of any of its models is latent."""
-        models = self.network.models if isinstance(self.network, Ensemble) else [self.network]
-        return any(model.latent for model in models)
+        return any(model.latent for model in self.models)
 
     def search_all(
         self, jobs: Sequence[Job], size: int, demands: Demands, options: SearchOptions
@@ -126,6 +143,7 @@ class Engine:
         than several for each product: nothing waits, and nothing small is shared out. The last batches are smaller, so
         that all end at about the same time. The demands are to be alike wherever the options are.
         """
+        self._may_compute()
         search = partial(self.search, demands=demands, options=options)
         if len(jobs) >= MANY_SENTENCES:
             with torch.inference_mode(), self.autocast():
@@ -143,15 +161,19 @@ class Engine:
             with _IN_TURN:
                 yield from chain.from_iterable(self._forked(workers, search, options).map(batches))
             return
-        threads: list[int] = []
-        pool = ThreadPoolExecutor(workers, initializer=_begin_alone, initargs=(threads,))
+        threads, count = list[int](), min(workers, len(batches))
+        begun = threading.Barrier(count + 1)
+        pool = ThreadPoolExecutor(count, initializer=_begin_alone, initargs=(threads, begun))
         with _SWITCHING.often():
             try:
-                yield from chain.from_iterable(pool.map(search, batches))
+                found = pool.map(search, batches)
+                begun.wait()
+                torch.set_num_threads(torch.get_num_threads())  # all other threads that are to come get as many as this
+                yield from chain.from_iterable(found)
             finally:  # what has not begun is given up, if the caller is
+                begun.abort()
                 pool.shutdown(cancel_futures=True)
                 await_ends(threads)
-                torch.set_num_threads(torch.get_num_threads())  # threads that are still to come get as many as this one
 
     def close(self) -> None:
         """Ends the processes, if there are any; the next search of many sentences starts others."""
@@ -159,13 +181,26 @@ class Engine:
             self._workers.close()
         self._workers = self._asked = None
 
+    def _may_compute(self) -> None:
+        """Refuses where it would wait for ever: for torch's threads, which a process that is forked has not got."""
+        if self.device.type != "cpu" or torch.get_num_threads() == 1:
+            return
+        if self._used_by not in (0, os.getpid()):
+            told = "call torch.set_num_threads(1) in it first, or start it by spawn"
+            raise RuntimeError(f"this process was forked after torch had computed with several threads: {told}")
+        self._used_by = os.getpid()
+
     def _forked(
         self, count: int, search: Callable[[Sequence[Job]], list[list[Hypothesis]]], options: SearchOptions
     ) -> Workers[Sequence[Job], list[list[Hypothesis]]]:
-        """Processes that search: those that there are, or others, if something else is asked for or they are upset."""
-        if self._workers is None or not self._workers.settled or self._asked != (count, options):
+        """Processes that search: those that there are, or others, if something else is asked for or they are upset.
+
+        They keep the weights that there were when they were forked.
+        """
+        asked = (count, options, versions(self.network))
+        if self._workers is None or not self._workers.settled or self._asked != asked:
             self.close()
-            self._workers, self._asked = Workers(count, search), (count, options)
+            self._workers, self._asked = Workers(count, search), asked
         return self._workers
 
     @torch.inference_mode()
@@ -182,7 +217,7 @@ class Engine:
         if self.shortlist is None:
             return self._search(self.network, src_ids, src_lengths, batch, options)
         candidates = self.shortlist.candidates(src_ids, mask, forced)
-        restricted, ids = self._restricted(candidates, self.shortlist.rest), candidates.ids.cpu().numpy()
+        restricted, ids = self._restricted(candidates), candidates.ids.cpu().numpy()
         found = self._search(restricted, src_ids, src_lengths, candidates.columns_of(batch), options)
         return [[hypothesis.renamed(ids) for hypothesis in hypotheses] for hypotheses in found]
 
@@ -198,6 +233,7 @@ class Engine:
         self, sources: Sequence[list[int]], targets: Sequence[list[int]], alternatives: int, ranking: SearchOptions
     ) -> list[Hypothesis]:
         """Each given target as a hypothesis (forced decoding), scored as a search with options `ranking` would be."""
+        self._may_compute()
         src_ids, src_lengths = self.padded(sources)
         tgt_ids = pad([tgt_sequence(target) for target in targets])[0].to(self.device)
         forced, scoring = [], Scoring(ranking)
@@ -218,17 +254,19 @@ class Engine:
         src_ids, src_lengths = pad([src_sequence(source) for source in sources])
         return src_ids.to(self.device), src_lengths.to(self.device)
 
-    def _restricted(self, candidates: Candidates, rest: Rest | None) -> Restricted | Ensemble:
-        """The network of one batch, which chooses among the candidates only; the rest is of one model alone."""
-        if isinstance(self.network, Ensemble):
-            return Ensemble([Restricted(model, candidates) for model in self.network.models], self.network.combine)
-        return Restricted(self.network, candidates, rest)
+    def _restricted(self, candidates: Candidates) -> Restricted | Ensemble:
+        """The network of one batch, which chooses among the candidates only."""
+        pairs = zip(self.models, self.shortlists, strict=True)
+        restricted = [Restricted(model, candidates, shortlist.rest) for model, shortlist in pairs]
+        return Ensemble(restricted, self.network.combine) if isinstance(self.network, Ensemble) else restricted[0]
 
 
-def _begin_alone(threads: list[int]) -> None:
-    """Begins a thread that shares no product with others, and adds it to those that have begun."""
+def _begin_alone(threads: list[int], begun: threading.Barrier) -> None:
+    """Begins a thread that shares no product with others, adds it to those that have begun, and waits for them all."""
     threads.append(threading.get_native_id())
+    torch.get_num_threads()  # else a thread takes the number that was set last when it first computes
     torch.set_num_threads(1)
+    begun.wait()
 
 
 def choose_device(name: str | torch.device, precision: Precision = "fp32") -> torch.device:

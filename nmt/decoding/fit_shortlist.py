@@ -122,7 +122,7 @@ def fit_rest(model: Seq2Seq, shortlist: Shortlist, batches: Iterable[Batch]) -> 
     read = [_read(model, shortlist, batch) for batch in batches]
     readouts, own, whole = (torch.cat(parts) for parts in zip(*read, strict=True))  # logarithms of normalisers
     others = whole + torch.log(-torch.expm1((own - whole).clamp(max=-LEAST_REST)))
-    weight = torch.zeros(readouts.shape[1], requires_grad=True)
+    weight = readouts.new_zeros(readouts.shape[1]).requires_grad_()
     bias = others.median().requires_grad_()
     optimizer = torch.optim.LBFGS([weight, bias], max_iter=100, line_search_fn="strong_wolfe")
 

@@ -6,6 +6,7 @@ Ids are columns of the step function's log-probabilities; V is their number.
 """
 
 from collections.abc import Hashable, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -141,26 +142,26 @@ class Exclude(_Free):
 
 
 class _Progress(NamedTuple):
-    """Phrases that are there, the one that is begun (-1: none) and how much of it; which have just ended."""
+    """Phrases that are there, which of them have just ended, and the last tokens, as many as a phrase begins with."""
 
     done: frozenset[int]
-    phrase: int
-    tokens: int
     ended: frozenset[int]
+    seen: tuple[int, ...]
 
 
 class Include:
     """The hypothesis contains every phrase, as whole words, before it ends (Hokamp & Liu 2017; Post & Vilar 2018).
 
     A phrase that is begun is gone on with, or given up if another token comes; what its tokens and that one begin,
-    counts still (Knuth, Morris & Pratt 1977). Phrases may overlap. One whose last word goes on after all, as a prefix
-    may force, is not there.
+    counts still (Knuth, Morris & Pratt 1977). Phrases may overlap. One whose last word goes on after all is not there:
+    "skiers" is no "ski", but does not keep it from coming later.
 
     Args:
         phrases: the tokens of each, at least one.
         eos: not allowed before all are there.
         size: V.
-        begins: (V,) bool, True = the token does not go on with a word, so that it may follow a phrase; all by default.
+        begins: (V,) bool, True = the token does not go on with a word, so that a phrase before it is there; all by
+            default.
     """
 
     def __init__(self, phrases: Sequence[Sequence[int]], eos: int, size: int, begins: np.ndarray | None = None) -> None:
@@ -168,39 +169,41 @@ class Include:
         self.goal = sum(map(len, self.phrases))
         self._begins = np.ones(size, bool) if begins is None else begins
         self._not_yet = np.arange(size) != eos
-        self._both = self._begins & self._not_yet
 
     def start(self) -> _Progress:
         """None is there."""
-        return _Progress(frozenset(), -1, 0, frozenset())
+        return _Progress(frozenset(), frozenset(), ())
 
     def after(self, state: _Progress, token: int) -> _Progress:
-        """Goes on with the phrase that is begun, or with what its end begins, or waits."""
-        begun = self.phrases[state.phrase][: state.tokens] if state.phrase >= 0 else ()
-        seen = (*begun, token)
+        """Goes on with the phrases that are begun, ends some, takes back one whose last word goes on."""
         done = state.done if self._begins[token] else state.done - state.ended
-        left = [phrase for phrase in range(len(self.phrases)) if phrase not in done]
-        ended = {phrase for phrase in left if seen[-len(self.phrases[phrase]) :] == self.phrases[phrase]}
-        still = [phrase for phrase in left if phrase not in ended]
-        longest = max(still, key=lambda phrase: _overlap(seen, self.phrases[phrase]), default=-1)
-        tokens = _overlap(seen, self.phrases[longest]) if still else 0
-        return _Progress(done | ended, longest if tokens else -1, tokens, frozenset(ended))
+        left, seen = self._left(done), (*state.seen, token)
+        ended = frozenset(phrase for phrase in left if seen[-len(self.phrases[phrase]) :] == self.phrases[phrase])
+        longest = max((_overlap(seen, self.phrases[phrase]) for phrase in left), default=0)
+        return _Progress(done | ended, ended, seen[len(seen) - longest :])
 
     def allowed(self, state: _Progress) -> np.ndarray | None:
-        """All but the end, before all phrases are there; after a phrase, nothing that goes on with its last word."""
-        if len(state.done) == len(self.phrases):
-            return self._begins if state.ended else None
-        return self._both if state.ended else self._not_yet
+        """All but the end, before all phrases are there."""
+        return None if len(state.done) == len(self.phrases) else self._not_yet
 
     def wanted(self, state: _Progress) -> Sequence[int]:
         """The next token of the phrase that is begun, or the first of each that is not there."""
-        if state.phrase >= 0:
-            return (self.phrases[state.phrase][state.tokens],)
-        return [tokens[0] for phrase, tokens in enumerate(self.phrases) if phrase not in state.done]
+        phrase, tokens = self._begun(state)
+        if tokens:
+            return (self.phrases[phrase][tokens],)
+        return [self.phrases[each][0] for each in self._left(state.done)]
 
     def met(self, state: _Progress) -> int:
         """Tokens of the phrases that are there or begun."""
-        return sum(len(self.phrases[phrase]) for phrase in state.done) + state.tokens
+        return sum(len(self.phrases[phrase]) for phrase in state.done) + self._begun(state)[1]
+
+    def _left(self, done: frozenset[int]) -> list[int]:
+        return [phrase for phrase in range(len(self.phrases)) if phrase not in done]
+
+    def _begun(self, state: _Progress) -> tuple[int, int]:
+        """Of the phrases that are not there the one that is begun, and how many tokens of it."""
+        begun = ((phrase, _overlap(state.seen, self.phrases[phrase])) for phrase in self._left(state.done))
+        return max(begun, key=itemgetter(1), default=(-1, 0))
 
 
 def _overlap(seen: tuple[int, ...], phrase: tuple[int, ...]) -> int:

@@ -1,10 +1,12 @@
 """What a search is asked for: how it explores, how it ranks, how long it goes on."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from nmt.checked import check
+from nmt.data.special import EOS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -106,6 +108,11 @@ class SearchOptions:
         self._check(self.temperature >= 1e-6, "temperature", "at least 1e-6")
         self._check(0 < self.top_p <= 1, "top_p", "above 0 and at most 1")
 
+    @classmethod
+    def named(cls, values: Mapping[str, Any]) -> "SearchOptions":
+        """The options among named values, such as those that an evaluation keeps; the others have their defaults."""
+        return cls(**{each.name: values[each.name] for each in fields(cls) if each.name in values})
+
     def _check(self, holds: bool, name: str, allowed: str) -> None:
         check(holds, name, getattr(self, name), allowed)
 
@@ -120,6 +127,21 @@ class SearchOptions:
         if self.max_length is not None:
             limits = limits.clamp(max=self.max_length + 1)
         return limits.clamp(min=self.min_length + 1)
+
+    def allows(self, tokens: Sequence[str], src_tokens: int) -> bool:
+        """Whether a translation may be these tokens, by its length and by what comes twice in it.
+
+        Args:
+            tokens: with EOS, if it has ended.
+            src_tokens: with BOS.
+        """
+        written = tuple(tokens[:-1] if tokens[-1:] == (EOS,) else tokens)
+        most = int(src_tokens * self.max_length_ratio) + self.max_length_offset
+        most = most if self.max_length is None else min(most, self.max_length + 1)
+        n = self.no_repeat_ngram
+        grams = [written[at : at + n] for at in range(len(written) - n + 1)] if n else []
+        fits = self.min_length <= len(written) and len(tokens) <= max(most, self.min_length + 1)
+        return fits and len(set(grams)) == len(grams)
 
     def __str__(self) -> str:
         """The method in a few words: "beam 5"."""

@@ -9,9 +9,10 @@ import numpy as np
 from nmt.data.special import BOS
 from nmt.data.tokenizer import Encoded, Tokenizer
 from nmt.data.tokenizer_pair import TokenizerPair
+from nmt.decoding.demands import unmet
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.risk import expected_utilities
-from nmt.decoding.translation import Beam, Translation
+from nmt.decoding.translation import Beam, Request, Translation
 from nmt.decoding.tree import Hypothesis
 
 DIVERGED = "the model gives no finite probabilities: its training diverged, or its weights are damaged"
@@ -27,7 +28,9 @@ class Records:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer, self._tokens = tokenizer, tokenizer.tokens
 
-    def best(self, source: Encoded, hypotheses: Sequence[Hypothesis], options: SearchOptions) -> Translation:
+    def best(
+        self, request: Request, source: Encoded, hypotheses: Sequence[Hypothesis], options: SearchOptions
+    ) -> Translation:
         """The first hypothesis, with as many others as are wanted; by the least risk if that is asked for.
 
         By the least risk, too, what meets the demands comes before what does not, and what has ended before the rest.
@@ -35,6 +38,8 @@ class Records:
         if not hypotheses:
             raise ValueError(DIVERGED)
         records = [self.of(source, hypothesis) for hypothesis in hypotheses]
+        if request.is_demanding:
+            records = [replace(each, unmet=unmet(request, each, self._tokenizer)) for each in records]
         if options.mbr != "none":
             sampled, highest = options.method == "sample", max(record.log_prob for record in records)
             weights = [1.0 if sampled else math.exp(record.log_prob - highest) for record in records]

@@ -21,6 +21,7 @@ from torch.nn.functional import linear
 from nmt.data.special import BOS_ID, EOS_ID
 from nmt.decoding.guides import OfColumns
 from nmt.decoding.sentences import SearchBatch
+from nmt.model.kernels.linear import is_plain
 from nmt.model.seq2seq import Seq2Seq
 
 FILE = "shortlist.safetensors"
@@ -42,11 +43,11 @@ class Candidates(NamedTuple):
         return int(torch.searchsorted(self.ids, token))
 
     def columns_of(self, batch: SearchBatch) -> SearchBatch:
-        """The same sentences, with columns in place of ids."""
+        """The same sentences, with columns in place of ids; that of BOS is of the rest, and unsaid."""
         ids = self.ids.cpu().numpy()
         return batch._replace(
             guides=[None if guide is None else OfColumns(guide, ids) for guide in batch.guides or ()],
-            unsaid=np.isin(ids, batch.unsaid).nonzero()[0].tolist(),
+            unsaid=np.isin(ids, [BOS_ID, *batch.unsaid]).nonzero()[0].tolist(),
             bos=self.column(batch.bos),
             eos=self.column(batch.eos),
         )
@@ -142,17 +143,22 @@ class _Memory(NamedTuple):
 class Restricted(nn.Module):
     """A model that chooses among the candidates of one batch only: a token is its column among their ids.
 
-    For search it stands in the model's place. The probabilities of the types that a sentence may use, and of the rest
-    together, sum to one, whatever the other sentences of the batch may use.
+    For search it stands in the model's place, or as one of an ensemble. The probabilities of the types that a sentence
+    may use and of the rest, which has the column of BOS, sum to one, whatever the other sentences of the batch may use.
 
     Args:
         model: whose output layer is restricted; its weights are gathered here, once a batch.
         candidates: of the batch that is going to be encoded.
         rest: what the other types weigh; None for nothing.
+
+    Raises:
+        ValueError: if the output layer is more than its weights.
     """
 
     def __init__(self, model: Seq2Seq, candidates: Candidates, rest: Rest | None = None) -> None:
         super().__init__()
+        if not is_plain(model.output):
+            raise ValueError("shortlist: it is for an output layer that is an nn.Linear, not wrapped and without hooks")
         self.model, self.ids = model, candidates.ids
         self.weight, self.bias = model.output.weight[self.ids], model.output.bias[self.ids]
         blocked = torch.zeros(candidates.allowed.shape, dtype=self.bias.dtype, device=self.ids.device)
@@ -172,14 +178,11 @@ class Restricted(nn.Module):
         return (readouts, sentence), state, attention
 
     def log_probs(self, outputs: tuple[Tensor, Tensor], attention: Tensor) -> Tensor:
-        """What the next token is: (L, U), -inf for what the row's sentence may not use."""
+        """What the next token is: (L, U), -inf for what the row's sentence may not use, in BOS's column the rest."""
         readouts, sentence = outputs
         blocked = self.blocked.index_select(0, sentence)
         logits = linear(readouts, self.weight, self.bias)
         logits.add_(blocked.unsqueeze(1) if self.model.latent else blocked)
-        if self.rest is None:
-            return self.model.normalized(logits, attention)
-        logits[..., self.bos] = readouts @ self.rest.weight.to(readouts.dtype) + self.rest.bias  # BOS is never said
-        log_probs = self.model.normalized(logits, attention)
-        log_probs[..., self.bos] = -torch.inf
-        return log_probs
+        if self.rest is not None:
+            logits[..., self.bos] = readouts @ self.rest.weight.to(readouts.dtype) + self.rest.bias
+        return self.model.normalized(logits, attention)

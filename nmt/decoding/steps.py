@@ -110,7 +110,7 @@ def looks(
         For each sentence, (T, S) each: the most probable token, its probability, and that of the given token.
     """
     model = single_model(engine)
-    for rows in _batches(sources, targets, LOOK_LOGITS // model.output.out_features):
+    for rows in _batches(sources, targets, LOOK_LOGITS // model.tgt_vocab_size):
         src_ids, src_lengths = engine.padded(sources[rows])
         given = _padded(engine, targets[rows])
         with engine.autocast():

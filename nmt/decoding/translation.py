@@ -5,7 +5,7 @@ input order, and ``attention.npz`` all attention matrices, one behind the other,
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 from unicodedata import category
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nmt.checked import check
 from nmt.data.words import Span
@@ -30,6 +31,8 @@ took, and the token's log-probability."""
 class Request:
     """A sentence to translate, with what its translation must be like; a plain text stands for ``Request(text)``.
 
+    What holds several strings is a tuple, whatever was given.
+
     Attributes:
         text: the sentence.
         prefix: what the translation begins with.
@@ -45,9 +48,9 @@ class Request:
 
     text: str
     prefix: str = ""
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    prefix_tokens: tuple[str, ...] = ()
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    prefix_tokens: Sequence[str] = ()
     id: str | int | None = None
 
     def __post_init__(self) -> None:
@@ -90,6 +93,8 @@ class Translation:
         log_prob: the model's score, the sum of `token_log_probs`.
         score: the search's score, by which the hypothesis was ranked (`log_prob` with length normalisation).
         finished: False if the sentence was cut off at the length limit.
+        unmet: what of its `Request` it does not do, such as "does not contain 'dog'": search does what it can, but no
+            type of the vocabulary may write a string, or a limit may cut it off.
         beam: what the beam held after each step of the search; empty where that was not asked for.
         others: the hypotheses after this one, best first, where more than one was asked for; not saved.
     """
@@ -101,11 +106,12 @@ class Translation:
     tokens: tuple[str, ...]
     spans: tuple[Span, ...]
     token_log_probs: tuple[float, ...]
-    attention: np.ndarray
+    attention: NDArray[np.float32]
     alternatives: tuple[tuple[tuple[str, float], ...], ...]
     log_prob: float
     score: float
     finished: bool
+    unmet: tuple[str, ...] = ()
     beam: Beam = ()
     others: tuple["Translation", ...] = ()
 
@@ -125,7 +131,7 @@ class Translation:
 
     @property
     def source_complete(self) -> bool:
-        """Whether all of the source was translated; False if it was cut off at a limit of tokens."""
+        """Whether all of the source was translated; False if it has more tokens than are read of a sentence."""
         rest = self.source[max(end for _, end in self.source_spans) :]
         is_nothing = (each.isspace() or each == "▁" or category(each).startswith("M") for each in rest)  # M: accents
         return len(self.source_spans) == 1 or all(is_nothing)
@@ -137,7 +143,7 @@ class Translation:
         return {"version": FORMAT_VERSION, **fields}
 
     @classmethod
-    def from_json(cls, fields: dict[str, Any], attention: np.ndarray) -> "Translation":
+    def from_json(cls, fields: dict[str, Any], attention: NDArray[np.float32]) -> "Translation":
         """The record that `to_json` wrote.
 
         Raises:
@@ -161,6 +167,7 @@ class Translation:
             log_prob=fields["log_prob"],
             score=fields["score"],
             finished=fields["finished"],
+            unmet=tuple(fields.get("unmet", ())),
             beam=tuple(
                 tuple((parent, token, score) for parent, token, score in step) for step in fields.get("beam", ())
             ),

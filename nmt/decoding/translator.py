@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import NoReturn, get_args, overload
 
@@ -17,6 +17,7 @@ from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.decoding.demands import Demands
 from nmt.decoding.engine import Engine, Job, choose_device, for_inference
 from nmt.decoding.options import SearchOptions
+from nmt.decoding.reading import possible, windows
 from nmt.decoding.records import Records, nothing
 from nmt.decoding.shortlist import Shortlist
 from nmt.decoding.translation import Request, Translation
@@ -41,7 +42,14 @@ FORCED_LATENT_TOKENS = 1 << 9
 class Translator:
     """Translates with one model or several. Several threads may use it at once, unless it has processes.
 
-    A network that is given is put on the device, and in evaluation mode.
+    While many sentences are searched on a CPU by several threads, all of the program's take turns oftener
+    (`sys.setswitchinterval`).
+
+    A network that is given is put on the device, and in evaluation mode; `nmt.decoding.engine.for_inference` gives one
+    that multiplies faster, as `load` has it.
+
+    Of a source the first 512 tokens are read (`MAX_SOURCE_TOKENS`); the record of a longer one is not
+    `source_complete`, also under forced decoding.
 
     Args:
         network: one model, or an ensemble of them.
@@ -50,13 +58,17 @@ class Translator:
         device: where it runs: "cpu", "cuda", "cuda:1", "mps", or "auto" for the first GPU if there is one, but of int8
             weights for the CPU.
         precision: "fp32"; "bf16", products in bfloat16; "int8", if the network's weights are.
-        shortlist: target types that search chooses among; None for all.
+        shortlist: target types that search chooses among, None for all; of an ensemble one for each model, the first
+            for the types, and each for what the others weigh for its model.
         processes: on a CPU, search many sentences in processes of their own, as many as torch has threads, which is up
-            to a third faster. They are forked: on Linux only, and only in a program that has no other threads by then,
-            and no thread still shutting down.
+            to a third faster. They are forked: on Linux only, and only in a program that has no other threads by then
+            that compute, and no thread still shutting down: they would wait for these for ever.
 
     Attributes:
         form: of the model, in a few words: "ensemble of 2, int8, shortlist".
+
+    Raises:
+        ValueError: if these do not fit together.
     """
 
     def __init__(
@@ -66,15 +78,20 @@ class Translator:
         info: ModelInfo,
         device: str | torch.device = "auto",
         precision: Precision = "fp32",
-        shortlist: Shortlist | None = None,
+        shortlist: Shortlist | Sequence[Shortlist] | None = None,
         processes: bool = False,
     ) -> None:
         self.engine = Engine(network, choose_device(device, precision), precision, shortlist, processes)
+        for model, each in zip_longest(self.engine.models, self.engine.shortlists):
+            _check_fit("network", model, tokenizers, each)
+        if any(model.is_int8 != (precision == "int8") for model in self.engine.models):
+            told = "int8 is for rounded weights, and they for int8: nmt.decoding.engine.for_inference rounds"
+            raise ValueError(f"precision: {told}")
         self.tokenizers = tokenizers
         self.info = info
         self._records = Records(tokenizers.tgt)
         ensemble = [f"ensemble of {len(network.models)}"] if isinstance(network, Ensemble) else []
-        self.form = ", ".join([*ensemble, precision, *(["shortlist"] if shortlist is not None else [])])
+        self.form = ", ".join([*ensemble, precision, *(["shortlist"] if shortlist else [])])
 
     @classmethod
     def load(
@@ -92,8 +109,8 @@ class Translator:
             path: the folder, or `user/name` on the Hugging Face hub; or several, of models with the same vocabularies.
             device: where to run; "auto" is the first GPU, or the CPU where there is none, and for int8.
             precision: "fp32", "bf16" or, on a CPU, "int8".
-            shortlist: choose among the target types that `nmt shortlist` found for the source only; an ensemble takes
-                the first model's.
+            shortlist: choose among the target types that `nmt shortlist` found for the source only: of an ensemble
+                those of the first model, but each needs a shortlist, for what the other types weigh.
             combine: how an ensemble averages, "log_linear" or "linear".
             processes: search many sentences in processes, not threads, as above.
 
@@ -112,17 +129,12 @@ class Translator:
                 raise ValueError(f"{other}: its vocabulary is not that of {folders[0]}: an ensemble needs the same")
         loaded = [load_model(folder) for folder in folders]
         info = loaded[0][1]
-        src_size, tgt_size = tokenizers.src.vocab_size, tokenizers.tgt.vocab_size
-        for folder, (_, of) in zip(folders, loaded, strict=True):
-            if (of.src_vocab_size, of.tgt_vocab_size) != (src_size, tgt_size):
-                told = f"{src_size:,} and {tgt_size:,} types, the model {of.src_vocab_size:,} and {of.tgt_vocab_size:,}"
-                raise ValueError(f"{folder}: its tokenizer does not fit its model: it has {told}")
+        shortlists = [Shortlist.load(folder) for folder in folders] if shortlist else []
+        for folder, (model, _), each in zip_longest(folders, loaded, shortlists):
+            _check_fit(folder, model, tokenizers, each)
         models = [for_inference(model, precision, choose_device(device, precision)) for model, _ in loaded]
         network = models[0] if len(models) == 1 else Ensemble(models, combine)
-        chosen = Shortlist.load(folders[0]) if shortlist else None
-        if chosen is not None and not chosen.fits(src_size, tgt_size, info.network.readout_features):
-            raise ValueError(f"{folders[0]}: its shortlist is of another model: make it again with `nmt shortlist RUN`")
-        return cls(network, tokenizers, info, device, precision, chosen, processes)
+        return cls(network, tokenizers, info, device, precision, shortlists, processes)
 
     def __repr__(self) -> str:
         info = self.info
@@ -137,7 +149,12 @@ class Translator:
 
     @overload
     def translate(  # type: ignore[overload-overlap]  # a str is an iterable of str too
-        self, text: str | Request, options: SearchOptions | None = ..., batch_sentences: int = ..., first: int = ...
+        self,
+        text: str | Request,
+        options: SearchOptions | None = ...,
+        batch_sentences: int = ...,
+        first: int = ...,
+        read_ahead: int | None = ...,
     ) -> Translation: ...
 
     @overload
@@ -147,6 +164,7 @@ class Translator:
         options: SearchOptions | None = ...,
         batch_sentences: int = ...,
         first: int = ...,
+        read_ahead: int | None = ...,
     ) -> Iterator[Translation]: ...
 
     def translate(
@@ -155,48 +173,54 @@ class Translator:
         options: SearchOptions | None = None,
         batch_sentences: int = 64,
         first: int = 0,
+        read_ahead: int | None = None,
     ) -> Translation | Iterator[Translation]:
         """Translates a sentence, or sentences as they come: one record each, in their order.
+
+        A limit may have cut off the source (`source_complete`) or the translation (`finished`), and what is demanded
+        may not have been possible (`unmet`): the record says so.
 
         Args:
             text: a sentence, or any number of them; they are read a window ahead, not all at once.
             options: of the search; the default is a beam of five.
             batch_sentences: sentences that are searched together at most; it changes the speed, not the result.
             first: the number of the first sentence in a larger input: with the seed it fixes what is sampled.
+            read_ahead: sentences that are read at most before the first of them is given back; 1 where each waits for
+                the one before, as in a chat. The default is fastest: of a list 20 batches, of any other iterable one
+                batch, then twice as many each time, up to 20.
+
+        Raises:
+            ValueError: if something is not allowed, or a sentence asks for what cannot be: it is named, once those
+                before it have been given back.
         """
         options = options or SearchOptions()
         check(isinstance(options, SearchOptions), "options", options, "a SearchOptions")
         is_text = isinstance(text, Request | Iterable) and not isinstance(text, bytes | Mapping)
         check(is_text, "text", text, "a sentence, a Request, or several of them")
         check(batch_sentences >= 1, "batch_sentences", batch_sentences, "at least 1")
+        check(read_ahead is None or read_ahead >= 1, "read_ahead", read_ahead, "at least 1")
         if isinstance(text, str | Request):
-            return next(self._translate([text], options, batch_sentences, first))
-        return self._translate(text, options, batch_sentences, first)
+            request = possible(text, options, self.tokenizers.tgt)
+            return next(self._translate([[request]], options, batch_sentences, first))
+        most = read_ahead or WINDOW_BATCHES * batch_sentences
+        ahead = most if isinstance(text, Sequence) else min(batch_sentences, most)
+        requests = windows(text, options, self.tokenizers.tgt, first, ahead, most)
+        return self._translate(requests, options, batch_sentences, first)
 
     def _translate(
-        self, texts: Iterable[str | Request], options: SearchOptions, size: int, first: int
+        self, requests: Iterable[list[Request]], options: SearchOptions, size: int, first: int
     ) -> Iterator[Translation]:
-        remaining = (each if isinstance(each, Request) else Request(each) for each in texts)
         demands = Demands(self.tokenizers.tgt, options.no_repeat_ngram)
-        ahead = WINDOW_BATCHES if isinstance(texts, Sequence) else 1
-        error: Exception | None = None
-        while error is None:
-            window, error = _read_ahead(remaining, ahead * size)
-            if not window:
-                break
-            if options.method == "sample" and any(request.include for request in window):
-                raise ValueError("include: samples cannot be made to contain anything: choose method beam")
+        for window in requests:
             sources = self._encode([request.text for request in window])
             order = sorted(range(len(window)), key=lambda row: -len(sources[row].ids))
             filled = [row for row in order if sources[row].ids]
             done = {row: nothing(sources[row].text) for row in order[len(filled) :]}
             jobs = [Job(first + row, window[row], sources[row].ids) for row in filled]
             for row, found in zip(filled, self.engine.search_all(jobs, size, demands, options), strict=True):
-                done[row] = self._records.best(sources[row], found, options)
+                done[row] = self._records.best(window[row], sources[row], found, options)
             yield from (done[row] for row in range(len(window)))
-            first, ahead = first + len(window), min(2 * ahead, WINDOW_BATCHES)
-        if error is not None:
-            raise error
+            first += len(window)
 
     def score(self, source: str, target: str) -> Translation:
         """The record of a given translation (forced decoding): its `log_prob` is the model's score of it.
@@ -251,11 +275,10 @@ class Translator:
         return [Encoded(ids[cut], tokens[cut], spans[cut], text) for ids, tokens, spans, text in encoded]
 
 
-def _read_ahead(requests: Iterator[Request], most: int) -> tuple[list[Request], Exception | None]:
-    """The next requests, and what kept from reading more of them: what came before it is not lost."""
-    read: list[Request] = []
-    try:
-        read.extend(islice(requests, most))
-    except Exception as error:  # of the caller's own
-        return read, error
-    return read, None
+def _check_fit(where: str | Path, model: Seq2Seq, tokenizers: TokenizerPair, shortlist: Shortlist | None) -> None:
+    src, tgt = tokenizers.src.vocab_size, tokenizers.tgt.vocab_size
+    if (model.src_vocab_size, model.tgt_vocab_size) != (src, tgt):
+        told = f"{src:,} and {tgt:,} types, the model {model.src_vocab_size:,} and {model.tgt_vocab_size:,}"
+        raise ValueError(f"{where}: its tokenizer does not fit its model: it has {told}")
+    if shortlist is not None and not shortlist.fits(src, tgt, model.decoder.readout.state.out_features):
+        raise ValueError(f"{where}: its shortlist is of another model: make it again with `nmt shortlist RUN`")

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
-from multiprocessing import get_context
+from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -46,9 +46,14 @@ class Workers(Generic[Task, Result]):
 
     Attributes:
         settled: True if no answer is outstanding, so that the workers can be reused.
+
+    Raises:
+        ValueError: if this process may have none.
     """
 
     def __init__(self, count: int, work: Callable[[Task], Result]) -> None:
+        if current_process().daemon:
+            raise ValueError("processes: this one is daemonic and may have none: load the translator without them")
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # else each fork is warned of
         context = get_context("fork")
         self._pipes: list[Connection] = []

@@ -1,7 +1,8 @@
 """Evaluations of the same sentences -> where each is good: sentences of which length, how rare words, which words.
 
 The questions are those of compare-mt (Neubig et al. 2019, "compare-mt: A Tool for Holistic Comparison of Language
-Generation Systems"). A word of a translation is what BLEU counts as one, a word of a source what `nmt.data.words` does.
+Generation Systems"). Lengths count words as `nmt.data.words` does; the words and n-grams that are listed, and those of
+a frequency, are what BLEU counts as words.
 """
 
 from bisect import bisect_right
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nmt.data.words import word_texts
-from nmt.evaluation.metrics import bleu, bleu_words, sentence_chrf
+from nmt.evaluation.metrics import bleu_of, bleu_statistics, bleu_words, interval, resampled_sums, sentence_chrf
 from nmt.evaluation.phrases import Ngram, Word, Words, changed_ngrams, counted, matches, misused_words
 from nmt.evaluation.results import Evaluation
 
@@ -24,6 +25,9 @@ RAREST = (0, 1, 5, 25, 100)
 FREQUENCIES = (0, 1, 10, 100, 1000)
 """The same of any word."""
 
+FEW = 30
+"""Sentences; of fewer, resampling tells too little."""
+
 Values = tuple[float, ...]
 """One of each evaluation, in their order: a baseline comes first."""
 
@@ -32,7 +36,8 @@ class Sentences(NamedTuple):
     """Those whose source has `least` to `most` of something; None is any number of it.
 
     `chrf` is the mean over the sentences, `bleu` that of all of them, both 0 to 100; `length_ratio` the words of the
-    translations by those of the references.
+    translations by those of the references. `intervals` has for each of the three, by its name, the ends of the 95%
+    bootstrap interval: of the one evaluation's, or of the difference of the last from the first; none of `FEW`.
     """
 
     least: int
@@ -41,6 +46,7 @@ class Sentences(NamedTuple):
     chrf: Values
     bleu: Values
     length_ratio: Values
+    intervals: dict[str, tuple[float, float]]
 
 
 class Frequencies(NamedTuple):
@@ -127,22 +133,34 @@ def by_sentences(
         references: of the sentences.
         tgt: the language of them all.
     """
-    *lengths, right = ([len(words) for words in bleu_words(each, tgt)] for each in (*texts, references))
-    chrf = [np.array([sentence_chrf(*pair) for pair in zip(each, references, strict=True)]) for each in texts]
+    counts = [_counts(each, references, tgt) for each in texts]
     ranges = []
     for (least, most), rows in _ranges(begins, values).items():
-        wanted, wanted_words = [references[row] for row in rows], max(1, sum(right[row] for row in rows))
-        ranges.append(
-            Sentences(
-                least,
-                most,
-                len(rows),
-                chrf=tuple(float(own[rows].mean()) for own in chrf),
-                bleu=tuple(bleu([own[row] for row in rows], wanted, tgt) for own in texts),
-                length_ratio=tuple(sum(own[row] for row in rows) / wanted_words for own in lengths),
-            )
-        )
+        own = [each[rows] for each in counts]
+        chrf, bleu, ratio = zip(*(_scores(each.sum(axis=0)) for each in own), strict=True)
+        intervals = _intervals(own) if len(rows) >= FEW else {}
+        ranges.append(Sentences(least, most, len(rows), chrf, bleu, ratio, intervals))
     return ranges
+
+
+def _counts(texts: Sequence[str], references: Sequence[str], tgt: str) -> np.ndarray:
+    """(N, 14) of each sentence: itself, its chrF, its words and those of its reference, and what BLEU counts."""
+    chrf = [sentence_chrf(*pair) for pair in zip(texts, references, strict=True)]
+    written, wanted = ([len(word_texts(text)) for text in each] for each in (texts, references))
+    return np.column_stack([np.ones(len(chrf)), chrf, written, wanted, bleu_statistics(texts, references, tgt)])
+
+
+def _scores(sums: np.ndarray) -> tuple[float, float, float]:
+    """Mean chrF, BLEU and length ratio of the sums (14,) of `_counts` over sentences."""
+    sentences, chrf, written, wanted = sums[:4].tolist()
+    return chrf / sentences, bleu_of(sums[4:]), written / max(1, wanted)
+
+
+def _intervals(counts: Sequence[np.ndarray]) -> dict[str, tuple[float, float]]:
+    """The `intervals` of `Sentences`, from the counts (N, 14) of each evaluation."""
+    samples = [np.array([_scores(sums) for sums in resampled_sums(each)]) for each in counts]  # (bootstrap, 3) each
+    wanted = samples[-1] - samples[0] if len(samples) > 1 else samples[0]
+    return {name: interval(each) for name, each in zip(("chrf", "bleu", "length_ratio"), wanted.T, strict=True)}
 
 
 def by_frequency(written: Sequence[Words], references: Words, frequencies: Mapping[str, int]) -> list[Frequencies]:

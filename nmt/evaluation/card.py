@@ -58,7 +58,7 @@ def _is_of(info: ModelInfo, evaluation: Evaluation) -> bool:
 
 
 def _corpus(path: str) -> str:
-    """The corpus as the config names it; of a folder only its own name, as where it lies is nobody's business."""
+    """The corpus as the config names it; of a folder only its own name, its location is private."""
     return path if path.startswith("hub:") else Path(path).name
 
 

@@ -1,12 +1,23 @@
-"""Two evaluations of the same sentences -> by how much they differ, in all and sentence by sentence."""
+"""Evaluations of the same sentences -> by how much two differ, in all and sentence by sentence; BLEU of all pairs."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from nmt.decoding.alignment import attention_alignment
 from nmt.evaluation.aer import attention_error_rate, count_links
-from nmt.evaluation.metrics import LITERATURE, SEED, Difference, beyond_chance, score_differences, sentence_chrf
+from nmt.evaluation.metrics import (
+    LITERATURE,
+    SEED,
+    Difference,
+    beyond_chance,
+    bleu_of,
+    bleu_statistics,
+    resampled_sums,
+    score_differences,
+    sentence_chrf,
+)
 from nmt.evaluation.results import Evaluation
 
 _WITHOUT_EFFECT = ("corpus", "alternatives", "keep_beam", "early_stopping")
@@ -25,6 +36,15 @@ class Comparison(NamedTuple):
     differences: list[Difference]
     aer: Difference | None
     gains: np.ndarray
+
+
+class Gain(NamedTuple):
+    """By how much the BLEU of one evaluation is above another's: as in `Difference`, its interval and `p_text`."""
+
+    difference: float
+    low: float
+    high: float
+    p_text: str
 
 
 def compare(baseline: Evaluation, other: Evaluation, bootstrap: int = 1000) -> Comparison:
@@ -49,6 +69,32 @@ def compare(baseline: Evaluation, other: Evaluation, bootstrap: int = 1000) -> C
     sentences = zip(one, two, other.references, strict=True)
     gains = [sentence_chrf(now, right) - sentence_chrf(before, right) for before, now, right in sentences]
     return Comparison(differences, _aer_difference(baseline, other, bootstrap), np.array(gains))
+
+
+def bleu_gains(evaluations: Sequence[Evaluation], bootstrap: int = 1000) -> list[dict[str, Gain]]:
+    """Of each evaluation, by how much the BLEU of each other of the same sentences is above its own, by their labels.
+
+    Each is resampled once, all with the same draws, so that many evaluations take little more time than few.
+    """
+    scores, samples = [], []
+    for each in evaluations:
+        counts = bleu_statistics([record.text for record in each.translations], each.references, each.tgt)
+        scores.append(bleu_of(counts.sum(axis=0)))
+        samples.append(np.array([bleu_of(sums) for sums in resampled_sums(counts, bootstrap)]))
+
+    def gain(one: int, two: int) -> Gain:
+        difference, sentences = scores[two] - scores[one], len(evaluations[one].references)
+        low, high, _, p_text = beyond_chance(difference, samples[two] - samples[one], sentences)
+        return Gain(difference, low, high, p_text)
+
+    return [
+        {
+            other.label: gain(one, two)
+            for two, other in enumerate(evaluations)
+            if two != one and of_same_sentences(own, other)
+        }
+        for one, own in enumerate(evaluations)
+    ]
 
 
 def _aer_difference(baseline: Evaluation, other: Evaluation, bootstrap: int) -> Difference | None:

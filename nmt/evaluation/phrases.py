@@ -47,7 +47,7 @@ def misused_words(written: Sequence[Words], references: Words) -> tuple[list[Wor
 def changed_ngrams(baseline: Words, other: Words, references: Words) -> tuple[list[Ngram], list[Ngram]]:
     """The n-grams that the other one has right more often, and less often, those first that are least like chance.
 
-    None is a part of one that was listed, or has one as a part.
+    No listed n-gram contains another.
     """
     before, now = (matches(each, references, LONGEST_NGRAM) for each in (baseline, other))
     there = matches(references, references, LONGEST_NGRAM)

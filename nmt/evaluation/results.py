@@ -21,6 +21,7 @@ import numpy as np
 
 from nmt.data.files import beside, put_folder
 from nmt.data.links import Link
+from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Translation, load_json_lines, load_translations, parse_json, save_translations
 from nmt.evaluation.aer import AlignmentScore
 from nmt.evaluation.branches import Branch, load_branches, save_branches
@@ -194,15 +195,18 @@ class Evaluation:
         """The sentences, from 0, for which something is known that ranks above what the search found.
 
         That is the reference; or a branch: what the search found from another beginning; or a translation of `alike`,
-        evaluations that are `scored_alike`. There it is not the model that is at fault, but the search, or a limit or a
-        demand that kept it from what it was after. There may be more: in the other sentences the model prefers its own,
-        or the search missed something else. None where the scores are not comparable, or nothing was searched.
+        evaluations that are `scored_alike`. There it is not the model that is at fault, but the search; what its
+        options forbid, such as a repetition, it has not missed. There may be more: in the other sentences the model
+        prefers its own, or the search missed something else. None where the scores are not comparable, or nothing was
+        searched.
         """
         if self.given or not (self.forced and self.is_comparable):
             return None
         known = [*enumerate(self.forced), *((each.sentence, each.translation) for each in self.branches)]
         known += [pair for each in alike for pair in enumerate(each.translations)]
-        return sorted({sentence for sentence, other in known if ranks_above(other, self.translations[sentence])})
+        above = ((number, other) for number, other in known if ranks_above(other, self.translations[number]))
+        options = SearchOptions.named(self.search)
+        return sorted({number for number, other in above if options.allows(other.tokens, len(other.source_tokens))})
 
     def save(self, folder: Path) -> None:
         """Writes the evaluation to `folder`, in place of one that is there: a crash leaves one of the two whole."""

@@ -4,6 +4,10 @@ To be read in this order: `rnn` and `stack` (cells, layers), `encoder`, `scores`
 (weights), `context` (what they mix), `decoder` and `decoders` (in which order they attend and recur), `seq2seq`. What
 makes them fast, without changing what they compute, is in `kernels` and `inference`.
 
+Parts may be replaced or wrapped, and hooks see what is called as a module: `encoder`, embeddings, `output`. A decoder's
+attention and recurrent layers are not, they are unrolled step by step or written out: what they attend to comes back
+from the model, and that of each head from `Decoder.heads`.
+
 By hand, for one sentence, BOS first and EOS last:
 
 >>> import torch

@@ -7,7 +7,7 @@ size, A key size, C coverage size. With several heads the weights of a step stan
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 import torch
 from torch import Tensor, nn
@@ -165,4 +165,4 @@ def build_normalizer(config: AttentionConfig) -> Normalizer:
         return entmax.sparsemax
     if config.normalizer == "entmax15":
         return entmax.entmax15
-    raise ValueError(f"unknown normalizer {config.normalizer!r}: choose softmax, sparsemax or entmax15")
+    assert_never(config.normalizer)

@@ -161,6 +161,4 @@ CELLS: dict[CellKind, type[RecurrentLayer]] = {
 
 def recurrent_layer(config: ModelConfig, input_size: int, hidden_size: int) -> RecurrentLayer:
     """One layer of the configured cell, with its normalisation and state dropout."""
-    if config.cell not in CELLS:
-        raise ValueError(f"unknown cell {config.cell!r}: choose {', '.join(CELLS)}")
     return CELLS[config.cell](input_size, hidden_size, config.layer_norm, config.recurrent_dropout)

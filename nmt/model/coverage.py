@@ -5,6 +5,7 @@ Letters: N rows, S source positions, H state size, Q query size, C coverage size
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import assert_never
 
 import torch
 from torch import Tensor, nn
@@ -105,4 +106,4 @@ def build_coverage(config: AttentionConfig, query_size: int, state_size: int, ke
         return LinguisticCoverage(state_size, key_size)
     if config.coverage == "neural":
         return NeuralCoverage(query_size, state_size, config.coverage_size, key_size)
-    raise ValueError(f"unknown coverage {config.coverage!r}: choose none, linguistic or neural")
+    assert_never(config.coverage)

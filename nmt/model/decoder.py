@@ -10,6 +10,7 @@ S source positions, M heads, E embedding size, H encoder state size, D decoder s
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from itertools import chain
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -77,6 +78,15 @@ class Unrolled(NamedTuple):
 
 Step = Callable[[Tensor, Tensor, DecoderState], Stepped]
 """One step: what the previous tokens add to the lowest gates (N, G * D) and to a deep output (N, R), and the state."""
+
+
+def versions(*modules: nn.Module) -> list[tuple[int, int]]:
+    """Where each parameter and buffer lies, and how often it was changed in place: other numbers, other weights.
+
+    What stands in a parameter's place for inference never changes, and is left out.
+    """
+    tensors = (tensor for module in modules for tensor in chain(module.parameters(), module.buffers()))
+    return [(each.data_ptr(), 0 if each.is_inference() else each._version) for each in tensors]
 
 
 class Bridge(nn.Module):
@@ -162,7 +172,7 @@ class Decoder(nn.Module, ABC):
         self.readout = Readout(config)
         self.latent = config.alignment == "latent"
         self._tables: tuple[Tensor, Tensor] | None = None
-        self._tables_version = 0
+        self._tables_versions: list[tuple[int, int]] = []
 
     def start(self, encoded: EncoderOutput, single: bool = False) -> tuple[DecoderMemory, DecoderState]:
         """Prepares a batch of encoded sentences: their memory and the state before the first token.
@@ -172,6 +182,7 @@ class Decoder(nn.Module, ABC):
             single: each sentence will have one hypothesis only. Then there are no more contexts to project than source
                 positions, and mixing first leaves a fraction of the memory to be read at each step.
         """
+        self._drop_old_tables()
         attended = self.attention.prepare(encoded.states, encoded.mask)
         gates = readouts = attended.values[:, :, :0]
         if self.latent or not (single or self._mixes_first(attended.values)):
@@ -220,11 +231,13 @@ class Decoder(nn.Module, ABC):
     def tabulate(self) -> None:
         """Computes once, for `advance` in inference, what each type adds to gates and readout: two tables of V rows.
 
-        They are gone as soon as the module trains, moves, or is given other parameters, or its embeddings change.
+        They are gone as soon as the module trains, moves or loads parameters, and when a batch is started after what
+        they are made of was changed, in place or by another parameter.
         """
-        if self._valid_tables() is None:
+        self._drop_old_tables()
+        if self._tables is None:
             ids = torch.arange(self.embedding.table.num_embeddings, device=self.readout.state.bias.device)
-            self._tables, self._tables_version = self._input_terms(ids), self._embedding_version()
+            self._tables, self._tables_versions = self._input_terms(ids), self._versions_of_tables()
 
     def train(self, mode: bool = True) -> "Decoder":
         """As of any module."""
@@ -241,23 +254,22 @@ class Decoder(nn.Module, ABC):
 
     def _input_terms(self, previous: Tensor) -> tuple[Tensor, Tensor]:
         """What tokens (...,) add to the lowest layer's gates (..., G * D), and to a deep output (..., R)."""
-        tables = self._valid_tables()
-        if tables is not None:
+        tables = self._tables
+        if tables is not None and not torch.is_grad_enabled():
             gates, deep = tables
             return embedding(previous, gates), embedding(previous, deep)
         embedded = self.embedding(previous)
         return self._lowest.project(embedded), self.readout.project(embedded)
 
-    def _valid_tables(self) -> tuple[Tensor, Tensor] | None:
-        """What `tabulate` has computed, unless the embeddings have been changed in place since."""
-        if self._tables is not None and self._tables_version != self._embedding_version():
+    def _drop_old_tables(self) -> None:
+        """Forgets what `tabulate` has computed from what has been changed since."""
+        if self._tables is not None and self._tables_versions != self._versions_of_tables():
             self._tables = None
-        return self._tables
 
-    def _embedding_version(self) -> int:
-        """How often the embeddings were changed in place; other weights than tensors are not."""
-        weight = self.embedding.table.weight
-        return weight._version if isinstance(weight, Tensor) and not weight.is_inference() else 0
+    def _versions_of_tables(self) -> list[tuple[int, int]]:
+        """`versions` of what the tables are made of, and the precision: other numbers, other tables."""
+        is_low = torch.is_autocast_enabled(self.readout.state.bias.device.type)
+        return [(0, int(is_low)), *versions(self.embedding, self._lowest, self.readout)]
 
     @abstractmethod
     def _stepper(self, memory: DecoderMemory, hypotheses: int) -> Step:

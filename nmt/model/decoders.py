@@ -8,6 +8,8 @@ gnmt                  the lowest layer recurs and attends, the others recur over
 ====================  ==========================================================================================
 """
 
+from typing import assert_never
+
 import torch
 from torch import Tensor, nn
 
@@ -81,7 +83,7 @@ class BahdanauDecoder(Decoder):
 
     @property
     def _is_plain(self) -> bool:
-        """Whether it is one layer with the attention of Bahdanau et al. 2015 and keys of the state's size."""
+        """Whether it is one layer with this step and Bahdanau's attention (2015), with keys of the state's size."""
         attention, score = self.attention, self.attention.score
         as_published = isinstance(score, Additive) and isinstance(attention.window, Global) and attention.heads == 1
         return (
@@ -90,6 +92,7 @@ class BahdanauDecoder(Decoder):
             and attention.coverage is None
             and len(self.rnn.layers) == 1
             and score.key_size == self._lowest.hidden_size
+            and type(self)._stepper is BahdanauDecoder._stepper
         )
 
 
@@ -218,4 +221,4 @@ def build_decoder(config: ModelConfig, table: nn.Embedding) -> Decoder:
         return LuongDecoder(config, table)
     if config.decoder == "gnmt":
         return GNMTDecoder(config, table)
-    raise ValueError(f"unknown decoder {config.decoder!r}: choose bahdanau, conditional, luong or gnmt")
+    assert_never(config.decoder)

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from nmt.checked import check_run_folder
+from nmt.data.files import check_in_place
 from nmt.model.saved import read_info
 
 MODEL_FILES = ("config.json", "model.safetensors", "shortlist.safetensors", "tokenizer*.json")
@@ -27,6 +28,7 @@ def model_folder(path: str | Path) -> Path:
     if not str(path):
         raise ValueError("the name of the model is empty: give a run, a folder or user/name")
     folder = Path(path).expanduser()
+    check_in_place(folder)
     if not folder.is_dir():
         name = folder.as_posix()
         if _HUB_NAME.fullmatch(name) and not folder.parent.exists():

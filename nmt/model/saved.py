@@ -106,7 +106,7 @@ def load_model(folder: Path) -> tuple[Seq2Seq, ModelInfo]:
     try:
         with torch.device("meta"), _Uninitialised():  # no time is spent on numbers that are replaced
             model = Seq2Seq(info.network, info.src_vocab_size, info.tgt_vocab_size)
-    except (TypeError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         what = " ".join(str(error).split())
         raise ValueError(f"{folder / 'config.json'} describes a model that cannot be built: {what}") from error
     try:

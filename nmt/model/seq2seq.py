@@ -31,8 +31,12 @@ class Seq2Seq(nn.Module):
             `EncoderOutput` too, such as `nmt.model.picture.PictureEncoder`.
         tgt_vocab_size: number of target types, V.
 
+    Attributes:
+        src_vocab_size: number of source types; 0 if it is not ids that the encoder reads.
+        is_int8: whether `nmt.model.inference.quantized` has rounded its weights.
+
     Raises:
-        ValueError: if all embeddings are to be tied, and the source has none.
+        ValueError: if all embeddings are to be tied, and the source has none, or not as many types as the target.
     """
 
     def __init__(self, config: ModelConfig, source: int | nn.Module, tgt_vocab_size: int) -> None:
@@ -43,11 +47,16 @@ class Seq2Seq(nn.Module):
             check(config.tie_embeddings != "all", "model.tie_embeddings", "all", "none or output: the source has none")
             self.encoder = source
         elif config.tie_embeddings == "all":
+            other = f"none or output: there are {source:,} source types and {tgt_vocab_size:,} target types"
+            check(source == tgt_vocab_size, "model.tie_embeddings", "all", other)
             self.encoder = Encoder(config, tgt_embedding)
         else:
             self.encoder = Encoder(config, nn.Embedding(source, config.embedding_size, padding_idx=PAD_ID))
         self.decoder = build_decoder(config, tgt_embedding)
         self.output = nn.Linear(config.readout_features, tgt_vocab_size)
+        self.src_vocab_size = 0 if isinstance(source, nn.Module) else source
+        self.tgt_vocab_size = tgt_vocab_size
+        self.is_int8 = False
         self.latent = config.alignment == "latent"
         self.tie_embeddings = config.tie_embeddings
         self._initialise()
@@ -107,7 +116,7 @@ class Seq2Seq(nn.Module):
         """
         if not self.latent or torch.is_grad_enabled() or torch.compiler.is_compiling():
             return self.normalized(self.output(readouts), attention)
-        rows = max(1, LATENT_LOGITS // (attention.shape[-1] * self.output.out_features))
+        rows = max(1, LATENT_LOGITS // (attention.shape[-1] * self.tgt_vocab_size))
         parts = zip(readouts.flatten(0, -3).split(rows), attention.flatten(0, -2).split(rows), strict=True)
         log_probs = torch.cat([self.normalized(self.output(read), weights) for read, weights in parts])
         return log_probs.unflatten(0, attention.shape[:-1])

@@ -9,6 +9,7 @@ Letters: B sentences, T steps, S source positions, Q query size.
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import assert_never
 
 import torch
 from torch import Tensor, nn
@@ -115,8 +116,8 @@ def _without_autocast(kind: str) -> AbstractContextManager[object]:
 
 
 def closed(where: Tensor) -> Tensor:
-    """Bool -> `CLOSED` where it is True, zero elsewhere."""
-    return where * CLOSED
+    """Bool -> float32, `CLOSED` where it is True, zero elsewhere."""
+    return where.float() * CLOSED
 
 
 def build_window(config: AttentionConfig, query_size: int) -> Window:
@@ -127,4 +128,4 @@ def build_window(config: AttentionConfig, query_size: int) -> Window:
         return Monotonic(config.reach)
     if config.window == "local_p":
         return Predictive(query_size, config.reach)
-    raise ValueError(f"unknown window {config.window!r}: choose global, local_m or local_p")
+    assert_never(config.window)

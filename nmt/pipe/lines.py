@@ -34,7 +34,7 @@ def windows(lines: Iterable[bytes], first: int, most: int) -> Iterator[list[byte
             if len(window) == first:
                 yield window
                 window, first = [], min(2 * first, most)
-    except ValueError:  # of what cannot be read on, all that could be counts
+    except ValueError:  # what was read before the fault still counts
         if window:
             yield window
         raise

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nmt.decoding.demands import unmet
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Translation
 from nmt.decoding.translator import Translator
@@ -63,10 +62,8 @@ class Pipe:
             for request, record in zip(requests, records, strict=True):
                 if not record.source_complete:
                     self.warn(number, "were cut off", told_of_cut(record))
-                if request.is_demanding and record.tokens:
-                    missing = unmet(request, record.text, self.translator.tokenizers.tgt)
-                    if missing:
-                        self.warn(number, "do not meet their demands", f"the translation {', '.join(missing)}")
+                if record.unmet:
+                    self.warn(number, "do not meet their demands", f"the translation {', '.join(record.unmet)}")
                 if add_attention:  # first: what has come out has its attention
                     add_attention(record.attention)
                 write(self.output.write(number, record, request.id))

@@ -40,8 +40,7 @@ def converse(translate: Callable[[str, str | None], Translation], show: Callable
     """
     with suppress(ImportError):
         import_module("readline")  # where it is there, lines can be edited and called back
-    for stream in (sys.stdin, sys.stdout):
-        cast(TextIOWrapper, stream).reconfigure(errors="replace")
+    cast(TextIOWrapper, sys.stdin).reconfigure(errors="replace")
     print(HINT)
     sentence = ""
     while True:
@@ -76,8 +75,10 @@ def attention_map(translation: Translation, columns: int, colour: bool) -> str:
         colour: show weights by 24-bit colours too, not by the height of a bar alone.
     """
     src_words, tgt_words, weights = between_words(translation)
-    src_texts, tgt_texts = word_texts(translation.source), word_texts(translation.text)
-    sources, targets = [src_texts[word] for word in src_words], [tgt_texts[word] for word in tgt_words]
+    sources, targets = (
+        ["".join(texts[word] for word in words) for words in of_tokens]
+        for texts, of_tokens in ((word_texts(translation.source), src_words), (word_texts(translation.text), tgt_words))
+    )
     if not targets or not sources:
         return ""
     margin = min(WIDEST_ROW_LABEL, max(map(width, targets)), columns // 3)

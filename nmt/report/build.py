@@ -9,6 +9,7 @@ import base64
 import gzip
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from importlib.resources import files
@@ -21,20 +22,21 @@ from plotly.offline import get_plotlyjs
 
 from nmt.data.files import beside, put
 from nmt.evaluation.breakdown import breakdown
-from nmt.evaluation.comparison import compare, search_changes
+from nmt.evaluation.comparison import Gain, bleu_gains, compare, search_changes
 from nmt.evaluation.metrics import sentence_chrf_signature
 from nmt.evaluation.results import Evaluation
 from nmt.report.figures import DIVERGING_SCALES, HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
-from nmt.report.findings import findings, source_finding
+from nmt.report.findings import by_weight, findings, source_finding
 from nmt.report.flags import FLAGS, flags_of_both, known_flags, search_errors_by
 from nmt.report.head_table import head_rows
 from nmt.report.read_run import Baseline, Run, read_run
+from nmt.report.search_flags import search_flags
 from nmt.report.sentences import neighbor_examples, sample_rows, sentence_rows
 from nmt.report.settings import changed_settings, shown
 from nmt.report.tables import alignments_pharaoh, sentences_csv, words_csv
 from nmt.report.word_table import word_rows
 
-REPORT_VERSION = 2
+REPORT_VERSION = 3
 """Version of the layout of `report.json`."""
 
 _SCRIPTS = (
@@ -46,9 +48,11 @@ _SCRIPTS = (
     "charts",
     "evaluations",
     "heads",
+    "scores",
     "overview",
     "errors",
     "table",
+    "chips",
     "measures",
     "heatmap",
     "beam",
@@ -107,11 +111,14 @@ def _report(run: Run) -> dict[str, Any]:
         "heatmap": {"figure": heatmap_figure(), "scales": HEAT_SCALES, "diverging": DIVERGING_SCALES},
         "training": training_figures(run.metrics, run.baseline.metrics if run.baseline else [], run.kept_step),
         "samples": sample_rows(run.samples),
-        "evaluations": [_evaluation(evaluation, run) for evaluation in run.evaluations],
+        "evaluations": [
+            _evaluation(evaluation, run, gains)
+            for evaluation, gains in zip(run.evaluations, bleu_gains(run.evaluations), strict=True)
+        ],
     }
 
 
-def _evaluation(evaluation: Evaluation, run: Run) -> dict[str, Any]:
+def _evaluation(evaluation: Evaluation, run: Run, gains: Mapping[str, Gain]) -> dict[str, Any]:
     compared, others = run.baseline, run.evaluations
     baseline = compared.evaluations.get(evaluation.label) if compared else None
     comparison = _comparison(run, compared, baseline, evaluation) if compared and baseline else None
@@ -126,6 +133,7 @@ def _evaluation(evaluation: Evaluation, run: Run) -> dict[str, Any]:
         "src": evaluation.src,
         "tgt": evaluation.tgt,
         "search": dict(evaluation.search),
+        "search_flags": search_flags(evaluation),
         "checkpoint": evaluation.checkpoint,
         "command": evaluation.command,
         "seconds": evaluation.seconds,
@@ -135,12 +143,15 @@ def _evaluation(evaluation: Evaluation, run: Run) -> dict[str, Any]:
         "effect_alignment": None if of_effects is None else asdict(of_effects),
         "heads": head_rows(evaluation),
         "baseline": comparison,
+        "gains": {label: gain._asdict() for label, gain in gains.items()},
         "flags": flags,
         "search_errors_by": looked_for,
-        "findings": [
-            *findings(rows, evaluation.translations, flags, of_both, looked_for),
-            *source_finding(evaluation, baseline),
-        ],
+        "findings": by_weight(
+            [
+                *source_finding(evaluation, baseline),
+                *findings(rows, evaluation.translations, flags, of_both, looked_for),
+            ]
+        ),
         "distribution": distribution_figure(
             [row["chrf"] for row in rows], [row["baseline"]["chrf"] for row in rows] if baseline else None
         ),

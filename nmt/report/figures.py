@@ -1,7 +1,8 @@
 """Numbers -> plotly figures, as JSON values: traces and layouts, to which the page adds sizes and colours."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,14 @@ _PANELS = {
 }
 """Title -> names of its columns, unit, whether the axis begins at zero."""
 
+_SERIES = {
+    "train_nll": "training",
+    "val_loss": "validation",
+    "train_guided_alignment": "guided alignment",
+    "train_divergence": "divergence of two passes (R-Drop)",
+}
+"""What the columns are called where a panel has several."""
+
 
 def heatmap_figure() -> Figure:
     """The attention heatmap without its data: sources across, targets from the top down, weights from 0 to 1.
@@ -59,7 +68,7 @@ def heatmap_figure() -> Figure:
                 zmax=1,
                 xgap=1,
                 ygap=1,
-                hovertemplate="%{text}<extra></extra>",
+                hoverinfo="none",
                 colorbar={"thickness": 10, "outlinewidth": 0, "tickvals": [0, 0.25, 0.5, 0.75, 1], "len": 1},
             ),
             {"xaxis": {**axis, "side": "top"}, "yaxis": {**axis, "autorange": "reversed"}, "dragmode": False},
@@ -98,6 +107,8 @@ def training_figures(
 ) -> list[Figure]:
     """One figure for each kind of number logged during training, over the same steps; a baseline's lines are dashed.
 
+    They have colours of their own too, and hollow points: where there was one validation, there is no line.
+
     Args:
         rows: the logged numbers by column, in the order of logging; a row may hold any of them.
         of_baseline: the same of another run.
@@ -112,39 +123,50 @@ def training_figures(
     figures = []
     for title, names in panels.items():
         if names:
-            figure = _training_figure(title, names, {"": rows, ", baseline": of_baseline})
-            figure.update_xaxes(range=[0, 1.02 * max(last, 1)])
+            figure = _training_figure(title, names, rows, of_baseline)
+            figure.update_xaxes(tickformat=",", range=[0, 1.02 * max(last, 1)])
             if kept_step is not None:
                 figure.add_vline(x=kept_step, line={"color": _KEPT_COLOUR, "width": 1.5, "dash": "dot"})
             figures.append(_as_json(figure))
     return figures
 
 
-def _training_figure(title: str, columns: Sequence[str], runs: Mapping[str, Sequence[Row]]) -> go.Figure:
-    """Lines of the columns for each of the runs, by what their names end in."""
-    figure = go.Figure()
-    for suffix, rows in runs.items():
-        for column, colour in zip(columns, SERIES_COLOURS * len(columns), strict=False):
-            points = [(row["step"], row[column]) for row in rows if "step" in row and column in row]
+def _training_figure(title: str, columns: Sequence[str], rows: Sequence[Row], of_baseline: Sequence[Row]) -> go.Figure:
+    """Lines of the columns, of the run and of the baseline."""
+    figure, colours = go.Figure(), cycle(SERIES_COLOURS)
+    runs = ("this run", rows, "solid", "circle"), ("baseline", of_baseline, "dash", "circle-open")
+    for whose, of, dash, symbol in runs:
+        for column in columns:
+            colour = next(colours)
+            points = [(row["step"], row[column]) for row in of if "step" in row and column in row]
             if points:
                 figure.add_scatter(
                     x=[step for step, _ in points],
                     y=[number for _, number in points],
-                    name=column + suffix,
+                    name=_series_name(column, whose, len(columns) > 1),
                     mode="lines+markers" if len(points) < 60 else "lines",
-                    line={"color": colour, "width": 2, "dash": "dash" if suffix else "solid"},
-                    marker={"size": 5},
-                    hovertemplate="step %{x}: %{y:.4~g}",
+                    line={"color": colour, "width": 2, "dash": dash},
+                    marker={"size": 7, "symbol": symbol},
+                    hovertemplate="%{y:.4~g}",
                 )
     _, unit, range_mode = _PANELS.get(title, ("", title, "normal"))
     return figure.update_layout(
         title={"text": title},
         xaxis={"title": _axis_title("step (updates)")},
-        yaxis={"title": _axis_title(unit), "rangemode": range_mode, "exponentformat": "e"},
+        yaxis={"title": _axis_title(unit), "rangemode": range_mode, "tickformat": ","},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.25, "yanchor": "top"},
         showlegend=len(figure.data) > 1,
         hovermode="x unified",
         dragmode=False,
     )
+
+
+def _series_name(column: str, whose: str, several: bool) -> str:
+    """What a line is called beside the others of its panel."""
+    if not several:
+        return whose
+    name = _SERIES.get(column, column)
+    return name if whose == "this run" else f"{name}, {whose}"
 
 
 def _axis_title(text: str) -> dict[str, Any]:

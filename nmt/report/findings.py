@@ -1,4 +1,4 @@
-"""Rows of an evaluation -> a few plain sentences about it, each with the filter that shows the sentences behind it."""
+"""Rows of an evaluation -> plain sentences about it, by weight, each with the filter for the sentences behind it."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -13,6 +13,22 @@ from nmt.report.flags import FLAGS
 Row = dict[str, Any]
 Finding = dict[str, Any]
 
+_SERIOUS = {"seen": 0.01, "search_error": 0.2, "unseen": 0.5}
+_SERIOUS_SHARE = 0.05
+"""From which share of the sentences on a flag is serious; that of the others."""
+
+_SERIOUS_WORTH = 0.5
+"""Nats a token: a source that is worth less hardly matters to the decoder."""
+
+_SERIOUS_CHANGE = 0.1
+"""Of the number of words, from that of the references."""
+
+_SERIOUS_SPREAD = 0.9
+"""Share of the entropy that an attention could have."""
+
+_SERIOUS_SPECIAL = 0.5
+"""Share of the attention that lies on the special token."""
+
 _FAULTS = ("cut_off", "repetition", "copied", "empty", "short", "long")
 
 
@@ -23,9 +39,11 @@ def findings(
     of_baseline: Collection[str] = (),
     search_errors_by: Sequence[str] = (),
 ) -> list[Finding]:
-    """Statements of fact about an evaluation, as `{"text", "flag"}`; `flag` selects the sentences meant, or is None.
+    """Statements of fact about an evaluation, as `{"text", "flag", "weight"}`, in no order.
 
-    Numbers of a baseline stand behind them in brackets; `"compared"` is the flag then, if it is known of both.
+    `flag` selects the sentences meant, or is None; `weight` is how many times as great a number is as one that is
+    serious: from 1 on, the statement should be seen before any score. Numbers of a baseline stand behind them in
+    brackets; `"compared"` is the flag then, if it is known of both.
 
     Args:
         rows: of the report.
@@ -54,11 +72,21 @@ def source_finding(evaluation: Evaluation, baseline: Evaluation | None) -> list[
     worths = [each.source_worth for each in (evaluation, baseline) if each and each.source_worth is not None]
     if evaluation.source_worth is None:
         return []
+    worth = worths[0]
     text = (
         f"The source is worth {_beside(worths, 'z.2f')} nats a token: by so much the log-probability of the references "
         "falls when each is read with the next sentence’s source. Near zero, the decoder goes by the target alone."
     )
-    return [{"text": text, "flag": None}]
+    return [_told(text, _SERIOUS_WORTH / max(worth, 0.01))]
+
+
+def by_weight(found: Sequence[Finding]) -> list[Finding]:
+    """What is most serious first; what has no weight stays in its order."""
+    return sorted(found, key=lambda each: -each["weight"])
+
+
+def _told(text: str, weight: float = 0.0) -> Finding:
+    return {"text": text, "flag": None, "weight": round(float(weight), 3)}
 
 
 def _count(rows: Sequence[Row], flag: str, of_baseline: Collection[str]) -> str:
@@ -71,8 +99,10 @@ def _count(rows: Sequence[Row], flag: str, of_baseline: Collection[str]) -> str:
 
 def _flagged(text: str, flag: str, rows: Sequence[Row], of_baseline: Collection[str]) -> Finding:
     """What is found about the sentences that have a flag."""
-    own = any(flag in row["flags"] for row in rows)
-    return {"text": text, "flag": flag if own else None, "compared": flag if flag in of_baseline else None}
+    share = sum(flag in row["flags"] for row in rows) / len(rows)
+    weight = 0.0 if flag == "exact" else share / _SERIOUS.get(flag, _SERIOUS_SHARE)
+    chosen = {"flag": flag if share else None, "compared": flag if flag in of_baseline else None}
+    return {**_told(text, weight), **chosen}
 
 
 def _beside(figures: Sequence[float], form: str) -> str:
@@ -102,7 +132,7 @@ def _faults(rows: Sequence[Row], of_baseline: Collection[str]) -> list[Finding]:
             text = f"{_count(rows, flag, of_baseline)} flagged “{FLAGS[flag][0]}”: {FLAGS[flag][1]}."
             found.append(_flagged(text, flag, rows, of_baseline))
     nothing = "No translation is cut off, repetitive, copied, empty or of quite another length."
-    return found or [{"text": nothing, "flag": None}]
+    return found or [_told(nothing)]
 
 
 def _shared(rows: Sequence[Row], of_baseline: Collection[str]) -> list[Finding]:
@@ -160,11 +190,11 @@ def _sources(rows: Sequence[Row], flag: str, what: str, nothing: str) -> list[Fi
     """How many sources have a flag, and how well they are translated and how well the others."""
     own, others = ([row["chrf"] for row in rows if (flag in row["flags"]) is wanted] for wanted in (True, False))
     if not own:
-        return [{"text": nothing, "flag": None}]
+        return [_told(nothing)]
     text = f"{len(own):,} of {len(rows):,} sources ({len(own) / len(rows):.1%}) {what}"
     if others:
         text += f": their mean sentence chrF is {np.mean(own):.1f}, that of the others {np.mean(others):.1f}"
-    return [{"text": f"{text}.", "flag": flag}]
+    return [_flagged(f"{text}.", flag, rows, ())]
 
 
 def _differs(row: Row) -> bool:
@@ -180,7 +210,7 @@ def _length(rows: Sequence[Row]) -> list[Finding]:
     text = f"The translations are {_relation(own, reference)} the references ({own:,} words against {reference:,})"
     if before:
         text += f", the baseline’s {_relation(before[0], reference)} them"
-    return [{"text": f"{text}.", "flag": None}]
+    return [_told(f"{text}.", abs(own / reference - 1) / _SERIOUS_CHANGE)]
 
 
 def _relation(words: int, reference: int) -> str:
@@ -195,7 +225,7 @@ def _quality(rows: Sequence[Row]) -> list[Finding]:
     tenth, half = (_beside(each, ".1f") for each in figures.T)
     best = f"At least half of the sentences have a chrF of {half}"
     most = best if figures[0, 1] == 100 else f"Half of the sentences have a chrF of {half} or more"
-    return [{"text": f"{most}; the weakest tenth have {tenth} at most.", "flag": None}]
+    return [_told(f"{most}; the weakest tenth have {tenth} at most.")]
 
 
 def _quality_by_length(rows: Sequence[Row]) -> list[Finding]:
@@ -209,7 +239,7 @@ def _quality_by_length(rows: Sequence[Row]) -> list[Finding]:
     text = (
         f"Sources of at most {few} words have a mean sentence chrF of {short}, those of at least {many} words {long}."
     )
-    return [{"text": text, "flag": None}] if few < many else []
+    return [_told(text)] if few < many else []
 
 
 def _spread(rows: Sequence[Row]) -> list[Finding]:
@@ -230,11 +260,12 @@ def _spread(rows: Sequence[Row]) -> list[Finding]:
     ]
     if not all(shares):
         return []
+    means = [np.mean(each) for each in shares]
     text = (
-        f"The attention has {_beside([np.mean(each) for each in shares], '.0%')} of the most entropy that it could "
+        f"The attention has {_beside(means, '.0%')} of the most entropy that it could "
         "have: at 100% each step attends to all of the source alike, at 0% to one position."
     )
-    return [{"text": text, "flag": None}]
+    return [_told(text, means[0] / _SERIOUS_SPREAD)]
 
 
 def _attention(translations: Sequence[Translation]) -> list[Finding]:
@@ -247,4 +278,4 @@ def _attention(translations: Sequence[Translation]) -> list[Finding]:
         f"Each row of attention sums to one within {np.abs(sums - 1).max():.0e}; {special.mean():.1%} of it lies "
         "on the special token before the source."
     )
-    return [{"text": text, "flag": None}]
+    return [_told(text, special.mean() / _SERIOUS_SPECIAL)]

@@ -1,13 +1,17 @@
 """What is remarkable about a translation, by the name of a flag."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
+from nmt.data.words import is_run
 from nmt.evaluation.results import Evaluation
 
 FLAGS = {
     "cut_off": ("cut off", "stopped by the length limit before the end of the sentence"),
-    "repetition": ("repetition", "one word three times in a row, or two to eight words twice in a row"),
+    "repetition": (
+        "repetition",
+        "one word three times in a row, or two to eight words twice (where characters are words, three times)",
+    ),
     "copied": ("copied", "the same words as the source, where the reference has others"),
     "empty": ("empty", "no word at all"),
     "short": ("much shorter", "at least three words fewer than the reference, and less than 60% of it"),
@@ -109,15 +113,22 @@ def sentence_flags(
 
 
 def _repeats(words: Sequence[str]) -> bool:
-    """Whether a word stands three times in a row, or an n-gram of two to eight words twice in a row."""
+    """Whether a word stands three times in a row, or an n-gram of two to eight words twice in a row.
+
+    Where characters are words, twice is no fault: Japanese and Chinese say iroiro and yanjiu yanjiu.
+    """
     lowered = [word.lower() for word in words]
 
-    def follows_itself(length: int, times: int) -> bool:
+    def follows_itself(length: int, times: int, counts: Callable[[str], bool]) -> bool:
         span = length * (times - 1)
         return any(
             lowered[start : start + span] == lowered[start + length : start + length + span]
-            and any(word.isalnum() for word in lowered[start : start + length])
+            and any(map(counts, lowered[start : start + length]))
             for start in range(len(lowered) - length * times + 1)
         )
 
-    return follows_itself(1, 3) or any(follows_itself(length, 2) for length in range(2, 9))
+    def has_letters(word: str) -> bool:
+        return any(map(str.isalnum, word))
+
+    thrice = any(follows_itself(length, 3, has_letters) for length in range(1, 9))
+    return thrice or any(follows_itself(length, 2, is_run) for length in range(2, 9))

@@ -14,7 +14,7 @@ from nmt.evaluation.samples import Samples, load_samples
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a run is compared with: its name, and its evaluations by the label of those that they are compared with.
+    """What a run is compared with: its name, and for each label of the run, the evaluation to compare it with.
 
     `config` and `metrics` are as those of a `Run`, the latter none where it is the run itself.
     """

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from nmt.data.links import Link
-from nmt.data.words import word_texts, words_of_spans
+from nmt.data.words import word_texts, words_of_tokens
 from nmt.decoding.alignment import attention_entropy
 from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import attention_error_rate
 from nmt.evaluation.branches import Branch
+from nmt.evaluation.heads import records_of_heads
 from nmt.evaluation.looks import Looks
 from nmt.evaluation.metrics import bleu_words, sentence_chrf
 from nmt.evaluation.neighbors import Neighbors
@@ -54,6 +55,10 @@ def sentence_rows(
     _add_matrices(rows, "reference", evaluation.forced_heads, evaluation.forced_effects)
     if baseline:
         _add_matrices(rows, "baseline", baseline.heads, baseline.effects)
+    if evaluation.forced_heads:
+        of_heads = zip(*records_of_heads(evaluation.forced, evaluation.forced_heads), strict=True)
+        for row, records, gold in zip(rows, of_heads, evaluation.gold, strict=True):
+            row["head_aers"] = [_aer(record, gold) for record in records]
     for branch in evaluation.branches:
         row = rows[branch.sentence]
         found = evaluation.translations[branch.sentence]
@@ -88,7 +93,8 @@ def sentence_row(
     baseline stand with them; `aer` the error rate of the reference's attention against gold. A value that is not
     defined for the sentence is None, and so is a reference's score where the hypothesis has one of another kind. A
     hypothesis has `looks` and `neighbors` where the evaluation has, and each side `effects`, in nats, for each token a
-    number for each source word, None where there is one word only, and the attention of each of several `heads`.
+    number for each source word, None where there is one word only, and the attention of each of several `heads` with
+    their `head_entropies`; `head_aers` is `aer` of each.
 
     Only the whole evaluation knows `rarest`: how often the rarest word of the source stands in the training data, None
     where that is not known, and the words, as BLEU counts them, that the hypothesis has more often than the reference,
@@ -110,18 +116,28 @@ def sentence_row(
         "branches": [],
         "elsewhere": {},
         "beam": [],
-        "aer": round(attention_error_rate([forced], [gold]).aer, 4) if forced and gold else None,
+        "aer": _aer(forced, gold),
         "flags": flags,
     }
 
 
 def _means(record: Translation) -> dict[str, float | None]:
     """How sure the model was of a text, and how spread its attention, on average over the tokens; None without one."""
-    log_probs, entropies = record.token_log_probs, attention_entropy(record.attention)
+    log_probs = record.token_log_probs
     return {
         "confidence": round(math.exp(sum(log_probs) / len(log_probs)), 4) if log_probs else None,
-        "entropy": round(float(entropies.mean()), 3) if len(entropies) else None,
+        "entropy": _mean_entropy(record.attention),
     }
+
+
+def _mean_entropy(attention: np.ndarray) -> float | None:
+    """In nats a token, of attention (T, S); None without a token."""
+    entropies = attention_entropy(attention)
+    return round(float(entropies.mean()), 3) if len(entropies) else None
+
+
+def _aer(forced: Translation | None, gold: Sequence[Link] | None) -> float | None:
+    return round(attention_error_rate([forced], [gold]).aer, 4) if forced and gold else None
 
 
 def sample_rows(samples: Sequence[Samples]) -> list[dict[str, Any]]:
@@ -202,7 +218,9 @@ def _looks(looks: Looks) -> dict[str, Any]:
 def _add_matrices(rows: Sequence[dict], side: str, heads: Sequence[np.ndarray], effects: Sequence[np.ndarray]) -> None:
     """Adds to one side of the rows what is known of it: heads (T, M, S), and effects (T, W) to hundredths of a nat."""
     for row, each in zip(rows, heads, strict=False):
-        row[side]["heads"] = [pack_attention(head) for head in each.swapaxes(0, 1)]
+        of_heads = list(each.swapaxes(0, 1))
+        row[side]["heads"] = [pack_attention(head) for head in of_heads]
+        row[side]["head_entropies"] = [_mean_entropy(head) for head in of_heads]
     for row, each in zip(rows, effects, strict=False):
         row[side]["effects"] = np.round(each.astype(np.float64), 2).tolist() if each.size else None
 
@@ -224,11 +242,11 @@ def _baseline(record: Translation, row: dict[str, Any], marked: Collection[str])
 def _forced(record: Translation | None, words: Sequence[str]) -> dict[str, Any]:
     """The same of a reference; its tokens belong to its words unless the model cannot write them, such as an emoji."""
     if record is None:
-        per_token = "tokens", "word_of_token", "probabilities", "alternatives", "attention"
+        per_token = "tokens", "words_of_token", "probabilities", "alternatives", "attention"
         return dict.fromkeys((*per_token, "log_prob", "score", "confidence", "entropy"))
     decoded = {**_decoded(record), **_means(record)}
     if len(decoded["words"]) != len(words):
-        decoded["word_of_token"] = [None] * len(record.tokens)
+        decoded["words_of_token"] = [[] for _ in record.tokens]
     return decoded
 
 
@@ -237,7 +255,7 @@ def _side(text: str, tokens: Sequence[str], spans: Sequence[tuple[int, int]]) ->
         "text": text,
         "words": word_texts(text),
         "tokens": list(tokens),
-        "word_of_token": words_of_spans(text, spans),
+        "words_of_token": words_of_tokens(text, tokens, spans),
     }
 
 

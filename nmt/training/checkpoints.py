@@ -1,8 +1,8 @@
 """Checkpoints: the best one, and one to go on from, so that a run can be stopped at any step."""
 
-import signal
+import io
+from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytorch_lightning as pl
@@ -12,21 +12,10 @@ from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
-from nmt.data.files import put
-from nmt.training.ranks import end_together, in_first_rank
+from nmt.data.files import naming, put
+from nmt.training.ranks import in_first_rank
+from nmt.training.stopping import Signals, Stopped
 from nmt.training.validation import MERIT
-
-
-class Stopped(Exception):
-    """Training was stopped by a signal, after a checkpoint was written.
-
-    Attributes:
-        signal_number: of the signal.
-    """
-
-    def __init__(self, signal_number: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(signal_number).name}")
-        self.signal_number = signal_number
 
 
 class Resumable(Checkpoint):
@@ -36,8 +25,7 @@ class Resumable(Checkpoint):
     the end of the step, once all the gradients it accumulates are in it; then `Stopped` is raised, unless that was the
     last one. If training ends within an epoch, a resumed run goes on from that batch. A validation that belongs to the
     step comes before the checkpoint, so that it is neither lost nor done twice; only one that goes by the clock may be
-    lost. The file is on the disk before it takes the place of the last one, and so is the best one, which a run that
-    goes on from here does not write again. A second signal ends the process at once.
+    lost. The file is on the disk before it takes the place of the last one.
 
     Where the time of a training is over, it ends as it would with this step as its last, without the validation that
     Lightning would add: no checkpoint knows of one that an uninterrupted training would not have had. That of the last
@@ -46,20 +34,20 @@ class Resumable(Checkpoint):
     Args:
         folder: of the checkpoints.
         every_steps: optimiser steps between two checkpoints.
+        signals: that stop the training.
 
     Attributes:
         validated_step: of the last validation; 0 before the first.
     """
 
-    def __init__(self, folder: Path, every_steps: int) -> None:
+    def __init__(self, folder: Path, every_steps: int, signals: Signals) -> None:
         self.folder = folder
         self.every_steps = every_steps
-        self.received = 0
+        self.signals = signals
         self.validated_step = 0
         self._saved_step = 0
         self._due = self._is_over = False
         self._stop_for = 0
-        self._handlers: dict[int, Any] = {}
 
     def state_dict(self) -> dict[str, Any]:
         """What is known of validations."""
@@ -71,20 +59,17 @@ class Resumable(Checkpoint):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Takes the signals over from Lightning, whose handler would stop before the logs are written."""
-        self._take_signals()
+        self.signals.take()
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Takes them over where only the validation of the last step is left, after which the run is at its end."""
         if trainer.state.fn == TrainerFn.VALIDATING:
-            self._take_signals()
+            self.signals.take()
 
-    def _take_signals(self) -> None:
-        self._handlers = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.received = number
-        for each in self._handlers:
-            signal.signal(each, signal.SIG_DFL)
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Notes that the step is validated, before the best checkpoint is written, which is to know of it."""
+        if not trainer.sanity_checking and trainer.state.fn == TrainerFn.FITTING:
+            self.validated_step = trainer.global_step
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
@@ -97,7 +82,7 @@ class Resumable(Checkpoint):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Saves when it is time; all ranks agree on whether to stop."""
-        received = self.received
+        received = self.signals.received
         if trainer.world_size > 1:
             of_all = torch.tensor(received, device=pl_module.device)
             dist.all_reduce(of_all, op=dist.ReduceOp.MAX)
@@ -116,7 +101,8 @@ class Resumable(Checkpoint):
     @staticmethod
     def _ends(trainer: pl.Trainer) -> bool:
         """Whether there is no next step, by the number of steps, the time, or a validation."""
-        return bool(trainer.fit_loop.epoch_loop.done)
+        loop = trainer.fit_loop.epoch_loop
+        return loop._is_training_done or loop.done  # which the first step of a resumed run never is, even if the last
 
     @staticmethod
     def _validation_follows(trainer: pl.Trainer, batch_idx: int) -> bool:
@@ -129,7 +115,6 @@ class Resumable(Checkpoint):
         """Does what the step before left to be done; at the end of an epoch, that is left to the epoch's end."""
         if trainer.sanity_checking or trainer.state.fn != TrainerFn.FITTING:
             return
-        self.validated_step = trainer.global_step
         if not trainer.is_last_batch:
             self._due = self._due or self._ends(trainer)
             self._save_if_due(trainer)
@@ -148,35 +133,32 @@ class Resumable(Checkpoint):
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         self._saved_step = trainer.global_step
-        fresh, path = self.folder / "writing.ckpt", self.folder / f"step-{trainer.global_step}.ckpt"
+        checkpoint, path = _checkpoint_of(trainer), self.folder / f"step-{trainer.global_step}.ckpt"
 
         def put_in_place() -> None:
-            for logger in trainer.loggers:
-                logger.save()
-            old = set(self.folder.glob("step-*.ckpt")) - {path}
-            put(fresh, path, *self.folder.glob("best.ckpt"))
-            for each in old:
-                each.unlink()
+            with naming(self.folder.parent):
+                for logger in trainer.loggers:
+                    logger.save()
+            _write(checkpoint, path)
+            for old in set(self.folder.glob("step-*.ckpt")) - {path}:
+                old.unlink()
 
-        _save_checkpoint(trainer, fresh)
         in_first_rank(put_in_place)  # the others wait: none ends the first before it is in its place
 
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Gives the signals back."""
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        self._handlers = {}
+
+def _checkpoint_of(trainer: pl.Trainer) -> dict[str, Any]:
+    """What Lightning would save; each rank has to ask for it."""
+    return trainer._checkpoint_connector.dump_checkpoint()
 
 
-def _save_checkpoint(trainer: pl.Trainer, path: Path) -> None:
-    """Saves a checkpoint as Lightning does; where the first rank cannot write it, the others end too."""
-    failure: OSError | None = None
-    try:
-        trainer.save_checkpoint(path)
-    except OSError as error:
-        failure = error
-        trainer.strategy.barrier()  # at which the others wait, once they have left the writing to the first
-    end_together(failure)
+def _write(checkpoint: dict[str, Any], path: Path) -> None:
+    """Puts a checkpoint in its place, as a whole: Lightning's own way is to copy it there from the system's /tmp."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh, content = path.with_name("writing.ckpt"), io.BytesIO()
+    torch.save(checkpoint, content)  # into a file it would hide what the system says of a full disk
+    with naming(fresh):
+        fresh.write_bytes(content.getbuffer())
+        put(fresh, path)
 
 
 class _Best(ModelCheckpoint):
@@ -191,11 +173,13 @@ class _Best(ModelCheckpoint):
         return super().check_monitor_top_k(trainer, current) or is_equal
 
     def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
-        _save_checkpoint(trainer, Path(filepath))
+        in_first_rank(partial(_write, _checkpoint_of(trainer), Path(filepath)))
         self._last_global_step_saved, self._last_checkpoint_saved = trainer.global_step, filepath
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """The scores are those that were saved, the files those that are here."""
+        """The scores are those that were saved, the files those that are here; without a file there is no best yet."""
+        if not Path(str(self.dirpath), "best.ckpt").is_file():
+            return
 
         def here(path: str) -> str:
             return str(Path(str(self.dirpath)) / Path(path).name) if path else path
@@ -218,10 +202,13 @@ def best_checkpoint(folder: Path) -> ModelCheckpoint:
 
 
 def checkpoint_step(path: Path) -> int:
-    """Optimiser steps behind a checkpoint of `Resumable`."""
-    return int(path.stem.removeprefix("step-"))
+    """Optimiser steps behind a checkpoint."""
+    if path.name.startswith("step-"):
+        return int(path.stem.removeprefix("step-"))
+    return int(torch.load(path, map_location="cpu", weights_only=True, mmap=True)["global_step"])
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint of `Resumable` with the most steps; None if there is none."""
-    return max(folder.glob("step-*.ckpt"), key=checkpoint_step, default=None)
+    """The checkpoint of `Resumable` with the most steps, or else the best one; None if there is none."""
+    best = folder / "best.ckpt"
+    return max(folder.glob("step-*.ckpt"), key=checkpoint_step, default=best if best.is_file() else None)

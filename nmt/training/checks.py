@@ -34,22 +34,24 @@ _BEFORE_CHECKPOINTS = {
 """What a run leaves that ended before its first checkpoint."""
 
 
-def check_run(config: Config, settings: Mapping[str, Any], folder: Path, resume: bool, overwrite: bool) -> None:
+def check_run(
+    config: Config, settings: Mapping[str, Any], folder: Path, checkpoint: Path | None, overwrite: bool
+) -> None:
     """Makes sure that a run may begin, or go on, and that its corpus is there.
 
     Args:
         config: the run.
         settings: of the trainer.
         folder: of the run.
-        resume: it is to go on.
+        checkpoint: from which it is to go on; None for a new run.
         overwrite: it is to replace what is in the folder.
 
     Raises:
         ValueError: if it may not, a file is damaged, or the corpus cannot be used.
         FileNotFoundError: if the corpus is not there.
     """
-    if resume:
-        _check_resumable(config, settings.get("max_epochs"), folder)
+    if checkpoint is not None:
+        _check_resumable(config, settings.get("max_epochs"), folder, checkpoint)
     elif not overwrite and _holds_a_run(folder):
         raise ValueError(f"{folder} exists: go on with `--resume {folder}`, or give --overwrite, or a new --name")
     load_split(config.data.path, config.data.src, config.data.tgt, config.data.validation)
@@ -121,23 +123,22 @@ def _check_unvalidated(settings: TrainingConfig) -> None:
     check(settings.schedule != "plateau", "training.schedule", settings.schedule, f"another, {why}")
 
 
-def _whole(checkpoint: Path) -> dict[str, Any]:
+def _whole(checkpoint: Path, otherwise: str) -> dict[str, Any]:
     try:
         return torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
     except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
         # without torch's advice to load what would be executed
         why = str(error).rpartition("WeightsUnpickler error: ")[2].split(". ")[0]
-        raise ValueError(
-            f"{checkpoint} is damaged ({why}): put a copy in its place, or train anew with --overwrite"
-        ) from error
+        raise ValueError(f"{checkpoint} is damaged ({why}): put a copy in its place, or {otherwise}") from error
 
 
-def _check_resumable(config: Config, max_epochs: int | None, folder: Path) -> None:
-    checkpoint = latest_checkpoint(folder / "checkpoints")
-    if checkpoint is None:
-        raise ValueError(f"{folder}: there is no checkpoint to resume from: train it anew, without --resume")
+def _check_resumable(config: Config, max_epochs: int | None, folder: Path, checkpoint: Path) -> None:
     best = checkpoint.with_name("best.ckpt")
-    saved, _ = _whole(checkpoint), _whole(best) if best.is_file() else None  # the best is exported in the end
+    if best.is_file() and checkpoint != best:
+        saved = _whole(checkpoint, "delete it, and --resume goes on from the best validation")
+        _whole(best, "delete it, and the best is that of the validations to come")  # it is exported in the end
+    else:
+        saved = _whole(checkpoint, "train anew with --overwrite")
     if max_epochs is not None and 0 <= max_epochs < saved["epoch"]:
         raise ValueError(
             f"trainer.max_epochs: {max_epochs} cannot be reached by --resume, {folder} is past {saved['epoch']}: "

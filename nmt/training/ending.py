@@ -1,5 +1,6 @@
 """The end of a training: why it has come, the validation of its last step, and the exported model."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -12,10 +13,11 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from nmt.config import Config, TrainingConfig
 from nmt.data.datamodule import TranslationData
+from nmt.data.files import put_folder
 from nmt.evaluation.results import installed_versions
 from nmt.model.saved import ModelInfo, save_model
 from nmt.training.callbacks import Patience
-from nmt.training.checkpoints import Resumable, latest_checkpoint
+from nmt.training.checkpoints import Resumable, checkpoint_step, latest_checkpoint
 from nmt.training.module import TranslationModule
 from nmt.training.validation import MERIT, judged_by
 
@@ -39,6 +41,19 @@ def why_it_ended(trainer: pl.Trainer, settings: Mapping[str, Any], config: Train
     if settings.get("max_time") is not None:
         return f"trainer.max_time is {settings['max_time']}"
     return "a callback has stopped it"
+
+
+def how_to_go_on(folder: Path) -> str:
+    """What is left to do with a run that has diverged, in words."""
+    latest = latest_checkpoint(folder / "checkpoints")
+    if latest is None:
+        return "train anew with --overwrite"
+    best = latest.with_name("best.ckpt")
+    resume = f"`nmt train --resume {folder} --training.learning_rate LOWER`"
+    on = f"go on from step {checkpoint_step(latest):,} with {resume}"
+    if latest == best or not best.is_file():
+        return on
+    return f"{on}; if it diverges again, delete {latest}, and it goes on from the best validation"
 
 
 def validate_last_step(
@@ -76,9 +91,9 @@ def export(
     best: ModelCheckpoint,
     latest_is_best: bool,
 ) -> None:
-    """Writes the weights of the best validation as `folder/model`: safetensors, JSON and tokenizers.
+    """Puts the weights of the best validation in place as `folder/model`: safetensors, JSON and tokenizers.
 
-    Without a validation, those of the latest checkpoint.
+    Without a validation, those of the latest checkpoint. What else is there, such as a shortlist, stays.
 
     Args:
         config: the run.
@@ -118,5 +133,8 @@ def export(
             "versions": installed_versions(),
         },
     )
-    save_model(folder / "model", module.model, info)
-    tokenizers.save(folder / "model")
+    with put_folder(folder / "model") as fresh:
+        if (folder / "model").exists():
+            shutil.copytree(folder / "model", fresh, dirs_exist_ok=True)
+        save_model(fresh, module.model, info)
+        tokenizers.save(fresh)

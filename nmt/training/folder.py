@@ -5,7 +5,7 @@ import io
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,54 @@ from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from nmt.data.files import lock_folder
+from nmt.data.files import beside, lock_folder, put
 from nmt.training.checkpoints import Resumable, checkpoint_step
+
+
+def _aside(replaced: Path) -> Path:
+    """Where the folder or the log of a run is until the training that replaces it has begun."""
+    return beside(replaced, "replaced")
+
+
+@rank_zero_only
+def recover(folder: Path) -> None:
+    """Restores what a killed process had put aside of a run, if its training had not begun; deletes it otherwise.
+
+    Raises:
+        ValueError: if that process is still there.
+    """
+    for replaced in (folder, folder / "metrics.csv"):
+        aside = _aside(replaced)
+        if not aside.exists():
+            continue
+        with _held(aside if aside.is_dir() else folder, folder):
+            if replaced == folder and (folder / "config.yaml").exists():
+                shutil.rmtree(aside)
+            else:
+                _remove(replaced)
+                aside.rename(replaced)
+
+
+@contextmanager
+def _held(locked: Path, run: Path) -> Iterator[None]:
+    """Keeps other processes from a folder of a run, where there are locks for folders."""
+    try:
+        handle = lock_folder(locked)
+    except BlockingIOError as error:
+        raise ValueError(f"{run} is being trained by another process: wait for it, or stop it") from error
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
 
 
 class RunFolder(Callback):
     """Changes a run's folder only once training has begun: what fails before that leaves the folder as it was.
 
     What is to be replaced, all of it in a new run and the log in a resumed one, is put aside until then, under a name
-    that no run has. The folder is locked as long as a process trains in it.
+    that no run has (`recover` is for what a killed process has left there). The folder is locked as long as a process
+    trains in it.
 
     Args:
         folder: of the run.
@@ -34,26 +73,8 @@ class RunFolder(Callback):
     def __init__(self, folder: Path, resolved: str, checkpoint: Path | None) -> None:
         self.folder, self.resolved, self.checkpoint = folder, resolved, checkpoint
         self.replaced = folder / "metrics.csv" if checkpoint else folder
-        self.aside = self.replaced.with_name(f".{self.replaced.name}.replaced")
+        self.aside = _aside(self.replaced)
         self.begun = False
-        self._held: list[int] = []
-
-    @rank_zero_only
-    def recover(self) -> None:
-        """Restores what a killed process had put aside, if its training had not begun; deletes it otherwise.
-
-        Raises:
-            ValueError: if that process is still there.
-        """
-        if not self.aside.exists():
-            return
-        self._hold(self.folder if self.checkpoint else self.aside)
-        self._let_go()
-        if self.checkpoint is None and (self.folder / "config.yaml").exists():
-            shutil.rmtree(self.aside)
-        else:
-            _remove(self.replaced)
-            self.aside.rename(self.replaced)
 
     @contextmanager
     def opened(self) -> Iterator[None]:
@@ -65,35 +86,21 @@ class RunFolder(Callback):
         if rank_zero_only.rank:  # type: ignore[attr-defined]
             yield
             return
-        self._hold(self.folder)
-        if self.replaced.exists():
-            self.replaced.rename(self.aside)
-        if self.checkpoint is None:
-            self.folder.mkdir(parents=True)
-            self._hold(self.folder)
-        try:
-            yield
-        finally:
-            if not self.begun:
-                if self.checkpoint is None:
-                    shutil.rmtree(self.folder)
-                if self.aside.exists():
-                    self.aside.rename(self.replaced)
-            self._let_go()
-
-    def _hold(self, folder: Path) -> None:
-        """Keeps other processes from a folder until `_let_go`, where there are locks for folders."""
-        try:
-            handle = lock_folder(folder)
-        except BlockingIOError as error:
-            self._let_go()
-            raise ValueError(f"{self.folder} is being trained by another process: wait for it, or stop it") from error
-        if handle is not None:
-            self._held.append(handle)
-
-    def _let_go(self) -> None:
-        while self._held:
-            os.close(self._held.pop())
+        with ExitStack() as locks:
+            locks.enter_context(_held(self.folder, self.folder))
+            if self.replaced.exists():
+                self.replaced.rename(self.aside)
+            if self.checkpoint is None:
+                self.folder.mkdir(parents=True)
+                locks.enter_context(_held(self.folder, self.folder))
+            try:
+                yield
+            finally:
+                if not self.begun:
+                    if self.checkpoint is None:
+                        shutil.rmtree(self.folder)
+                    if self.aside.exists():
+                        self.aside.rename(self.replaced)
 
     @rank_zero_only
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -110,8 +117,10 @@ class RunFolder(Callback):
         """Saves the config, and deletes what is replaced but for the rows that were logged before the checkpoint."""
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
+        config = self.folder / "config.yaml"
+        beside(config, "new").write_text(self.resolved, encoding="utf-8")
+        put(beside(config, "new"), config)
         self.begun = True
-        (self.folder / "config.yaml").write_text(self.resolved, encoding="utf-8")
         if not self.aside.exists():
             return
         if self.checkpoint is None:

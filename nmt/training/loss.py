@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from nmt.data.batch import Batch, beside, length_mask
+from nmt.model.kernels.linear import is_plain
 from nmt.model.seq2seq import LEAST_WEIGHT, Seq2Seq
 from nmt.training.cross_entropy import PIECE_LOGITS, PIECE_TOKENS, linear_cross_entropy
 
@@ -102,7 +103,7 @@ def _places(real: Tensor, other: Tensor) -> tuple[Tensor, ...]:
 
 def _cross_entropy(model: Seq2Seq, tokens: _Tokens, smoothing: float) -> tuple[Tensor, Tensor]:
     """Sums of the smoothed cross entropy and of the negative log-likelihood."""
-    if not model.latent:
+    if not model.latent and is_plain(model.output):
         return linear_cross_entropy(tokens.readouts, model.output.weight, model.output.bias, tokens.targets, smoothing)
 
     def piece(targets: Tensor, readouts: Tensor, attention: Tensor) -> Tensor:
@@ -110,14 +111,14 @@ def _cross_entropy(model: Seq2Seq, tokens: _Tokens, smoothing: float) -> tuple[T
         nll = -log_probs.gather(1, targets[:, None]).sum()
         return torch.stack([(1 - smoothing) * nll - smoothing * log_probs.mean(dim=1).sum(), nll.detach()])
 
-    total, nll = torch.stack([_again(piece, *each) for each in _pieces(model, tokens)]).sum(0)
+    total, nll = torch.stack([_again(model, piece, *each) for each in _pieces(model, tokens)]).sum(0)
     return total, nll.detach()
 
 
 def _pieces(model: Seq2Seq, tokens: _Tokens) -> list[_Tokens]:
     """As many tokens at a time as keep the logits small: a latent alignment has S of them for each."""
     readouts = 1 if tokens.readouts.dim() == 2 else tokens.readouts.shape[1]
-    size = tokens_at_once(readouts, model.output.out_features, tokens.readouts.device.type)
+    size = tokens_at_once(readouts, model.tgt_vocab_size, tokens.readouts.device.type)
     return [_Tokens(*each) for each in zip(*(part.split(size) for part in tokens), strict=True)]
 
 
@@ -130,9 +131,9 @@ def tokens_at_once(readouts: int, vocab_size: int, device: str) -> int:
     return max(1, most // readouts)
 
 
-def _again(piece: Callable[..., Tensor], *parts: Tensor) -> Tensor:
-    """What `piece` gives; for its gradient it is computed anew, as it draws no random numbers."""
-    return checkpoint(piece, *parts, use_reentrant=False, preserve_rng_state=False)
+def _again(model: Seq2Seq, piece: Callable[..., Tensor], *parts: Tensor) -> Tensor:
+    """What `piece` gives; for its gradient it is computed anew, with the same random numbers if it may draw any."""
+    return checkpoint(piece, *parts, use_reentrant=False, preserve_rng_state=not is_plain(model.output))
 
 
 def _distance_to_alignment(batch: Batch, attention: Tensor) -> Tensor:
@@ -158,7 +159,7 @@ def _two_passes(model: Seq2Seq, one: _Tokens, other: _Tokens, smoothing: float) 
         return torch.stack([(1 - smoothing) * nll - smoothing * mean.mean(dim=1).sum(), nll.detach(), divergence])
 
     pieces = zip(_pieces(model, one), _pieces(model, other), strict=True)
-    total, nll, divergence = torch.stack([_again(piece, *left, *right[1:]) for left, right in pieces]).sum(0)
+    total, nll, divergence = torch.stack([_again(model, piece, *left, *right[1:]) for left, right in pieces]).sum(0)
     return total, nll.detach(), divergence
 
 

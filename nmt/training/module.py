@@ -25,6 +25,10 @@ from nmt.training.schedule import Schedule
 from nmt.training.validation import MERIT, Validation, merit
 
 
+class Diverged(ValueError):
+    """The loss, a validation or the weights are not finite: the training cannot go on from here."""
+
+
 class TranslationModule(pl.LightningModule):
     """Trains a `Seq2Seq` and validates it by loss and by BLEU of greedy translations.
 
@@ -97,9 +101,23 @@ class TranslationModule(pl.LightningModule):
         schedule = Schedule(optimizer, settings.schedule, settings.warmup_steps, total, settings.patience, *halvings)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keeps the checkpoint before this one where this one is of no use.
+
+        Raises:
+            Diverged: if a weight is not finite.
+        """
+        if not torch.stack([each.isfinite().all() for each in self.parameters()]).all():
+            raise self._diverged("weights are not finite", self.trainer.global_step)
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """The epoch in which the run was saved; Lightning counts from 0."""
+        """The epoch in which the run was saved, which Lightning counts from 0; and the weights that are trained.
+
+        Of a run that averaged them they stand beside the average, which is no longer wanted where it is off.
+        """
         self.epoch = checkpoint["epoch"] + 1
+        if not self.config.training.average_decay:
+            checkpoint["state_dict"] = checkpoint.get("current_model_state", checkpoint["state_dict"])
 
     def on_train_start(self) -> None:
         """Starts the clock of training."""
@@ -118,7 +136,7 @@ class TranslationModule(pl.LightningModule):
         few of them weighs a little more.
 
         Raises:
-            ValueError: if it is not finite.
+            Diverged: if it is not finite.
         """
         assert self.model is not None
         objective = self._objective()
@@ -158,12 +176,12 @@ class TranslationModule(pl.LightningModule):
         self.log("step", float(step), rank_zero_only=False)
         self.log("epoch", float(self.epoch), rank_zero_only=False)
 
-    def _diverged(self, sign: str, step: int) -> ValueError:
+    def _diverged(self, sign: str, step: int) -> Diverged:
         if not self._gradient_norm.isfinite():
             sign, step = f"the norm of the gradient is {float(self._gradient_norm)}", self.trainer.global_step
-        return ValueError(
-            f"{sign} at step {step:,}: lower training.learning_rate, {self.config.training.learning_rate}, "
-            "or raise training.warmup_steps, and train anew with --overwrite"
+        rate = self.config.training.learning_rate
+        return Diverged(
+            f"{sign} at step {step:,}: lower training.learning_rate, {rate}, or raise training.warmup_steps"
         )
 
     def configure_gradient_clipping(
@@ -213,7 +231,7 @@ class TranslationModule(pl.LightningModule):
         """Logs the figures of the whole split, and tells the schedule, unless training is over.
 
         Raises:
-            ValueError: if they are not finite.
+            Diverged: if they are not finite.
         """
         try:
             figures = self._validation.figures(self.device)

@@ -1,6 +1,7 @@
 """How a gradient becomes a step."""
 
 from collections.abc import Iterable
+from typing import assert_never
 
 import torch
 from torch import nn
@@ -24,4 +25,4 @@ def build_optimizer(parameters: Iterable[nn.Parameter], settings: TrainingConfig
         return torch.optim.SGD(parameters, lr=rate, weight_decay=decay, fused=fused)
     if settings.optimizer == "adadelta":
         return torch.optim.Adadelta(parameters, lr=rate, rho=0.95, eps=1e-6)
-    raise ValueError(f"unknown optimizer {settings.optimizer!r}: choose adamw, sgd or adadelta")
+    assert_never(settings.optimizer)

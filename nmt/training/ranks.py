@@ -41,15 +41,6 @@ def in_first_rank(action: Callable[[], None]) -> None:
             action()
         except OSError as error:
             failure = error
-    end_together(failure)
-
-
-def end_together(failure: OSError | None) -> None:
-    """Goes on where the first rank has not failed; else ends all of them, as `in_first_rank` does.
-
-    Args:
-        failure: what the first rank could not do; None in all others.
-    """
     if _has_others():
         failed = [failure is not None]
         dist.broadcast_object_list(failed)

@@ -21,11 +21,12 @@ from nmt.data.datamodule import TranslationData
 from nmt.training.callbacks import MovingAverage, Patience
 from nmt.training.checkpoints import Resumable, best_checkpoint, checkpoint_step, latest_checkpoint
 from nmt.training.checks import check_processes, check_run, check_trainer, start_folder
-from nmt.training.ending import export, validate_last_step, why_it_ended
-from nmt.training.folder import RunFolder
+from nmt.training.ending import export, how_to_go_on, validate_last_step, why_it_ended
+from nmt.training.folder import RunFolder, recover
 from nmt.training.memory import keep_freed_memory
-from nmt.training.module import TranslationModule
+from nmt.training.module import Diverged, TranslationModule
 from nmt.training.reporter import EpochBar, Reporter
+from nmt.training.stopping import Signals
 from nmt.training.validation import MERIT
 
 TRAINER_DEFAULTS: Mapping[str, Any] = {
@@ -78,21 +79,23 @@ def train(
             corpus cannot be used, not a step is trained, or the loss is not finite.
         FileNotFoundError: if the corpus is not there.
         MisconfigurationException: if Lightning does not accept the trainer's settings.
-        nmt.training.checkpoints.Stopped: if a signal ended the training.
+        nmt.training.stopping.Stopped: if a signal ended the training.
         KeyboardInterrupt: if one came before the training.
     """
     trainer_settings, folder = trainer_settings or {}, folder or Path("runs") / config.name
     if not rank_zero_only.rank:  # type: ignore[attr-defined]
         # until it has a trainer, Lightning takes the first process of every machine for the first of all
         rank_zero_only.rank = int(os.environ.get("NODE_RANK") or 0)  # type: ignore[attr-defined]
+    recover(folder)
     checkpoint = latest_checkpoint(folder / "checkpoints") if resume else None
+    if resume and checkpoint is None:
+        raise ValueError(f"{folder}: there is no checkpoint to resume from: train it anew, without --resume")
     run_folder = RunFolder(folder, resolved or saved_config(config, trainer_settings), checkpoint)
-    run_folder.recover()
     settings = {**TRAINER_DEFAULTS, **trainer_settings}
     is_limited = settings.get("max_steps", -1) != -1 or settings.get("max_time") is not None
     if settings.get("max_epochs") is None and not is_limited:
         settings["max_epochs"] = DEFAULT_EPOCHS
-    rank_zero_only(check_run)(config, settings, folder, resume, overwrite)
+    rank_zero_only(check_run)(config, settings, folder, checkpoint, overwrite)
     start = start_folder(config) if checkpoint is None and config.training.start_from else None
     keep_freed_memory()
     guided = config.training.guided_alignment > 0
@@ -101,23 +104,27 @@ def train(
     done = None if checkpoint is None else checkpoint_step(checkpoint)
     checkpoints = folder / "checkpoints"
     best = best_checkpoint(checkpoints)
-    resumable = Resumable(checkpoints, config.training.checkpoint_steps)
+    signals = Signals()
+    resumable = Resumable(checkpoints, config.training.checkpoint_steps, signals)
     trainer = _trainer(settings, folder, [run_folder, *_callbacks(config, folder), best, resumable], done)
     check_processes(trainer.world_size)
-    with run_folder.opened():
+    with signals.given_back(), run_folder.opened():
         try:
             trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
+            signals.take()  # what is left is soon done
             _say_why_it_ended(trainer, settings, config, folder, done)
             latest_is_best = validate_last_step(trainer, module, best, resumable)
         except SystemExit as exit:
             raise exit.__context__ or exit from None  # Ctrl-C before the first step, which Lightning made an exit of 1
-    if trainer.fast_dev_run:  # type: ignore[attr-defined]
-        return None
-    if trainer.is_global_zero and not run_folder.begun and checkpoint is None:
-        raise ValueError(
-            f"{folder}: not a step was trained; raise trainer.max_epochs, max_steps or limit_train_batches"
-        )
-    export(config, data, module, folder, best, latest_is_best)
+        except Diverged as error:
+            raise ValueError(f"{error}, and {how_to_go_on(folder)}" if run_folder.begun else str(error)) from error
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return None
+        if trainer.is_global_zero and not run_folder.begun and checkpoint is None:
+            raise ValueError(
+                f"{folder}: not a step was trained; raise trainer.max_epochs, max_steps or limit_train_batches"
+            )
+        export(config, data, module, folder, best, latest_is_best)
     return folder / "model"
 
 

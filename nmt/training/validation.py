@@ -85,7 +85,7 @@ class Validation:
         each = attention.float().cpu().split((batch.tgt_lengths - 1).tolist())
         links = [
             hard_alignment(
-                weights[:, : 1 + len(row["src_ids"])].numpy(), [None, *row["src_words"]], [*row["tgt_words"], None]
+                weights[:, : 1 + len(row["src_ids"])].numpy(), [[], *row["src_words"]], [*row["tgt_words"], []]
             )
             for row, weights in zip(rows, each, strict=True)
         ]

@@ -7,7 +7,7 @@ A network needs no change for it: where torch multiplies by weights or looks up 
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import torch
 from torch import Tensor, nn
@@ -65,6 +65,10 @@ class PreparedMatrix(ABC):
         cuts = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
         return [self[cut, :] if dim == 0 else self[:, cut] for cut in cuts]
 
+    def chunk(self, chunks: int, dim: int = 0) -> list[Self]:
+        """So many matrices of as many rows, or columns, each."""
+        return self.split([self.shape[dim] // chunks] * chunks, dim)
+
     def t(self) -> "Transposed":
         """(K, F), to be multiplied with from the left."""
         return Transposed(self)
@@ -75,7 +79,7 @@ class PreparedMatrix(ABC):
 
     def new_zeros(self, *shape: int) -> Tensor:
         """A float32 tensor of zeros."""
-        return torch.zeros(*shape, device=self.device)
+        return torch.zeros(*shape, dtype=torch.float32, device=self.device)
 
     @classmethod
     def __torch_function__(
@@ -111,7 +115,8 @@ class Transposed:
 def prepare(model: Seq2Seq, form: Callable[[Tensor], Any], embeddings: bool) -> Seq2Seq:
     """The model for inference, with the weights by which the decoder multiplies in another form.
 
-    The encoder's layers, which run once a token of the source, keep theirs.
+    The encoder's layers, which run once a token of the source, keep theirs. It has no `state_dict`: what is in another
+    form is no parameter.
 
     Args:
         model: stays as it is; what is not replaced is shared with it.
@@ -139,4 +144,9 @@ def prepare(model: Seq2Seq, form: Callable[[Tensor], Any], embeddings: bool) -> 
             module.has_kernel = False  # torch's kernel multiplies by itself
             replace(module.kernel, "weight_ih_l0")
             replace(module.kernel, "weight_hh_l0")
+    copied.register_state_dict_pre_hook(_refuse)
     return copied.eval()
+
+
+def _refuse(*_: Any) -> NoReturn:
+    raise TypeError("a network prepared for inference has no state_dict: take that of nmt.model.saved.load_model")

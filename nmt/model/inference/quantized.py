@@ -120,4 +120,6 @@ def quantize(model: Seq2Seq) -> Seq2Seq:
         model: stays as it is; what is not quantised is shared with it.
     """
     fast = can_multiply_bytes()
-    return prepare(model, lambda each: Int8Matrix.of(each) if fast else Int8Matrix.of(each).float(), embeddings=True)
+    rounded = prepare(model, lambda each: Int8Matrix.of(each) if fast else Int8Matrix.of(each).float(), embeddings=True)
+    rounded.is_int8 = True
+    return rounded

@@ -50,6 +50,12 @@ def linear_layers(inputs: Tensor, weights: Tensor, biases: Tensor) -> Tensor:
     return _Linear.apply(inputs, weights, biases)
 
 
+def is_plain(layer: nn.Module) -> bool:
+    """Whether the weight and the bias of a layer are all that has a say in it: it is not wrapped, and without hooks."""
+    hooks = (layer._forward_hooks, layer._forward_pre_hooks, layer._backward_hooks, layer._backward_pre_hooks)
+    return type(layer) is nn.Linear and not any(hooks)
+
+
 class Linear(nn.Linear):
     """The same, with parameters of its own."""
 

@@ -4,6 +4,7 @@
 const AFRESH = { query: "", sort: BY_NUMBER, shown: "hypothesis" };
 
 const SIDE = /^(hypothesis|reference|baseline|what-if-\d+)$/;
+const MEASURE = /^(attention|effect|head-\d+)$/;
 
 /** An order as an address has it, and what it is of these `orders`, or else the usual one. */
 const sortText = ({ key, descending }) => (descending ? "-" : "") + key;
@@ -22,20 +23,30 @@ function readAddress(parameters) {
     query: parameters.get("q") ?? "",
     shown: SIDE.exec(parameters.get("shown"))?.[0] ?? "hypothesis",
     unit: parameters.get("unit") === "subwords" ? "subwords" : "words",
+    measure: MEASURE.exec(parameters.get("measure"))?.[0] ?? "attention",
+    against: parameters.get("against") === "baseline" ? "baseline" : "reference",
+    asTable: parameters.get("view") === "table",
+    scaled: parameters.get("scale") === "auto",
     step: /^[1-9]\d*$/.test(step) ? Number(step) - 1 : null,
     sort: readSort(parameters.get("sort") ?? "", ORDERS, BY_NUMBER),
   };
 }
 
-/** The address of a section, of a sentence and a step of it (indices from 0), of filters, with search, order, unit and
- *  whose attention is shown as they are; the evaluation stands in it where there is more than one. */
+/** The address of a section, of a sentence and a step of it (indices from 0), of filters, with search, order and how a
+ *  sentence is shown as they are; the evaluation stands in it where there is more than one. */
 function address(tab, { sentence = null, step = null, query = state.query, sort = state.sort, shown = state.shown, split = state.evaluation.label, ...filter } = {}) {
   const asked = new URLSearchParams();
   for (const name of Object.keys(FILTERS)) if (filter[name]) asked.set(name, filter[name]);
-  if (tab === "sentences" && query) asked.set("q", query);
-  if (tab === "sentences" && (sort.key !== "number" || sort.descending)) asked.set("sort", sortText(sort));
-  if (tab === "sentences" && shown !== "hypothesis") asked.set("shown", shown);
-  if (tab === "sentences" && state.unit !== "words") asked.set("unit", state.unit);
+  if (tab === "sentences") {
+    if (query) asked.set("q", query);
+    if (sort.key !== "number" || sort.descending) asked.set("sort", sortText(sort));
+    if (shown !== "hypothesis") asked.set("shown", shown);
+    if (state.unit !== "words") asked.set("unit", state.unit);
+    if (state.measure !== "attention") asked.set("measure", state.measure);
+    if (state.against !== "reference") asked.set("against", state.against);
+    if (state.asTable) asked.set("view", "table");
+    if (state.scaled) asked.set("scale", "auto");
+  }
   if (step !== null) asked.set("step", step + 1);
   if (REPORT.evaluations.length > 1) asked.set("split", split);
   return `#/${tab}${sentence === null ? "" : `/${sentence + 1}`}${asked.size ? `?${asked}` : ""}`;

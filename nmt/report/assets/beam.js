@@ -1,6 +1,6 @@
 /* The beam of a sentence: what the search held after each step, as a tree that grows to the right. */
 
-const BEAM = { column: 106, row: 30, width: 86, height: 22, margin: 6, characters: 11 }; // pixels, but for the last
+const BEAM = { column: 106, row: 30, width: 86, height: 22, margin: 6, characters: 11, beyond: 8, onPaper: 6 }; // pixels; characters; steps
 const END_OF_SENTENCE = "</s>";
 
 /** All places of the beam that found a translation, step after step, each with its parent: null in the first step. */
@@ -24,7 +24,13 @@ function beamPlaces(beam, found) {
 }
 
 /** A place and all that it goes back to, the first step first. */
-const lineage = (place) => (place ? [...lineage(place.parent), place] : []);
+function lineage(place) {
+  const line = [];
+  for (let each = place; each; each = each.parent) line.unshift(each);
+  return line;
+}
+
+const lineageText = (place) => lineage(place).map(({ token }) => visible(token)).join(" ");
 
 /** What became of a hypothesis, in words. */
 function beamFate({ found, ended, goesOn, step }, last) {
@@ -41,64 +47,112 @@ function beamScore({ score, found }, best) {
   return `; score ${fixed(score, 3)}${found || best.score === null ? "" : `, of what was found ${fixed(best.score, 3)}`}`;
 }
 
+/** The tree that is shown, null where there is none: its places, that of what was found and that which is told of, where
+ *  they stand in the page, the elements of the places that are drawn, and the step from which on they are. */
+let tree = null;
+
 /** The tree with its heading, of the baseline where that is shown, else of the hypothesis: a reference was not searched
  *  for. Nothing where the search kept no beam, or there was no choice to be made. */
 function beamSection(sentence, shown) {
-  const whose = shown === "baseline" ? "baseline" : "hypothesis";
-  const { beam } = whose === "baseline" ? sentence.baseline : sentence;
+  const side = shown === "baseline" ? "baseline" : "hypothesis";
+  const { beam } = side === "baseline" ? sentence.baseline : sentence;
+  tree = null;
   if (!beam.some((held) => held.length > 1)) return null;
-  const places = beamPlaces(beam, sentence[whose]);
+  const places = beamPlaces(beam, sentence[side]);
   const best = places.filter(({ found }) => found).at(-1) ?? places[0];
-  const last = beam.length - 1;
+  const rows = Math.max(...beam.map((held) => held.length));
+  tree = { places, best, told: best, rows, steps: beam.length, drawn: new Map(), from: null, line: el("p", { class: "beam-told", dir: "auto" }) };
+  tree.node = beamSvg(0, beam.length, { role: "group", "aria-label": `Beam of ${rows} over ${beam.length} steps; found: ${sentence[side].text}`, onpointerleave: () => tellPlace(best) });
+  tree.frame = el("div", { class: "frame", role: "region", "aria-label": "Beam", onscroll: drawBeam }, tree.node);
+  drawBeam();
+  tellPlace(best);
+  return el("section", { class: "beam" },
+    el("h3", {}, `Beam of the ${side}`),
+    el("p", { class: "hint" }, "What the search held after each step, the most probable on top; what was found is blue, what was dropped is pale. Fuller colour: a more probable token. What has ended is ranked by its score, not by the log-probability alone. Point at one to read how it began, or go from one to the next with the arrow keys."),
+    tree.line,
+    tree.frame);
+}
+
+/** The place for `steps` steps of the tree from step `first` on. */
+function beamSvg(first, steps, attributes, ...children) {
+  const size = { width: 2 * BEAM.margin + (steps - 1) * BEAM.column + BEAM.width, height: 2 * BEAM.margin + (tree.rows - 1) * BEAM.row + BEAM.height };
+  return svg("svg", { ...size, viewBox: `${first * BEAM.column} 0 ${size.width} ${size.height}`, ...attributes }, ...children);
+}
+
+/** Draws the steps in view, and some about them: a long tree has more places than a page can hold. */
+function drawBeam() {
+  if (!tree || tree.onPaper) return;
+  const from = Math.max(0, Math.floor(tree.frame.scrollLeft / BEAM.column) - BEAM.beyond);
+  if (from === tree.from) return;
+  tree.from = from;
+  const steps = Math.ceil(byId("detail").clientWidth / BEAM.column) + 2 * BEAM.beyond;
+  tree.drawn = drawnPlaces(from, from + steps);
+  const parts = [...tree.drawn.values()];
+  markLine();
+  fill(tree.node, parts.map(([, edge]) => edge), parts.map(([node]) => node));
+}
+
+/** All of the tree below each other, some steps in a row, as paper does not scroll. */
+function beamOnPaper() {
+  if (!tree) return;
+  tree.onPaper = true;
+  const firsts = Array.from({ length: Math.ceil(tree.steps / BEAM.onPaper) }, (_, row) => row * BEAM.onPaper);
+  fill(tree.frame, firsts.map((first) => {
+    const parts = [...drawnPlaces(first, first + BEAM.onPaper).values()];
+    return beamSvg(first, BEAM.onPaper, {}, parts.map(([, edge]) => edge), parts.map(([node]) => node));
+  }));
+}
+
+/** For each place from step `first` to before step `end` its element, and the edge that leads to it or null. */
+function drawnPlaces(first, end) {
   const x = ({ step }) => BEAM.margin + step * BEAM.column;
   const y = ({ row }) => BEAM.margin + row * BEAM.row;
   const middle = (place) => y(place) + BEAM.height / 2;
-  const told = el("p", { class: "beam-told", dir: "auto" });
-  const nodes = new Map();
-  let stop = null; // the place that Tab leads to
-  const show = (shown) => {
-    stop?.setAttribute("tabindex", "-1");
-    stop?.removeAttribute("data-focus");
-    [stop] = nodes.get(shown);
-    stop.setAttribute("tabindex", "0");
-    stop.setAttribute("data-focus", "beam");
-    const line = new Set(lineage(shown));
-    for (const [place, [node, edge]] of nodes) for (const part of [node, edge]) part?.classList.toggle("line", line.has(place));
-    fill(told, el("strong", {}, lineage(shown).map(({ token }) => visible(token)).join(" ")),
-      el("span", { class: "muted" }, ` ${beamFate(shown, last)}${beamScore(shown, best)}; log-probability ${fixed(shown.total, 2)}, of the token ${fixed(shown.logProb, 2)}`));
-  };
-  /** Along the tree: to what a place continues, to what continues it, and up and down in its step. */
-  const move = (event, from) => {
-    const { step, row } = from;
-    const at = (down) => places.find((each) => each.step === step && each.row === row + down);
-    const next = places.filter((each) => each.parent === from);
-    const to = { ArrowLeft: from.parent, ArrowRight: next.find(({ found }) => found) ?? next[0], ArrowUp: at(-1), ArrowDown: at(1) }[event.key];
-    if (event.key.startsWith("Arrow")) event.preventDefault();
-    if (!to) return;
-    const [node] = nodes.get(to);
-    node.focus({ preventScroll: true });
-    node.scrollIntoView({ block: "nearest", inline: "center" });
-  };
-  for (const place of places) {
+  const draw = (place) => {
     const { parent, found, ended, goesOn, token } = place;
     const kind = found ? "found" : goesOn ? "open" : ended ? "ended" : "dropped";
     const edge = parent && svg("path", { class: `edge ${kind}`,
       d: `M${x(parent) + BEAM.width},${middle(parent)} C${x(place) - 10},${middle(parent)} ${x(place) - 10},${middle(place)} ${x(place)},${middle(place)}` });
-    const node = svg("g", { class: `place ${kind}`, transform: `translate(${x(place)},${y(place)})`, role: "img", tabindex: "-1",
-      "aria-label": lineage(place).map((each) => visible(each.token)).join(" "), onpointerenter: () => show(place), onfocus: () => show(place), onkeydown: (event) => move(event, place) },
+    const node = svg("g", { class: `place ${kind}`, transform: `translate(${x(place)},${y(place)})`, role: "img", "aria-label": lineageText(place),
+      onpointerenter: () => tellPlace(place), onfocus: () => tellPlace(place), onkeydown: (event) => moveInBeam(event, place) },
       svg("rect", { width: BEAM.width, height: BEAM.height, rx: 4, style: `--probability:${Math.exp(place.logProb)}` }),
       svg("text", { x: BEAM.width / 2, y: BEAM.height / 2 }, shorten(visible(token), BEAM.characters)));
-    nodes.set(place, [node, edge]);
+    return [place, [node, edge]];
+  };
+  return new Map(tree.places.filter(({ step }) => step >= first && step < end).map(draw));
+}
+
+/** Tells of a place, and marks how it began. */
+function tellPlace(place) {
+  tree.told = place;
+  markLine();
+  const { total, logProb } = place;
+  fill(tree.line, el("strong", {}, lineageText(place)),
+    el("span", { class: "muted" }, ` ${beamFate(place, tree.steps - 1)}${beamScore(place, tree.best)}; log-probability ${fixed(total, 2)}, of the token ${fixed(logProb, 2)}`));
+}
+
+/** Marks the line to the place that is told of; Tab leads to that place, or to one in view. */
+function markLine() {
+  const line = new Set(lineage(tree.told));
+  const drawn = [...tree.drawn.keys()];
+  const stop = tree.drawn.has(tree.told) ? tree.told : (drawn.find((place) => line.has(place)) ?? drawn[0]);
+  for (const [place, [node, edge]] of tree.drawn) {
+    for (const part of [node, edge]) part?.classList.toggle("line", line.has(place));
+    node.setAttribute("tabindex", place === stop ? "0" : "-1");
+    if (place === stop) node.setAttribute("data-focus", "beam");
+    else node.removeAttribute("data-focus");
   }
-  const rows = Math.max(...beam.map((held) => held.length));
-  const size = { width: 2 * BEAM.margin + last * BEAM.column + BEAM.width, height: 2 * BEAM.margin + (rows - 1) * BEAM.row + BEAM.height };
-  const drawn = [...nodes.values()];
-  const tree = svg("svg", { ...size, viewBox: `0 0 ${size.width} ${size.height}`, role: "group", "aria-label": `Beam of ${rows} over ${last + 1} steps; found: ${sentence[whose].text}`, onpointerleave: () => show(best) },
-    drawn.map(([, edge]) => edge), drawn.map(([node]) => node));
-  show(best);
-  return el("section", { class: "beam" },
-    el("h3", {}, `Beam of the ${whose}`),
-    el("p", { class: "hint" }, "What the search held after each step, the most probable on top; what was found is blue, what was dropped is pale. Fuller colour: a more probable token. What has ended is ranked by its score, not by the log-probability alone. Point at one to read how it began, or go from one to the next with the arrow keys."),
-    told,
-    el("div", { class: "frame", role: "region", "aria-label": "Beam" }, tree));
+}
+
+/** Along the tree: to what a place continues, to what continues it, and up and down in its step. */
+function moveInBeam(event, from) {
+  const { step, row } = from;
+  const at = (down) => tree.places.find((each) => each.step === step && each.row === row + down);
+  const next = tree.places.filter((each) => each.parent === from);
+  const to = { ArrowLeft: from.parent, ArrowRight: next.find(({ found }) => found) ?? next[0], ArrowUp: at(-1), ArrowDown: at(1) }[event.key];
+  if (event.key.startsWith("Arrow")) event.preventDefault();
+  if (!to) return;
+  const [node] = tree.drawn.get(to);
+  node.focus({ preventScroll: true });
+  node.scrollIntoView({ block: "nearest", inline: "center" });
 }

@@ -16,6 +16,7 @@ const state = {
   measure: "attention",
   against: "reference",
   asTable: false,
+  scaled: false,
 };
 
 async function loadReport() {
@@ -48,19 +49,19 @@ function attentionOf(sentence, shown, targetUnits, sourceUnits, packed = sentenc
   );
 }
 
-/** The rows or columns of the heatmap: each token, or each word with all its tokens, where a token of no word stays
- *  by itself; in order of the first token. */
+/** The rows or columns of the heatmap: each token, or each word with all its tokens, where the words of one token stay
+ *  together and a token of no word by itself; in order of the first token. */
 function unitsOf(side, unit) {
   const units = [];
   const unitOfWord = new Map();
   side.tokens.forEach((token, index) => {
-    const word = side.word_of_token[index];
-    const known = unit === "words" && word !== null ? unitOfWord.get(word) : undefined;
+    const words = side.words_of_token[index];
+    const known = unit === "words" && words.length ? unitOfWord.get(words[0]) : undefined;
     if (known) known.tokens.push(index);
     else {
-      const label = unit === "words" && word !== null ? side.words[word] : token;
-      units.push({ label, word, tokens: [index] });
-      unitOfWord.set(word, units.at(-1));
+      const label = unit === "words" && words.length ? words.map((word) => side.words[word]).join("") : token;
+      units.push({ label, words, tokens: [index] });
+      unitOfWord.set(words[0], units.at(-1));
     }
   });
   return units;

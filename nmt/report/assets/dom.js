@@ -35,9 +35,9 @@ function sortHead({ key, label, title }, sort, descendsFirst, onsort) {
     el("button", { type: "button", title, "data-focus": key, onclick: toggle }, label + arrow));
 }
 
-/** A table of figures, which scrolls where it is too wide. */
-const figuresTable = (head, rows) =>
-  el("div", { class: "wide" }, el("table", { class: "figures" }, el("thead", {}, el("tr", {}, head)), el("tbody", {}, rows)));
+/** A table of figures, which scrolls where it is too wide; its name is for those who do not see the heading above it. */
+const figuresTable = (name, head, rows) =>
+  el("div", { class: "wide" }, el("table", { class: "figures" }, el("caption", { class: "hidden" }, name), el("thead", {}, el("tr", {}, head)), el("tbody", {}, rows)));
 
 /** The bytes that base64 writes as text. */
 const bytesOf = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
@@ -63,11 +63,12 @@ function percent(share) {
   return `${(100 * share).toFixed(share > 0 && share < 0.01 ? 1 : 0)}%`;
 }
 
-/** A token as a label: blanks, control characters and what else has no width made visible. */
+/** A token as a label: blanks, control characters and what else has no width made visible, where it does not shape the
+ *  character before it; a mark that stands alone on a circle. */
 function visible(token) {
   const shown = token.replace(/[\u0000-\u001f]/g, (control) => String.fromCharCode(0x2400 + control.charCodeAt(0)));
-  const named = shown.replace(/\p{Cf}/gu, (mark) => `U+${mark.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`);
-  return named.replace(/[\u007f-\u009f\u2028\u2029]/g, "␤").replace(/ /g, "␣") || "∅";
+  const named = shown.replace(/^[\u200c\u200d\ufe00-\ufe0f]|(?![\u200c\u200d\u{e0020}-\u{e007f}])\p{Cf}/gu, (mark) => `U+${mark.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`);
+  return named.replace(/^\p{M}/u, "◌$&").replace(/[\u007f-\u009f\u2028\u2029]/g, "␤").replace(/ /g, "␣") || "∅";
 }
 
 const shorten = (text, length) => {

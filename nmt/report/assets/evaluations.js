@@ -1,7 +1,7 @@
 /* All evaluations of the report, a row each. */
 
-const EVALUATION_HEADS = ["", "Decoding", "BLEU", "chrF", "TER", "Length ratio", "Search errors", "Repetitions"];
-const QUALIFIED = { TER: "lower is better", "Search errors": "at least" };
+const EVALUATION_HEADS = ["", "Decoding", "BLEU", "Difference in BLEU", "chrF", "TER", "Length ratio", "Search errors", "Repetitions"];
+const QUALIFIED = { "Difference in BLEU": "from the one shown", TER: "lower is better", "Search errors": "at least" };
 
 /** The table of all evaluations; nothing where there is one. */
 function evaluationTable() {
@@ -9,7 +9,7 @@ function evaluationTable() {
   const head = EVALUATION_HEADS.map((text) => el("th", { scope: "col" }, text, QUALIFIED[text] ? el("small", {}, ` ${QUALIFIED[text]}`) : null));
   return [
     el("h2", {}, "Evaluations"),
-    figuresTable(head, REPORT.evaluations.map(evaluationRow)),
+    figuresTable("Evaluations", head, REPORT.evaluations.map(evaluationRow)),
   ];
 }
 
@@ -19,12 +19,18 @@ function evaluationRow(evaluation) {
     const found = scores.find((each) => each.name.startsWith(name));
     return found && [fixed(found.score), found.low !== null && name === "BLEU" ? el("small", {}, ` [${fixed(found.low)}, ${fixed(found.high)}]`) : null];
   };
-  const cells = [[search.decoding, el("small", {}, ` ${checkpoint}`)], score("BLEU"), score("chrF"), score("TER"),
+  const cells = [[search.decoding, el("small", {}, ` ${checkpoint}`)], score("BLEU"), gainCell(evaluation), score("chrF"), score("TER"),
     fixed(lengthRatio(evaluation), 3), [flagCount(evaluation, "search_error"), lookedForBy(evaluation)], flagCount(evaluation, "repetition")];
   const isShown = evaluation === state.evaluation;
   return el("tr", { "aria-current": isShown ? "true" : null },
     el("th", { scope: "row" }, isShown ? label : el("a", { href: placeOf("overview", evaluation) }, label), label === split ? null : el("small", {}, ` ${split}`)),
     cells.map((cell) => el("td", {}, cell ?? "–")));
+}
+
+/** By how much its BLEU is above that of the evaluation that is shown, by paired bootstrap; nothing of other sentences. */
+function gainCell({ label }) {
+  const gain = state.evaluation.gains[label];
+  return gain && [signed(gain.difference), el("small", {}, ` [${signed(gain.low)}, ${signed(gain.high)}], p ${gain.p_text}`)];
 }
 
 /** Words of all hypotheses by words of all references. */

@@ -15,14 +15,16 @@ function factsLine(sentence, shown) {
     if (shown === "hypothesis") return beside(fixed(hypothesis.tokens.length ? hypothesis[name] : null, 2), "reference", reference.tokens ? reference[name] : undefined, 2);
     return shown === "baseline" ? fixed(own[name], 2) : beside(fixed(own[name], 2), "hypothesis", hypothesis[name], 2);
   };
+  const { measure } = view;
+  const [entropy, aer] = [measure.entropyOf(own, sentence[shown]), shown === "baseline" ? null : measure.aerOf(sentence)];
   return el("p", { class: "facts-line" },
-    el("span", {}, `${shown[0].toUpperCase()}${shown.slice(1).replaceAll("-", " ")}:`),
+    el("span", {}, `${nameOf(shown)}:`),
     own.chrf === undefined ? null : fact("chrF", beside(fixed(own.chrf), isOther ? "hypothesis" : "baseline", other?.chrf)),
     own.chrf === undefined ? null : fact("length ratio", fixed(lengthRatioOf(sentence[shown], reference), 2)),
     fact("confidence", fixed(own.confidence, 2)),
-    fact("entropy", fixed(own.entropy, 2), `Of the attention of the ${shown.replaceAll("-", " ")}, in nats a token`),
+    entropy === null ? null : fact("entropy", fixed(entropy, 2), `${measure.name}, in nats a token`),
     fact("log-probability", logs("log_prob"), `The search ranks by a score: ${logs("score")}`),
-    shown === "baseline" || sentence.aer === null ? null : fact("AER", fixed(sentence.aer, 2), "Of the attention of the reference against its gold alignment"),
+    aer === null ? null : fact("AER", fixed(aer, 2), `${measure.name} of the reference, against its gold alignment`),
     flagLabels(shown === "baseline" ? baseline : sentence),
     state.rows.includes(view.index) ? null : el("span", { class: "muted" }, "not in the list as it is filtered"));
 }

@@ -55,11 +55,17 @@ function isChanged(change) {
   return ({ flags, baseline }) => baseline !== null && CHANGES[how].holds(flags.includes(flag), baseline.flags.includes(flag));
 }
 
+/** The values of a filter that can have several, all of which are to hold: spaces stand between them. */
+const valuesOf = (text) => text?.split(" ").filter(Boolean) ?? [];
+
+/** Whether a text has such values, and all of them are known. */
+const areAll = (isKnown) => (text) => valuesOf(text).length > 0 && valuesOf(text).every(isKnown);
+
 /** Filters by their names in an address: whether a text there is a value of them, and what then holds for a sentence. */
 const FILTERS = {
-  flag: { knows: (flag) => Object.hasOwn(REPORT.flags, flag), holds: (flag) => ({ flags }) => flags.includes(flag) },
+  flag: { knows: areAll((flag) => Object.hasOwn(REPORT.flags, flag)), holds: (chosen) => ({ flags }) => valuesOf(chosen).every((flag) => flags.includes(flag)) },
   change: { knows: (change) => Object.hasOwn(CHANGES, changeParts(change)[0]) && Object.hasOwn(REPORT.flags, changeParts(change)[1]), holds: isChanged },
-  kind: { knows: (kind) => Object.hasOwn(KINDS, kind), holds: (kind) => KINDS[kind].holds },
+  kind: { knows: areAll((kind) => Object.hasOwn(KINDS, kind)), holds: (chosen) => (sentence) => valuesOf(chosen).every((kind) => KINDS[kind].holds(sentence)) },
   chrf: { knows: (range) => /^\d{1,3}-\d{1,3}$/.test(range), holds: liesWithin },
   word: { knows: Boolean, holds: (word) => ({ source }) => source.words.includes(word) },
   passed_over: { knows: Boolean, holds: isPassedOver },

@@ -17,6 +17,6 @@ function headTable({ heads }) {
   return [
     el("h2", {}, "Heads"),
     el("p", { class: "hint prose" }, "All else in this page that is of the attention is of the mean of its heads; a sentence shows each. Entropy in nats a token; the shares of the first token, which is special, and of the last; AER of the references. A head that mostly looks at one place, whatever is written, may have found nothing better to do."),
-    el("div", { class: "wide" }, el("table", { class: "figures" }, el("thead", {}, el("tr", {}, head)), el("tbody", {}, heads.map(row)))),
+    figuresTable("Heads", head, heads.map(row)),
   ];
 }

@@ -1,9 +1,18 @@
 /* The attention heatmap: one plotly figure, redrawn for each sentence, or the same weights as a table. */
 
-const CELL = { least: 13, most: 46, height: 26, slantFrom: 18, scaleFrom: 480, scaleRows: 4 }; // pixels, but for the last
+const CELL = { least: 13, most: 46, height: 26, slantFrom: 18 }; // pixels
+const SCALE_WIDTH = 64;
 const LABEL_CHARACTERS = 18;
-const CHARACTER_WIDTH = 7.2;
 const PAPER_WIDTH = 660;
+
+/** A unit's text as it stands at its row or column. */
+const labelOf = ({ label }) => shorten(visible(label), LABEL_CHARACTERS);
+
+const pen = document.createElement("canvas").getContext("2d");
+pen.font = "12px system-ui, sans-serif"; // as in charts.js
+
+/** The width of the longest label, in pixels. */
+const labelWidth = (units) => Math.max(8, ...units.map((unit) => pen.measureText(labelOf(unit)).width));
 
 /** The gold links are links to words of the reference: they suit only what has the same words. */
 const goldShown = ({ sentence, shown }) => sentence.gold !== null && sentence[shown].words.join(" ") === sentence.reference.words.join(" ");
@@ -11,7 +20,7 @@ const goldShown = ({ sentence, shown }) => sentence.gold !== null && sentence[sh
 /** Outlines about the gold links, as plotly shapes. */
 function goldShapes(sentence, targets, sources, colour) {
   const extent = (units, word) => {
-    const found = units.flatMap((unit, index) => (unit.word === word ? [index] : []));
+    const found = units.flatMap((unit, index) => (unit.words.includes(word) ? [index] : []));
     return found.length ? [found[0] - 0.5, found.at(-1) + 0.5] : null;
   };
   return sentence.gold.flatMap(([source, target]) => {
@@ -23,11 +32,8 @@ function goldShapes(sentence, targets, sources, colour) {
 
 /** Sizes of the heatmap in pixels for a place `width` wide: slanted labels where the columns leave room for them,
  *  upright ones where not; what is still too wide scrolls in its place. */
-function heatmapSizes(targets, sources, width) {
-  const longest = (units) => Math.max(1, ...units.map((unit) => Math.min([...unit.label].length, LABEL_CHARACTERS)));
-  const [label, left] = [sources, targets].map((units) => longest(units) * CHARACTER_WIDTH + 14);
-  const withScale = width >= CELL.scaleFrom && targets.length >= CELL.scaleRows;
-  const right = withScale ? 64 : 12;
+function heatmapSizes(targets, sources, width, right = 12) {
+  const [label, left] = [sources, targets].map((units) => Math.ceil(labelWidth(units)) + 14);
   const slanted = label * 0.72 + 10;
   const room = (taken) => (width - left - taken) / sources.length;
   const upright = room(Math.max(right, slanted)) < CELL.slantFrom;
@@ -35,34 +41,30 @@ function heatmapSizes(targets, sources, width) {
   const cell = Math.min(CELL.most, Math.max(CELL.least, room(margin.r)));
   return {
     margin,
-    withScale,
     angle: upright ? -90 : -45,
-    width: Math.ceil(margin.l + margin.r + cell * sources.length),
+    width: Math.floor(margin.l + margin.r + cell * sources.length),
     height: margin.t + margin.b + CELL.height * targets.length,
   };
 }
 
-/** The plotly figure of a view: a sentence with the units and weights that are shown of it. */
-function heatmapFigure(view, width, theme) {
-  const { sentence, targets, sources, weights, measure } = view;
-  const { margin, withScale, angle, width: wide, height } = heatmapSizes(targets, sources, width);
-  const label = (unit) => plotlyText(shorten(visible(unit.label), LABEL_CHARACTERS));
-  const name = (unit) => plotlyText(shorten(visible(unit.label), 60));
+/** The least width that shows all columns. */
+const leastWidth = ({ targets, sources }) => heatmapSizes(targets, sources, 0).width;
+
+/** The plotly figure of a view: a sentence with the units and weights that are shown of it; by itself also the scale of
+ *  its colours, which in the page stands below it. */
+function heatmapFigure(view, width, theme, withScale = false) {
+  const { sentence, targets, sources, weights, measure, full } = view;
+  const { margin, angle, width: wide, height } = heatmapSizes(targets, sources, width, withScale ? SCALE_WIDTH : undefined);
   const axis = (units) => ({
     tickvals: units.map((_, index) => index),
-    ticktext: units.map(label),
+    ticktext: units.map((unit) => plotlyText(labelOf(unit))),
     range: [-0.5, units.length - 0.5],
     automargin: false,
   });
   const { figure, [measure.scales]: scales } = REPORT.heatmap;
   const scale = scales[theme].map((colour, index, all) => [index / (all.length - 1), colour]);
-  const text = targets.map((target, row) =>
-    sources.map((source, column) =>
-      `source  <b>${name(source)}</b><br>target  <b>${name(target)}</b><br>${measure.noun}  <b>${fixed(weights[row][column], 3)}</b>`,
-    ),
-  );
   const barSize = { lenmode: "pixels", len: Math.min(180, height - margin.t), y: 1, yanchor: "top", x: 1, xpad: 8 };
-  const { ticks } = measure;
+  const ticks = measure.ticks.map((share) => share * full);
   const colorbar = { ...figure.data[0].colorbar, ...barSize, tickvals: ticks };
   const { ink } = themeColours(theme);
   const layout = {
@@ -73,7 +75,7 @@ function heatmapFigure(view, width, theme) {
     yaxis: { ...axis(targets), range: [targets.length - 0.5, -0.5], autorange: false, tickfont: { color: ink } },
     shapes: goldShown(view) ? goldShapes(sentence, targets, sources, theme === "dark" ? "#ff9d5c" : "#d55e00") : [],
   };
-  const trace = { ...figure.data[0], z: weights, zmin: ticks[0], zmax: ticks.at(-1), text, colorscale: scale, colorbar, showscale: withScale };
+  const trace = { ...figure.data[0], z: weights, zmin: ticks[0], zmax: ticks.at(-1), colorscale: scale, colorbar, showscale: withScale };
   return themed({ data: [trace], layout: figure.layout }, layout, theme);
 }
 
@@ -93,21 +95,21 @@ function drawHeatmapNow(plotly, node, view, width, theme) {
 /** Saves the heatmap in the light colours, which suit paper. */
 async function saveHeatmap(view, format) {
   const plotly = await loadPlotly();
-  const figure = heatmapFigure(view, 900, "light");
+  const figure = heatmapFigure(view, 900, "light", true);
   const { width, height } = figure.layout;
   const of = view.shown === "hypothesis" ? "" : `${view.shown}-`;
   const filename = `${REPORT.run.name}-${state.evaluation.label}-${view.index + 1}-${of}${view.measure.key}`;
   await plotly.downloadImage(figure, { format, filename, width, height, scale: format === "png" ? 3 : 1 });
 }
 
-function heatmapTable({ sentence, targets, sources, weights, measure }) {
+function heatmapTable({ sentence, targets, sources, weights, measure, full }) {
   const head = el("tr", {}, el("td"), sources.map((unit) => el("th", { scope: "col", dir: "auto" }, visible(unit.label))));
   const rows = targets.map((unit, row) =>
     el(
       "tr",
       {},
       el("th", { scope: "row", dir: "auto" }, visible(unit.label)),
-      weights[row].map((weight) => el("td", { style: `--weight:${measure.shade(weight)}` }, fixed(weight, 2))),
+      weights[row].map((weight) => el("td", { style: `--weight:${shadeOf(weight, { full })}` }, fixed(weight, 2))),
     ),
   );
   return el(

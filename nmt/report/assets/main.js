@@ -90,9 +90,11 @@ function redraw() {
   if (tab === "sentences") renderDetail();
 }
 
-/** Paper is white, and as wide as it is. */
+/** Paper is white, as wide as it is, and cannot be unfolded. */
 function beforePrint() {
+  for (const folded of document.querySelectorAll("details")) folded.open = true;
   document.documentElement.dataset.theme = "light";
+  beamOnPaper();
   if (!view || state.asTable || !window.Plotly) return;
   layOver(drawHeatmapNow(window.Plotly, plot, view, PAPER_WIDTH, "light"), view.targets);
   focusTarget(null);

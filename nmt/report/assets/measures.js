@@ -1,23 +1,21 @@
 /* What the heatmap can show of each target and each source: the attention, that of one head, or the effect. */
 
-/** Nats at which the colours of effects are full: the word would be 150 times less probable. */
-const FULL_EFFECT = 5;
-
 const ATTENTION = {
   key: "attention",
   label: "Attention",
   title: "Where the decoder looked (e)",
   name: "Attention",
-  noun: "weight",
   scales: "scales",
-  ticks: [0, 0.25, 0.5, 0.75, 1],
+  full: 1, // at which the colours are full
+  ticks: [0, 0.25, 0.5, 0.75, 1], // of that
   ofWords: false,
   relation: "attends to",
   inverse: "is attended to by",
   shaded: "attended to",
   note: null,
   written: percent,
-  shade: (weight) => weight,
+  entropyOf: ({ entropy }) => entropy,
+  aerOf: ({ aer }) => aer,
   of: attentionOf,
 };
 
@@ -26,16 +24,17 @@ const EFFECT = {
   label: "Effect",
   title: "What the target word would lose without the source word (e)",
   name: "Effect",
-  noun: "effect, in nats",
   scales: "diverging",
-  ticks: [-FULL_EFFECT, 0, FULL_EFFECT],
+  full: 5, // nats: the word would be 150 times less probable
+  ticks: [-1, 0, 1],
   ofWords: true,
   relation: "depends on",
   inverse: "is what these depend on:",
   shaded: "depended on",
-  note: `By how many nats the log-probability of the target word falls when the source word is left out; below zero, it rises. Colours are full at ${FULL_EFFECT}.`,
+  note: "By how many nats the log-probability of the target word falls when the source word is left out; below zero, it rises.",
   written: (fall) => `${signed(fall)} nats`,
-  shade: (fall) => Math.max(0, Math.min(1, fall / FULL_EFFECT)),
+  entropyOf: () => null,
+  aerOf: () => null,
   of: effectsOf,
 };
 
@@ -43,12 +42,13 @@ const EFFECT = {
 function measuresOf({ heads, effects }) {
   const known = effects ? [EFFECT] : [];
   if (!heads) return [ATTENTION, ...known];
-  const note = `Mean of ${heads.length} heads.`;
   const each = heads.map((packed, index) => {
     const name = `Attention of head ${index + 1}`;
-    return { ...ATTENTION, key: `head-${index + 1}`, label: `${index + 1}`, name, title: `${name} (e)`, of: (...sides) => attentionOf(...sides, packed) };
+    const own = { entropyOf: (_, { head_entropies: all }) => all[index], aerOf: ({ head_aers: all }) => all?.[index] ?? null };
+    return { ...ATTENTION, ...own, key: `head-${index + 1}`, label: `${index + 1}`, name, title: `${name} (e)`, of: (...sides) => attentionOf(...sides, packed) };
   });
-  return [{ ...ATTENTION, label: "Mean", name: `Attention, mean of ${heads.length} heads`, title: `Attention: the mean of ${heads.length} heads (e)`, note }, ...each, ...known];
+  const mean = `Attention, mean of ${heads.length} heads`;
+  return [{ ...ATTENTION, label: "Mean", name: mean, title: `${mean} (e)` }, ...each, ...known];
 }
 
 /** The one that is chosen, if it is known of a translation, else its attention. */
@@ -60,7 +60,17 @@ function measureOf(side) {
 function setMeasure(key) {
   state.measure = key;
   renderDetail();
+  keepAddress();
 }
+
+/** The weight at which the colours are full: that of the measure, or the greatest that is shown. */
+function fullOf(measure, weights) {
+  const greatest = () => Math.max(...weights.map((row) => Math.max(...row.map(Math.abs))));
+  return (state.scaled && greatest()) || measure.full;
+}
+
+/** How full the colour of a weight is, from 0 to 1. */
+const shadeOf = (weight, { full }) => Math.max(0, Math.min(1, weight / full));
 
 /** Shows the next of what is known. */
 function nextMeasure() {
@@ -72,7 +82,7 @@ function nextMeasure() {
 /** Effects [target][source] between words: those of the tokens of a target word add up. */
 function effectsOf(sentence, shown, targets, sources) {
   const { effects } = sentence[shown];
-  return targets.map(({ tokens }) => sources.map(({ word }) => tokens.reduce((sum, token) => sum + effects[token][word], 0)));
+  return targets.map(({ tokens }) => sources.map(({ words: [word] }) => tokens.reduce((sum, token) => sum + effects[token][word], 0)));
 }
 
 /** A choice of what is shown, where there is more than one. */

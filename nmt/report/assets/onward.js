@@ -15,10 +15,11 @@ function textOfTokens(tokens) {
 /** Text as one word of a shell. */
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
-/** The command that translates the sentence again, from the beginning that has `label` at `step`. */
+/** The command that translates the sentence again, by the same search, from the beginning that has `label` at `step`. */
 function onwardCommand({ source }, { tokens }, step, label) {
   const prefix = textOfTokens([...tokens.slice(0, step), label]);
-  return `nmt translate ${quoted(REPORT.run.folder)} ${quoted(source.text)} --prefix ${quoted(prefix)}`;
+  const flags = state.evaluation.search_flags.map((flag) => ` ${/^[\w.,-]+$/.test(flag) ? flag : quoted(flag)}`).join("");
+  return `nmt translate ${quoted(REPORT.run.folder)} ${quoted(source.text)} --prefix ${quoted(prefix)}${flags}`;
 }
 
 /** A button that copies it, and shows it too, for a browser that lets no page copy; nothing where it would not go on from

@@ -14,10 +14,7 @@ function renderMasthead() {
 
 function headline(score) {
   const interval = score.low === null ? "" : `[${fixed(score.low)}, ${fixed(score.high)}]`;
-  return [
-    el("p", {}, el("span", { class: "muted" }, `${score.name} `), el("strong", {}, fixed(score.score)), ` ${interval}`),
-    el("p", { class: "signature" }, score.signature),
-  ];
+  return el("p", { title: score.signature }, el("span", { class: "muted" }, `${score.name} `), el("strong", {}, fixed(score.score)), ` ${interval}`);
 }
 
 async function renderTraining() {

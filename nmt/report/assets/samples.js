@@ -32,5 +32,5 @@ function renderSamples() {
   const sentence = { source, hypothesis };
   const [targets, sources] = [unitsOf(hypothesis, "words"), unitsOf(source, "words")];
   const weights = attentionOf(sentence, "hypothesis", targets, sources);
-  fill(byId("sample-attention"), heatmapTable({ sentence, targets, sources, weights, measure: ATTENTION }));
+  fill(byId("sample-attention"), heatmapTable({ sentence, targets, sources, weights, measure: ATTENTION, full: ATTENTION.full }));
 }

@@ -1,6 +1,10 @@
 /* The search in the texts of the sentences: what it asks for, and where it is found. */
 
-const LETTER = "[\\p{L}\\p{M}\\p{N}_]";
+/** A character of a script that writes no spaces between words: a word by itself (`nmt.data.words`). */
+const UNSPACED = "[\\p{scx=Hani}\\p{scx=Hira}\\p{scx=Kana}\\p{scx=Bopo}\\p{sc=Thai}\\p{sc=Laoo}\\p{sc=Khmr}\\p{sc=Mymr}\\p{sc=Tale}\\p{sc=Talu}\\p{sc=Lana}\\p{sc=Tavt}]";
+
+/** A letter of a word of several. */
+const LETTER = `(?:(?!${UNSPACED})[\\p{L}\\p{M}\\p{N}_])`;
 
 /** Text as it is compared in a search: composed, in lower case, ß as ss, ς as σ. */
 const folded = (text) => text.normalize("NFC").toUpperCase().toLowerCase().replaceAll("ς", "σ");

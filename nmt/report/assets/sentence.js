@@ -1,15 +1,19 @@
 /* The chosen sentence: its texts, its attention as a heatmap or a table, what else is known of a step, and its beam. */
 
-/** What is shown of hypothesis, reference, baseline or a “what if”: the measure, the units of target and source, their weights,
- *  the chosen step (a row of the heatmap), and the source word that is held in its place, or null. */
+/** What is shown of hypothesis, reference, baseline or a “what if”: the measure, the units of target and source, their weights
+ *  and at which of these the colours are full, the chosen step (a row of the heatmap), and the source word that is held in its place, or null. */
 let view = null;
 
 const plot = el("div", { class: "plot" });
 const stepMark = el("div", { class: "step-mark", hidden: true });
+const pointMark = el("div", { class: "step-mark pointed", hidden: true });
 const rowLabels = el("div", { class: "row-labels", "aria-hidden": "true" });
-const canvas = el("div", { class: "canvas" }, rowLabels, plot, stepMark);
+const canvas = el("div", { class: "canvas" }, rowLabels, plot, stepMark, pointMark);
 const stepPanel = el("div", { class: "step", role: "region", "aria-live": "polite", "aria-label": "Decoder step" });
-const frame = el("div", { class: "frame", "data-focus": "attention" });
+const frame = el("div", { class: "frame", "data-focus": "heatmap" });
+const belowAttention = el("div", { class: "below-attention" });
+const attention = el("div", {}, el("div", { class: "step-place" }, stepPanel), frame, belowAttention);
+const BESIDE = { step: 216, heatmap: 380 }; // pixels: the step with the gap before it, as in report.css, and at least beside it
 
 /** Shows the chosen sentence: at the step that was asked for, or at the same token as before if it is the same, or where
  *  it begins to differ; without one, a note. */
@@ -25,23 +29,22 @@ function renderDetail(note = "No sentence passes the search and the filters.") {
   const measure = measureOf(sentence[shown]);
   const unit = measure.ofWords ? "words" : state.unit;
   const targets = unitsOf(sentence[shown], unit);
-  const sources = unitsOf(sourceOf(sentence, shown), unit).filter(({ word }) => word !== null || !measure.ofWords);
+  const sources = unitsOf(sourceOf(sentence, shown), unit).filter(({ words }) => words.length || !measure.ofWords);
   const same = view?.sentence === sentence && view.shown === shown;
   const token = same ? view.targets[view.step]?.tokens[0] : undefined;
   const start = same ? targets.findIndex(({ tokens }) => tokens.includes(token)) : firstDifference(sentence, shown, targets);
   const step = Math.max(0, Math.min(targets.length - 1, state.step ?? start));
   const held = same ? view.held : null;
-  view = { index, sentence, shown, measure, unit, targets, sources, weights: measure.of(sentence, shown, targets, sources), step, held };
+  const weights = measure.of(sentence, shown, targets, sources);
+  view = { index, sentence, shown, measure, unit, targets, sources, weights, full: fullOf(measure, weights), step, held };
   fill(
     byId("detail"),
     detailHead(index, sentence),
-    detailTexts(sentence, index),
-    legend(sentence),
+    detailTexts(sentence),
     detailTools(sentence, targets.length > 0),
-    targets.length ? [stepPanel, frame] : el("p", { class: "note" }, "There is no target token to show."),
-    measure.note && el("p", { class: "hint" }, measure.note),
-    goldNote(view),
+    targets.length ? attentionPlace(sentence) : el("p", { class: "note" }, "There is no target token to show."),
     insightPanel,
+    otherTexts(sentence, index),
     beamSection(sentence, shown),
   );
   markFound("detail", byId("detail"));
@@ -52,10 +55,13 @@ function renderDetail(note = "No sentence passes the search and the filters.") {
   }
 }
 
-/** What the outlines are, or where to find them. */
-function goldNote({ sentence, shown, targets }) {
-  if (goldShown({ sentence, shown })) return state.asTable || !targets.length ? null : el("p", { class: "hint" }, el("i", { class: "gold" }), "outlined: gold alignment");
-  return sentence.gold && sentence.reference.tokens ? el("p", { class: "hint" }, "The gold alignment links words of the reference: r shows it.") : null;
+/** The attention, what it says of a step beside it where there is room for both, and what colours and marks mean. */
+function attentionPlace(sentence) {
+  const room = byId("detail").clientWidth - BESIDE.step;
+  const beside = !state.asTable && room >= BESIDE.heatmap && leastWidth(view) < room;
+  attention.className = `attention${beside ? " beside" : ""}`;
+  fill(belowAttention, view.measure.note && el("p", { class: "hint" }, view.measure.note), legend(sentence), saving());
+  return attention;
 }
 
 function detailHead(index, sentence) {
@@ -73,34 +79,32 @@ function detailHead(index, sentence) {
 const toList = () =>
   el("button", { type: "button", class: "to-list", "data-focus": "to-list", onclick: () => document.querySelector(".list").scrollIntoView() }, "List");
 
+/** A button of the attention. */
+const toolButton = (label, pressed, onclick, title, enabled = true) =>
+  el("button", { type: "button", disabled: !enabled, "aria-pressed": pressed === null ? null : String(pressed), title, "data-focus": label, onclick }, label);
+
 function detailTools(sentence, enabled) {
-  const button = (label, pressed, onclick, title, there = enabled) =>
-    el("button", { type: "button", disabled: !there, "aria-pressed": pressed === null ? null : String(pressed), title, "data-focus": label, onclick }, label);
-  const save = (format) => () => saveHeatmap(view, format);
+  const { measure, unit, shown } = view;
   return el(
     "div",
     { class: "tools" },
-    el("h3", {}, "Attention"),
-    el("div", { class: "segments", role: "group", "aria-label": "Whose" },
-      button("Hypothesis", view.shown === "hypothesis", () => setShown("hypothesis"), "What the search found (r)", true),
-      button("Reference", view.shown === "reference", () => setShown("reference"),
-        sentence.reference.tokens ? "What the model makes of the reference, by forced decoding (r)" : "This evaluation was made without it: run nmt evaluate again",
-        sentence.reference.tokens !== null),
-      sentence.baseline && button("Baseline", view.shown === "baseline", () => setShown("baseline"), `What ${state.evaluation.baseline.name} found (b)`, true)),
-    sentence.branches.length ? el("div", { class: "segments", role: "group", "aria-label": "What if" }, sentence.branches.map((branch, index) => {
-      const key = `what-if-${index + 1}`;
-      const title = `What if “${visible(branch.token)}” stood there${branch.as_reference ? ", as in the reference" : ""}`;
-      return el("button", { type: "button", "aria-pressed": String(view.shown === key), title, "data-focus": key, onclick: () => setShown(key) }, index ? `${index + 1}` : "What if 1");
-    })) : null,
-    measureChoice(sentence[view.shown]),
+    el("h3", {}, measure.name),
+    measureChoice(sentence[shown]),
     el("div", { class: "segments", role: "group", "aria-label": "Unit" },
-      button("Words", view.unit === "words", () => setUnit("words"), "Sum over the source pieces, mean over the target pieces (w)"),
-      button("Subwords", view.unit === "subwords", () => setUnit("subwords"),
-        view.measure.ofWords ? "Words are left out, not their pieces" : "The tokens of the model (w)", enabled && !view.measure.ofWords)),
-    button("Table", state.asTable, toggleTable, "The numbers as a table"),
-    button("SVG", null, save("svg"), "Save the heatmap as SVG"),
-    button("PNG", null, save("png"), "Save the heatmap as PNG"),
+      toolButton("Words", unit === "words", () => setUnit("words"), "Sum over the source pieces, mean over the target pieces (w)", enabled),
+      toolButton("Subwords", unit === "subwords", () => setUnit("subwords"),
+        measure.ofWords ? "Words are left out, not their pieces" : "The tokens of the model (w)", enabled && !measure.ofWords)),
   );
+}
+
+/** Other forms of the heatmap, to look at and to keep. */
+function saving() {
+  const save = (format) => () => saveHeatmap(view, format);
+  return el("div", { class: "saving" },
+    toolButton("Auto scale", state.scaled, () => setForm({ scaled: !state.scaled }), "Full colours at the greatest that is shown, also where that is small"),
+    toolButton("Table", state.asTable, () => setForm({ asTable: !state.asTable }), "The numbers as a table"),
+    toolButton("SVG", null, save("svg"), "Save the heatmap as SVG"),
+    toolButton("PNG", null, save("png"), "Save the heatmap as PNG"));
 }
 
 /** Shows words or subwords, at the same token. */
@@ -120,7 +124,7 @@ function firstDifference(sentence, shown, targets) {
   const { [shown]: own, [shown === "reference" ? "hypothesis" : "reference"]: other } = sentence;
   if (own.step !== undefined) return targets.findIndex(({ tokens }) => tokens.includes(own.step));
   const differs = own.words.findIndex((word, index) => word !== other.words[index]);
-  return targets.findIndex(({ word }) => word === differs);
+  return targets.findIndex(({ words }) => words.includes(differs));
 }
 
 /** Shows hypothesis, reference, baseline or a “what if”, from where it differs. */
@@ -133,9 +137,11 @@ function setShown(shown) {
   revealStep();
 }
 
-function toggleTable() {
-  state.asTable = !state.asTable;
+/** Shows the same in another form: as a table, with other colours, or marked against another text. */
+function setForm(changes) {
+  Object.assign(state, changes);
   renderDetail();
+  keepAddress();
 }
 
 async function showAttention() {
@@ -155,20 +161,17 @@ async function showAttention() {
   layOver(layout, drawn.targets);
   if (!plot.dataset.listening) {
     plot.dataset.listening = "yes";
-    plot.on("plotly_hover", ({ points }) => focusTarget(points[0].y));
+    plot.on("plotly_hover", ({ points: [{ x, y }] }) => focusTarget(y, x));
     plot.on("plotly_unhover", () => focusTarget(null));
     plot.on("plotly_click", ({ points }) => chooseStep(points[0].y));
   }
-  focusTarget(null);
 }
 
-/** Fits what lies over the heatmap to its layout: the labels of the rows, which stay when it scrolls, and the mark. */
+/** Fits what lies over the heatmap to its layout: the labels of the rows, which stay when it scrolls, and the marks. */
 function layOver({ margin, width, height }, targets) {
   Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
-  Object.assign(rowLabels.style, { width: `${margin.l}px`, height: `${height}px`, paddingTop: `${margin.t}px` });
-  fill(rowLabels, targets.map((unit) => el("div", { dir: "auto", style: `--unsure:${unsureness(unit)}` }, shorten(visible(unit.label), LABEL_CHARACTERS))));
-  Object.assign(stepMark.style, { left: `${margin.l}px`, width: `${width - margin.l - margin.r}px`, height: `${CELL.height}px` });
-  stepMark.dataset.top = margin.t;
+  for (const [name, size] of Object.entries({ top: margin.t, left: margin.l, right: margin.r })) canvas.style.setProperty(`--${name}`, `${size}px`);
+  fill(rowLabels, targets.map((unit) => el("div", { dir: "auto", style: `--unsure:${unsureness(unit)}` }, labelOf(unit))));
 }
 
 function chooseStep(step) {

@@ -1,22 +1,29 @@
 /* A step of the decoder or a word of the source, in the texts and above the heatmap: what it attends to, or who to it. */
 
-/** Shows what target unit `step` attends to; if it is null what is chosen: a source word that is held, or a step. */
-function focusTarget(step) {
+/** Shows what target unit `step` attends to, with source unit `column` among it if that is pointed at; if `step` is null
+ *  what is chosen: a source word that is held, or a step. */
+function focusTarget(step, column = null) {
   const row = step ?? view.step;
   if (!view.targets.length) return;
+  markRow(stepMark, view.step);
+  markRow(pointMark, step === view.step ? null : step);
   if (step === null && view.held !== null) {
     focusSource(view.held);
     return;
   }
-  stepMark.hidden = false;
-  stepMark.style.top = `${Number(stepMark.dataset.top) + row * CELL.height}px`;
-  shadeWords("source", view.sources, view.weights[row].map(view.measure.shade));
-  const chosen = view.targets[row].word;
+  shadeWords("source", view.sources, view.weights[row].map((weight) => shadeOf(weight, view)));
+  const chosen = view.targets[row].words;
   for (const node of byId("detail").querySelectorAll("[data-side=target]")) {
     node.style.removeProperty("--weight");
-    node.classList.toggle("current", Number(node.dataset.word) === chosen);
+    node.classList.toggle("current", chosen.includes(Number(node.dataset.word)));
   }
-  fill(stepPanel, stepContent(row));
+  fill(stepPanel, stepContent(row, column));
+}
+
+/** Puts a mark at a row of the heatmap, or hides it. */
+function markRow(mark, row) {
+  mark.hidden = row === null;
+  mark.style.setProperty("--row", row);
 }
 
 /** Holds a source word, or lets it go if it is held. */
@@ -34,36 +41,36 @@ function moveSource(by) {
 
 /** Shades the target words by how much they attend to a source word, and names the strongest. */
 function focusSource(word) {
-  const columns = view.sources.flatMap((unit, index) => (unit.word === word ? [index] : []));
+  const columns = view.sources.flatMap((unit, index) => (unit.words.includes(word) ? [index] : []));
   const sums = view.weights.map((row) => columns.reduce((sum, column) => sum + row[column], 0));
-  shadeWords("target", view.targets, sums.map(view.measure.shade));
-  shadeWords("source", view.sources, view.sources.map((unit) => (unit.word === word ? 1 : 0)));
+  shadeWords("target", view.targets, sums.map((sum) => shadeOf(sum, view)));
+  shadeWords("source", view.sources, view.sources.map((unit) => (unit.words.includes(word) ? 1 : 0)));
   for (const node of byId("detail").querySelectorAll(".current")) node.classList.remove("current");
-  stepMark.hidden = true;
   const { words } = view.sentence.source;
   fill(stepPanel, stepHead(`Source word ${word + 1} of ${words.length}`, words[word], view.measure.inverse, view.targets, sums));
 }
 
 function shadeWords(side, units, weights) {
   const shades = new Map();
-  units.forEach((unit, index) => shades.set(unit.word, Math.min(1, (shades.get(unit.word) ?? 0) + weights[index])));
+  units.forEach(({ words }, index) => words.forEach((word) => shades.set(word, Math.min(1, (shades.get(word) ?? 0) + weights[index]))));
   for (const node of byId("detail").querySelectorAll(`[data-side=${side}]`))
     node.style.setProperty("--weight", shades.get(Number(node.dataset.word)) ?? 0);
 }
 
-/** The chosen target with its strongest sources, and for each of its tokens the alternatives. */
-function stepContent(row) {
+/** A target with its strongest sources, and for each of its tokens the alternatives. */
+function stepContent(row, column) {
   const { targets, sources, weights, unit, measure } = view;
   return [
-    stepHead(`${unit === "words" ? "Word" : "Step"} ${row + 1} of ${targets.length}`, targets[row].label, measure.relation, sources, weights[row]),
+    stepHead(`${unit === "words" ? "Word" : "Step"} ${row + 1} of ${targets.length}`, targets[row].label, measure.relation, sources, weights[row], column),
     el("div", { class: "alternatives" }, targets[row].tokens.map((token) => tokenAlternatives(view.sentence[view.shown], token))),
   ];
 }
 
-/** Which unit it is, and the three of the other side with the largest weights. */
-function stepHead(which, label, relation, units, weights) {
-  const ranked = units.map((unit, index) => [unit.label, weights[index]]).sort((a, b) => b[1] - a[1]);
-  const strongest = ranked.slice(0, 3).map(([other, weight]) => el("li", {}, el("bdi", {}, visible(other)), ` ${view.measure.written(weight)}`));
+/** Which unit it is, and the three of the other side with the largest weights, beside the one that is pointed at. */
+function stepHead(which, label, relation, units, weights, pointed = null) {
+  const ranked = [...units.keys()].sort((a, b) => weights[b] - weights[a]);
+  const named = ranked.filter((index, place) => place < 3 || index === pointed);
+  const strongest = named.map((index) => el("li", { class: index === pointed ? "pointed" : null }, el("bdi", {}, visible(units[index].label)), ` ${view.measure.written(weights[index])}`));
   return el("div", { class: "step-head" },
     el("span", { class: "muted" }, which),
     el("strong", { dir: "auto" }, visible(label)),

@@ -39,6 +39,13 @@ function flagLabels(sentence) {
   return sentence.flags.map((flag) => el("span", { class: `flag flag-${flag}` }, REPORT.flags[flag].label));
 }
 
+/** The first flag, and how many more there are: the text is more than its flags. */
+function firstFlag({ flags: [first, ...more] }) {
+  if (!first) return null;
+  const told = [first, ...more].map((flag) => REPORT.flags[flag].label).join(", ");
+  return el("span", { class: `flag flag-${first}`, title: told }, REPORT.flags[first].label + (more.length ? ` +${more.length}` : ""));
+}
+
 /** The hypothesis's attention in small: a dot a weight, the stronger the greater it is. */
 function thumbnail({ source, hypothesis, entropy }) {
   const weights = bytesOf(hypothesis.attention).map((level) => level ** 2 / 255);
@@ -61,7 +68,7 @@ function rowTexts(sentence) {
   const part = (whole) => el("bdi", { "data-text": true }, fromFound(whole) || "(empty)");
   return [
     el("div", { class: "line", title: source[1], dir: "auto" }, part(source[1])),
-    el("div", { class: "line muted", title: text }, name === "Hypothesis" ? null : el("small", {}, `${name}: `), part(text), flagLabels(sentence)),
+    el("div", { class: "line muted", title: text }, name === "Hypothesis" ? null : el("small", {}, `${name}: `), part(text), firstFlag(sentence)),
   ];
 }
 
@@ -121,45 +128,6 @@ function updateRows() {
   renderChips();
   renderOrder();
   renderRows();
-}
-
-/** A range such as "10-14" or "100-" in words. */
-function rangeInWords(range) {
-  const [least, most] = range.split("-");
-  return rangeText(Number(least), most === "" ? null : Number(most));
-}
-
-/** How the chips call a filter that is there only while it is chosen. */
-const CHOSEN = {
-  change: (change) => `${REPORT.flags[changeParts(change)[1]].label}: ${changeLabel(change)}`,
-  chrf: (range) => `chrF ${range.replace("-", "–")}`,
-  word: (word) => `“${visible(word)}”`,
-  passed_over: (word) => `“${visible(word)}” passed over`,
-  written: (word) => `“${visible(word)}” too often`,
-  missing: (word) => `“${visible(word)}” missing`,
-  length: (range) => `${rangeInWords(range)} source words`,
-  rarest: (range) => `rarest word ${rangeInWords(range)} times in training`,
-};
-
-function renderChips() {
-  const { evaluation, filter } = state;
-  const without = (name) => address("sentences", { ...filter, [name]: null });
-  const chosen = Object.keys(CHOSEN).filter((name) => filter[name]);
-  const choices = (name, values, described) => [...new Set([...values, filter[name] ?? []].flat())].map((value) => {
-    const count = evaluation.sentences.filter(FILTERS[name].holds(value)).length;
-    const { label, meaning } = described[value];
-    const pressed = filter[name] === value;
-    return chip(value, `${label} ${grouped(count)}`, pressed, pressed ? without(name) : address("sentences", { ...filter, [name]: value }), meaning);
-  });
-  fill(byId("chips"),
-    chosen.map((name) => chip(name, `${CHOSEN[name](filter[name])} ×`, true, without(name), "Show all")),
-    choices("flag", evaluation.flags, REPORT.flags),
-    choices("kind", kindsOf(evaluation), KINDS));
-}
-
-function chip(name, label, pressed, href, title) {
-  const attributes = { type: "button", class: "chip", "aria-pressed": String(pressed), "data-focus": name, title };
-  return el("button", { ...attributes, onclick: () => (location.hash = href) }, label);
 }
 
 /** Scrolls just so far that the chosen row is in view. */

@@ -15,31 +15,60 @@ function withWords(text, words, wrap) {
 /** What the translations are marked against: the reference, or the baseline where that is chosen and there is one. */
 const againstOf = ({ baseline }) => (baseline ? state.against : "reference");
 
-function detailTexts(sentence, index) {
+/** The source, the reference and the hypothesis, the baseline, and a “what if” whose attention is shown. */
+function detailTexts(sentence) {
   const { source, reference, hypothesis, baseline, branches } = sentence;
   const against = againstOf(sentence);
-  const row = (name, text, parts, more = null) => [
-    el("dt", {}, name),
-    el("dd", { dir: "auto" }, text ? el("span", { "data-text": true }, parts) : el("span", { class: "muted" }, "(empty)"), more),
-  ];
   const missing = marker(hypothesis, "del", "not in the hypothesis");
-  const extra = marker(sentence[against], "ins", `not in the ${against}`);
-  const list = el(
-    "dl",
-    { class: "texts" },
-    row("Source", source.text, withWords(source.text, source.words, sourceWord)),
-    row("Reference", reference.text, markedText(reference, against === "reference" ? missing : null, view.shown === "reference")),
-    row("Hypothesis", hypothesis.text, markedText(hypothesis, extra, view.shown === "hypothesis")),
-    baseline && row("Baseline", baseline.text, markedText(baseline, against === "baseline" ? missing : extra, view.shown === "baseline"), baselineFacts(sentence)),
-    elsewhere(sentence, index).map(([label, other]) => (other.hypothesis.text === hypothesis.text
-      ? row(label, "the same", el("span", { class: "muted" }, "the same"))
-      : row(label, other.hypothesis.text, markedText(other.hypothesis, extra), el("small", { class: "muted" }, [`chrF ${chrfBeside(other, sentence)}`, ...rankOf(sentence, label, other.hypothesis)].join(", "))))),
-    branches.map((branch, number) => row(`What if ${number + 1}`, branch.text, branchText(sentence, branch, number), branchFacts(sentence, branch))),
+  const shown = branches.findIndex((_, number) => view.shown === `what-if-${number + 1}`);
+  return textList(
+    textRow("Source", source.text, withWords(source.text, source.words, sourceWord)),
+    textRow(whose("reference", "What the model makes of the reference, by forced decoding (r)", sentence), reference.text, markedText(reference, against === "reference" ? missing : null, view.shown === "reference")),
+    textRow(whose("hypothesis", "What the search found (r)", sentence), hypothesis.text, markedText(hypothesis, extraOf(sentence), view.shown === "hypothesis")),
+    baseline && textRow(whose("baseline", `What ${state.evaluation.baseline.name} found (b)`, sentence), baseline.text, markedText(baseline, against === "baseline" ? missing : extraOf(sentence), view.shown === "baseline"), baselineFacts(sentence)),
+    shown < 0 ? null : branchRow(sentence, shown),
   );
+}
+
+/** What else is known that the sentence could have become; nothing where nothing is. */
+function otherTexts(sentence, index) {
+  const { hypothesis, branches } = sentence;
+  const rows = [
+    ...elsewhere(sentence, index).map(([label, other]) => (other.hypothesis.text === hypothesis.text
+      ? textRow(label, "the same", el("span", { class: "muted" }, "the same"))
+      : textRow(label, other.hypothesis.text, markedText(other.hypothesis, extraOf(sentence)), el("small", { class: "muted" }, [`chrF ${chrfBeside(other, sentence)}`, ...rankOf(sentence, label, other.hypothesis)].join(", "))))),
+    ...branches.flatMap((_, number) => (view.shown === `what-if-${number + 1}` ? [] : [branchRow(sentence, number)])),
+  ];
+  return rows.length ? el("section", { class: "others" }, el("h3", {}, "Other translations"), textList(...rows)) : null;
+}
+
+/** Texts whose words answer to the pointer. */
+function textList(...rows) {
+  const list = el("dl", { class: "texts" }, rows);
   list.addEventListener("mouseover", ({ target }) => focusWord(target, focusTarget, focusSource));
   list.addEventListener("mouseleave", () => focusTarget(null));
   list.addEventListener("click", ({ target }) => focusWord(target, chooseStep, holdSource));
   return list;
+}
+
+const textRow = (name, text, parts, more = null) => [
+  el("dt", {}, name),
+  el("dd", { dir: "auto" }, text ? el("span", { "data-text": true }, parts) : el("span", { class: "muted" }, "(empty)"), more),
+];
+
+const nameOf = (side) => `${side[0].toUpperCase()}${side.slice(1).replaceAll("-", " ")}`;
+
+/** The name of a text, a button that shows its attention. */
+function whose(side, title, sentence) {
+  const known = sentence[side].tokens !== null;
+  const told = known ? title : "This evaluation was made without its attention: run nmt evaluate again";
+  return el("button", { type: "button", class: "whose", disabled: !known, "aria-pressed": String(view.shown === side), title: told, "data-focus": side, onclick: () => setShown(side) }, nameOf(side));
+}
+
+/** How what is not in the reference is marked, or in the baseline where that is chosen. */
+function extraOf(sentence) {
+  const against = againstOf(sentence);
+  return marker(sentence[against], "ins", `not in the ${against}`);
 }
 
 /** Marks the words of a translation that are not in another one, in the same order: tag and title of each word's element. */
@@ -75,23 +104,37 @@ const touched = (side, index) => ({ class: "word", "data-side": side, "data-word
 /** Calls `ontarget` or `onsource` with the first unit of the word that `node` shows. */
 function focusWord(node, ontarget, onsource) {
   const { side, word } = node.dataset;
-  const first = view.targets.findIndex((unit) => unit.word === Number(word)); // none for a part of "<unk>"
+  const first = view.targets.findIndex(({ words }) => words.includes(Number(word))); // none for a part of "<unk>"
   if (side === "target" && first >= 0) ontarget(first);
   if (side === "source" && view.targets.length) onsource(Number(word));
 }
 
-/** What the marks in the texts mean; with a baseline, a choice of what they mark. */
+/** What the marks in texts and heatmap mean; with a baseline, a choice of what the texts are marked against. */
 function legend(sentence) {
-  if (!view.targets.length) return null;
   const against = againstOf(sentence);
-  const choice = (side) => el("button", { type: "button", "aria-pressed": String(side === against), "data-focus": `against-${side}`, onclick: () => ((state.against = side), renderDetail()) }, side);
+  const choice = (side) => el("button", { type: "button", "aria-pressed": String(side === against), "data-focus": `against-${side}`, onclick: () => setForm({ against: side }) }, side);
   return el("div", { class: "hint legend" },
     el("span", { class: "extra" }, `not in the ${against}`),
     el("span", { class: "missing" }, "not in the hypothesis"),
-    el("span", { class: "word", style: "--weight:0.5" }, view.measure.shaded),
     sentence.rarest === 0 ? el("span", { class: "unseen" }, "nowhere in the training data") : null,
-    state.asTable ? null : el("span", { class: "unsure", title: `−log P; a whole bar is ${MOST_NATS} nats or more` }, "the longer, the less sure"),
+    scaleKey(),
+    state.asTable ? null : el("span", { class: "unsure", title: `−log P; a whole bar is ${MOST_NATS} nats or more` }, `bar: how unsure (whole: P < ${Math.ceil(100 * Math.exp(-MOST_NATS))}%)`),
+    goldNote(view),
     sentence.baseline && el("span", { class: "against" }, "marked against", el("span", { class: "segments", role: "group", "aria-label": "Marked against" }, choice("reference"), choice("baseline"))));
+}
+
+/** The colours of the heatmap, and of how much they stand for. */
+function scaleKey() {
+  const { measure, full } = view;
+  const numbers = [measure.ticks[0] * full, full].map((number) => fixed(number, Number.isInteger(number) ? 0 : 2));
+  const colours = Object.entries(REPORT.heatmap[measure.scales]).map(([theme, scale]) => `--${theme}:linear-gradient(90deg,${scale})`);
+  return el("span", { class: "scale" }, `${measure.shaded} ${numbers[0]} `, el("i", { style: colours.join(";") }), ` ${numbers[1]}`);
+}
+
+/** What the outlines are, or where to find them. */
+function goldNote({ sentence, shown }) {
+  if (goldShown({ sentence, shown })) return state.asTable ? null : el("span", {}, el("i", { class: "gold" }), "outlined: gold alignment");
+  return sentence.gold && sentence.reference.tokens ? el("span", {}, "The gold alignment links words of the reference: r shows it.") : null;
 }
 
 /** A sentence chrF, and by how much it differs from that of the hypothesis. */
@@ -117,7 +160,12 @@ function elsewhere({ source, reference }, index) {
 }
 
 /** A translation with another token at some step; what the hypothesis has not is marked. */
-const branchText = ({ hypothesis }, branch, number) => markedText(branch, marker(hypothesis, "strong", null), view.shown === `what-if-${number + 1}`);
+function branchRow(sentence, number) {
+  const branch = sentence.branches[number];
+  const side = `what-if-${number + 1}`;
+  const title = `Its attention: what if “${visible(branch.token)}” stood there${branch.as_reference ? ", as in the reference" : ""}`;
+  return textRow(whose(side, title, sentence), branch.text, markedText(branch, marker(sentence.hypothesis, "strong", null), view.shown === side), branchFacts(sentence, branch));
+}
 
 /** What came of another translation, and which token instead of which led to it, with their probabilities. */
 function branchFacts(sentence, branch) {
