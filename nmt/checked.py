@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from math import isfinite
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -74,6 +76,12 @@ def check_folder_name(key: str, name: str) -> None:
     check(plain, key, name, "a folder name without slashes, and no dot at its beginning")
 
 
+def check_run_folder(folder: Path, other: str = "") -> None:
+    """Raises FileNotFoundError if there is no such folder, of a run or of what `other` names."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder; give a run (runs/<name>){other}")
+
+
 def check_types(settings: Any, section: str = "") -> None:
     """Raises a ValueError that names the key, unless each field is of its type or one of its choices."""
     for name, hint in get_type_hints(type(settings)).items():
@@ -125,4 +133,5 @@ def _built(hint: Any, value: Any, key: str) -> Any:
     else:
         plain = get_origin(hint) or hint
         check(type(value) in ((int, float) if plain is float else (plain,)), key, value, plain.__name__)
+        check(plain is not float or isfinite(value), key, value, "a finite number")
     return value

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 from unicodedata import normalize
 
-from nmt.checked import build, check, check_folder_name, check_types
+from nmt.checked import build, check, check_folder_name, check_run_folder, check_types
 
 TokenizerKind = Literal["bpe", "unigram", "wordpiece", "word", "char", "presplit"]
 Joiner = Literal["@@", "▁", "none"]
@@ -18,6 +18,9 @@ Precision = Literal["fp32", "bf16", "int8"]
 Combine = Literal["log_linear", "linear"]
 ScheduleKind = Literal["constant", "inverse_sqrt", "linear", "halving", "plateau"]
 
+
+NAME_OF_CORPUS = "CORPUS_SRC_TGT"
+"""Stands for the name of a run that has none."""
 
 _DROPPED_WORD = "a dropped word is a vector of zeros, and the gradient of normalising it is without bound"
 
@@ -93,14 +96,17 @@ class DataConfig:
     """Where sentence pairs come from and how they are cut into batches.
 
     Attributes:
-        path: "phrasebook" (the embedded corpus), a folder of files, or "hub:owner/name".
+        path: "phrasebook" (the embedded corpus), a folder of files, or "hub:owner/name". In a folder, a split such as
+            train is two text files, train.de and train.en, or a table with a header, train.tsv, train.csv, train.jsonl
+            or train.parquet, that has columns (keys) de and en, or src and tgt; train.de-en.tsv needs none. Text, TSV,
+            CSV and JSON lines may be compressed (.gz, .xz, .zst).
         src: language to translate from, as the files or columns name it.
         tgt: language to translate to.
         train: name of the training split; or of several, a list.
         train_weights: how often each pair of these splits comes in an epoch, whole numbers; empty for once.
         train_prefixes: what the sources of each of these splits begin with in training, such as the tag of a
             back-translation ("" for nothing); empty for none.
-        validation: name of the validation split.
+        validation: name of the validation split; validation, val, dev and valid stand for each other.
         tokenizer: how sentences become tokens.
         max_length_tokens: training pairs with a longer side are dropped (special tokens not counted).
         max_length_ratio: training pairs with one side more than this many times as long as the other are dropped (9 as
@@ -323,7 +329,8 @@ class TrainingConfig:
         scheduled_sampling: probability that a previous target token is the model's own instead of the reference's.
         scheduled_sampling_steps: optimiser steps over which that probability rises from zero.
         average_decay: decay of the moving average of the weights that is validated and exported; 0 for none.
-        monitor: figure by which the best checkpoint, early stopping and the plateau go.
+        monitor: figure by which the best checkpoint, early stopping and the plateau go; of validations whose val_bleu
+            is below 1, where it is chance, val_loss decides, and any other is better.
         early_stopping: validations without improvement before training stops; 0 for never.
         checkpoint_steps: optimiser steps between two checkpoints to resume from; each epoch ends with one too.
         sample_sentences: validation sentences whose translation is printed as it changes, and kept for the report.
@@ -352,11 +359,6 @@ class TrainingConfig:
     sample_sentences: int = 3
     start_from: str = ""
 
-    @property
-    def monitor_mode(self) -> Literal["max", "min"]:
-        """Which of two values of the monitored figure is the better one."""
-        return "max" if self.monitor == "val_bleu" else "min"
-
     def __post_init__(self) -> None:
         check_types(self, "training.")
         check(self.learning_rate > 0, "training.learning_rate", self.learning_rate, "positive")
@@ -382,14 +384,15 @@ class Config:
     """A run: everything but the trainer's own settings.
 
     Attributes:
-        name: name of the run; its folder is `runs/<name>`.
+        name: name of the run; its folder is `runs/<name>`. Without one it is made of the name of the corpus and the
+            languages, such as phrasebook_de_en.
         seed: seed of every random choice; the same seed gives the same run.
         data: the corpus, the tokenizer and the batches.
         model: the network.
         training: the optimiser, its schedule and what is monitored.
     """
 
-    name: str = "phrasebook_de_en"
+    name: str = NAME_OF_CORPUS
     seed: int = 1
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -397,6 +400,8 @@ class Config:
 
     def __post_init__(self) -> None:
         check_types(self)
+        if self.name == NAME_OF_CORPUS:
+            object.__setattr__(self, "name", self._name_of_corpus())
         check_folder_name("name", self.name)
         check(0 <= self.seed < 1 << 63, "seed", self.seed, "at least 0 and below 2 ** 63")
         tied = self.model.tie_embeddings != "all" or self.data.tokenizer.joint
@@ -407,6 +412,18 @@ class Config:
         guides = self.model.attention.normalizer == "softmax" or not self.training.guided_alignment
         why = "0 where model.attention.normalizer is not softmax: the logarithm of a weight of zero has no gradient"
         check(guides, "training.guided_alignment", self.training.guided_alignment, why)
+
+    def _name_of_corpus(self) -> str:
+        place = self.data.path
+        path = Path(place.split(":")[1]) if place.startswith("hub:") else Path(place).expanduser().resolve()
+        return f"{path.name}_{self.data.src}_{self.data.tgt}".lstrip("._")
+
+
+def check_run(folder: Path) -> None:
+    """Raises FileNotFoundError if there is no such folder, or it is not that of a run."""
+    check_run_folder(folder)
+    if not (folder / "config.yaml").is_file():
+        raise FileNotFoundError(f"{folder} is not a run: it has no config.yaml; `nmt train` makes one")
 
 
 def load_config(path: str | Path) -> Config:
@@ -429,8 +446,8 @@ def load_settings(path: str | Path) -> tuple[Config, dict[str, Any]]:
     import yaml  # translating does without it
 
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path.parent} is not a run: it has no {path.name}; `nmt train` makes one")
+    if path.name == "config.yaml":
+        check_run(path.parent)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
         trainer = dict(values.pop("trainer", None) or {})

@@ -337,6 +337,7 @@ def test_two_thousand_hostile_lines_of_json_are_two_thousand_records(translate: 
             ["translate", "nowhere"],
             "nmt translate: nowhere: no such folder; give a run (runs/<name>) or a model folder",
         ),
+        (["translate"], "nmt translate: the following arguments are required: RUN;"),
         (["translate", "{model}", "--input", "none.txt"], "none.txt"),
         (["translate", "{model}", "-Hallo"], "-Hallo; a sentence that begins with - goes behind --; see"),
         (["translate", "{model}", "--beam-size", "0", "x"], "beam_size: 0 is not allowed, it must be at least 1"),
@@ -358,7 +359,8 @@ def test_two_thousand_hostile_lines_of_json_are_two_thousand_records(translate: 
         (["translate", "{model}", "--n-best", "9", "x"], "n_best: 9 is not allowed, it must be at most beam_size"),
         (["translate", "{model}", "--device", "tpu9", "x"], "device 'tpu9': there is no such device here"),
         (["evaluate", "{model}"], "is not a run: it has no config.yaml"),
-        (["report", "nowhere"], "nowhere"),
+        (["evaluate", "nowhere"], "nmt evaluate: nowhere: no such folder; give a run (runs/<name>)\n"),
+        (["report", "nowhere"], "nmt report: nowhere: no such folder; give a run (runs/<name>)\n"),
     ],
 )
 def test_a_mistake_is_one_line(
@@ -635,7 +637,7 @@ def test_effects_are_scored_against_gold_beside_the_attention(
     assert [each.shape for each in saved.forced_effects] == [(len("the▁dog") + 2, 2), (len("yes") + 2, 0)]
     assert f"\nAER {saved.alignment.aer:.3f}  precision" in shown
     assert f"\nAER of the effects {effects.aer:.3f}  precision" in shown
-    assert f"\nsource: worth {saved.source_worth:.2f} nats a token" in shown
+    assert f"\nsource: worth {saved.source_worth:z.2f} nats a token: what the references would lose with" in shown
     assert "heads" not in shown
 
 

@@ -249,7 +249,8 @@ def test_what_is_compared_is_what_all_have(
     ("arguments", "told"),
     [
         ([], "the following arguments are required: RUN"),
-        (["old", "new"], "there is no evaluation of a run in new: `nmt evaluate` makes one"),
+        (["old", "new"], "new: no such folder; give a run (runs/<name>) or an evaluation within one"),
+        (["old", "."], "there is no evaluation of a run in .: `nmt evaluate` makes one"),
         (["old", "old/evaluations/dev"], "no evaluation in old/evaluations/dev: make it with `nmt evaluate`"),
         (["old", "old", "--split", "dev"], "old has no evaluation 'dev', it has test"),
         (["old", "old", "--bootstrap", "99"], "--bootstrap: 99 is not allowed, it must be at least 100"),

@@ -1,5 +1,6 @@
 """The config: wrong values are named with their key, and a saved run's config comes back."""
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,11 @@ from nmt.config import AttentionConfig, Config, DataConfig, ModelConfig, Tokeniz
         (lambda: ModelConfig(dropout=1.0), "model.dropout: 1.0 is not allowed"),
         (lambda: ModelConfig(layers=0), "model.layers: 0 is not allowed, it must be positive"),
         (lambda: TrainingConfig(learning_rate=0), "training.learning_rate: 0 is not allowed"),
+        (
+            lambda: TrainingConfig(learning_rate=math.inf),
+            "training.learning_rate: inf is not allowed, it must be a",
+        ),
+        (lambda: TrainingConfig(r_drop=math.nan), "training.r_drop: nan is not allowed, it must be a finite number"),
         (lambda: TrainingConfig(average_decay=1), "training.average_decay: 1 is not allowed"),
         (lambda: TrainingConfig(checkpoint_steps=0), "training.checkpoint_steps: 0 is not allowed"),
         (lambda: TrainingConfig(schedule="halving"), "training.halving_steps: 0 is not allowed"),
@@ -45,6 +51,20 @@ def test_a_value_that_is_not_allowed_is_named_with_its_key(make: object, message
 
 def test_defaults_are_allowed() -> None:
     assert Config().data.path == "phrasebook"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("phrasebook", "phrasebook_de_en"),
+        ("data/multi30k/", "multi30k_de_en"),
+        ("/corpora/.hidden", "hidden_de_en"),
+        ("hub:wmt/wmt14:de-en", "wmt14_de_en"),
+    ],
+)
+def test_a_run_is_called_by_its_corpus_unless_it_has_a_name(path: str, name: str) -> None:
+    assert Config(data=DataConfig(path)).name == name
+    assert Config("mine", data=DataConfig(path)).name == "mine"
 
 
 def test_a_saved_config_comes_back_and_the_trainers_keys_are_left_alone(tmp_path: Path) -> None:

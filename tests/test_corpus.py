@@ -187,7 +187,10 @@ GOOD = b"eins\nzwei\n"
         ({"train.de": GOOD, "train.en": b"one\ntw\xf6\n"}, r"train\.en:2: not UTF-8 \(byte 3 of the line\)"),
         ({"train.de": b"", "train.en": b""}, r"train\.de and .*train\.en: no sentence pair"),
         ({"train.de": GOOD, "val.de": GOOD}, r"no split 'train' for de-en .*of 'train' there is only train\.de \(exp"),
-        ({"val.de": GOOD, "val.en": GOOD}, r"no split 'train' for de-en in .*: there are val$"),
+        (
+            {"val.de": GOOD, "val.en": GOOD},
+            r"no split 'train' for de-en in .*: there are val \(name one by --data\.train",
+        ),
         ({}, r"no split 'train' for de-en .*there is none for these languages \(expected train\.de and train\.en, or"),
         ({"train.de": GOOD, "train.en": GOOD, "train.en.gz": GOOD}, r"twice: .*train\.en; .*train\.en\.gz; keep one"),
         ({"train.tsv": b"de\ten\tde\na\tb\tc\n"}, r"train\.tsv:1: two columns are named 'de': rename one"),

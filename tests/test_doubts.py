@@ -7,7 +7,7 @@ import pytest
 
 from nmt.config import DataConfig, TokenizerConfig
 from nmt.data.corpus import load_split
-from nmt.data.doubts import of_references, of_training
+from nmt.data.doubts import of_references, of_sides, of_training
 
 TOKENS = [[0, 0], [1, 1]]
 WORDS = [[0, 0], [1, 1], [2, 4]]
@@ -47,6 +47,17 @@ def test_links_of_tokens_are_seen_in_training() -> None:
     assert not list(of_training(tokens, DataConfig(alignment_units="tokens"), guided=True))
     assert not list(of_training(tokens.select(range(9)), DataConfig(), guided=True)), "too few to tell"
     assert not list(of_training(load_split("phrasebook", "de", "en", "train"), DataConfig(), guided=True))
+
+
+def test_sides_that_were_exchanged_are_seen() -> None:
+    train, validation = (load_split("phrasebook", "de", "en", split) for split in ("train", "validation"))
+    exchanged = validation.rename_columns({"src": "was", "tgt": "src"}).rename_columns({"was": "tgt"})
+    (said,) = of_sides(exchanged, train, DataConfig())
+    assert said.startswith("validation: its sources are in the language of the targets of train")
+    assert not list(of_sides(validation, train, DataConfig()))
+    for alike in (corpus("ja", "ja"), corpus("12 !", "ja"), corpus("hoi", "oui")):
+        assert not list(of_sides(alike, alike, DataConfig()))
+        assert not list(of_sides(alike, train, DataConfig()))
 
 
 @pytest.mark.parametrize(

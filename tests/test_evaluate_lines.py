@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import SENTENCES
 
+import nmt.evaluation.evaluate
 from nmt.cli import main
 from nmt.config import Config, DataConfig
 from nmt.evaluation.card import model_card
@@ -58,6 +59,15 @@ def test_lines_are_scored_shown_and_compared(run: Path, lines: Path, capsys: pyt
     card = model_card(run, "me/small")
     assert "| test | 5 | BLEU |" in card
     assert "(other)" not in card  # what others have translated says nothing of the model
+
+
+def test_a_source_that_is_worth_next_to_nothing_has_no_sign(
+    run: Path, lines: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(nmt.evaluation.evaluate, "source_worth", lambda *_: -1e-3)
+    assert main(["evaluate", str(run), "--translations", str(lines), "--as", "other"]) == 0
+    told = "source: worth 0.00 nats a token: what the references would lose with another sentence's source"
+    assert told in capsys.readouterr().out.splitlines()
 
 
 def test_a_compressed_file_is_read(run: Path, lines: Path, tmp_path: Path) -> None:

@@ -358,6 +358,8 @@ def test_what_the_source_is_worth_is_a_finding(run: Path, tmp_path: Path) -> Non
         saved.save(folder / "evaluations" / "test")
     assert told()[0].startswith("The source is worth 0.46 nats a token: ")
     assert told(other)[0].startswith("The source is worth 0.46 (baseline 2.00) nats a token: ")
+    replace(Evaluation.load(run / "evaluations" / "test"), source_worth=-1e-3).save(run / "evaluations" / "test")
+    assert told()[0].startswith("The source is worth 0.00 nats a token: ")
 
 
 def test_another_translation_that_ranks_above_is_a_search_error(run: Path, tmp_path: Path) -> None:
@@ -576,7 +578,7 @@ def test_an_evaluation_is_a_baseline_for_the_others_of_its_split(run: Path, tmp_
 def test_what_cannot_be_compared_is_said(run: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"--baseline .*toy is the run itself: name another"):
         build_report(run, tmp_path / "out", run)
-    with pytest.raises(FileNotFoundError, match="there is no folder .*nowhere"):
+    with pytest.raises(FileNotFoundError, match="nowhere: no such folder; give a run .* or an evaluation within one"):
         build_report(run, tmp_path / "out", tmp_path / "nowhere")
     make_evaluation(tmp_path / "runs" / "one", split="dev")
     with pytest.raises(FileNotFoundError, match="one has nothing to compare with test: evaluate it on the same split"):
@@ -940,7 +942,7 @@ def test_without_metrics_and_config_the_report_is_built(run: Path, tmp_path: Pat
 
 
 def test_missing_records_are_named_with_the_command_that_makes_them(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="there is no run folder .*nope"):
+    with pytest.raises(FileNotFoundError, match=r"nope: no such folder; give a run \(runs/<name>\)$"):
         build_report(tmp_path / "nope", tmp_path / "out")
     (tmp_path / "run").mkdir()
     with pytest.raises(FileNotFoundError, match=r"make one with `nmt evaluate .*run`$"):

@@ -35,7 +35,7 @@ import nmt.training.reporter
 import nmt.training.train
 import nmt.training.validation
 from nmt.cli import main
-from nmt.config import Config, DataConfig, ModelConfig, TokenizerConfig, TrainingConfig, load_config, load_settings
+from nmt.config import Config, DataConfig, ModelConfig, TokenizerConfig, load_config, load_settings
 from nmt.data.batch import Batch
 from nmt.data.corpus import load_split
 from nmt.data.files import lock_folder
@@ -295,7 +295,7 @@ def test_a_run_is_trained_a_single_step_longer(train: Callable, capsys: pytest.C
 
 
 def test_a_run_that_was_moved_knows_its_best_validation(tmp_path: Path) -> None:
-    here, there = (best_checkpoint(tmp_path / name, TrainingConfig()) for name in ("here", "there"))
+    here, there = (best_checkpoint(tmp_path / name) for name in ("here", "there"))
     path = str(tmp_path / "here" / "best.ckpt")
     here.best_model_path = here.kth_best_model_path = path
     here.best_k_models, here.best_model_score, here.kth_value = {path: torch.tensor(90.0)}, *torch.full((2,), 90.0)
@@ -389,8 +389,12 @@ def test_a_run_is_not_overwritten_unless_asked(train: Callable, capsys: pytest.C
 
 
 def test_resuming_what_is_no_run_is_named(train: Callable, capsys: pytest.CaptureFixture) -> None:
-    assert main(["train", "--resume", "runs/none"]) == 2
-    assert "--resume runs/none: not a run" in capsys.readouterr().err
+    for folder, told in (
+        ("none", "none: no such folder; give a run (runs/<name>)"),
+        (".", ". is not a run: it has no"),
+    ):
+        assert main(["train", "--resume", folder]) == 2
+        assert told in one_line(capsys)
 
 
 @pytest.mark.parametrize(
@@ -425,6 +429,12 @@ def test_resuming_what_is_no_run_is_named(train: Callable, capsys: pytest.Captur
             ["--trainer.val_check_interval", "9"],
             "trainer.val_check_interval: 9 batches are more than an epoch has, 8: "
             "add --trainer.check_val_every_n_epoch null",
+        ),
+        (["--trainer.max_epochs", "0"], "trainer.max_epochs: 0 is not allowed, it must be positive, or -1 for no end"),
+        (["--trainer.max_steps", "0"], "trainer.max_steps: 0 is not allowed"),
+        (
+            ["--training.learning_rate", "1e400"],
+            "training.learning_rate: inf is not allowed, it must be",
         ),
         (["config.yaml"], "'config.yaml' is not a key; a config is given as `--config FILE`"),
         (["--model.hidden_size", "7"], "model.hidden_size: 7 is not allowed"),
@@ -687,6 +697,36 @@ def test_a_validation_without_finite_probabilities_is_one_line(
     assert "no probability is finite at step 8: lower training.learning_rate, " in one_line(capsys)
 
 
+def test_a_source_that_is_too_long_to_train_on_does_not_make_a_validation_last(
+    train: Callable, corpus_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    for language in ("de", "en"):
+        with open(corpus_folder / f"validation.{language}", "a") as file:
+            file.write("ja " * 2000 + "\n")
+    real, limits = nmt.training.validation.search, []
+
+    def noting(model: object, memory: object, state: object, batch: SearchBatch, *others: object) -> object:
+        limits.extend(batch.limits.tolist())
+        return real(model, memory, state, batch, *others)
+
+    monkeypatch.setattr(nmt.training.validation, "search", noting)
+    assert train("long", "--trainer.max_steps", "1", "--data.max_length_tokens", "40") == 0
+    assert "validation: 13 pairs, 1 of them longer than data.max_length_tokens" in capsys.readouterr().out
+    assert max(limits) == 80
+    assert min(limits) < 40, "as before: twice the source, and 10"
+
+
+def test_a_run_without_a_name_has_that_of_its_corpus(
+    train: Callable, corpus_folder: Path, capsys: pytest.CaptureFixture
+) -> None:
+    arguments = ["--data.path", f"{corpus_folder}/", *TINY_RUN, "--trainer.max_steps"]
+    assert main(["train", *arguments, "1"]) == 0
+    assert "model: runs/corpus_de_en/model" in capsys.readouterr().out
+    assert load_config(Path("runs/corpus_de_en/config.yaml")).name == "corpus_de_en"
+    shutil.copytree(corpus_folder, "moved")
+    assert main(["train", "--resume", "runs/corpus_de_en", "--data.path", "moved", "--trainer.max_steps", "2"]) == 0
+
+
 def test_nothing_is_logged_between_validations_if_not_asked_for(train: Callable) -> None:
     assert train("silent", "--trainer.max_epochs", "1", "--trainer.log_every_n_steps", "0") == 0
 
@@ -942,7 +982,7 @@ def test_a_run_that_another_process_prepares_is_left_to_it(train: Callable, caps
 def test_a_model_is_not_exported_anew_if_nothing_was_trained(train: Callable, capsys: pytest.CaptureFixture) -> None:
     assert train("kept", "--trainer.max_epochs", "1") == 0
     before = files("runs/kept")
-    assert train("kept", "--overwrite", "--trainer.max_epochs", "0") == 2
+    assert train("kept", "--overwrite", "--trainer.limit_train_batches", "0") == 2
     assert "not a step was trained" in capsys.readouterr().err
     assert files("runs/kept") == before
 
@@ -1039,8 +1079,8 @@ def test_a_run_that_has_ended_stays_so_until_its_limits_are_raised(
 
 
 def test_of_equal_validations_the_later_is_exported(train: Callable, capsys: pytest.CaptureFixture) -> None:
-    assert train("equal", "--trainer.max_epochs", "2", "--training.monitor", "val_bleu", *STILL) == 0
-    assert "exporting step 16, the best by val_bleu" in capsys.readouterr().out
+    assert train("equal", "--trainer.max_epochs", "2", *STILL) == 0
+    assert "exporting step 16, the best by val_loss" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("monitor", "better"), [("val_bleu", 1), ("val_loss", -1)])
@@ -1062,6 +1102,45 @@ def test_what_is_better_is_kept_waited_for_and_trained_on_at_the_same_rate(
         with open(f"runs/{name}/metrics.csv", newline="") as file:
             logged_rates = {int(row["step"]): float(row["learning_rate"] or 0) for row in csv.DictReader(file)}
         assert [logged_rates[step] for step in range(14, steps, 8)] == pytest.approx(rates)
+
+
+@pytest.mark.parametrize(
+    ("bleu", "loss", "steps", "told"),
+    [
+        ((0.04, 0.0, 0.02, 0.0), (7, 6, 5, 4), 32, ["exporting step 32, the best by val_loss (val_bleu is below 1)"]),
+        (
+            *((0.0, 0.01, 0.02, 0.03), (6, 7, 8, 9), 24),
+            [
+                "val_loss (val_bleu is below 1) has not improved in 1 validations (training.patience): the",
+                "val_loss (val_bleu is below 1) has not improved in 2 validations (training.early_stopping)",
+                "exporting step 8, the best by val_loss (val_bleu is below 1)",
+            ],
+        ),
+        ((0.5, 1.2, 0.9, 1.5), (7, 6, 5, 4), 32, ["exporting step 32, the best by val_bleu\n"]),
+        ((1.5, 0.9, 1.2, 9.0), (7, 6, 5, 4), 24, ["exporting step 8, the best by val_bleu\n"]),
+    ],
+)
+def test_where_bleu_is_chance_the_loss_decides(
+    train: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    bleu: tuple[float, ...],
+    loss: tuple[float, ...],
+    steps: int,
+    told: list[str],
+) -> None:
+    figures, said = Validation.figures, zip(bleu, loss, strict=True)
+
+    def told_figures(self: Validation, device: torch.device) -> dict[str, float]:
+        val_bleu, val_loss = next(said)
+        return {**figures(self, device), "val_bleu": val_bleu, "val_loss": val_loss}
+
+    monkeypatch.setattr(Validation, "figures", told_figures)
+    waiting = ("--training.early_stopping", "2", "--training.schedule", "plateau", "--training.patience", "1")
+    assert train("chance", "--trainer.max_epochs", "4", "--training.monitor", "val_bleu", *waiting) == 0
+    assert steps_of("chance") == steps
+    printed = capsys.readouterr().out
+    assert all(each in printed for each in told)
 
 
 @pytest.mark.parametrize("algorithm", ["norm", "value"])
@@ -1378,6 +1457,10 @@ def test_loggers_and_callbacks_of_ones_own_stand_beside_those_of_the_run(
     assert main(["train", "--resume", "runs/own", "--trainer.max_steps", "4"]) == 0
     assert len(list(Path("own").rglob("metrics.csv"))) == 2
     assert "lr-AdamW" in Path("runs/own/metrics.csv").read_text()
+    assert train("none", "--trainer.logger.class_path", "Own") == 2
+    assert one_line(capsys) == (
+        "nmt train: trainer.logger.class_path: 'Own' is not a class that can be imported and fits there"
+    )
     assert train("none", "--trainer.logger", "false") == 2
     assert "trainer.logger: False is not allowed" in one_line(capsys)
 
@@ -1444,11 +1527,36 @@ def test_without_a_progress_bar_there_is_a_line_now_and_then(
         monkeypatch.setattr(nmt.training.reporter, "LINE_SECONDS", seconds)
         assert train("told", "--trainer.max_steps", "5", "--overwrite") == 0
         told = re.findall(
-            r"^step (\d) \(epoch 1\)  train_loss [\d.]+(?:  learning_rate [\d.]+  tokens_per_second [\d,]+)?$",
+            r"^step (\d) \(epoch 1\)  train_nll [\d.]+(?:  learning_rate [\d.]+  tokens_per_second [\d,]+)?$",
             capsys.readouterr().out,
             re.MULTILINE,
         )
         assert told == [str(step) for step in range(1, lines + 1)]
+
+
+def test_a_line_tells_the_mean_of_what_was_trained_since_the_last(
+    train: Callable, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, losses = nmt.training.module.sequence_loss, []
+
+    def noting(*arguments: object) -> Loss:
+        losses.append(real(*arguments))
+        return losses[-1]
+
+    monkeypatch.setattr(nmt.training.module, "sequence_loss", noting)
+    assert train("told", "--trainer.max_epochs", "2", "--training.label_smoothing", "0.2") == 0
+    told = re.findall(r"^step \d+ \(epoch \d\)  train_nll ([\d.]+)  val_loss", capsys.readouterr().out, re.MULTILINE)
+    epochs = losses[:8], losses[8:]
+    means = [sum(float(each.nll) for each in epoch) / sum(each.tokens for each in epoch) for epoch in epochs]
+    assert list(map(float, told)) == pytest.approx(means, abs=6e-4)
+
+
+def test_a_file_has_no_progress_bar(train: Callable, capsys: pytest.CaptureFixture) -> None:
+    assert train("told", "--trainer.max_epochs", "1", "--trainer.enable_progress_bar", "true") == 0
+    printed = capsys.readouterr().out
+    assert "step 8 (epoch 1)  train_nll" in printed
+    assert "Epoch" not in printed
+    assert "━" not in printed
 
 
 def test_a_halved_learning_rate_is_told(train: Callable, capsys: pytest.CaptureFixture) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nmt.checked import check_run_folder
 from nmt.cli.parsing import Parser, at_least, file_path
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def _evaluations(paths: list[Path], label: str | None) -> "list[Evaluation]":
     named = {path: Evaluation.load(path) for path in paths if is_evaluation(path)}
     there = {path: [folder.name for folder in saved_evaluations(path)] for path in paths if path not in named}
     for path, found in there.items():
+        check_run_folder(path, " or an evaluation within one")
         if not found:
             raise FileNotFoundError(f"there is no evaluation of a run in {path}: `nmt evaluate` makes one")
         if label is not None and label not in found:

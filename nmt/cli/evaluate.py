@@ -91,7 +91,8 @@ def _show(result: "Evaluation") -> None:
         known = "the reference or a what-if" if result.branches else "the reference"
         print(f"search errors: at least {_share(errors, result)}, where {known} ranks above what was found")
     if result.source_worth is not None:
-        print(f"source: worth {result.source_worth:.2f} nats a token: what the references would lose with another")
+        told = "what the references would lose with another sentence's source"
+        print(f"source: worth {result.source_worth:z.2f} nats a token: {told}")
     seen = "not known, its split cannot be read" if result.seen is None else _share(result.seen, result)
     print(f"sources seen in training: {seen}")
 

@@ -140,6 +140,8 @@ def _mistake(kinds: Mapping[str, Any], message: str) -> str:
     if stray := re.match("unrecognized arguments: (.*)", message, re.IGNORECASE):
         return f"{stray[1]!r} is not a key; a config is given as `--config FILE`, a setting as `--KEY VALUE`"
     value = re.match(r'Parser key "([\w.]+)": .*?(?:Got|Given) value: (.*)', message)
+    if value and (named := re.fullmatch(r"NestedArg\(key='class_path', val='?(.*?)'?\)", value[2])):
+        return f"{value[1]}.class_path: {named[1]!r} is not a class that can be imported and fits there"
     if value and (kind := kinds.get(value[1])):
         shown = value[2] if kind is str else repr(value[2])
         return f"{value[1]}: {shown} is not allowed, it must be {in_words(kind)}"

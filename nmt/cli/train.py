@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nmt.cli.printing import dispensable_output
 from nmt.cli.settings import dump_settings, parse_settings, settings_parser
+from nmt.config import Config, check_run
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -21,7 +22,6 @@ def run(arguments: list[str]) -> int:
     from pytorch_lightning.utilities.exceptions import MisconfigurationException
     from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-    from nmt.config import Config
     from nmt.training.checks import idle_settings
     from nmt.training.stopping import Stopped
     from nmt.training.train import train as run_training
@@ -29,6 +29,7 @@ def run(arguments: list[str]) -> int:
     config = Config(made.name, made.seed, made.data, made.model, made.training)
     for idle in idle_settings(config):
         rank_zero_only(print)(f"nmt train: {idle}", file=sys.stderr)
+    settings.name = config.name
     folder = Path(settings.resume or Path("runs") / config.name)
     resolved = dump_settings(parser, settings)
     earlier = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # the folder is put back first
@@ -68,6 +69,5 @@ def _settings(parser: "ArgumentParser", arguments: list[str]) -> Any:
     folder = Path(settings.resume)
     if not (folder / "config.yaml").is_file():
         recover(folder)
-    if not (folder / "config.yaml").is_file():
-        raise ValueError(f"--resume {folder}: not a run, there is no config.yaml in it")
+    check_run(folder)
     return parse_settings(parser, ["--config", str(folder / "config.yaml"), *arguments])

@@ -62,7 +62,7 @@ def _parser() -> Parser:
         "translate", told, "folder of a run or of a model, or user/name on the Hugging Face hub"
     )
     parser.epilog = EPILOG
-    parser.add_argument("text", nargs="*", metavar="TEXT", help="sentences; without any, lines are read")
+    parser.add_argument("text", nargs="*", default=[], metavar="TEXT", help="sentences; without any, lines are read")
     source = parser.add_argument_group("input")
     source.add_argument(
         "--input", type=_source, metavar="FILE", help="plain, .gz, .xz or .zst; default, and -: standard input"
@@ -76,7 +76,11 @@ def _parser() -> Parser:
     for name, told in (("include", "contains it"), ("exclude", "does not contain it")):
         told = f"every translation {told} (repeatable)"
         source.add_argument(f"--{name}", action="append", default=[], metavar="TEXT", help=told)
-    output = add_output_flags(parser, "text; tsv: source, translation, ...", "translation", ", of several the best,")
+    told = (
+        "text; tsv: source, translation, ...; each line of an n-best list begins with the number of its input line, "
+        "from 0, and has the score"
+    )
+    output = add_output_flags(parser, told, "translation", ", of several the best,")
     output.add_argument("--scores", action="store_true", help="the score behind each translation")
     output.add_argument(
         "--alternatives", type=at_least(0), metavar="N", help="most probable tokens a step, in jsonl (default: 5)"

@@ -143,7 +143,7 @@ def _load_phrasebook(src: str, tgt: str, split: str) -> datasets.Dataset:
     splits = _phrasebook_splits()
     name = _resolve(split, splits)
     if name not in splits:
-        raise ValueError(f"no split '{split}' in the phrasebook: there are {', '.join(splits)}")
+        raise ValueError(f"no split '{split}' in the phrasebook: {_choose(splits)}")
     rows = list(phrasebook.rows(splits[name], src, tgt))
     return datasets.Dataset.from_list(rows, features=datasets.Features({**_TEXT, **_ALIGNMENT}))
 
@@ -168,10 +168,15 @@ def _rows(files: SplitFiles, src: str, tgt: str, content: str) -> Iterator[Row]:
     return readers.read_rows(files, src, tgt)
 
 
+def _choose(names: Iterable[str]) -> str:
+    """The splits that there are, and how one is named."""
+    return f"there are {', '.join(names)} (name one by --data.train, --data.validation or --split)"
+
+
 def _missing_files(folder: Path, src: str, tgt: str, split: str, names: list[str]) -> str:
     """What to say where `folder` has no split of this name."""
     message = f"no split '{split}' for {src}-{tgt} in {folder}: "
-    message += f"there are {', '.join(names)}" if names else "there is none for these languages"
+    message += _choose(names) if names else "there is none for these languages"
     alone = ", ".join(sorted(path.name for path in folder.iterdir() if path.name.startswith(f"{split}.")))
     if alone:
         message += f"; of '{split}' there is only {alone}"
@@ -210,7 +215,7 @@ def _load_hub(path: str, src: str, tgt: str, split: str) -> datasets.Dataset:
     names = _hub_splits(path)
     name = _resolve(split, names)
     if name not in names:
-        raise ValueError(f"no split '{split}' in {path}: there are {', '.join(names)}")
+        raise ValueError(f"no split '{split}' in {path}: {_choose(names)}")
     try:
         dataset = datasets.load_dataset(*_hub_name(path), split=name)
     except _UNREADABLE as error:

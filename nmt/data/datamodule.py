@@ -18,7 +18,7 @@ from nmt.data.batch import Batch, BucketSampler, collate
 from nmt.data.bpe_dropout import DroppedPairs
 from nmt.data.corpus import load_split
 from nmt.data.mixture import load_training
-from nmt.data.pairs import encode, pair_lengths, training_pairs
+from nmt.data.pairs import SPECIAL_COUNTS, encode, pair_lengths, training_pairs
 from nmt.data.tokenizer_pair import TokenizerPair, train_tokenizers
 
 
@@ -127,7 +127,9 @@ class TranslationData(pl.LightningDataModule):
         _say(f"{config.train_name}: {summary}")
         self.validation_references = [self.tokenizers.tgt.plain(text) for text in validation["tgt"]]
         self.validation = encode(validation, self.tokenizers, with_words="alignment" in validation.column_names)
-        _say(f"{config.validation}: {len(self.validation):,} pairs{self._unknown()}")
+        _say(f"{config.validation}: {len(self.validation):,} pairs{self._too_long()}{self._unknown()}")
+        for doubt in doubts.of_sides(validation, train, config):
+            _say(doubt)
         for doubt in doubts.of_references(self.validation_references):
             _say(f"{config.validation}: {doubt}")
 
@@ -232,6 +234,11 @@ class TranslationData(pl.LightningDataModule):
     @property
     def _world_size(self) -> int:
         return self.trainer.world_size if self.trainer else 1
+
+    def _too_long(self) -> str:
+        """Of the pairs of the validation split, which has all of them, those that training would leave out."""
+        longer = (pair_lengths(self.validation) - SPECIAL_COUNTS).max(axis=1) > self.config.max_length_tokens
+        return f", {longer.sum():,} of them longer than data.max_length_tokens" if longer.any() else ""
 
     def _unknown(self) -> str:
         if self.tokenizers.src.has_byte_fallback:

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from nmt.checked import check_run_folder
 from nmt.data.files import check_in_place
 from nmt.model.saved import read_info
 
@@ -32,7 +33,7 @@ def model_folder(path: str | Path) -> Path:
         name = folder.as_posix()
         if _HUB_NAME.fullmatch(name) and not folder.parent.exists():
             return _fetched(name)
-        raise FileNotFoundError(f"{folder}: no such folder; give a run (runs/<name>) or a model folder, or user/name")
+        check_run_folder(folder, " or a model folder, or user/name")
     if (folder / "checkpoints").is_dir() and not (folder / "model").is_dir():
         raise FileNotFoundError(
             f"{folder} has no model yet: its training has not ended; go on with `nmt train --resume {folder}`, "

@@ -74,7 +74,7 @@ def source_finding(evaluation: Evaluation, baseline: Evaluation | None) -> list[
         return []
     worth = worths[0]
     text = (
-        f"The source is worth {_beside(worths, '.2f')} nats a token: by so much the log-probability of the references "
+        f"The source is worth {_beside(worths, 'z.2f')} nats a token: by so much the log-probability of the references "
         "falls when each is read with the next sentence’s source. Near zero, the decoder goes by the target alone."
     )
     return [_told(text, _SERIOUS_WORTH / max(worth, 0.01))]

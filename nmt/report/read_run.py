@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nmt.checked import check_run_folder
 from nmt.evaluation.comparison import of_same_sentences
 from nmt.evaluation.results import Evaluation, is_evaluation, run_of, saved_evaluations
 from nmt.evaluation.samples import Samples, load_samples
@@ -57,8 +58,7 @@ def read_run(folder: Path, baseline: Path | None = None) -> Run:
         ValueError: if a file cannot be read, the files of an evaluation do not fit together, or the baseline is the
             run itself.
     """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"there is no run folder {folder}: `nmt train` makes one")
+    check_run_folder(folder)
     splits = saved_evaluations(folder)
     if not splits:
         raise FileNotFoundError(f"{folder} holds no evaluation to report on: make one with `nmt evaluate {folder}`")
@@ -79,8 +79,7 @@ def read_run(folder: Path, baseline: Path | None = None) -> Run:
 def _read_baseline(path: Path, run_folder: Path, evaluations: list[Evaluation]) -> Baseline:
     if path.resolve() == run_folder.resolve():
         raise ValueError(f"--baseline {path} is the run itself: name another, or one of its evaluations")
-    if not path.is_dir():
-        raise FileNotFoundError(f"--baseline: there is no folder {path}")
+    check_run_folder(path, " or an evaluation within one")
     run = run_of(path).resolve()
     own = run == run_folder.resolve()
     if is_evaluation(path):

@@ -12,10 +12,10 @@ from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
-from nmt.config import TrainingConfig
 from nmt.data.files import naming, put
 from nmt.training.ranks import in_first_rank
 from nmt.training.stopping import Signals, Stopped
+from nmt.training.validation import MERIT
 
 
 class Resumable(Checkpoint):
@@ -164,7 +164,7 @@ def _write(checkpoint: dict[str, Any], path: Path) -> None:
 class _Best(ModelCheckpoint):
     """Lightning's, which goes on in a run that was moved: Lightning forgets how good the best one in it was.
 
-    Of equals it keeps the later: early validations often have a BLEU of 0, and the first has learned the least.
+    Of equals it keeps the later, which has learned more.
     """
 
     def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:
@@ -189,13 +189,13 @@ class _Best(ModelCheckpoint):
         super().load_state_dict({**state_dict, **paths, "best_k_models": best, "dirpath": self.dirpath})
 
 
-def best_checkpoint(folder: Path, settings: TrainingConfig) -> ModelCheckpoint:
+def best_checkpoint(folder: Path) -> ModelCheckpoint:
     """Keeps the checkpoint of the best validation, `best.ckpt`."""
     return _Best(
         dirpath=folder,
         filename="best",
-        monitor=settings.monitor,
-        mode=settings.monitor_mode,
+        monitor=MERIT,
+        mode="max",
         enable_version_counter=False,
         save_on_train_epoch_end=False,  # steps after the last validation have not been validated
     )

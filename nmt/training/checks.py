@@ -209,6 +209,9 @@ def check_trainer(settings: Mapping[str, Any], kinds: Mapping[str, Any], reserve
     for name in ("accumulate_grad_batches", "check_val_every_n_epoch", "val_check_interval"):
         value = settings.get(name)
         check(not isinstance(value, int | float) or value > 0, f"trainer.{name}", value, "positive")
+    for name in ("max_epochs", "max_steps"):
+        value = settings.get(name)
+        check(value is None or value == -1 or value > 0, f"trainer.{name}", value, "positive, or -1 for no end")
     clipped = settings.get("gradient_clip_val")
     check(clipped is None or clipped >= 0, "trainer.gradient_clip_val", clipped, "at least 0, or null for no clipping")
     precision = settings.get("precision")

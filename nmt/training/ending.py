@@ -19,6 +19,7 @@ from nmt.model.saved import ModelInfo, save_model
 from nmt.training.callbacks import Patience
 from nmt.training.checkpoints import Resumable, checkpoint_step, latest_checkpoint
 from nmt.training.module import TranslationModule
+from nmt.training.validation import MERIT, judged_by
 
 
 def why_it_ended(trainer: pl.Trainer, settings: Mapping[str, Any], config: TrainingConfig) -> str:
@@ -31,9 +32,10 @@ def why_it_ended(trainer: pl.Trainer, settings: Mapping[str, Any], config: Train
     """
     if settings.get("max_steps") == trainer.global_step:
         return f"trainer.max_steps is {trainer.global_step:,}"
-    stopping = [each for each in trainer.early_stopping_callbacks if isinstance(each, Patience)]
-    if any(each.wait_count >= each.patience for each in stopping):
-        return f"{config.monitor} has not improved in {config.early_stopping} validations (training.early_stopping)"
+    for each in trainer.early_stopping_callbacks:
+        if isinstance(each, Patience) and each.wait_count >= each.patience:
+            figure = judged_by(float(each.best_score), config.monitor)
+            return f"{figure} has not improved in {config.early_stopping} validations (training.early_stopping)"
     if trainer.is_last_batch and trainer.current_epoch == trainer.max_epochs:
         return f"trainer.max_epochs is {trainer.max_epochs}"
     if settings.get("max_time") is not None:
@@ -64,7 +66,7 @@ def validate_last_step(
     Args:
         trainer: of the training.
         module: with the weights of the last step.
-        best: the best validation of the training.
+        best: the best validation of the training; knows of this one, too, if it is better.
         resumable: what the training was saved by.
 
     Returns:
@@ -72,13 +74,22 @@ def validate_last_step(
     """
     if trainer.global_step == resumable.validated_step or not trainer.enable_validation:
         return False
-    (figures,) = trainer.validate(module, datamodule=module.data, verbose=False)
-    return best.check_monitor_top_k(trainer, torch.tensor(figures[module.config.training.monitor]))
+    trainer.validate(module, datamodule=module.data, verbose=False)
+    merit = trainer.callback_metrics[MERIT]
+    is_best = best.check_monitor_top_k(trainer, merit)
+    if is_best:
+        best.best_model_score = merit
+    return is_best
 
 
 @rank_zero_only
 def export(
-    config: Config, data: TranslationData, module: TranslationModule, folder: Path, latest_is_best: bool
+    config: Config,
+    data: TranslationData,
+    module: TranslationModule,
+    folder: Path,
+    best: ModelCheckpoint,
+    latest_is_best: bool,
 ) -> None:
     """Puts the weights of the best validation in place as `folder/model`: safetensors, JSON and tokenizers.
 
@@ -89,17 +100,20 @@ def export(
         data: its tokenizers.
         module: its network.
         folder: of the run.
+        best: the best validation.
         latest_is_best: no validation was better than that of the latest checkpoint.
     """
-    best, latest = folder / "checkpoints" / "best.ckpt", latest_checkpoint(folder / "checkpoints")
+    best_file, latest = folder / "checkpoints" / "best.ckpt", latest_checkpoint(folder / "checkpoints")
     assert latest is not None
-    is_validated = latest_is_best or best.is_file()
-    chosen = latest if latest_is_best or not is_validated else best
+    merit = best.best_model_score
+    is_validated = merit is not None and (latest_is_best or best_file.is_file())
+    chosen = latest if latest_is_best or not is_validated else best_file
     assert module.model is not None
     saved = torch.load(chosen, map_location="cpu", weights_only=True)
     module.load_state_dict(saved["state_dict"])
-    if is_validated:
-        print(f"exporting step {saved['global_step']:,}, the best by {config.training.monitor}")
+    if merit is not None and is_validated:
+        figure = judged_by(float(merit), config.training.monitor)
+        print(f"exporting step {saved['global_step']:,}, the best by {figure}")
     else:
         print(f"no validation has chosen a checkpoint: exporting the latest, {latest.name}")
     tokenizers = data.tokenizers

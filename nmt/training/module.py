@@ -22,7 +22,7 @@ from nmt.training.loss import Objective, sequence_loss
 from nmt.training.optimizer import build_optimizer
 from nmt.training.ranks import sum_over_ranks
 from nmt.training.schedule import Schedule
-from nmt.training.validation import Validation
+from nmt.training.validation import MERIT, Validation, merit
 
 
 class Diverged(ValueError):
@@ -42,7 +42,8 @@ class TranslationModule(pl.LightningModule):
 
     Attribute `samples` holds, for callbacks, what the last validation made of `training.sample_sentences` sentences
     spread evenly over the split, by row; `epoch` the number of the epoch that is trained, or was last; `rate_is_halved`
-    whether the last validation halved the learning rate.
+    whether the last validation halved the learning rate; `trained_nll` and `trained_tokens` the cross entropy, in nats,
+    and the number of all target tokens that this process has trained on, and the other ranks with it.
 
     Every random choice of a step is a function of seed, step and rank, so that a resumed run repeats it without any
     saved random state.
@@ -62,6 +63,7 @@ class TranslationModule(pl.LightningModule):
         self._learning_rate, self._gradient_norm = 0.0, torch.zeros(())
         self._clock = 0.0
         self._tokens_since = 0
+        self.trained_nll, self.trained_tokens = 0.0, 0
 
     @property
     def data(self) -> TranslationData:
@@ -143,6 +145,7 @@ class TranslationModule(pl.LightningModule):
         sums = torch.stack([each.float() for each in own])
         total, nll, tokens, *added = sum_over_ranks(sums, self.device).tolist()  # at once: a GPU is waited for
         self._tokens_since += int(tokens)
+        self.trained_nll, self.trained_tokens = self.trained_nll + nll, self.trained_tokens + int(tokens)
         if not math.isfinite(total):
             raise self._diverged(f"the loss is {total}", self.trainer.global_step + 1)
         self.log("train_loss", total / tokens, prog_bar=True)
@@ -238,12 +241,13 @@ class TranslationModule(pl.LightningModule):
         self._log_position(self.trainer.global_step)
         for name, value in figures.items():
             self.log(name, value, prog_bar=name in ("val_loss", "val_bleu"), rank_zero_only=False)
+        found = merit(figures, self.config.training.monitor)
+        self.log(MERIT, found, logger=False, rank_zero_only=False)
         self.rate_is_halved = False
         if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
-            settings, schedule = self.config.training, self.lr_schedulers()
+            schedule = self.lr_schedulers()
             assert isinstance(schedule, Schedule)
-            figure = figures[settings.monitor]
-            self.rate_is_halved = schedule.validated(figure if settings.monitor_mode == "max" else -figure)
+            self.rate_is_halved = schedule.validated(found)
 
     def on_validation_end(self) -> None:
         """Lets the clock of training go on."""

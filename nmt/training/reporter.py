@@ -14,19 +14,24 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from nmt.evaluation.samples import Samples
 from nmt.training.module import TranslationModule
 from nmt.training.ranks import in_first_rank
+from nmt.training.schedule import Schedule
+from nmt.training.validation import judged_by
 
 LINE_SECONDS = 60.0
 """From one line to the next, where no progress bar is to be seen."""
 
 FORMS = {
-    **{"train_loss": ".3f", "val_loss": ".3f", "val_bleu": ".2f", "val_aer": ".3f"},
+    **{"train_nll": ".3f", "val_loss": ".3f", "val_bleu": ".2f", "val_aer": ".3f"},
     **{"learning_rate": ".2g", "tokens_per_second": ",.0f"},
 }
 """Of the figures in a line, in this order."""
 
 
 class EpochBar(RichProgressBar):
-    """Lightning's progress bar, but epochs count from 1, as they do in all that is printed."""
+    """Lightning's progress bar, at a terminal only; epochs count from 1, as they do in all that is printed."""
+
+    def __init__(self) -> None:
+        super().__init__(refresh_rate=int(sys.stdout.isatty()))
 
     def _get_train_description(self, current_epoch: int) -> str:
         last = self.trainer.max_epochs
@@ -37,7 +42,9 @@ class EpochBar(RichProgressBar):
 class Reporter(Callback):
     """Prints what is trained, a line for each validation and what has become of its samples; keeps all of these.
 
-    Where no progress bar is to be seen, as in a file, there is a line each minute too.
+    Where no progress bar is to be seen, as in a file, there is a line each minute too. The `train_nll` of a line is the
+    mean of all target tokens since the line before, as `val_loss` is of those of the split: a batch has sentences of
+    about one length, and that of one says little.
 
     Args:
         folder: where the samples of each validation go, into a folder of their own (`nmt.evaluation.samples`).
@@ -47,6 +54,7 @@ class Reporter(Callback):
         self.folder = folder
         self._shown: dict[int, str] = {}
         self._printed_at = 0.0
+        self._told_nll, self._told_tokens = 0.0, 0
 
     @rank_zero_only
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -73,13 +81,19 @@ class Reporter(Callback):
     @rank_zero_only
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         """Prints where it stands, where nothing else shows it."""
+        assert isinstance(pl_module, TranslationModule)
         has_bar = trainer.progress_bar_callback is not None and sys.stdout.isatty()
         if not has_bar and time.monotonic() - self._printed_at >= LINE_SECONDS:
             figures = trainer.callback_metrics
             self._print_line(trainer, pl_module, {name: figures[name] for name in figures if "val_" not in name})
 
-    def _print_line(self, trainer: pl.Trainer, pl_module: pl.LightningModule, figures: Mapping[str, Any]) -> None:
+    def _print_line(self, trainer: pl.Trainer, pl_module: TranslationModule, figures: Mapping[str, Any]) -> None:
         self._printed_at = time.monotonic()
+        nll, tokens = pl_module.trained_nll - self._told_nll, pl_module.trained_tokens - self._told_tokens
+        self._told_nll, self._told_tokens = pl_module.trained_nll, pl_module.trained_tokens
+        figures = {name: figures[name] for name in figures if name != "train_nll"}  # of one batch
+        if tokens:
+            figures["train_nll"] = nll / tokens
         known = [f"{name} {float(figures[name]):{form}}" for name, form in FORMS.items() if name in figures]
         print("  ".join([f"step {trainer.global_step:,} (epoch {pl_module.epoch})", *known]), flush=True)
 
@@ -94,8 +108,10 @@ class Reporter(Callback):
         figures.pop("learning_rate", None)  # a validation may change it
         self._print_line(trainer, pl_module, figures)
         if pl_module.rate_is_halved:
-            training, rate = pl_module.config.training, trainer.optimizers[0].param_groups[0]["lr"]
-            stale = f"{training.monitor} has not improved in {training.patience} validations (training.patience)"
+            training, schedule = pl_module.config.training, pl_module.lr_schedulers()
+            assert isinstance(schedule, Schedule)
+            figure, (rate, *_) = judged_by(schedule.best, training.monitor), schedule.get_last_lr()
+            stale = f"{figure} has not improved in {training.patience} validations (training.patience)"
             print(f"{stale}: the learning rate is halved to {rate:.2g}")
         references = pl_module.data.validation_references
         for row, sample in pl_module.samples.items():

@@ -81,10 +81,10 @@ class Schedule(LRScheduler):
         """The learning rate of each parameter group for the next step."""
         return [rate * self.scale(self.last_epoch + 1) for rate in self.base_lrs]
 
-    def validated(self, figure: float) -> bool:
-        """Takes note of a validation, where a higher `figure` is better; whether the learning rate is halved for it."""
-        if figure > self.best:
-            self.best, self.stale_validations = figure, 0
+    def validated(self, merit: float) -> bool:
+        """Takes note of how good a validation is; whether the learning rate is halved for it."""
+        if merit > self.best:
+            self.best, self.stale_validations = merit, 0
             return False
         if self.kind != "plateau" or self.last_epoch < self.warmup_steps:
             return False

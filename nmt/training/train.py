@@ -25,6 +25,7 @@ from nmt.training.module import Diverged, TranslationModule
 from nmt.training.quiet import quiet
 from nmt.training.reporter import EpochBar, Reporter
 from nmt.training.stopping import Signals
+from nmt.training.validation import MERIT
 
 TRAINER_DEFAULTS: Mapping[str, Any] = {
     "gradient_clip_val": 1.0,
@@ -107,7 +108,7 @@ def train(
     module = TranslationModule(config, start)
     done = None if checkpoint is None else checkpoint_step(checkpoint)
     checkpoints = folder / "checkpoints"
-    best = best_checkpoint(checkpoints, config.training)
+    best = best_checkpoint(checkpoints)
     signals = Signals()
     resumable = Resumable(checkpoints, config.training.checkpoint_steps, signals)
     trainer = _trainer(settings, folder, [run_folder, *_callbacks(config, folder), best, resumable], done)
@@ -128,7 +129,7 @@ def train(
             raise ValueError(
                 f"{folder}: not a step was trained; raise trainer.max_epochs, max_steps or limit_train_batches"
             )
-        export(config, data, module, folder, latest_is_best)
+        export(config, data, module, folder, best, latest_is_best)
     return folder / "model"
 
 
@@ -203,7 +204,6 @@ def _callbacks(config: Config, folder: Path) -> list[Callback]:
     callbacks: list[Callback] = [MovingAverage(settings.average_decay)] if settings.average_decay else []
     callbacks.append(Reporter(folder / "samples"))
     if settings.early_stopping:
-        mode = settings.monitor_mode
         at_validations = {"check_on_train_epoch_end": False}  # an epoch may end before the first of them
-        callbacks.append(Patience(settings.monitor, patience=settings.early_stopping, mode=mode, **at_validations))
+        callbacks.append(Patience(MERIT, patience=settings.early_stopping, mode="max", **at_validations))
     return callbacks

@@ -1,6 +1,7 @@
 """What a validation finds out: of the references under teacher forcing, and by greedy translations."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 
 import torch
@@ -20,6 +21,12 @@ from nmt.evaluation.metrics import bleu
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.loss import sequence_loss
 from nmt.training.ranks import of_all_ranks, sum_over_ranks
+
+MERIT = "val_merit"
+"""What callbacks know the `merit` of a validation by."""
+
+LEAST_BLEU = 1.0
+"""Of a corpus below it hardly four words in a row are right, and which ones is chance."""
 
 
 @dataclass
@@ -52,7 +59,11 @@ class Validation:
         self._best: dict[int, Hypothesis] = {}
 
     def add(self, model: Seq2Seq, batch: Batch) -> None:
-        """Scores the references of a batch, and translates it greedily, at most as long as its sources allow."""
+        """Scores the references of a batch, and translates it greedily.
+
+        A translation is at most as long as its source allows, and twice as long as any target that is trained on: what
+        is repeated on and on to a source of thousands of tokens would take longer than all the rest.
+        """
         totals, loss = self._totals, sequence_loss(model, batch)
         totals.nll += float(loss.nll)
         totals.entropy += float(torch.special.entr(loss.attention.float()).sum())
@@ -60,7 +71,8 @@ class Validation:
         if "alignment" in self._data.validation.column_names:
             self._compare_links(batch, loss.attention)
         memory, state = model.encode(batch.src_ids, batch.src_lengths)
-        limits = self._options.limits(beside(batch.src_lengths, batch.src_ids))
+        longest = 2 * self._data.config.max_length_tokens
+        limits = self._options.limits(beside(batch.src_lengths, batch.src_ids)).clamp(max=longest)
         sentences = SearchBatch(limits, unsaid=self._data.tokenizers.tgt.unsaid)
         found = search(model, memory, state, sentences, self._options)
         totals.lost += sum(not hypotheses for hypotheses in found)
@@ -116,3 +128,25 @@ class Validation:
         records, rows = Records(tokenizers.tgt), [row for row in wanted if row in self._best]
         own = {row: records.of(tokenizers.src.encode(split[row]["src"]), self._best[row]) for row in rows}
         return of_all_ranks(own)
+
+
+def merit(figures: Mapping[str, float], monitor: str) -> float:
+    """How good a validation is, more is better: what the best checkpoint, early stopping and the plateau go by.
+
+    That is `val_bleu`, if it is monitored and at least `LEAST_BLEU`. Otherwise it is the negative of `val_loss`, which
+    is less than that: of the first validations of a training, BLEU would choose one by chance.
+
+    Args:
+        figures: of the validation.
+        monitor: "val_bleu" or "val_loss".
+    """
+    if monitor == "val_bleu" and figures["val_bleu"] >= LEAST_BLEU:
+        return figures["val_bleu"]
+    return -figures["val_loss"]
+
+
+def judged_by(merit: float, monitor: str) -> str:
+    """The figure that a merit comes from, and if it is not the one that is monitored, why."""
+    if merit >= LEAST_BLEU:
+        return "val_bleu"
+    return "val_loss" if monitor == "val_loss" else f"val_loss (val_bleu is below {LEAST_BLEU:g})"
