@@ -38,6 +38,7 @@ nmt/
     words.py              the word: unit of gold alignments and of AER
     links.py              links of words, links of tokens: the targets of guided alignment
     files.py              files that outlast a power cut, errors that name them, folders held by one process
+    json_files.py         JSON in files: one object, or one a line
     compression.py        files that may be compressed, and their lines
     readers.py            files -> rows, with file and line where something is wrong
     corpus.py             phrasebook, files or hub -> datasets.Dataset of src, tgt, alignment

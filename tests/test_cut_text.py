@@ -58,7 +58,7 @@ def test_what_is_evaluated_and_shown_is_plain(
         assert sorted({word for own in words for word in own}) == list(range(len(each.source.split())))
         assert each.source_complete
     for branch in made.branches:
-        assert branch.translation.source_tokens == made.translations[branch.sentence].source_tokens
+        assert branch.translation.source_tokens == made.translations[branch.fork.sentence].source_tokens
     assert made.neighbors is not None
     known = set(zip(*(lines(tmp_path / "plain" / f"train.{side}") for side in ("de", "en")), strict=True))
     assert {tuple(example) for example in made.neighbors.examples} <= known

@@ -19,7 +19,7 @@ from nmt.data.words import split_words, word_texts
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import AlignmentScore, attention_error_rate
-from nmt.evaluation.branches import Branch
+from nmt.evaluation.branches import Branch, Fork
 from nmt.evaluation.effects import effect_columns, effect_error_rate
 from nmt.evaluation.frequencies import TrainingCounts
 from nmt.evaluation.looks import Looks
@@ -130,7 +130,7 @@ def make_evaluation(
         ),
         references=tuple(reference for _, _, reference, _ in sentences),
         forced=tuple(make_forced(*each) for each in sentences) if forced else (),
-        branches=(Branch(1, 2, "children", make_translation(sentences[1][0], "Two kids children play.")),),
+        branches=(Branch(Fork(1, 2, "children"), make_translation(sentences[1][0], "Two kids children play.")),),
         gold=(((0, 0), (1, 1, 0)), ((0, 0),), *[None] * (len(sentences) - 2)),
         scores=(
             Score("BLEU", 31.24, 30.1, 32.3, signature, "cased, detokenised", True),
@@ -220,7 +220,7 @@ def test_rows_hold_what_else_a_translation_could_have_been(run: Path, tmp_path: 
 def begun_as_reference(saved: Evaluation) -> Evaluation:
     """The evaluation with one more branch of its second sentence, which the reference leads to."""
     other = make_translation(SENTENCES[1][0], "Two children play in the park.")
-    return replace(saved, branches=(*saved.branches, Branch(1, 4, "in", other, as_reference=True)))
+    return replace(saved, branches=(*saved.branches, Branch(Fork(1, 4, "in", as_reference=True), other)))
 
 
 def test_what_begins_as_the_reference_is_not_the_best_of_what_else_there_could_have_been(
@@ -373,7 +373,7 @@ def test_another_translation_that_ranks_above_is_a_search_error(run: Path, tmp_p
     def shown(above: float, **others: object) -> dict:
         rank = {"score": saved.translations[1].score + above, "finished": saved.translations[1].finished}
         found = replace(saved.branches[0].translation, **rank)
-        branches = (replace(saved.branches[0], translation=found),)
+        branches = (saved.branches[0]._replace(translation=found),)
         replace(saved, forced=modest, branches=branches, **others).save(folder)
         return report_of(build_report(run, tmp_path / "out"))["evaluations"][0]
 
@@ -493,7 +493,7 @@ def test_a_baseline_is_compared_with_and_its_translations_stand_beside_the_other
     make_evaluation(run, split="without", sentences=SENTENCES[:2])
     folder = run / "evaluations" / "without"
     saved = Evaluation.load(folder)
-    better = Branch(1, 0, "In", make_translation(SENTENCES[1][0], "In the garden."))
+    better = Branch(Fork(1, 0, "In"), make_translation(SENTENCES[1][0], "In the garden."))
     replace(saved, branches=(*saved.branches, better)).save(folder)
     page = build_report(run, tmp_path / "out", baseline)
     test, other = report_of(page)["evaluations"]

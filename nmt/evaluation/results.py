@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 
 from nmt.data.files import beside, locked, put_folder
+from nmt.data.json_files import load_json, load_json_lines, save_json_lines
 from nmt.data.links import Link
 from nmt.decoding.options import SearchOptions
-from nmt.decoding.translation import Translation, load_json_lines, load_translations, parse_json, save_translations
+from nmt.decoding.translation import Translation, load_translations, save_translations
 from nmt.evaluation.aer import AlignmentScore
 from nmt.evaluation.branches import Branch, load_branches, save_branches
 from nmt.evaluation.effects import effect_error_rate, load_effects, save_effects
@@ -37,6 +38,12 @@ FORMAT_VERSION = 2
 
 SAME_SCORE = 1e-4
 """Scores that are no further apart are equal: search and forced decoding add up in different orders."""
+
+_PLAIN = "split", "src", "tgt", "search", "checkpoint", "command", "seconds", "versions"
+"""The attributes that are in `scores.json` as they are."""
+
+_PLAIN_LATER = "name", "given", "source_worth"
+"""The same, but evaluations that were made before there were such have none."""
 
 _PACKAGES = ("nmt", "torch", "pytorch-lightning", "tokenizers", "sacrebleu", "sacremoses", "numpy")
 
@@ -203,7 +210,7 @@ class Evaluation:
         """
         if self.given or not (self.forced and self.is_comparable):
             return None
-        known = [*enumerate(self.forced), *((each.sentence, each.translation) for each in self.branches)]
+        known = [*enumerate(self.forced), *((each.fork.sentence, each.translation) for each in self.branches)]
         known += [pair for each in alike for pair in enumerate(each.translations)]
         above = ((number, other) for number, other in known if ranks_above(other, self.translations[number]))
         options = SearchOptions.named(self.search)
@@ -242,26 +249,15 @@ class Evaluation:
             save_neighbors(folder / "neighbors", self.neighbors)
         if self.training_counts:
             save_counts(folder / "training_counts.json", self.training_counts)
-        with open(folder / "references.jsonl", "w", encoding="utf-8", errors="backslashreplace") as lines:
-            for reference, links in zip(self.references, self.gold, strict=True):
-                lines.write(json.dumps({"reference": reference, "alignment": links}, ensure_ascii=False) + "\n")
+        pairs = zip(self.references, self.gold, strict=True)
+        references = ({"reference": reference, "alignment": links} for reference, links in pairs)
+        save_json_lines(folder / "references.jsonl", references)
         scores = {
             "version": FORMAT_VERSION,
-            "split": self.split,
-            "name": self.name,
-            "given": self.given,
-            "src": self.src,
-            "tgt": self.tgt,
+            **{name: getattr(self, name) for name in (*_PLAIN, *_PLAIN_LATER, "seen")},
             "sentences": len(self.references),
-            "search": dict(self.search),
-            "checkpoint": self.checkpoint,
-            "command": self.command,
-            "seconds": self.seconds,
             "scores": [asdict(score) for score in self.scores],
             "alignment": None if self.alignment is None else asdict(self.alignment),
-            "source_worth": self.source_worth,
-            "seen": self.seen,
-            "versions": dict(self.versions),
         }
         (folder / "scores.json").write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
 
@@ -286,7 +282,7 @@ class Evaluation:
 
     @classmethod
     def _read(cls, folder: Path) -> "Evaluation":
-        scores = parse_json((folder / "scores.json").read_text(encoding="utf-8"), str(folder / "scores.json"))
+        scores = load_json(folder / "scores.json")
         if scores.get("version") != FORMAT_VERSION:
             raise ValueError(
                 f"{folder / 'scores.json'}: format version {scores.get('version')!r}, this program reads "
@@ -296,21 +292,14 @@ class Evaluation:
         alignment, translations = scores["alignment"], tuple(load_translations(folder))
         forced = tuple(load_translations(folder / "forced")) if (folder / "forced").is_dir() else ()
         return cls(
-            split=scores["split"],
-            src=scores["src"],
-            tgt=scores["tgt"],
+            **{name: scores[name] for name in _PLAIN},
+            **{name: scores[name] for name in _PLAIN_LATER if name in scores},
+            seen=None if scores.get("seen") is None else tuple(scores["seen"]),
             translations=translations,
             references=tuple(fields["reference"] for fields in references),
             gold=tuple(_links(fields["alignment"]) for fields in references),
             scores=tuple(Score(**score) for score in scores["scores"]),
             alignment=None if alignment is None else AlignmentScore(**alignment),
-            search=dict(scores["search"]),
-            checkpoint=scores["checkpoint"],
-            command=scores["command"],
-            seconds=scores["seconds"],
-            versions=scores["versions"],
-            name=scores.get("name", ""),
-            given=scores.get("given", ""),
             forced=forced,
             heads=tuple(load_heads(folder, translations)),
             forced_heads=tuple(load_heads(folder / "forced", forced)),
@@ -319,8 +308,6 @@ class Evaluation:
             neighbors=load_neighbors(folder / "neighbors", translations),
             effects=tuple(load_effects(folder, translations)),
             forced_effects=tuple(load_effects(folder / "forced", forced)),
-            source_worth=scores.get("source_worth"),
-            seen=None if scores.get("seen") is None else tuple(scores["seen"]),
             training_counts=load_counts(folder / "training_counts.json"),
         )
 

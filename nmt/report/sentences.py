@@ -60,8 +60,8 @@ def sentence_rows(
         for row, records, gold in zip(rows, of_heads, evaluation.gold, strict=True):
             row["head_aers"] = [_aer(record, gold) for record in records]
     for branch in evaluation.branches:
-        row = rows[branch.sentence]
-        found = evaluation.translations[branch.sentence]
+        row = rows[branch.fork.sentence]
+        found = evaluation.translations[branch.fork.sentence]
         is_above = evaluation.is_comparable and ranks_above(branch.translation, found)
         row["branches"].append(_branch(branch, row["reference"]["text"], is_above))
     for other in evaluation.scored_alike(run):
@@ -192,8 +192,8 @@ def _decoded(record: Translation) -> dict[str, Any]:
 
 def _branch(branch: Branch, reference: str, above: bool) -> dict[str, Any]:
     """Another translation, and at which token it leaves the one that was found."""
-    found = branch.translation
-    place = {"step": branch.step, "token": branch.token, "as_reference": branch.as_reference}
+    fork, found = branch
+    place = {"step": fork.step, "token": fork.token, "as_reference": fork.as_reference}
     return {**_decoded(found), **_means(found), **place, "chrf": sentence_chrf(found.text, reference), "above": above}
 
 
