@@ -122,14 +122,13 @@ nmt/
     metrics.py            BLEU, chrF, TER with signature and interval
     aer.py                links between words -> AER
     frequencies.py        how often words stand in the training data
-    results.py            the Evaluation record, and its files
-    heads.py              the attention of each head
     branches.py           another token at a step that was hardly decided, and how it goes on
     looks.py              where else a step could have looked
     neighbors.py          where in the training data the model was in the same situation
     effects.py            which source words each target token depends on
-    erasure.py            what a model loses without a source word, or with another source
-    insight.py            translations -> heads, branches, looks, neighbours, effects
+    insight.py            the Insight record: all that and the attention of each head, and its files
+    results.py            the Evaluation record, and its files
+    find_out.py           translations -> Insight
     samples.py            the same few sentences at each validation, and their files
     evaluate.py           a run and a split -> Evaluation
     comparison.py         two evaluations -> differences, and whether they are chance

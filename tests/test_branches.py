@@ -13,6 +13,7 @@ from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Request, Translation
 from nmt.decoding.translator import Translator
 from nmt.evaluation.branches import Branch, Fork, branch, divergence, forks, load_branches, narrowest
+from nmt.evaluation.insight import Insight
 from nmt.evaluation.results import Evaluation
 
 SOURCES = [source for source, _ in SENTENCES]
@@ -108,13 +109,13 @@ def test_branches_come_back_with_their_evaluation(tmp_path: Path) -> None:
     plain = evaluation("eins", "zwei")
     other = evaluation("drei").translations[0]
     left = Fork(1, 0, "▁dr\u2028"), Fork(1, 2, "x", as_reference=True)
-    saved = replace(plain, branches=tuple(Branch(fork, other) for fork in left))
+    saved = replace(plain, insight=Insight(branches=tuple(Branch(fork, other) for fork in left)))
     saved.save(tmp_path / "test")
     loaded = Evaluation.load(tmp_path / "test")
-    assert [(each.fork, each.translation.to_json()) for each in loaded.branches] == [
+    assert [(each.fork, each.translation.to_json()) for each in loaded.insight.branches] == [
         (fork, other.to_json()) for fork in left
     ]
-    assert content(replace(loaded, branches=())) == content(plain)
+    assert content(replace(loaded, insight=Insight())) == content(plain)
     places = tmp_path / "test" / "branches" / "places.jsonl"
     places.write_text('{"sentence": 0, "step": 2, "token": "x"}\n' * 2)  # as it was written once
     assert [each.fork for each in load_branches(places.parent)] == [Fork(0, 2, "x")] * 2

@@ -15,6 +15,7 @@ from nmt.evaluation import results
 from nmt.evaluation.aer import AlignmentScore
 from nmt.evaluation.branches import Branch, Fork
 from nmt.evaluation.frequencies import TrainingCounts
+from nmt.evaluation.insight import Insight
 from nmt.evaluation.metrics import Score
 from nmt.evaluation.results import Evaluation, installed_versions, saved_evaluations
 
@@ -142,7 +143,9 @@ def test_search_errors_are_also_branches_that_rank_above_what_was_found() -> Non
         plain,
         translations=found,
         forced=tuple(replace(translation(text), score=-0.6, finished=True) for text in plain.references),
-        branches=tuple(Branch(Fork(sentence, 0, "u"), each) for sentence, some in tried.items() for each in some),
+        insight=Insight(
+            branches=tuple(Branch(Fork(sentence, 0, "u"), each) for sentence, some in tried.items() for each in some)
+        ),
         search={**plain.search, "method": "beam", "mbr": "none"},
     )
     assert made.search_errors() == [0]
@@ -288,13 +291,13 @@ def test_crash_while_moving_leaves_the_old(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_what_a_killed_process_wrote_is_no_part_of_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with_branch = replace(evaluation("eins"), branches=(Branch(Fork(0, 0, "u"), translation("uno")),))
+    with_branch = replace(evaluation("eins"), insight=Insight(branches=(Branch(Fork(0, 0, "u"), translation("uno")),)))
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", crash)
         with pytest.raises(KeyboardInterrupt):
             with_branch.save(tmp_path / "test")
     evaluation("eins").save(tmp_path / "test")
-    assert Evaluation.load(tmp_path / "test").branches == ()
+    assert Evaluation.load(tmp_path / "test").insight == Insight()
 
 
 def test_crash_while_the_old_is_removed_leaves_the_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

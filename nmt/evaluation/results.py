@@ -3,10 +3,8 @@
 ``runs/<run>/evaluations/<split or name>/`` holds ``translations.jsonl`` and ``attention.npz`` (see
 `nmt.decoding.translation`), ``references.jsonl`` (a line a sentence: the reference and its gold alignment or null),
 ``forced/`` (what the model makes of the references, as the translations), ``scores.json`` (the scores, and with which
-search, checkpoint, command and versions they were made), of a model with several heads two files ``heads.npz``,
-``training_counts.json`` where the training data could be read, and where they were asked for ``branches/``,
-``looks.jsonl``, ``neighbors/`` and two files ``effects.npz`` (see `nmt.evaluation.heads`, `frequencies`, `branches`,
-`looks`, `neighbors`, `effects`).
+search, checkpoint, command and versions they were made), ``training_counts.json`` where the training data could be read
+(see `nmt.evaluation.frequencies`), and what else is known of the translations (see `nmt.evaluation.insight`).
 """
 
 import json
@@ -17,21 +15,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from nmt.data.files import beside, locked, put_folder
 from nmt.data.json_files import load_json, load_json_lines, save_json_lines
 from nmt.data.links import Link
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Translation, load_translations, save_translations
 from nmt.evaluation.aer import AlignmentScore
-from nmt.evaluation.branches import Branch, load_branches, save_branches
-from nmt.evaluation.effects import effect_error_rate, load_effects, save_effects
+from nmt.evaluation.effects import effect_error_rate
 from nmt.evaluation.frequencies import TrainingCounts, load_counts, save_counts
-from nmt.evaluation.heads import load_heads, save_heads
-from nmt.evaluation.looks import Looks, load_looks, save_looks
+from nmt.evaluation.insight import Insight
 from nmt.evaluation.metrics import Score
-from nmt.evaluation.neighbors import Neighbors, load_neighbors, save_neighbors
 
 FORMAT_VERSION = 2
 """Version of `scores.json`; a reader refuses any other."""
@@ -101,15 +94,7 @@ class Evaluation:
         source_worth: by how many nats a token the references are less probable with another sentence's source; None
             where that is not known.
         seen: the sentences, from 0, whose source stands in the training data; None where that was not looked up.
-        heads: for each translation the attention of each of M heads, float32 (T, M, S); none where a model has one, or
-            there are several models.
-        forced_heads: the same of the references under forced decoding.
-        branches: what else the translations could have been, where that was asked for.
-        looks: for each translation what its steps could have looked at; none where that was not asked for.
-        neighbors: where the model was in the same situation; None where that was not asked for.
-        effects: for each translation float32 (T, W), how much each token depends on each source word; none where that
-            was not asked for.
-        forced_effects: the same of the references under forced decoding.
+        insight: what else is known of translations and references.
         training_counts: how often the words of sources, references and translations stand in the training data; None
             where that was not looked up.
         name: that it was given to be kept beside others of its split; empty for that of the split.
@@ -131,13 +116,7 @@ class Evaluation:
     versions: Mapping[str, str] = field(default_factory=installed_versions)
     name: str = ""
     forced: tuple[Translation, ...] = ()
-    heads: tuple[np.ndarray, ...] = ()
-    forced_heads: tuple[np.ndarray, ...] = ()
-    branches: tuple[Branch, ...] = ()
-    looks: tuple[Looks, ...] = ()
-    neighbors: Neighbors | None = None
-    effects: tuple[np.ndarray, ...] = ()
-    forced_effects: tuple[np.ndarray, ...] = ()
+    insight: Insight = Insight()
     source_worth: float | None = None
     seen: tuple[int, ...] | None = None
     training_counts: TrainingCounts | None = None
@@ -178,9 +157,9 @@ class Evaluation:
 
     def effect_alignment(self) -> AlignmentScore | None:
         """Score against gold of what the words of the references depend on; None where one of the two is not known."""
-        if not self.forced_effects or self.alignment is None:
+        if not self.insight.forced_effects or self.alignment is None:
             return None
-        return effect_error_rate(self.forced, self.forced_effects, self.gold)
+        return effect_error_rate(self.forced, self.insight.forced_effects, self.gold)
 
     def scored_alike(self, others: Sequence["Evaluation"]) -> list["Evaluation"]:
         """Those of other evaluations that give the same scores."""
@@ -210,7 +189,7 @@ class Evaluation:
         """
         if self.given or not (self.forced and self.is_comparable):
             return None
-        known = [*enumerate(self.forced), *((each.fork.sentence, each.translation) for each in self.branches)]
+        known = [*enumerate(self.forced), *((each.fork.sentence, each.translation) for each in self.insight.branches)]
         known += [pair for each in alike for pair in enumerate(each.translations)]
         above = ((number, other) for number, other in known if ranks_above(other, self.translations[number]))
         options = SearchOptions.named(self.search)
@@ -235,18 +214,7 @@ class Evaluation:
         save_translations(folder, self.translations)
         if self.forced:
             save_translations(folder / "forced", self.forced)
-        sides = (folder, self.heads, self.effects), (folder / "forced", self.forced_heads, self.forced_effects)
-        for place, heads, effects in sides:
-            if heads:
-                save_heads(place, heads)
-            if effects:
-                save_effects(place, effects)
-        if self.branches:
-            save_branches(folder / "branches", self.branches)
-        if self.looks:
-            save_looks(folder / "looks.jsonl", self.looks)
-        if self.neighbors:
-            save_neighbors(folder / "neighbors", self.neighbors)
+        self.insight.save(folder)
         if self.training_counts:
             save_counts(folder / "training_counts.json", self.training_counts)
         pairs = zip(self.references, self.gold, strict=True)
@@ -301,13 +269,7 @@ class Evaluation:
             scores=tuple(Score(**score) for score in scores["scores"]),
             alignment=None if alignment is None else AlignmentScore(**alignment),
             forced=forced,
-            heads=tuple(load_heads(folder, translations)),
-            forced_heads=tuple(load_heads(folder / "forced", forced)),
-            branches=tuple(load_branches(folder / "branches")),
-            looks=tuple(load_looks(folder / "looks.jsonl", translations)),
-            neighbors=load_neighbors(folder / "neighbors", translations),
-            effects=tuple(load_effects(folder, translations)),
-            forced_effects=tuple(load_effects(folder / "forced", forced)),
+            insight=Insight.load(folder, translations, forced),
             training_counts=load_counts(folder / "training_counts.json"),
         )
 

@@ -14,7 +14,7 @@ from nmt.decoding.alignment import attention_entropy
 from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import attention_error_rate
 from nmt.evaluation.branches import Branch
-from nmt.evaluation.heads import records_of_heads
+from nmt.evaluation.insight import records_of_heads
 from nmt.evaluation.looks import Looks
 from nmt.evaluation.metrics import bleu_words, sentence_chrf
 from nmt.evaluation.neighbors import Neighbors
@@ -46,20 +46,21 @@ def sentence_rows(
     if not evaluation.is_comparable:
         for row in rows:
             row["reference"]["score"] = None
-    for row, looks in zip(rows, evaluation.looks, strict=False):
+    insight = evaluation.insight
+    for row, looks in zip(rows, insight.looks, strict=False):
         row["hypothesis"]["looks"] = _looks(looks)
-    if evaluation.neighbors:
-        for row, steps in zip(rows, evaluation.neighbors.steps, strict=True):
+    if insight.neighbors:
+        for row, steps in zip(rows, insight.neighbors.steps, strict=True):
             row["hypothesis"]["neighbors"] = [[[*each] for each in found] for found in steps]
-    _add_matrices(rows, "hypothesis", evaluation.heads, evaluation.effects)
-    _add_matrices(rows, "reference", evaluation.forced_heads, evaluation.forced_effects)
+    _add_matrices(rows, "hypothesis", insight.heads, insight.effects)
+    _add_matrices(rows, "reference", insight.forced_heads, insight.forced_effects)
     if baseline:
-        _add_matrices(rows, "baseline", baseline.heads, baseline.effects)
-    if evaluation.forced_heads:
-        of_heads = zip(*records_of_heads(evaluation.forced, evaluation.forced_heads), strict=True)
+        _add_matrices(rows, "baseline", baseline.insight.heads, baseline.insight.effects)
+    if insight.forced_heads:
+        of_heads = zip(*records_of_heads(evaluation.forced, insight.forced_heads), strict=True)
         for row, records, gold in zip(rows, of_heads, evaluation.gold, strict=True):
             row["head_aers"] = [_aer(record, gold) for record in records]
-    for branch in evaluation.branches:
+    for branch in insight.branches:
         row = rows[branch.fork.sentence]
         found = evaluation.translations[branch.fork.sentence]
         is_above = evaluation.is_comparable and ranks_above(branch.translation, found)
