@@ -38,6 +38,7 @@ nmt/
     words.py              the word: unit of gold alignments and of AER
     links.py              links of words, links of tokens: the targets of guided alignment
     files.py              files that outlast a power cut, errors that name them, folders held by one process
+    ranks.py              what the processes of one job know together, what the first does for all
     json_files.py         JSON in files: one object, or one a line
     compression.py        files that may be compressed, and their lines
     readers.py            files -> rows, with file and line where something is wrong
@@ -141,7 +142,6 @@ nmt/
     optimizer.py          how a gradient becomes a step
     schedule.py           the learning rate
     memory.py             memory that a step frees, kept for the next
-    ranks.py              what the processes of a training know together
     validation.py         what a validation finds out
     module.py             the LightningModule
     callbacks.py          moving average, early stopping

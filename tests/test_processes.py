@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from nmt.data.ranks import in_first_rank
 from nmt.pipe.processes import Processes
 
 
@@ -34,4 +35,4 @@ def test_one_process_waits_for_nobody_and_hears_of_its_mistake() -> None:
     with Processes().together():
         Processes().wait()
         with pytest.raises(ValueError, match="no"):
-            Processes().first(fail)
+            in_first_rank(fail)
