@@ -36,7 +36,7 @@ _PLAIN = "split", "src", "tgt", "search", "checkpoint", "command", "seconds", "v
 """The attributes that are in `scores.json` as they are."""
 
 _PLAIN_LATER = "name", "given", "source_worth"
-"""The same, but evaluations that were made before there were such have none."""
+"""More of them, which older evaluations do not have."""
 
 _PACKAGES = ("nmt", "torch", "pytorch-lightning", "tokenizers", "sacrebleu", "sacremoses", "numpy")
 
