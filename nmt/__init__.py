@@ -38,6 +38,8 @@ nmt/
     words.py              the word: unit of gold alignments and of AER
     links.py              links of words, links of tokens: the targets of guided alignment
     files.py              files that outlast a power cut, errors that name them, folders held by one process
+    ranks.py              what the processes of one job know together, what the first does for all
+    json_files.py         JSON in files: one object, or one a line
     compression.py        files that may be compressed, and their lines
     readers.py            files -> rows, with file and line where something is wrong
     corpus.py             phrasebook, files or hub -> datasets.Dataset of src, tgt, alignment
@@ -121,14 +123,13 @@ nmt/
     metrics.py            BLEU, chrF, TER with signature and interval
     aer.py                links between words -> AER
     frequencies.py        how often words stand in the training data
-    results.py            the Evaluation record, and its files
-    heads.py              the attention of each head
     branches.py           another token at a step that was hardly decided, and how it goes on
     looks.py              where else a step could have looked
     neighbors.py          where in the training data the model was in the same situation
     effects.py            which source words each target token depends on
-    erasure.py            what a model loses without a source word, or with another source
-    insight.py            translations -> heads, branches, looks, neighbours, effects
+    insight.py            the Insight record: all that and the attention of each head, and its files
+    results.py            the Evaluation record, and its files
+    find_out.py           translations -> Insight
     samples.py            the same few sentences at each validation, and their files
     evaluate.py           a run and a split -> Evaluation
     comparison.py         two evaluations -> differences, and whether they are chance
@@ -141,7 +142,6 @@ nmt/
     optimizer.py          how a gradient becomes a step
     schedule.py           the learning rate
     memory.py             memory that a step frees, kept for the next
-    ranks.py              what the processes of a training know together
     validation.py         what a validation finds out
     module.py             the LightningModule
     callbacks.py          moving average, early stopping

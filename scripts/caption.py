@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from nmt.cli.parsing import at_least
-from nmt.config import ModelConfig
+from nmt.config import ModelConfig, TokenizerConfig
 from nmt.data.batch import Batch, pad, tgt_sequence
 from nmt.data.scenes import Scene, scenes
 from nmt.data.tokenizer import Tokenizer
@@ -42,7 +42,7 @@ class Captioner:
     """A model of the network `config` with the words of some captions."""
 
     def __init__(self, config: ModelConfig, captions: Sequence[str]) -> None:
-        self.words = Tokenizer.train(captions, "word", min_frequency=1)
+        self.words = Tokenizer.train(captions, TokenizerConfig("word", min_frequency=1))
         self.model = Seq2Seq(config, PictureEncoder(config), self.words.vocab_size)
 
     def batch(self, some: Sequence[Scene]) -> Batch:

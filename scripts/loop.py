@@ -8,7 +8,7 @@ import sys
 
 import torch
 
-from nmt import ModelConfig, Translator
+from nmt import ModelConfig, TokenizerConfig, Translator
 from nmt.data.batch import collate
 from nmt.data.tokenizer import Tokenizer
 from nmt.data.tokenizer_pair import TokenizerPair
@@ -27,7 +27,8 @@ pairs = [(f"{src} {verb}", f"{tgt} {verbs[verb]}") for src, tgt in subjects for 
 unseen = "ein Fisch wartet"
 pairs = [pair for pair in pairs if pair[0] != unseen]
 
-src, tgt = (Tokenizer.train(texts, "word", min_frequency=1) for texts in zip(*pairs, strict=True))
+settings = TokenizerConfig("word", min_frequency=1)
+src, tgt = (Tokenizer.train(texts, settings) for texts in zip(*pairs, strict=True))
 rows = [
     {"src_ids": src.encode(one).ids, "tgt_ids": tgt.encode(other).ids, "index": index}
     for index, (one, other) in enumerate(pairs)

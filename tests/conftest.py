@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nmt.config import SAME_SIZE_SCORES, AttentionConfig, ModelConfig
+from nmt.config import SAME_SIZE_SCORES, AttentionConfig, ModelConfig, TokenizerConfig
 from nmt.data.batch import Batch
 from nmt.data.special import EOS_ID
 from nmt.data.tokenizer_pair import TokenizerPair, train_tokenizers
@@ -159,7 +159,7 @@ def tokenizers() -> TokenizerPair:
     import datasets
 
     corpus = datasets.Dataset.from_list([{"src": src, "tgt": tgt} for src, tgt in SENTENCES])
-    return train_tokenizers(corpus, "char", 100, joint=True, min_frequency=1)
+    return train_tokenizers(corpus, TokenizerConfig("char", vocab_size=100, min_frequency=1))
 
 
 @pytest.fixture(scope="session")

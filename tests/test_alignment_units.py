@@ -3,6 +3,7 @@
 import datasets
 import pytest
 
+from nmt.config import TokenizerConfig
 from nmt.data.alignment_units import with_word_links
 from nmt.data.tokenizer import Tokenizer
 from nmt.data.tokenizer_pair import TokenizerPair
@@ -14,13 +15,13 @@ def corpus(src: str, tgt: str, *links: list[int]) -> datasets.Dataset:
 
 @pytest.fixture
 def plain() -> TokenizerPair:
-    tokenizer = Tokenizer.train(["Er geht nicht. He doesn't go."] * 2, "word", 100)
+    tokenizer = Tokenizer.train(["Er geht nicht. He doesn't go."] * 2, TokenizerConfig("word", vocab_size=100))
     return TokenizerPair(tokenizer, tokenizer)
 
 
 @pytest.fixture
 def cut() -> TokenizerPair:
-    tokenizer = Tokenizer.train(["Er ge@@ ht nicht . He does n@@ 't go ."] * 2, "presplit", 100, joiner="@@")
+    tokenizer = Tokenizer.train(["Er ge@@ ht nicht . He does n@@ 't go ."] * 2, TokenizerConfig("presplit", "@@"))
     return TokenizerPair(tokenizer, tokenizer)
 
 

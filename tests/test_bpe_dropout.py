@@ -8,6 +8,7 @@ import datasets
 import pytest
 from test_tokenizer import HARD_TEXTS, SENTENCES
 
+from nmt.config import TokenizerConfig
 from nmt.data.bpe_dropout import BPEDropout, DroppedPairs
 from nmt.data.pairs import encode
 from nmt.data.phrasebook import generate, rows
@@ -25,13 +26,13 @@ def phrasebook() -> datasets.Dataset:
 
 @pytest.fixture(scope="module")
 def tokenizers(phrasebook: datasets.Dataset) -> TokenizerPair:
-    return train_tokenizers(phrasebook, "bpe", 1000)
+    return train_tokenizers(phrasebook, TokenizerConfig(vocab_size=1000))
 
 
 @pytest.mark.parametrize("lowercase", [True, False])
 def test_without_dropout_it_is_the_library(phrasebook: datasets.Dataset, lowercase: bool) -> None:
     sentences = [*phrasebook["src"], *phrasebook["tgt"]]
-    tokenizer = Tokenizer.train(sentences, "bpe", 1000, lowercase)
+    tokenizer = Tokenizer.train(sentences, TokenizerConfig(vocab_size=1000, lowercase=lowercase))
     dropout, random = BPEDropout(tokenizer, 0.0), Random(0)
     longest = 0
     for text in sentences + SENTENCES + HARD_TEXTS + ["ab" * 50, "aaaaaaa eeeeee", "schlschlschl"]:
@@ -66,7 +67,7 @@ def test_pieces_keep_text_and_words(
 @pytest.fixture(scope="module")
 def two_merges() -> Tokenizer:
     """First a and b are joined, then c and d; nothing else is."""
-    return Tokenizer.train(["xab yab zab wcd vcd"], "bpe", 4 + 256 + 10 + 2, min_frequency=1)
+    return Tokenizer.train(["xab yab zab wcd vcd"], TokenizerConfig(vocab_size=4 + 256 + 10 + 2, min_frequency=1))
 
 
 def test_a_merge_is_skipped_as_often_as_asked_for(two_merges: Tokenizer) -> None:
@@ -97,7 +98,7 @@ def test_equal_sentences_have_pieces_of_their_own(phrasebook: datasets.Dataset, 
 
 @pytest.mark.parametrize("joint", [True, False])
 def test_pieces_are_a_function_of_seed_epoch_and_row(phrasebook: datasets.Dataset, joint: bool) -> None:
-    tokenizers = train_tokenizers(phrasebook, "bpe", 1000, joint)
+    tokenizers = train_tokenizers(phrasebook, TokenizerConfig(vocab_size=1000, joint=joint))
     pairs = encode(phrasebook.select(range(40)), tokenizers, with_words=True)
     first = dropped(tokenizers, pairs)
     assert first == dropped(tokenizers, pairs)
@@ -108,7 +109,7 @@ def test_pieces_are_a_function_of_seed_epoch_and_row(phrasebook: datasets.Datase
 
 
 def test_words_follow_the_pieces_on_their_own_side(phrasebook: datasets.Dataset, tmp_path: Path) -> None:
-    tokenizers = train_tokenizers(phrasebook, "bpe", 700, joint=False)
+    tokenizers = train_tokenizers(phrasebook, TokenizerConfig(vocab_size=700, joint=False))
     pairs = encode(phrasebook.select(range(40)), tokenizers, with_words=True)
     changed = 0
     for pair, before in zip(dropped(tokenizers, pairs), pairs, strict=True):

@@ -12,7 +12,8 @@ from test_results import content, evaluation
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Request, Translation
 from nmt.decoding.translator import Translator
-from nmt.evaluation.branches import Branch, branch, divergence, forks, load_branches, narrowest
+from nmt.evaluation.branches import Branch, Fork, branch, divergence, forks, load_branches, narrowest
+from nmt.evaluation.insight import Insight
 from nmt.evaluation.results import Evaluation
 
 SOURCES = [source for source, _ in SENTENCES]
@@ -84,15 +85,15 @@ def test_a_branch_has_the_other_token_and_all_that_was_before_it(model_folder: P
     translations = list(translator.translate(SOURCES, options))
     places = forks(translations, list(translator.force(SENTENCES)), 2)
     branches = list(branch(translator, SOURCES, translations, places, options, size=3))
-    assert [(each.sentence, each.step, each.token, each.as_reference) for each in branches] == places
-    assert sum(each.as_reference for each in branches) == len(SOURCES)
+    assert [each.fork for each in branches] == places
+    assert sum(each.fork.as_reference for each in branches) == len(SOURCES)
     assert len(branches) > len(SOURCES)
     for each in branches:
-        left = translations[each.sentence]
-        assert each.token != left.tokens[each.step]
+        left = translations[each.fork.sentence]
+        assert each.fork.token != left.tokens[each.fork.step]
         assert each.translation.source == left.source
-        assert each.translation.tokens[: each.step + 1] == (*left.tokens[: each.step], each.token)
-        assert each.translation.finished or len(each.translation.tokens) > each.step + 1
+        assert each.translation.tokens[: each.fork.step + 1] == (*left.tokens[: each.fork.step], each.fork.token)
+        assert each.translation.finished or len(each.translation.tokens) > each.fork.step + 1
 
 
 def test_tokens_to_begin_with_are_taken_as_they_are(model_folder: Path) -> None:
@@ -107,14 +108,17 @@ def test_tokens_to_begin_with_are_taken_as_they_are(model_folder: Path) -> None:
 def test_branches_come_back_with_their_evaluation(tmp_path: Path) -> None:
     plain = evaluation("eins", "zwei")
     other = evaluation("drei").translations[0]
-    saved = replace(plain, branches=(Branch(1, 0, "▁dr\u2028", other), Branch(1, 2, "x", other, as_reference=True)))
+    left = Fork(1, 0, "▁dr\u2028"), Fork(1, 2, "x", as_reference=True)
+    saved = replace(plain, insight=Insight(branches=tuple(Branch(fork, other) for fork in left)))
     saved.save(tmp_path / "test")
     loaded = Evaluation.load(tmp_path / "test")
-    found, of_reference = loaded.branches
-    assert (found.sentence, found.step, found.token, found.as_reference) == (1, 0, "▁dr\u2028", False)
-    assert of_reference.as_reference
-    assert found.translation.to_json() == other.to_json()
-    assert content(replace(loaded, branches=())) == content(plain)
-    (tmp_path / "test" / "branches" / "places.jsonl").write_text("")
+    assert [(each.fork, each.translation.to_json()) for each in loaded.insight.branches] == [
+        (fork, other.to_json()) for fork in left
+    ]
+    assert content(replace(loaded, insight=Insight())) == content(plain)
+    places = tmp_path / "test" / "branches" / "places.jsonl"
+    places.write_text('{"sentence": 0, "step": 2, "token": "x"}\n' * 2)  # as it was written once
+    assert [each.fork for each in load_branches(places.parent)] == [Fork(0, 2, "x")] * 2
+    places.write_text("")
     with pytest.raises(ValueError, match="0 places but 2 translations"):
         load_branches(tmp_path / "test" / "branches")

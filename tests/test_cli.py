@@ -465,7 +465,7 @@ def test_from_training_to_the_report(
     assert main(["report", "runs/small"]) == 0
     shown = json.loads(Path("reports/small/report.json").read_text())["evaluations"]
     plain, branched = (sum(len(row["branches"]) for row in each["sentences"]) for each in shown)
-    assert (plain, branched) == (0, len(Evaluation.load(Path("runs/small/evaluations/greedy")).branches))
+    assert (plain, branched) == (0, len(Evaluation.load(Path("runs/small/evaluations/greedy")).insight.branches))
     assert 0 < branched <= 3 * 9  # where the reference is left, too
     assert [len(each["sentences"][0]["hypothesis"].get("neighbors", ())) > 0 for each in shown] == [False, True]
     assert ["looks" in each["sentences"][0]["hypothesis"] for each in shown] == [False, True]
@@ -634,7 +634,7 @@ def test_effects_are_scored_against_gold_beside_the_attention(
     effects = saved.effect_alignment()
     assert saved.alignment is not None
     assert effects is not None
-    assert [each.shape for each in saved.forced_effects] == [(len("the▁dog") + 2, 2), (len("yes") + 2, 0)]
+    assert [each.shape for each in saved.insight.forced_effects] == [(len("the▁dog") + 2, 2), (len("yes") + 2, 0)]
     assert f"\nAER {saved.alignment.aer:.3f}  precision" in shown
     assert f"\nAER of the effects {effects.aer:.3f}  precision" in shown
     assert f"\nsource: worth {saved.source_worth:z.2f} nats a token: what the references would lose with" in shown

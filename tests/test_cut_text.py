@@ -51,17 +51,17 @@ def test_what_is_evaluated_and_shown_is_plain(
     made = Evaluation.load(run / "evaluations" / "test")
     assert [each.source for each in made.translations] == lines(tmp_path / "plain" / "test.de")
     assert [each.text for each in made.forced] == list(made.references) == lines(tmp_path / "plain" / "test.en")
-    for each in (*made.translations, *made.forced, *(branch.translation for branch in made.branches)):
+    for each in (*made.translations, *made.forced, *(branch.translation for branch in made.insight.branches)):
         assert "@@" not in each.text + each.source
         words = words_of_tokens(each.source, each.source_tokens, each.source_spans)
         assert words[0] == []
         assert sorted({word for own in words for word in own}) == list(range(len(each.source.split())))
         assert each.source_complete
-    for branch in made.branches:
-        assert branch.translation.source_tokens == made.translations[branch.sentence].source_tokens
-    assert made.neighbors is not None
+    for branch in made.insight.branches:
+        assert branch.translation.source_tokens == made.translations[branch.fork.sentence].source_tokens
+    assert made.insight.neighbors is not None
     known = set(zip(*(lines(tmp_path / "plain" / f"train.{side}") for side in ("de", "en")), strict=True))
-    assert {tuple(example) for example in made.neighbors.examples} <= known
+    assert {tuple(example) for example in made.insight.neighbors.examples} <= known
     assert made.training_counts is not None
     for side, counts in (("de", made.training_counts.src), ("en", made.training_counts.tgt)):
         there = Counter(" ".join(lines(tmp_path / "plain" / f"train.{side}")).split())

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nmt.config import TokenizerKind
+from nmt.config import TokenizerConfig, TokenizerKind
 from nmt.data.special import EOS_ID
 from nmt.data.tokenizer import Tokenizer
 from nmt.decoding.demands import Demands, unmet
@@ -83,7 +83,7 @@ def test_guides_hold_together_and_the_first_prevails_where_nothing_is_left() -> 
 @pytest.mark.parametrize("kind", ["bpe", "unigram", "wordpiece", "word", "char"])
 def test_the_texts_of_tokens_spell_what_is_decoded(kind: Any) -> None:
     text = "the dog sees the dogs, and a café"
-    tokenizer = Tokenizer.train([text] * 3, kind, vocab_size=400)
+    tokenizer = Tokenizer.train([text] * 3, TokenizerConfig(kind, vocab_size=400))
     ids = tokenizer.encode(text).ids
     assert b"".join(tokenizer.surfaces.utf8[token] for token in ids).decode() == f" {tokenizer.decode(ids)}"
     assert len(tokenizer.surfaces.utf8) == tokenizer.vocab_size
@@ -91,7 +91,7 @@ def test_the_texts_of_tokens_spell_what_is_decoded(kind: Any) -> None:
 
 
 def test_what_is_demanded_in_words_becomes_a_guide() -> None:
-    tokenizer = Tokenizer.train(["the dog sees the cat"] * 3, vocab_size=300)
+    tokenizer = Tokenizer.train(["the dog sees the cat"] * 3, TokenizerConfig(vocab_size=300))
     demands = Demands(tokenizer)
     assert demands.guide(Request("der Hund")) is None
     request = Request("der Hund", prefix="the cat", include=("dog",))
@@ -107,7 +107,7 @@ def test_what_is_demanded_in_words_becomes_a_guide() -> None:
 @pytest.mark.parametrize("phrase", [".", ", the cat", "'s", ").", "( the", "(the"])
 def test_a_mark_that_ends_something_stands_right_behind_it(phrase: str, kind: TokenizerKind) -> None:
     text = "( the dog's cat, the cat (the dog)."
-    tokenizer = Tokenizer.train([text] * 3, kind, vocab_size=300)
+    tokenizer = Tokenizer.train([text] * 3, TokenizerConfig(kind, vocab_size=300))
     guide = Demands(tokenizer).guide(Request("", include=(phrase,)))
     assert guide is not None
     assert guide.met(walk(guide, tokenizer.encode(text).ids)) == guide.goal
@@ -119,7 +119,7 @@ def test_a_mark_that_ends_something_stands_right_behind_it(phrase: str, kind: To
 )
 def test_what_is_included_stands_as_whole_words(include: str, there: bool) -> None:
     text = "Very many skiers, and (skis)."
-    tokenizer = Tokenizer.train([text] * 3, vocab_size=300)
+    tokenizer = Tokenizer.train([text] * 3, TokenizerConfig(vocab_size=300))
     missing = unmet(Request("", include=(include,)), replace(nothing(""), text=text), tokenizer)
     assert missing == (() if there else (f"does not contain {include!r}",))
 
@@ -147,7 +147,7 @@ def test_phrases_are_found_wherever_they_stand(
 
 
 def test_a_phrase_ends_with_a_word() -> None:
-    tokenizer = Tokenizer.train(["tread on the tree . tre", "a tread"] * 3, vocab_size=300)
+    tokenizer = Tokenizer.train(["tread on the tree . tre", "a tread"] * 3, TokenizerConfig(vocab_size=300))
     guide = Demands(tokenizer).guide(Request("", include=("tre",)))
     assert guide is not None
     ids = tokenizer.encode("a tre").ids

@@ -19,11 +19,11 @@ from nmt.decoding.one_look import one_look_log_probs
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Translation
 from nmt.decoding.translator import Translator
-from nmt.evaluation import insight
+from nmt.evaluation import find_out as finding
 from nmt.evaluation.effects import effect_error_rate, effect_links, load_effects
-from nmt.evaluation.erasure import effects_of, source_worth
-from nmt.evaluation.heads import load_heads, records_of_heads
-from nmt.evaluation.insight import Wanted, find_out, heads_of, looks_of, neighbors_of
+from nmt.evaluation.evaluate import source_worth
+from nmt.evaluation.find_out import Wanted, effects_of, find_out, looks_of, neighbors_of
+from nmt.evaluation.insight import Insight, records_of_heads
 from nmt.evaluation.looks import Looks, load_looks
 from nmt.evaluation.neighbors import Example, Neighbor, Neighbors, load_neighbors
 from nmt.evaluation.results import Evaluation
@@ -80,8 +80,8 @@ def readouts(translator: Translator, source: str, ids: list[int]) -> np.ndarray:
 def test_neighbors_are_the_steps_of_training_pairs_that_are_most_similar(
     translator: Translator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(insight, "BLOCK_STEPS", 9)
-    monkeypatch.setattr(insight, "BLOCK_QUERIES", 4)
+    monkeypatch.setattr(finding, "BLOCK_STEPS", 9)
+    monkeypatch.setattr(finding, "BLOCK_QUERIES", 4)
     translations, tgt = translate(translator), translator.tokenizers.tgt
     found = neighbors_of(translator, translations, corpus(PAIRS), 3)
     assert found.searched == len(PAIRS)
@@ -125,7 +125,7 @@ def test_there_are_no_more_neighbors_than_steps_of_training(translator: Translat
 def test_of_a_large_corpus_pairs_are_looked_through_evenly_spread(
     translator: Translator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(insight, "MOST_EXAMPLES", 2)
+    monkeypatch.setattr(finding, "MOST_EXAMPLES", 2)
     found = neighbors_of(translator, translate(translator), corpus(PAIRS), 99)
     assert found.searched == 2
     assert set(found.examples) == {Example(*PAIRS[0]), Example(*PAIRS[3])}
@@ -151,32 +151,30 @@ def two_heads(tmp_path: Path, tokenizers: TokenizerPair, info: ModelInfo) -> Tra
 
 
 def test_the_attention_of_a_record_is_the_mean_of_its_heads(two_heads: Translator) -> None:
-    translations = translate(two_heads)
-    for record, heads in zip(translations, heads_of(two_heads, translations), strict=True):
+    translations, options = translate(two_heads), SearchOptions(beam_size=2)
+    found = find_out(Wanted(), two_heads, SOURCES, translations, translations[:1], options, 8, None)
+    for record, heads in zip(translations, found.heads, strict=True):
         assert heads.shape == (len(record.tokens), 2, len(record.source_tokens))
         np.testing.assert_allclose(heads.mean(axis=1), record.attention, atol=1e-5)
         np.testing.assert_allclose(heads.sum(axis=2), 1, atol=1e-5)
         assert not len(heads) or np.abs(heads[:, 0] - heads[:, 1]).max() > 0.01
-
-
-def test_heads_are_kept_where_there_are_several(two_heads: Translator) -> None:
-    translations, options = translate(two_heads), SearchOptions(beam_size=2)
-    found = find_out(Wanted(), two_heads, SOURCES, translations, translations[:1], options, 8, None)
-    assert {name: len(each) for name, each in found.items()} == {"heads": len(translations), "forced_heads": 1}
+    np.testing.assert_allclose(found.forced_heads[0], found.heads[0], atol=1e-5)
+    assert (len(found.heads), len(found.forced_heads)) == (len(translations), 1)
+    assert replace(found, heads=(), forced_heads=()) == Insight()
 
 
 def test_heads_come_back_with_their_evaluation(tmp_path: Path) -> None:
     plain = evaluation("eins", "zwei")
     plain = replace(plain, forced=plain.translations[::-1])
     heads = tuple(np.array([[[0.5, each], [0.25, 0.75], [1, 0]]], np.float32) for each in (0.1, 0.2))
-    replace(plain, heads=heads, forced_heads=heads[::-1]).save(tmp_path / "test")
+    replace(plain, insight=Insight(heads=heads, forced_heads=heads[::-1])).save(tmp_path / "test")
     loaded = Evaluation.load(tmp_path / "test")
-    for one, other in zip([*loaded.heads, *loaded.forced_heads], [*heads, *heads[::-1]], strict=True):
+    for one, other in zip([*loaded.insight.heads, *loaded.insight.forced_heads], [*heads, *heads[::-1]], strict=True):
         np.testing.assert_array_equal(one, other)
-    assert content(replace(loaded, heads=(), forced_heads=())) == content(plain)
+    assert content(replace(loaded, insight=Insight())) == content(plain)
     others = [replace(each, attention=np.ones((2, 2), np.float32)) for each in plain.translations]
     with pytest.raises(ValueError, match="heads.npz is of other translations: evaluate again"):
-        load_heads(tmp_path / "test", others)
+        Insight.load(tmp_path / "test", others, plain.forced)
     each = [[record.attention.tolist() for record in records] for records in records_of_heads(others, heads)]
     assert each == [[of[:, head].tolist() for of in heads] for head in range(3)]
 
@@ -238,11 +236,13 @@ def test_effects_come_back_with_their_evaluation(tmp_path: Path) -> None:
     plain = replace(plain, forced=plain.translations)
     effects = np.array([[0.5, -0.25]], np.float32), np.zeros((1, 0), np.float32)
     forced_effects = 2 * effects[0], effects[1]
-    replace(plain, effects=effects, forced_effects=forced_effects).save(tmp_path / "test")
+    replace(plain, insight=Insight(effects=effects, forced_effects=forced_effects)).save(tmp_path / "test")
     loaded = Evaluation.load(tmp_path / "test")
-    for one, other in zip([*loaded.effects, *loaded.forced_effects], [*effects, *forced_effects], strict=True):
+    for one, other in zip(
+        [*loaded.insight.effects, *loaded.insight.forced_effects], [*effects, *forced_effects], strict=True
+    ):
         np.testing.assert_array_equal(one, other)
-    assert content(replace(loaded, effects=(), forced_effects=())) == content(plain)
+    assert content(replace(loaded, insight=Insight())) == content(plain)
     alignment = loaded.effect_alignment()
     assert alignment is not None
     assert (alignment.links, alignment.possible, alignment.recall) == (
@@ -266,13 +266,13 @@ def test_of_an_ensemble_nothing_of_it_is_known(model_folder: Path, tokenizers: T
 
 def test_what_is_wanted_is_found_out(translator: Translator) -> None:
     translations, options = translate(translator)[:2], SearchOptions(beam_size=2)
-    assert find_out(Wanted(), translator, SOURCES, translations, [], options, 8, None) == {}
+    assert find_out(Wanted(), translator, SOURCES, translations, [], options, 8, None) == Insight()
     found = find_out(
         Wanted(1, True, 2, True), translator, SOURCES, translations, translations, options, 8, corpus(PAIRS)
     )
-    assert {name: len(found[name]) for name in ("branches", "looks")} == {"branches": 2, "looks": 2}
-    assert len(found["neighbors"].steps) == 2
-    assert [len(found[name]) for name in ("effects", "forced_effects")] == [2, 2]
+    assert [len(each) for each in (found.branches, found.looks, found.effects, found.forced_effects)] == [2] * 4
+    assert found.neighbors is not None
+    assert len(found.neighbors.steps) == 2
     with pytest.raises(ValueError, match="--neighbors: -1 is not allowed, it must be at least 0"):
         Wanted(neighbors=-1)
 
@@ -282,17 +282,18 @@ def test_looks_and_neighbors_come_back_with_their_evaluation(tmp_path: Path) -> 
     weights = np.array([[0.25, 0.0001]], np.float32)
     looks = tuple(Looks(((token, "u\u2028"),), weights, weights[:, ::-1]) for token in ("x", "u\u2028"))
     neighbors = Neighbors((Example("ein\ud800", "one"),), (((Neighbor(0, "</s>", 3, 3, 0.5),),), ((),)), 7)
-    replace(plain, looks=looks, neighbors=neighbors).save(tmp_path / "test")
+    replace(plain, insight=Insight(looks=looks, neighbors=neighbors)).save(tmp_path / "test")
     loaded = Evaluation.load(tmp_path / "test")
-    assert loaded.neighbors == neighbors
-    for one, other in zip(loaded.looks, looks, strict=True):
+    found = loaded.insight
+    assert found.neighbors == neighbors
+    for one, other in zip(found.looks, looks, strict=True):
         assert one.tokens == other.tokens
         np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-6)
         np.testing.assert_allclose(one.written, other.written, atol=1e-6)
-    assert content(replace(loaded, looks=(), neighbors=None)) == content(plain)
+    assert content(replace(loaded, insight=Insight())) == content(plain)
     with pytest.raises(ValueError, match="looks.jsonl is of other translations: evaluate again"):
         load_looks(tmp_path / "test" / "looks.jsonl", plain.translations[:1])
     with pytest.raises(ValueError, match="neighbors is of other translations: evaluate again"):
         load_neighbors(tmp_path / "test" / "neighbors", plain.translations[:1])
     assert load_neighbors(tmp_path / "none", plain.translations) is None
-    assert math.isclose(loaded.looks[0].probabilities[0, 1], 0.0001, abs_tol=1e-6)
+    assert math.isclose(found.looks[0].probabilities[0, 1], 0.0001, abs_tol=1e-6)

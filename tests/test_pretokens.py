@@ -1,5 +1,6 @@
 """Text that another program has cut, strings that are protected, and tokenizers of other programs."""
 
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -31,16 +32,16 @@ TAGS = ("<2en>", "{name}", "⟦NUM1⟧", "Mc", "@")
 
 
 def presplit(joiner: Joiner, *texts: str) -> Tokenizer:
-    return Tokenizer.train([*texts, CUT[joiner]], "presplit", 100, min_frequency=1, joiner=joiner)
+    return Tokenizer.train([*texts, CUT[joiner]], TokenizerConfig("presplit", joiner, vocab_size=100, min_frequency=1))
 
 
 def test_whole_words_are_words_of_every_script() -> None:
     text = "男人 reads กิน 书。"
-    tokenizer = Tokenizer.train([text], "word", 100, min_frequency=1, protected=("<2en>",))
+    tokenizer = Tokenizer.train([text], TokenizerConfig("word", min_frequency=1, protected=("<2en>",)))
     encoded = tokenizer.encode(f"<2en> {text}")
     assert encoded.tokens == ["▁<2en>", "▁男", "人", "▁reads", "▁กิ", "น", "▁书", "。"]
     assert tokenizer.kind == "word"
-    pieces = Tokenizer.train([text] * 9, "bpe", 400)
+    pieces = Tokenizer.train([text] * 9, TokenizerConfig("bpe", vocab_size=400))
     assert pieces.encode(text).tokens[0] == "▁男人", "pieces may be longer"
 
 
@@ -95,7 +96,7 @@ def test_joiners_at_odd_places() -> None:
     encoded = sentencepiece.encode("▁ 東京 ▁ <0xE2> <0x82> <0xAC>")
     assert encoded.text == sentencepiece.decode(encoded.ids) == "東京 €"
     assert len(sentencepiece.encode("▁die▁weiß e").ids) == 2, "a piece may span words"
-    plain = Tokenizer.train(SENTENCES, "word", 100)
+    plain = Tokenizer.train(SENTENCES, TokenizerConfig("word", vocab_size=100))
     assert plain.plain("weiß@@ e  ▁") == "weiß@@ e  ▁"
 
 
@@ -108,7 +109,8 @@ def test_what_is_written_of_cut_text_is_plain(joiner: Joiner) -> None:
 @pytest.mark.parametrize("lowercase", [False, True])
 def test_a_protected_string_is_one_token_wherever_it_stands(kind, lowercase: bool) -> None:
     texts = [*SENTENCES, "<2en> Der {name} ⟦NUM1⟧ @ Mc"] * 2
-    tokenizer = Tokenizer.train(texts, kind, 500, lowercase, protected=TAGS)
+    settings = TokenizerConfig(kind, vocab_size=500, lowercase=lowercase)
+    tokenizer = Tokenizer.train(texts, replace(settings, protected=TAGS))
     assert {mark + tag for tag in TAGS for mark in ("", "▁")} <= set(tokenizer.tokens)
     assert len(tokenizer.tokens) == len(set(tokenizer.tokens)) == tokenizer.backend.get_vocab_size()
     text = "<2en> Der{name}Hund ⟦NUM1⟧⟦NUM1⟧  McDer @"
@@ -124,12 +126,12 @@ def test_a_protected_string_is_one_token_wherever_it_stands(kind, lowercase: boo
         assert tokenizer.decode(encoded.ids) == ("<2en> der{name}hund" if lowercase else "<2en> Der{name}Hund") + (
             " ⟦NUM1⟧⟦NUM1⟧ Mcder @" if lowercase else " ⟦NUM1⟧⟦NUM1⟧ McDer @"
         )
-    ordinary = Tokenizer.train(SENTENCES, kind, 500, lowercase)
+    ordinary = Tokenizer.train(SENTENCES, settings)
     assert tokenizer.encode(SENTENCES[0]).tokens == ordinary.encode(SENTENCES[0]).tokens or kind == "unigram"
 
 
 def test_dropout_does_not_tear_what_is_protected() -> None:
-    tokenizer = Tokenizer.train(SENTENCES, "bpe", 500, protected=TAGS)
+    tokenizer = Tokenizer.train(SENTENCES, TokenizerConfig("bpe", vocab_size=500, protected=TAGS))
     text = "<2en> Der{name} kleine ⟦NUM1⟧"
     torn = BPEDropout(tokenizer, 1.0).encode(text, Random(1))
     assert [token for token in torn.tokens if len(token.strip("▁")) > 1] == ["▁<2en>", "{name}", "▁⟦NUM1⟧"]
@@ -186,5 +188,5 @@ def test_a_tokenizer_of_another_program_is_refused(normalizer, pre_tokenizer, tm
 
 def test_the_kind_of_a_tokenizer_is_known_from_its_file() -> None:
     for kind in KINDS:
-        tokenizer = Tokenizer.train(SENTENCES, kind, 400)
+        tokenizer = Tokenizer.train(SENTENCES, TokenizerConfig(kind, vocab_size=400))
         assert (tokenizer.kind, tokenizer.joiner, tokenizer.takes_presplit) == (kind, "none", False)

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from nmt.data import ranks
+from nmt.data.ranks import in_first_rank
 from nmt.pipe.processes import Processes
 
 
@@ -34,4 +36,21 @@ def test_one_process_waits_for_nobody_and_hears_of_its_mistake() -> None:
     with Processes().together():
         Processes().wait()
         with pytest.raises(ValueError, match="no"):
-            Processes().first(fail)
+            in_first_rank(fail)
+
+
+def test_the_others_hear_of_a_mistake_of_the_first_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise ValueError("no")
+
+    said: list[bool] = []
+    monkeypatch.setattr(ranks, "_has_others", lambda: True)
+    monkeypatch.setattr(ranks.dist, "get_rank", lambda: 0)
+    monkeypatch.setattr(ranks.dist, "broadcast_object_list", said.extend)
+    with pytest.raises(ValueError, match="no"):
+        in_first_rank(fail)
+    assert said == [True]
+    monkeypatch.setattr(ranks.dist, "get_rank", lambda: 1)
+    monkeypatch.setattr(ranks.dist, "broadcast_object_list", lambda heard: heard.__setitem__(0, True))
+    with pytest.raises(SystemExit, match="2"):
+        in_first_rank(fail)

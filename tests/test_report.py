@@ -19,9 +19,10 @@ from nmt.data.words import split_words, word_texts
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import AlignmentScore, attention_error_rate
-from nmt.evaluation.branches import Branch
+from nmt.evaluation.branches import Branch, Fork
 from nmt.evaluation.effects import effect_columns, effect_error_rate
 from nmt.evaluation.frequencies import TrainingCounts
+from nmt.evaluation.insight import Insight
 from nmt.evaluation.looks import Looks
 from nmt.evaluation.metrics import Score
 from nmt.evaluation.neighbors import Example, Neighbor, Neighbors
@@ -130,7 +131,9 @@ def make_evaluation(
         ),
         references=tuple(reference for _, _, reference, _ in sentences),
         forced=tuple(make_forced(*each) for each in sentences) if forced else (),
-        branches=(Branch(1, 2, "children", make_translation(sentences[1][0], "Two kids children play.")),),
+        insight=Insight(
+            branches=(Branch(Fork(1, 2, "children"), make_translation(sentences[1][0], "Two kids children play.")),)
+        ),
         gold=(((0, 0), (1, 1, 0)), ((0, 0),), *[None] * (len(sentences) - 2)),
         scores=(
             Score("BLEU", 31.24, 30.1, 32.3, signature, "cased, detokenised", True),
@@ -220,7 +223,8 @@ def test_rows_hold_what_else_a_translation_could_have_been(run: Path, tmp_path: 
 def begun_as_reference(saved: Evaluation) -> Evaluation:
     """The evaluation with one more branch of its second sentence, which the reference leads to."""
     other = make_translation(SENTENCES[1][0], "Two children play in the park.")
-    return replace(saved, branches=(*saved.branches, Branch(1, 4, "in", other, as_reference=True)))
+    branches = *saved.insight.branches, Branch(Fork(1, 4, "in", as_reference=True), other)
+    return replace(saved, insight=replace(saved.insight, branches=branches))
 
 
 def test_what_begins_as_the_reference_is_not_the_best_of_what_else_there_could_have_been(
@@ -251,7 +255,10 @@ def with_insight(saved: Evaluation) -> Evaluation:
     neighbors = Neighbors(examples, steps, 1234)
     effects, of_references = (tuple(map(make_effects, each)) for each in (saved.translations, saved.forced))
     forced_effects = tuple(10 * each for each in of_references)
-    return replace(saved, looks=tuple(looks), neighbors=neighbors, effects=effects, forced_effects=forced_effects)
+    insight = replace(
+        saved.insight, looks=tuple(looks), neighbors=neighbors, effects=effects, forced_effects=forced_effects
+    )
+    return replace(saved, insight=insight)
 
 
 def make_effects(record: Translation) -> np.ndarray:
@@ -294,7 +301,7 @@ def test_rows_hold_effects_where_they_were_asked_for(run: Path, tmp_path: Path) 
             [10 * t - 20 * w + 0.01 for w in range(words)] for t in range(len(row["reference"]["tokens"]))
         ]
         assert row["baseline"]["effects"] == own
-    expected = effect_error_rate(saved.forced, saved.forced_effects, saved.gold)
+    expected = effect_error_rate(saved.forced, saved.insight.forced_effects, saved.gold)
     assert shown["effect_alignment"]["aer"] == pytest.approx(expected.aer)
 
 
@@ -306,7 +313,8 @@ def with_heads(saved: Evaluation) -> Evaluation:
         first[:, -1] = 1
         return np.stack([first, record.attention], axis=1)
 
-    return replace(saved, heads=tuple(map(heads, saved.translations)), forced_heads=tuple(map(heads, saved.forced)))
+    of_all, forced = (tuple(map(heads, each)) for each in (saved.translations, saved.forced))
+    return replace(saved, insight=replace(saved.insight, heads=of_all, forced_heads=forced))
 
 
 def test_heads_stand_in_a_table_and_in_their_sentences(run: Path, tmp_path: Path) -> None:
@@ -372,9 +380,9 @@ def test_another_translation_that_ranks_above_is_a_search_error(run: Path, tmp_p
 
     def shown(above: float, **others: object) -> dict:
         rank = {"score": saved.translations[1].score + above, "finished": saved.translations[1].finished}
-        found = replace(saved.branches[0].translation, **rank)
-        branches = (replace(saved.branches[0], translation=found),)
-        replace(saved, forced=modest, branches=branches, **others).save(folder)
+        found = replace(saved.insight.branches[0].translation, **rank)
+        branches = (saved.insight.branches[0]._replace(translation=found),)
+        replace(saved, forced=modest, insight=Insight(branches=branches), **others).save(folder)
         return report_of(build_report(run, tmp_path / "out"))["evaluations"][0]
 
     missed = shown(0.01)
@@ -394,7 +402,7 @@ def test_another_translation_that_ranks_above_is_a_search_error(run: Path, tmp_p
 
 def test_a_search_error_without_other_translations_is_that_of_a_reference(run: Path, tmp_path: Path) -> None:
     folder = run / "evaluations" / "test"
-    replace(Evaluation.load(folder), branches=()).save(folder)
+    replace(Evaluation.load(folder), insight=Insight()).save(folder)
     found = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]["findings"]
     [text] = [finding["text"] for finding in found if finding["flag"] == "search_error"]
     assert text.startswith("In at least 1 of 4 sentences (25.0%) the reference ranks above")
@@ -493,8 +501,8 @@ def test_a_baseline_is_compared_with_and_its_translations_stand_beside_the_other
     make_evaluation(run, split="without", sentences=SENTENCES[:2])
     folder = run / "evaluations" / "without"
     saved = Evaluation.load(folder)
-    better = Branch(1, 0, "In", make_translation(SENTENCES[1][0], "In the garden."))
-    replace(saved, branches=(*saved.branches, better)).save(folder)
+    better = Branch(Fork(1, 0, "In"), make_translation(SENTENCES[1][0], "In the garden."))
+    replace(saved, insight=Insight(branches=(*saved.insight.branches, better))).save(folder)
     page = build_report(run, tmp_path / "out", baseline)
     test, other = report_of(page)["evaluations"]
     assert (test["label"], other["label"], other["baseline"]) == ("test", "without", None)
@@ -557,7 +565,7 @@ def test_search_errors_are_not_set_beside_those_found_by_other_means(run: Path, 
     baseline = tmp_path / "runs" / "before"
     make_evaluation(baseline)
     folder = baseline / "evaluations" / "test"
-    replace(Evaluation.load(folder), branches=()).save(folder)
+    replace(Evaluation.load(folder), insight=Insight()).save(folder)
     [test] = report_of(build_report(run, tmp_path / "out", baseline))["evaluations"]
     [missed] = [each for each in test["findings"] if each["text"].startswith("In at least 1 of 4 sentences")]
     assert missed["compared"] is None

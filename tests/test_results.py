@@ -13,8 +13,9 @@ import pytest
 from nmt.decoding.translation import Translation
 from nmt.evaluation import results
 from nmt.evaluation.aer import AlignmentScore
-from nmt.evaluation.branches import Branch
+from nmt.evaluation.branches import Branch, Fork
 from nmt.evaluation.frequencies import TrainingCounts
+from nmt.evaluation.insight import Insight
 from nmt.evaluation.metrics import Score
 from nmt.evaluation.results import Evaluation, installed_versions, saved_evaluations
 
@@ -74,6 +75,17 @@ def test_an_evaluation_comes_back(tmp_path: Path, alignment: AlignmentScore | No
     assert content(Evaluation.load(tmp_path / "evaluations" / "test_2016")) == content(saved)
 
 
+def test_an_evaluation_comes_back_that_was_made_before_there_was_all_of_it(tmp_path: Path) -> None:
+    saved = evaluation("eins")
+    saved.save(tmp_path / "test_2016")
+    path = tmp_path / "test_2016" / "scores.json"
+    scores = json.loads(path.read_text())
+    path.write_text(
+        json.dumps({name: scores[name] for name in scores.keys() - {"name", "given", "source_worth", "seen"}})
+    )
+    assert content(Evaluation.load(tmp_path / "test_2016")) == content(saved)
+
+
 def test_references_under_forced_decoding_come_back(tmp_path: Path) -> None:
     plain = evaluation("eins", "zwei")
     saved = replace(plain, forced=tuple(map(translation, plain.references)))
@@ -131,7 +143,9 @@ def test_search_errors_are_also_branches_that_rank_above_what_was_found() -> Non
         plain,
         translations=found,
         forced=tuple(replace(translation(text), score=-0.6, finished=True) for text in plain.references),
-        branches=tuple(Branch(sentence, 0, "u", each) for sentence, some in tried.items() for each in some),
+        insight=Insight(
+            branches=tuple(Branch(Fork(sentence, 0, "u"), each) for sentence, some in tried.items() for each in some)
+        ),
         search={**plain.search, "method": "beam", "mbr": "none"},
     )
     assert made.search_errors() == [0]
@@ -277,13 +291,13 @@ def test_crash_while_moving_leaves_the_old(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_what_a_killed_process_wrote_is_no_part_of_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with_branch = replace(evaluation("eins"), branches=(Branch(0, 0, "u", translation("uno")),))
+    with_branch = replace(evaluation("eins"), insight=Insight(branches=(Branch(Fork(0, 0, "u"), translation("uno")),)))
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", crash)
         with pytest.raises(KeyboardInterrupt):
             with_branch.save(tmp_path / "test")
     evaluation("eins").save(tmp_path / "test")
-    assert Evaluation.load(tmp_path / "test").branches == ()
+    assert Evaluation.load(tmp_path / "test").insight == Insight()
 
 
 def test_crash_while_the_old_is_removed_leaves_the_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

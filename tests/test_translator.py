@@ -22,6 +22,7 @@ from datasets import Dataset
 from sacrebleu.metrics import CHRF
 
 import nmt.decoding.translator as translator_module
+from nmt.config import TokenizerConfig
 from nmt.data.special import BOS, BOS_ID, EOS_ID, PAD, PAD_ID
 from nmt.data.tokenizer import Tokenizer
 from nmt.data.tokenizer_pair import TokenizerPair, train_tokenizers
@@ -264,7 +265,7 @@ def test_an_ensemble_needs_one_vocabulary(
     for name in ("one", "two"):
         save_model(tmp_path / name, translator.engine.network, info)
     tokenizers.save(tmp_path / "one")
-    another = Tokenizer.train(["something else altogether, with other pieces"] * 2, vocab_size=300)
+    another = Tokenizer.train(["something else altogether, with other pieces"] * 2, TokenizerConfig(vocab_size=300))
     TokenizerPair(another, another).save(tmp_path / "two")
     with pytest.raises(ValueError, match="two: its vocabulary is not that of .*one: an ensemble needs the same"):
         Translator.load([tmp_path / "one", tmp_path / "two"])
@@ -517,7 +518,7 @@ def test_forced_decoding_of_a_reference(translator: Translator, monkeypatch: pyt
 def test_a_given_target_is_the_text_and_its_words_are_counted_there(translator: Translator, kind: str) -> None:
     corpus = Dataset.from_dict({"src": SOURCES, "tgt": [target for _, target in SENTENCES]})
     size = {"bpe": 300, "wordpiece": 80}.get(kind, 40)
-    pair = train_tokenizers(corpus, kind, size, lowercase=True)
+    pair = train_tokenizers(corpus, TokenizerConfig(kind, vocab_size=size, lowercase=True))
     network = replace(translator.info.network, tie_embeddings="none")
     model = Seq2Seq(network, pair.src.vocab_size, pair.tgt.vocab_size)
     other = Translator(model, pair, replace(translator.info, network=network))
@@ -785,7 +786,8 @@ def test_a_tokenizer_or_a_shortlist_of_another_model_is_refused(
     tokenizers.save(second)
     with pytest.raises(ValueError, match="second: its tokenizer does not fit its model"):
         Translator.load([model_folder, second])
-    Tokenizer.train(["something else, quite"] * 3, vocab_size=290).save(model_folder / "tokenizer.json")
+    other = Tokenizer.train(["something else, quite"] * 3, TokenizerConfig(vocab_size=290))
+    other.save(model_folder / "tokenizer.json")
     with pytest.raises(ValueError, match="its tokenizer does not fit its model"):
         Translator.load(model_folder)
 

@@ -2,6 +2,7 @@ import re
 
 import pytest
 
+from nmt.config import TokenizerConfig
 from nmt.data.special import EOS_ID
 from nmt.data.tokenizer import Tokenizer
 from nmt.data.words import UNSPACED, is_run, split_words, word_texts, words_of_tokens
@@ -62,7 +63,7 @@ def test_spans_find_their_word() -> None:
 
 
 def test_a_blank_that_begins_a_sentence_belongs_to_its_first_word() -> None:
-    tokenizer = Tokenizer.train(["abc 男人"] * 2, "char", vocab_size=20)
+    tokenizer = Tokenizer.train(["abc 男人"] * 2, TokenizerConfig("char", vocab_size=20))
     encoded = tokenizer.encode("ab 男")
     assert encoded.tokens == ["▁", "a", "b", "▁", "男"]
     assert encoded.spans[0] == (0, 0)
@@ -81,7 +82,7 @@ def test_words_of_one_token_have_all_their_tokens_in_common() -> None:
 @pytest.mark.parametrize("kind", ["bpe", "unigram", "wordpiece", "word", "char"])
 def test_tokens_of_every_kind_cover_every_word_in_order(kind: str) -> None:
     text = "  Ja,  3 Hunde schlafen -  endlich.  "
-    tokenizer = Tokenizer.train([text, "Nein, zwei Katzen rennen."] * 2, kind, vocab_size=320)
+    tokenizer = Tokenizer.train([text, "Nein, zwei Katzen rennen."] * 2, TokenizerConfig(kind, vocab_size=320))
     encoded = tokenizer.encode(text)
     words = [word for own in words_of_tokens(text, encoded.tokens, encoded.spans) for word in own]
     assert words == sorted(words)

@@ -22,7 +22,7 @@ def run(arguments: list[str]) -> int:
     search = search_options(options, keep_beam=True)
     from nmt.data.corpus import config_of
     from nmt.evaluation.evaluate import evaluate as run_evaluation
-    from nmt.evaluation.insight import Wanted
+    from nmt.evaluation.find_out import Wanted
 
     folder = Path(options.run)
     config_of(folder, options.path)  # a mistake is told before the model is read
@@ -88,7 +88,7 @@ def _show(result: "Evaluation") -> None:
             print(f"AER{of} {alignment.aer:.3f}  {counted}{gold}{'' if of else _mean_of(result)}")
     errors = result.search_errors()
     if errors is not None:
-        known = "the reference or a what-if" if result.branches else "the reference"
+        known = "the reference or a what-if" if result.insight.branches else "the reference"
         print(f"search errors: at least {_share(errors, result)}, where {known} ranks above what was found")
     if result.source_worth is not None:
         told = "what the references would lose with another sentence's source"
@@ -99,7 +99,7 @@ def _show(result: "Evaluation") -> None:
 
 def _mean_of(result: "Evaluation") -> str:
     """Names the heads whose mean the attention is."""
-    return f"  mean of {result.heads[0].shape[1]} heads" if result.heads else ""
+    return f"  mean of {result.insight.heads[0].shape[1]} heads" if result.insight.heads else ""
 
 
 def _share(sentences: Sequence[int], result: "Evaluation") -> str:

@@ -184,6 +184,7 @@ def _translate_stream(options: argparse.Namespace, search: "SearchOptions") -> N
 
 def _translate_file(options: argparse.Namespace, search: "SearchOptions", processes: "Processes") -> None:
     """A file to a file, in shards."""
+    from nmt.data.ranks import in_first_rank
     from nmt.pipe.lines import windows
     from nmt.pipe.shards import Parts
 
@@ -192,7 +193,7 @@ def _translate_file(options: argparse.Namespace, search: "SearchOptions", proces
         device = processes.device(options.device, on_gpu=options.precision != "int8")
         pipe = _pipe(options, search, device, stack, shown=processes.rank == 0)
         stack.callback(parts.close)
-        processes.first(lambda: parts.open(_job(options), options.resume))
+        in_first_rank(lambda: parts.open(_job(options), options.resume))
         most = _window_lines(options)
 
         def translate(
@@ -214,7 +215,7 @@ def _translate_file(options: argparse.Namespace, search: "SearchOptions", proces
                 parts.left()  # nothing, where there is no finished shard
             raise
         processes.wait()
-        processes.first(lambda: parts.join(shards))
+        in_first_rank(lambda: parts.join(shards))
 
 
 def _job(options: argparse.Namespace) -> dict[str, Any]:

@@ -107,8 +107,7 @@ class TranslationData(pl.LightningDataModule):
             return
         corpus = load_training(self.config)
         _say(f"learning a {settings.kind} vocabulary of at most {settings.vocab_size:,} types")
-        names = "kind", "vocab_size", "joint", "lowercase", "min_frequency", "joiner", "protected", "tgt_vocab_size"
-        train_tokenizers(corpus, **{name: getattr(settings, name) for name in names}).save(self.folder)
+        train_tokenizers(corpus, settings).save(self.folder)
 
     def setup(self, stage: str) -> None:
         """Tokenises both splits; of the training split, pairs that the filters name are left out and counted.

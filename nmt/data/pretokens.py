@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import tokenizers
 from tokenizers import Regex, decoders, normalizers, pre_tokenizers
 
-from nmt.config import Joiner, TokenizerKind
+from nmt.config import Joiner, TokenizerConfig, TokenizerKind
 from nmt.data.special import SPECIAL_TOKENS
 from nmt.data.words import UNSPACED
 
@@ -28,20 +28,14 @@ _PROBE_FORMS = "▁a▁<s>▁b", "▁a ▁<s> ▁b", "▁a < s> b"
 """The normal forms of `_PROBE`, in small letters: of plain text, and of text that was cut, by joiner."""
 
 
-def prepare(
-    backend: tokenizers.Tokenizer,
-    kind: TokenizerKind,
-    lowercase: bool = False,
-    joiner: Joiner = "none",
-    protected: Sequence[str] = (),
-) -> None:
-    """Gives a tokenizer of the library normaliser, pre-tokenizer and decoder; `Tokenizer.train` says what they do."""
-    if kind == "presplit":
-        backend.normalizer = _presplit_form(joiner)
+def prepare(backend: tokenizers.Tokenizer, settings: TokenizerConfig) -> None:
+    """Gives a tokenizer of the library its normaliser, pre-tokenizer and decoder."""
+    if settings.kind == "presplit":
+        backend.normalizer = _presplit_form(settings.joiner)
         backend.pre_tokenizer = pre_tokenizers.Split(" ", "removed")
     else:
-        backend.normalizer = _plain_form(lowercase, protected)
-        backend.pre_tokenizer = pre_tokenizers.Split(Regex(_pattern(kind, protected)), "isolated")
+        backend.normalizer = _plain_form(settings.lowercase, settings.protected)
+        backend.pre_tokenizer = pre_tokenizers.Split(Regex(_pattern(settings.kind, settings.protected)), "isolated")
     backend.decoder = _decoder()
 
 

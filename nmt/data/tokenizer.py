@@ -15,7 +15,7 @@ name a special token: ``</s>`` falls into the pre-tokens ``<``, ``/``, ``s`` and
 "added tokens", which would be looked for in the text before anything else.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +23,7 @@ from typing import NamedTuple
 import tokenizers
 from tokenizers import models
 
-from nmt.config import Joiner, TokenizerKind
+from nmt.config import Joiner, TokenizerConfig, TokenizerKind
 from nmt.data.pretokens import takes_presplit
 from nmt.data.special import BOS_ID, BYTE_TOKENS, EOS_ID, PAD_ID, SPECIAL_TOKENS, UNK_ID
 from nmt.data.surfaces import Decoded, Surfaces
@@ -68,35 +68,19 @@ class Tokenizer:
         self._tokens = sorted(vocab, key=lambda token: vocab[token])
 
     @classmethod
-    def train(
-        cls,
-        sentences: Iterable[str],
-        kind: TokenizerKind = "bpe",
-        vocab_size: int = 8000,
-        lowercase: bool = False,
-        min_frequency: int = 2,
-        joiner: Joiner = "none",
-        protected: Sequence[str] = (),
-    ) -> "Tokenizer":
+    def train(cls, sentences: Iterable[str], settings: TokenizerConfig) -> "Tokenizer":
         """A tokenizer made from `sentences`; the same sentences give the same tokenizer, byte for byte.
 
         Args:
             sentences: text, read once. WordPiece holds it in memory, the other kinds only its different words.
-            kind: "bpe", "unigram", "wordpiece", "word" or "char"; "presplit" for text that was cut. The first two write
-                a character that they do not know as its UTF-8 bytes, which have 256 entries; for the others it becomes
-                the unknown token. (For WordPiece a whole word is unknown that holds such a character, or more than 100
-                characters.)
-            vocab_size: the largest number of entries, special tokens and bytes included.
-            lowercase: lower-case all text.
-            min_frequency: how often a pair (BPE, WordPiece), a word or a character must occur to get an entry.
-            joiner: what tells in text that was cut which pieces are one word: "@@" at the end of all but its last, "▁"
-                at the beginning of its first, "none" where each piece is a word.
-            protected: strings that are one token each wherever they stand, in the case that they have here.
+            settings: of its kind, size and text. BPE and Unigram write a character that they do not know as its UTF-8
+                bytes, which have 256 entries; for the other kinds it becomes the unknown token. (For WordPiece a whole
+                word is unknown that holds such a character, or more than 100 characters.)
 
         Raises:
-            ValueError: if `kind` is unknown, there is no text, or `vocab_size` cannot hold its characters.
+            ValueError: if there is no text, or the vocabulary is too small for its characters.
         """
-        return cls(learn(sentences, kind, vocab_size, lowercase, min_frequency, joiner, protected))
+        return cls(learn(sentences, settings))
 
     @classmethod
     def load(cls, path: Path) -> "Tokenizer":

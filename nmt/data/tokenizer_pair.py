@@ -1,12 +1,11 @@
 """The tokenizers of source and target: one vocabulary for both, or one each."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nmt.checked import check
-from nmt.config import Joiner, TokenizerConfig, TokenizerKind
+from nmt.config import TokenizerConfig
 from nmt.data.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -69,39 +68,19 @@ class TokenizerPair:
                 check(given == value, f"data.tokenizer.{name}", given, f"{value}, as in {place}")
 
 
-def train_tokenizers(
-    corpus: "datasets.Dataset | datasets.IterableDataset",
-    kind: TokenizerKind = "bpe",
-    vocab_size: int = 8000,
-    joint: bool = True,
-    lowercase: bool = False,
-    min_frequency: int = 2,
-    joiner: Joiner = "none",
-    protected: Sequence[str] = (),
-    tgt_vocab_size: int = 0,
-) -> TokenizerPair:
-    """Tokenizers for the columns `src` and `tgt` of `corpus`; the options are those of `Tokenizer.train`.
-
-    Args:
-        corpus: sentence pairs.
-        kind: of both tokenizers.
-        vocab_size: entries of the joint vocabulary, or of each of the two.
-        joint: one vocabulary, made from both sides.
-        lowercase: lower-case all text.
-        min_frequency: how often something must occur to get an entry.
-        joiner: of text that was cut.
-        protected: strings that are one token each.
-        tgt_vocab_size: entries of the target's vocabulary, if it is not the source's too; 0 for as many as that.
+def train_tokenizers(corpus: "datasets.Dataset | datasets.IterableDataset", settings: TokenizerConfig) -> TokenizerPair:
+    """Tokenizers for the columns `src` and `tgt` of `corpus`: one from both of them, or one from each.
 
     Raises:
         ValueError: as `Tokenizer.train`.
     """
 
-    def train(size: int, *columns: str) -> Tokenizer:
+    def train(vocab_size: int, *columns: str) -> Tokenizer:
         sentences = (text for batch in corpus.iter(batch_size=1000) for column in columns for text in batch[column])
-        return Tokenizer.train(sentences, kind, size, lowercase, min_frequency, joiner, protected)
+        return Tokenizer.train(sentences, replace(settings, vocab_size=vocab_size))
 
-    if joint:
-        shared = train(vocab_size, "src", "tgt")
+    if settings.joint:
+        shared = train(settings.vocab_size, "src", "tgt")
         return TokenizerPair(shared, shared)
-    return TokenizerPair(train(vocab_size, "src"), train(tgt_vocab_size or vocab_size, "tgt"))
+    tgt_vocab_size = settings.tgt_vocab_size or settings.vocab_size
+    return TokenizerPair(train(settings.vocab_size, "src"), train(tgt_vocab_size, "tgt"))

@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, get_args
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import tokenizers
 from tokenizers import models, trainers
 
-from nmt.config import Joiner, TokenizerKind
+from nmt.config import TokenizerConfig, TokenizerKind
 from nmt.data.pretokens import prepare
 from nmt.data.special import BYTE_TOKENS, SPECIAL_TOKENS, UNK
 
@@ -17,22 +17,13 @@ _ENDLESS_WORD = re.compile(r"\w{1000,}")
 """What the time to learn merges of would grow with its square, such as encoded files in a text of the web."""
 
 
-def learn(
-    sentences: Iterable[str],
-    kind: TokenizerKind,
-    vocab_size: int,
-    lowercase: bool,
-    min_frequency: int,
-    joiner: Joiner,
-    protected: Sequence[str],
-) -> tokenizers.Tokenizer:
+def learn(sentences: Iterable[str], settings: TokenizerConfig) -> tokenizers.Tokenizer:
     """The trained tokenizer; arguments and errors are those of `nmt.data.tokenizer.Tokenizer.train`."""
-    if kind not in get_args(TokenizerKind):
-        raise ValueError(f"unknown kind of tokenizer {kind!r}: choose one of {', '.join(get_args(TokenizerKind))}")
+    kind, vocab_size, protected = settings.kind, settings.vocab_size, settings.protected
     special_tokens = [*SPECIAL_TOKENS, *(BYTE_TOKENS if kind in ("bpe", "unigram") else ())]
     special_tokens += [mark + each for each in protected for mark in ("", "▁")]
     backend = tokenizers.Tokenizer(_model(kind))
-    prepare(backend, kind, lowercase, joiner, protected)
+    prepare(backend, settings)
     if protected:  # they are in the vocabulary as they are: there is nothing to learn from them
         names = re.compile("|".join(map(re.escape, protected)))
         sentences = (names.sub(" ", sentence) for sentence in sentences)
@@ -45,9 +36,7 @@ def learn(
     seen: set[str] = set()
     fits = True
     try:
-        backend.train_from_iterator(
-            _watched(sentences, seen), _trainer(kind, vocab_size, special_tokens, min_frequency)
-        )
+        backend.train_from_iterator(_watched(sentences, seen), _trainer(settings, special_tokens))
     except Exception as error:
         if type(error) is not Exception:  # the library has no type of its own for "too small"
             raise
@@ -87,16 +76,17 @@ def _model(kind: TokenizerKind) -> models.Model:
     return models.WordLevel(unk_token=UNK)
 
 
-def _trainer(kind: TokenizerKind, vocab_size: int, special_tokens: list[str], min_frequency: int) -> trainers.Trainer:
-    """The library's trainer for `kind`."""
-    options: dict[str, Any] = {"vocab_size": vocab_size, "special_tokens": special_tokens, "show_progress": False}
-    if kind == "bpe":
-        return trainers.BpeTrainer(min_frequency=min_frequency, **options)
-    if kind == "unigram":
+def _trainer(settings: TokenizerConfig, special: list[str]) -> trainers.Trainer:
+    """The library's trainer for a kind."""
+    options: dict[str, Any] = {"vocab_size": settings.vocab_size, "special_tokens": special, "show_progress": False}
+    if settings.kind == "unigram":
         return trainers.UnigramTrainer(unk_token=UNK, **options)
-    if kind == "wordpiece":
-        return trainers.WordPieceTrainer(min_frequency=min_frequency, **options)
-    return trainers.WordLevelTrainer(min_frequency=min_frequency, **options)
+    options["min_frequency"] = settings.min_frequency
+    if settings.kind == "bpe":
+        return trainers.BpeTrainer(**options)
+    if settings.kind == "wordpiece":
+        return trainers.WordPieceTrainer(**options)
+    return trainers.WordLevelTrainer(**options)
 
 
 def _without_added_tokens(backend: tokenizers.Tokenizer, fixed: int, whole: bool) -> tokenizers.Tokenizer:

@@ -4,8 +4,7 @@ Records are saved as a folder of two files, without pickles: ``translations.json
 input order, and ``attention.npz`` all attention matrices, one behind the other, with their shapes.
 """
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nmt.checked import check
+from nmt.data.json_files import load_json_lines, save_json_lines
 from nmt.data.words import Span
 from nmt.decoding.attention_file import attention_archive, load_attention
 
@@ -177,14 +177,14 @@ class Translation:
 def save_translations(folder: Path, translations: Iterable[Translation]) -> None:
     """Writes `translations.jsonl` and `attention.npz` into `folder`, which is made if it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
-    # UTF-8 cannot hold a lone surrogate; what "backslashreplace" writes for one is its escape in JSON too.
-    with (
-        open(folder / "translations.jsonl", "w", encoding="utf-8", errors="backslashreplace") as lines,
-        attention_archive(folder / "attention.npz") as add,
-    ):
-        for translation in translations:
-            lines.write(json.dumps(translation.to_json(), ensure_ascii=False) + "\n")
-            add(translation.attention)
+    with attention_archive(folder / "attention.npz") as add:
+
+        def rest() -> Iterator[dict[str, Any]]:
+            for translation in translations:
+                yield translation.to_json()
+                add(translation.attention)
+
+        save_json_lines(folder / "translations.jsonl", rest())
 
 
 def load_translations(folder: Path) -> list[Translation]:
@@ -201,27 +201,3 @@ def load_translations(folder: Path) -> list[Translation]:
             f"{folder}: {len(records)} translations but {len(matrices)} attention matrices: write them again"
         )
     return [Translation.from_json(record, matrix) for record, matrix in zip(records, matrices, strict=True)]
-
-
-def load_json_lines(path: Path) -> list[dict[str, Any]]:
-    """The fields of each saved object, one a line.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: at the first line that is not JSON.
-    """
-    with open(path, encoding="utf-8") as lines:
-        return [parse_json(line, f"{path}:{number}") for number, line in enumerate(lines, start=1)]
-
-
-def parse_json(text: str, place: str) -> dict[str, Any]:
-    """The fields of one saved JSON object.
-
-    Raises:
-        ValueError: if `text` is not JSON; the message begins with `place`, the file and line it was read from.
-    """
-    try:
-        fields: dict[str, Any] = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{place}: not JSON ({error.msg}): write the file again") from error
-    return fields

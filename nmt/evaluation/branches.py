@@ -5,47 +5,42 @@
 reference's.
 """
 
-import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from nmt.data.json_files import load_json_lines, save_json_lines
 from nmt.data.special import SPECIAL_TOKENS
-from nmt.decoding.translation import Request, Translation, load_json_lines, load_translations, save_translations
+from nmt.decoding.translation import Request, Translation, load_translations, save_translations
 
 if TYPE_CHECKING:  # a report reads branches without the program that makes them
     from nmt.decoding.options import SearchOptions
     from nmt.decoding.translator import Translator
 
 
-@dataclass(frozen=True)
-class Branch:
-    """Another translation of a sentence.
+class Fork(NamedTuple):
+    """Where another translation leaves that of a sentence.
 
     Attributes:
         sentence: which one, from 0.
-        step: at which token of its translation the other leaves it, from 0.
-        token: the piece that it has there.
-        translation: what the search made of such a beginning.
+        step: at which token of its translation, from 0.
+        token: the piece that the other has there.
         as_reference: whether so far it is the reference: its first token that the translation of the sentence has not.
     """
 
     sentence: int
     step: int
     token: str
+    as_reference: bool = False
+
+
+class Branch(NamedTuple):
+    """What the search made of such a beginning."""
+
+    fork: Fork
     translation: Translation
-    as_reference: bool = False
-
-
-class Fork(NamedTuple):
-    """Where another translation leaves that of a sentence: see `Branch`."""
-
-    sentence: int
-    step: int
-    token: str
-    as_reference: bool = False
 
 
 def forks(translations: Sequence[Translation], references: Sequence[Translation], count: int) -> list[Fork]:
@@ -87,10 +82,7 @@ def branch(
         left = translations[fork.sentence]
         requests.append(Request(sources[fork.sentence], prefix_tokens=(*left.tokens[: fork.step], fork.token)))
     found = translator.translate(requests, replace(options, keep_beam=False), size)
-    return (
-        Branch(fork.sentence, fork.step, fork.token, each, fork.as_reference)
-        for fork, each in zip(forks, found, strict=True)
-    )
+    return (Branch(fork, each) for fork, each in zip(forks, found, strict=True))
 
 
 def divergence(translation: Translation, reference: Translation) -> tuple[int, str] | None:
@@ -118,10 +110,7 @@ def narrowest(translation: Translation, count: int) -> list[tuple[int, str]]:
 def save_branches(folder: Path, branches: Sequence[Branch]) -> None:
     """Writes them into `folder`, which is made if it is not there."""
     save_translations(folder, (each.translation for each in branches))
-    with open(folder / "places.jsonl", "w", encoding="utf-8") as lines:
-        for each in branches:
-            place = {"sentence": each.sentence, "step": each.step, "token": each.token}
-            lines.write(json.dumps({**place, "as_reference": each.as_reference}) + "\n")
+    save_json_lines(folder / "places.jsonl", (each.fork._asdict() for each in branches))
 
 
 def load_branches(folder: Path) -> list[Branch]:
@@ -136,7 +125,4 @@ def load_branches(folder: Path) -> list[Branch]:
     places, translations = load_json_lines(folder / "places.jsonl"), load_translations(folder)
     if len(places) != len(translations):
         raise ValueError(f"{folder}: {len(places)} places but {len(translations)} translations: evaluate again")
-    return [
-        Branch(place["sentence"], place["step"], place["token"], each, place.get("as_reference", False))
-        for place, each in zip(places, translations, strict=True)
-    ]
+    return [Branch(Fork(**place), each) for place, each in zip(places, translations, strict=True)]

@@ -18,13 +18,13 @@ from nmt.data.mixture import load_training
 from nmt.data.readers import text_lines
 from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.decoding.options import SearchOptions
-from nmt.decoding.steps import single_model
+from nmt.decoding.records import ids_of
+from nmt.decoding.steps import single_model, token_log_probs
 from nmt.decoding.translation import Translation
 from nmt.decoding.translator import Translator
 from nmt.evaluation.aer import attention_error_rate
-from nmt.evaluation.erasure import source_worth
+from nmt.evaluation.find_out import Wanted, find_out
 from nmt.evaluation.frequencies import TrainingCounts, training_counts
-from nmt.evaluation.insight import Wanted, find_out
 from nmt.evaluation.metrics import corpus_scores
 from nmt.evaluation.results import Evaluation
 from nmt.pipe.progress import watched
@@ -68,12 +68,11 @@ def evaluate(
         OSError: if nothing can be saved there, or the file cannot be opened.
     """
     run, given = Path(run), None if given is None else Path(given)
-    options = options or SearchOptions(keep_beam=True)
+    options, wanted = options or SearchOptions(keep_beam=True), wanted or Wanted()
     data, trained_on = config_of(run, corpus).data, load_config(run / "config.yaml").data
     translator = translator or Translator.load(run)
     if name:
         check_folder_name("--as", name)
-    wanted = wanted or Wanted()
     has_runners_up = options.alternatives > 1
     check(not wanted.what_if or has_runners_up, "alternatives", options.alternatives, "at least 2 with --what-if")
     if wanted.looks or wanted.neighbors:
@@ -84,41 +83,55 @@ def evaluate(
     training = _training_split(trained_on, needed=wanted.neighbors > 0)
     began = time.perf_counter()
     if lines is None:
-        records, what = translator.translate(sources, options, batch_sentences), f"translating {split}"
+        found, what = translator.translate(sources, options, batch_sentences), f"translating {split}"
     else:
-        given_pairs = zip(sources, lines, strict=True)
-        records, what = translator.force(given_pairs, options.alternatives, batch_sentences), "scoring the lines"
-    translations = list(watched(records, len(sources), what))
-    readable = [translator.tokenizers.tgt.plain(each) for each in references]
-    scores = corpus_scores([each.text for each in translations], readable, data.tgt, data.literature_form)
+        pairs = zip(sources, lines, strict=True)
+        found, what = translator.force(pairs, options.alternatives, batch_sentences), "scoring the lines"
+    translations = tuple(watched(found, len(sources), what))
     pairs = zip(sources, references, strict=True)
-    records = translator.force(pairs, options.alternatives, batch_sentences, options)
-    forced = list(watched(records, len(sources), "scoring references"))
-    insights = find_out(wanted, translator, sources, translations, forced, options, batch_sentences, training)
-    counts = None if training is None else _counts(training, translator, trained_on, translations, readable)
+    found = translator.force(pairs, options.alternatives, batch_sentences, options)
+    forced = tuple(watched(found, len(sources), "scoring references"))
+    readable = tuple(translator.tokenizers.tgt.plain(each) for each in references)
     evaluation = Evaluation(
         split=split,
         src=data.src,
         tgt=data.tgt,
-        translations=tuple(translations),
-        references=tuple(readable),
-        forced=tuple(forced),
-        **insights,
+        translations=translations,
+        references=readable,
+        forced=forced,
+        gold=gold,
+        scores=tuple(corpus_scores([each.text for each in translations], readable, data.tgt, data.literature_form)),
+        alignment=attention_error_rate(forced, gold) if any(gold) else None,
+        insight=find_out(wanted, translator, sources, translations, forced, options, batch_sentences, training),
         source_worth=source_worth(translator, forced),
         seen=None if training is None else _seen(sources, training, trained_on),
-        training_counts=counts,
-        gold=tuple(gold),
-        scores=tuple(scores),
-        alignment=attention_error_rate(forced, gold) if any(gold) else None,
-        search=_described(options, translator, data.path) if given is None else _forced(given, translator, data.path),
+        training_counts=None if training is None else _counts(training, translator, trained_on, translations, readable),
+        search=_described(options, translator, data.path, given),
         checkpoint=translator.info.checkpoint,
         command=command,
-        seconds=time.perf_counter() - began,
         name=name,
         given="" if given is None else given.name,
+        seconds=time.perf_counter() - began,
     )
     evaluation.save(folder / evaluation.label)
     return evaluation
+
+
+def source_worth(translator: Translator, forced: Sequence[Translation]) -> float | None:
+    """By how many nats a token the references are less probable if each is read with the source of the next one.
+
+    Near 0 the decoder goes by the target alone. None where there is no other source.
+
+    Args:
+        translator: which has forced the references.
+        forced: the references under forced decoding.
+    """
+    sources, targets = ids_of(translator.tokenizers, forced)
+    tokens = sum(map(len, targets))
+    if len(sources) < 2 or not tokens:
+        return None
+    others = token_log_probs(translator.engine, sources[1:] + sources[:1], targets)
+    return (sum(each.log_prob for each in forced) - sum(float(each.sum()) for each in others)) / tokens
 
 
 def _seen(sources: Sequence[str], training: datasets.Dataset, data: DataConfig) -> tuple[int, ...]:
@@ -156,15 +169,12 @@ def _given_lines(path: Path, split: str, sentences: int) -> list[str]:
     return lines
 
 
-def _described(options: SearchOptions, translator: Translator, corpus: str) -> dict[str, Any]:
-    """How it was translated: in words, and each option by name."""
+def _described(options: SearchOptions, translator: Translator, corpus: str, given: Path | None) -> dict[str, Any]:
+    """How it was translated: in words, and each option by name; of lines that were given none had a part in it."""
+    if given is not None:
+        return {"decoding": f"the lines of {given.name}, forced decoding, {translator.form}", "corpus": corpus}
     shortlist = translator.engine.shortlist is not None
     return {"decoding": f"{options}, {translator.form}", "corpus": corpus, **asdict(options), "shortlist": shortlist}
-
-
-def _forced(given: Path, translator: Translator, corpus: str) -> dict[str, Any]:
-    """The same where nothing was searched: no option of a search has had a part in it."""
-    return {"decoding": f"the lines of {given.name}, forced decoding, {translator.form}", "corpus": corpus}
 
 
 def _writable(folder: Path) -> Path:
@@ -177,16 +187,15 @@ def _writable(folder: Path) -> Path:
 
 def _read(
     data: DataConfig, split: str, tokenizers: TokenizerPair
-) -> tuple[list[str], list[str], list[tuple[Link, ...] | None]]:
+) -> tuple[list[str], list[str], tuple[tuple[Link, ...] | None, ...]]:
     """Sources, references, and the gold alignment of each pair, None where there is none."""
     datasets.disable_progress_bars()  # of reading files, which takes a second
     corpus = load_split(data.path, data.src, data.tgt, split)
     corpus = with_word_links(corpus, tokenizers, data.alignment_units, split)
     if not len(corpus):
         raise ValueError(f"split '{split}' of {data.path} has no sentences")
-    gold: list[tuple[Link, ...] | None] = [None] * len(corpus)
-    if "alignment" in corpus.column_names:
-        gold = [tuple(map(tuple, links)) for links in corpus["alignment"]]
+    has_gold = "alignment" in corpus.column_names
+    gold = tuple(tuple(map(tuple, links)) for links in corpus["alignment"]) if has_gold else (None,) * len(corpus)
     return list(corpus["src"]), list(corpus["tgt"]), gold
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nmt.data.json_files import load_json
 from nmt.data.words import word_texts
-from nmt.decoding.translation import parse_json
 from nmt.evaluation.metrics import bleu_words
 
 if TYPE_CHECKING:
@@ -89,4 +89,4 @@ def load_counts(path: Path) -> TrainingCounts | None:
         ValueError: if it is no JSON.
         TypeError: if something is missing in it.
     """
-    return TrainingCounts(**parse_json(path.read_text(encoding="utf-8"), str(path))) if path.exists() else None
+    return TrainingCounts(**load_json(path)) if path.exists() else None

@@ -1,215 +1,96 @@
-"""Translations -> what else is to be known of them: heads, branches, looks, neighbours, effects.
+"""What is known of translations beside their scores: a record, and its files in the folder of an evaluation.
 
-Letters: n steps of translations, m steps of training pairs, R readout size, k neighbours of a step, T target tokens,
-M heads, S source tokens.
+Each is there where something is known: ``branches/``, ``looks.jsonl``, ``neighbors/`` and ``effects.npz`` (see
+`nmt.evaluation.branches`, `looks`, `neighbors`, `effects`), and ``heads.npz``, which has M matrices (T, S) for each
+translation, of M heads, T target and S source tokens. The last two are in ``forced/`` too, of the references.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-import datasets
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn.functional import normalize
 
-from nmt.checked import check
-from nmt.data.special import EOS, EOS_ID
-from nmt.data.tokenizer import Encoded
-from nmt.decoding.options import SearchOptions
-from nmt.decoding.records import ids_of
-from nmt.decoding.steps import head_attention, looks, readouts
+from nmt.decoding.attention_file import attention_archive, load_shaped
 from nmt.decoding.translation import Translation
-from nmt.decoding.translator import MAX_SOURCE_TOKENS, Translator
-from nmt.evaluation.branches import branch, forks
-from nmt.evaluation.erasure import effects_of
-from nmt.evaluation.looks import Looks
-from nmt.evaluation.neighbors import Example, Neighbor, Neighbors
-from nmt.model.seq2seq import Seq2Seq
-from nmt.pipe.progress import watched
-
-MOST_EXAMPLES = 20_000
-"""Training pairs that are looked through, at most."""
-
-BLOCK_STEPS = 1 << 11
-"""Steps of training pairs that the others are compared with at once."""
-
-BLOCK_QUERIES = 1 << 13
-"""Steps of translations that are compared at once."""
+from nmt.evaluation.branches import Branch, load_branches, save_branches
+from nmt.evaluation.effects import load_effects, save_effects
+from nmt.evaluation.looks import Looks, load_looks, save_looks
+from nmt.evaluation.neighbors import Neighbors, load_neighbors, save_neighbors
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What is to be found out of each translation beside its scores, for the report.
+@dataclass(frozen=True, repr=False)
+class Insight:
+    """What else is known of translations, and of their references under forced decoding.
 
     Attributes:
-        what_if: narrow steps at which another token is tried, and if any, where the reference is left its token: see
-            `nmt.evaluation.branches`.
-        looks: whether to try at each step to look at each source token alone: see `nmt.evaluation.looks`.
-        neighbors: of each step, so many steps of training pairs: see `nmt.evaluation.neighbors`.
-        effects: whether to leave out each source word in turn: see `nmt.evaluation.effects`.
+        heads: for each translation the attention of each of M heads, float32 (T, M, S); none where a model has one, or
+            there are several models.
+        forced_heads: the same of the references.
+        branches: what else the translations could have been, where that was asked for.
+        looks: for each translation what its steps could have looked at; none where that was not asked for.
+        neighbors: where the model was in the same situation; None where that was not asked for.
+        effects: for each translation float32 (T, W), how much each token depends on each source word; none where that
+            was not asked for.
+        forced_effects: the same of the references.
     """
 
-    what_if: int = 0
-    looks: bool = False
-    neighbors: int = 0
-    effects: bool = False
+    heads: tuple[np.ndarray, ...] = ()
+    forced_heads: tuple[np.ndarray, ...] = ()
+    branches: tuple[Branch, ...] = ()
+    looks: tuple[Looks, ...] = ()
+    neighbors: Neighbors | None = None
+    effects: tuple[np.ndarray, ...] = ()
+    forced_effects: tuple[np.ndarray, ...] = ()
 
-    def __post_init__(self) -> None:
-        check(self.what_if >= 0, "--what-if", self.what_if, "at least 0")
-        check(self.neighbors >= 0, "--neighbors", self.neighbors, "at least 0")
+    def save(self, folder: Path) -> None:
+        """Writes it into the folder of an evaluation, in which the translations and the references are."""
+        sides = (folder, self.heads, self.effects), (folder / "forced", self.forced_heads, self.forced_effects)
+        for place, heads, effects in sides:
+            if heads:
+                _save_heads(place, heads)
+            if effects:
+                save_effects(place, effects)
+        if self.branches:
+            save_branches(folder / "branches", self.branches)
+        if self.looks:
+            save_looks(folder / "looks.jsonl", self.looks)
+        if self.neighbors:
+            save_neighbors(folder / "neighbors", self.neighbors)
 
+    @classmethod
+    def load(cls, folder: Path, translations: Sequence[Translation], forced: Sequence[Translation]) -> "Insight":
+        """What `save` wrote into a folder with these translations, and these references.
 
-def find_out(
-    wanted: Wanted,
-    translator: Translator,
-    sources: Sequence[str],
-    translations: Sequence[Translation],
-    forced: Sequence[Translation],
-    options: SearchOptions,
-    size: int,
-    training: datasets.Dataset | None,
-) -> dict[str, Any]:
-    """What is wanted, and each of several heads, by the names of the attributes of `nmt.evaluation.results.Evaluation`.
-
-    Args:
-        wanted: what.
-        translator: which made the translations; with one model, unless only branches or effects are wanted.
-        sources: the sentences as they were given.
-        translations: of which.
-        forced: the references under forced decoding.
-        options: of the search.
-        size: sentences that are searched together.
-        training: the training pairs, where neighbours are wanted.
-    """
-    found: dict[str, Any] = {}
-    if has_heads(translator):
-        found["heads"], found["forced_heads"] = (tuple(heads_of(translator, each)) for each in (translations, forced))
-    if wanted.what_if:
-        places = forks(translations, forced, wanted.what_if)
-        branches = branch(translator, sources, translations, places, options, size)
-        found["branches"] = tuple(watched(branches, len(places), "searching on from other tokens"))
-    if wanted.looks:
-        each = looks_of(translator, translations)
-        found["looks"] = tuple(watched(each, len(translations), "looking at each source token alone"))
-    if wanted.neighbors and training is not None:
-        found["neighbors"] = neighbors_of(translator, translations, training, wanted.neighbors)
-    if wanted.effects:
-        found["effects"], found["forced_effects"] = (
-            tuple(effects_of(translator, each)) for each in (translations, forced)
+        Raises:
+            FileNotFoundError: if a file is missing beside others.
+            ValueError: if one cannot be read, or is of other translations.
+        """
+        return cls(
+            heads=tuple(_load_heads(folder, translations)),
+            forced_heads=tuple(_load_heads(folder / "forced", forced)),
+            branches=tuple(load_branches(folder / "branches")),
+            looks=tuple(load_looks(folder / "looks.jsonl", translations)),
+            neighbors=load_neighbors(folder / "neighbors", translations),
+            effects=tuple(load_effects(folder, translations)),
+            forced_effects=tuple(load_effects(folder / "forced", forced)),
         )
-    return found
 
 
-def has_heads(translator: Translator) -> bool:
-    """Whether the attention of a record is the mean of several heads, and not of several models."""
-    network = translator.engine.network
-    return isinstance(network, Seq2Seq) and network.decoder.attention.heads > 1
+def records_of_heads(translations: Sequence[Translation], heads: Sequence[np.ndarray]) -> Iterator[list[Translation]]:
+    """For each head the translations with the attention (T, S) of it alone, from that of all (T, M, S)."""
+    for head in range(heads[0].shape[1]):
+        yield [replace(each, attention=of_all[:, head]) for each, of_all in zip(translations, heads, strict=True)]
 
 
-def heads_of(translator: Translator, translations: Sequence[Translation]) -> Iterator[np.ndarray]:
-    """The attention of each head of translations, float32 (T, M, S) each, in their order.
-
-    Raises:
-        ValueError: if the translator has several models.
-    """
-    return head_attention(translator.engine, *ids_of(translator.tokenizers, translations))
+def _save_heads(folder: Path, heads: Sequence[np.ndarray]) -> None:
+    with attention_archive(folder / "heads.npz") as add:
+        for each in heads:
+            for head in each.swapaxes(0, 1):
+                add(head)
 
 
-def looks_of(translator: Translator, translations: Sequence[Translation]) -> Iterator[Looks]:
-    """What each step of translations could have looked at, in their order.
-
-    Raises:
-        ValueError: if the translator has several models.
-    """
-    names = translator.tokenizers.tgt.tokens
-    for best, probabilities, written in looks(translator.engine, *ids_of(translator.tokenizers, translations)):
-        tokens = tuple(tuple(names[token] for token in row) for row in best.tolist())
-        yield Looks(tokens, probabilities, written)
-
-
-def neighbors_of(
-    translator: Translator, translations: Sequence[Translation], corpus: datasets.Dataset, count: int
-) -> Neighbors:
-    """The steps of training pairs whose readouts have the largest cosine with those of the steps of translations.
-
-    Args:
-        translator: which made the translations, with one model.
-        translations: with the tokens that were written.
-        corpus: the training pairs, columns `src` and `tgt`; of more than `MOST_EXAMPLES`, as many, evenly spread.
-        count: how many of each step, at most.
-
-    Raises:
-        ValueError: if the translator has several models.
-    """
-    src, tgt = translator.tokenizers.src, translator.tokenizers.tgt
-    chosen = corpus.select(np.linspace(0, len(corpus) - 1, min(MOST_EXAMPLES, len(corpus)), dtype=np.int64))
-    pairs = sorted(zip(chosen["src"], chosen["tgt"], strict=True), key=lambda pair: len(pair[1]))
-    sources = [ids[:MAX_SOURCE_TOKENS] for ids in src.encode_batch([source for source, _ in pairs])]
-    targets = tgt.encode_all([target for _, target in pairs])
-    queries = _units(readouts(translator.engine, *ids_of(translator.tokenizers, translations)))
-    given = readouts(translator.engine, sources, [[*target.ids, EOS_ID] for target in targets])
-    given = watched(given, len(pairs), "searching the training data for neighbors")
-    similarities, places = _nearest(queries, _blocks(given), count)
-    ends = np.cumsum([len(target.ids) + 1 for target in targets])
-    numbers = np.searchsorted(ends, places, side="right")  # which pair, (n, k)
-    near, examples = np.unique(numbers, return_inverse=True)
-    steps = places - (ends - np.diff(ends, prepend=0))[numbers]
-    columns = examples.reshape(places.shape), numbers, steps, similarities
-    found = [
-        tuple(
-            Neighbor(example, *_token(targets[number], step), similarity)
-            for example, number, step, similarity in zip(*row, strict=True)
-        )
-        for row in zip(*(column.tolist() for column in columns), strict=True)
-    ]
-    sizes = np.cumsum([len(each.tokens) for each in translations]).tolist()
-    return Neighbors(
-        examples=tuple(Example(src.plain(pairs[number][0]), targets[number].text) for number in near.tolist()),
-        steps=tuple(tuple(found[end - len(each.tokens) : end]) for each, end in zip(translations, sizes, strict=True)),
-        searched=len(pairs),
-    )
-
-
-def _token(encoded: Encoded, step: int) -> tuple[str, int, int]:
-    """What stands at a step of a text, and where: at the last step its end."""
-    if step == len(encoded.ids):
-        return EOS, len(encoded.text), len(encoded.text)
-    return encoded.tokens[step], *encoded.spans[step]
-
-
-def _units(rows: Iterable[np.ndarray]) -> Tensor:
-    """Rows (m, R), in parts -> as vectors of length one."""
-    return normalize(torch.from_numpy(np.concatenate(list(rows))))
-
-
-def _blocks(parts: Iterable[np.ndarray]) -> Iterator[Tensor]:
-    """The same rows as vectors of length one, some thousands at a time."""
-    block: list[np.ndarray] = []
-    for part in parts:
-        block.append(part)
-        if sum(map(len, block)) >= BLOCK_STEPS:
-            yield _units(block)
-            block = []
-    if block:
-        yield _units(block)
-
-
-def _nearest(queries: Tensor, blocks: Iterable[Tensor], count: int) -> tuple[np.ndarray, np.ndarray]:
-    """For vectors (n, R) the largest products with those of all blocks (m, R), best first, and their rows: (n, k)."""
-    best = queries.new_full((len(queries), count), -torch.inf)
-    places = torch.zeros(best.shape, dtype=torch.int64)
-    first = 0
-    for block in blocks:
-        for rows in torch.arange(len(queries)).split(BLOCK_QUERIES):
-            products, columns = (queries[rows] @ block.t()).topk(min(count, len(block)))
-            both, all_places = (
-                torch.cat([best[rows], products], dim=1),
-                torch.cat([places[rows], columns + first], dim=1),
-            )
-            best[rows], chosen = both.topk(count)
-            places[rows] = all_places.gather(1, chosen)
-        first += len(block)
-    few = min(count, first)
-    return best[:, :few].numpy(), places[:, :few].numpy()
+def _load_heads(folder: Path, translations: Sequence[Translation]) -> list[np.ndarray]:
+    matrices = load_shaped(folder / "heads.npz", [each.attention.shape for each in translations])
+    count = max(1, len(matrices) // max(1, len(translations)))
+    return [np.stack(matrices[row : row + count], axis=1) for row in range(0, len(matrices), count)]

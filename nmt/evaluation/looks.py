@@ -3,7 +3,6 @@
 ``looks.jsonl`` in the folder of an evaluation has a line for each translation.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from nmt.decoding.translation import Translation, load_json_lines
+from nmt.data.json_files import load_json_lines, save_json_lines
+from nmt.decoding.translation import Translation
 
 DIGITS = 4
 """Of the probabilities in the file."""
@@ -53,8 +53,7 @@ class Looks:
 
 def save_looks(path: Path, looks: Sequence[Looks]) -> None:
     """Writes a file of them."""
-    with open(path, "w", encoding="utf-8", errors="backslashreplace") as lines:
-        lines.writelines(json.dumps(each.to_json(), ensure_ascii=False) + "\n" for each in looks)
+    save_json_lines(path, (each.to_json() for each in looks))
 
 
 def load_looks(path: Path, translations: Sequence[Translation]) -> list[Looks]:

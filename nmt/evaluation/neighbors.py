@@ -7,13 +7,13 @@ of the training data that it read nearly the same of are the examples that the m
 in ``steps.jsonl`` a line for each translation.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from nmt.decoding.translation import Translation, load_json_lines
+from nmt.data.json_files import load_json_lines, save_json_lines
+from nmt.decoding.translation import Translation
 
 
 class Example(NamedTuple):
@@ -59,11 +59,8 @@ class Neighbors:
 def save_neighbors(folder: Path, neighbors: Neighbors) -> None:
     """Writes them into `folder`, which is made if it is not there."""
     folder.mkdir(exist_ok=True)
-    with open(folder / "examples.jsonl", "w", encoding="utf-8", errors="backslashreplace") as lines:
-        lines.writelines(json.dumps(each._asdict(), ensure_ascii=False) + "\n" for each in neighbors.examples)
-    with open(folder / "steps.jsonl", "w", encoding="utf-8") as lines:
-        lines.write(json.dumps({"searched": neighbors.searched}) + "\n")
-        lines.writelines(json.dumps(each) + "\n" for each in neighbors.steps)
+    save_json_lines(folder / "examples.jsonl", (each._asdict() for each in neighbors.examples))
+    save_json_lines(folder / "steps.jsonl", [{"searched": neighbors.searched}, *neighbors.steps])
 
 
 def load_neighbors(folder: Path, translations: Sequence[Translation]) -> Neighbors | None:

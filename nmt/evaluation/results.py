@@ -3,10 +3,8 @@
 ``runs/<run>/evaluations/<split or name>/`` holds ``translations.jsonl`` and ``attention.npz`` (see
 `nmt.decoding.translation`), ``references.jsonl`` (a line a sentence: the reference and its gold alignment or null),
 ``forced/`` (what the model makes of the references, as the translations), ``scores.json`` (the scores, and with which
-search, checkpoint, command and versions they were made), of a model with several heads two files ``heads.npz``,
-``training_counts.json`` where the training data could be read, and where they were asked for ``branches/``,
-``looks.jsonl``, ``neighbors/`` and two files ``effects.npz`` (see `nmt.evaluation.heads`, `frequencies`, `branches`,
-`looks`, `neighbors`, `effects`).
+search, checkpoint, command and versions they were made), ``training_counts.json`` where the training data could be read
+(see `nmt.evaluation.frequencies`), and what else is known of the translations (see `nmt.evaluation.insight`).
 """
 
 import json
@@ -17,26 +15,28 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from nmt.data.files import beside, locked, put_folder
+from nmt.data.json_files import load_json, load_json_lines, save_json_lines
 from nmt.data.links import Link
 from nmt.decoding.options import SearchOptions
-from nmt.decoding.translation import Translation, load_json_lines, load_translations, parse_json, save_translations
+from nmt.decoding.translation import Translation, load_translations, save_translations
 from nmt.evaluation.aer import AlignmentScore
-from nmt.evaluation.branches import Branch, load_branches, save_branches
-from nmt.evaluation.effects import effect_error_rate, load_effects, save_effects
+from nmt.evaluation.effects import effect_error_rate
 from nmt.evaluation.frequencies import TrainingCounts, load_counts, save_counts
-from nmt.evaluation.heads import load_heads, save_heads
-from nmt.evaluation.looks import Looks, load_looks, save_looks
+from nmt.evaluation.insight import Insight
 from nmt.evaluation.metrics import Score
-from nmt.evaluation.neighbors import Neighbors, load_neighbors, save_neighbors
 
 FORMAT_VERSION = 2
 """Version of `scores.json`; a reader refuses any other."""
 
 SAME_SCORE = 1e-4
 """Scores that are no further apart are equal: search and forced decoding add up in different orders."""
+
+_PLAIN = "split", "src", "tgt", "search", "checkpoint", "command", "seconds", "versions"
+"""The attributes that are in `scores.json` as they are."""
+
+_PLAIN_LATER = "name", "given", "source_worth"
+"""More of them, which older evaluations do not have."""
 
 _PACKAGES = ("nmt", "torch", "pytorch-lightning", "tokenizers", "sacrebleu", "sacremoses", "numpy")
 
@@ -94,15 +94,7 @@ class Evaluation:
         source_worth: by how many nats a token the references are less probable with another sentence's source; None
             where that is not known.
         seen: the sentences, from 0, whose source stands in the training data; None where that was not looked up.
-        heads: for each translation the attention of each of M heads, float32 (T, M, S); none where a model has one, or
-            there are several models.
-        forced_heads: the same of the references under forced decoding.
-        branches: what else the translations could have been, where that was asked for.
-        looks: for each translation what its steps could have looked at; none where that was not asked for.
-        neighbors: where the model was in the same situation; None where that was not asked for.
-        effects: for each translation float32 (T, W), how much each token depends on each source word; none where that
-            was not asked for.
-        forced_effects: the same of the references under forced decoding.
+        insight: what else is known of translations and references.
         training_counts: how often the words of sources, references and translations stand in the training data; None
             where that was not looked up.
         name: that it was given to be kept beside others of its split; empty for that of the split.
@@ -124,13 +116,7 @@ class Evaluation:
     versions: Mapping[str, str] = field(default_factory=installed_versions)
     name: str = ""
     forced: tuple[Translation, ...] = ()
-    heads: tuple[np.ndarray, ...] = ()
-    forced_heads: tuple[np.ndarray, ...] = ()
-    branches: tuple[Branch, ...] = ()
-    looks: tuple[Looks, ...] = ()
-    neighbors: Neighbors | None = None
-    effects: tuple[np.ndarray, ...] = ()
-    forced_effects: tuple[np.ndarray, ...] = ()
+    insight: Insight = Insight()
     source_worth: float | None = None
     seen: tuple[int, ...] | None = None
     training_counts: TrainingCounts | None = None
@@ -171,9 +157,9 @@ class Evaluation:
 
     def effect_alignment(self) -> AlignmentScore | None:
         """Score against gold of what the words of the references depend on; None where one of the two is not known."""
-        if not self.forced_effects or self.alignment is None:
+        if not self.insight.forced_effects or self.alignment is None:
             return None
-        return effect_error_rate(self.forced, self.forced_effects, self.gold)
+        return effect_error_rate(self.forced, self.insight.forced_effects, self.gold)
 
     def scored_alike(self, others: Sequence["Evaluation"]) -> list["Evaluation"]:
         """Those of other evaluations that give the same scores."""
@@ -203,7 +189,7 @@ class Evaluation:
         """
         if self.given or not (self.forced and self.is_comparable):
             return None
-        known = [*enumerate(self.forced), *((each.sentence, each.translation) for each in self.branches)]
+        known = [*enumerate(self.forced), *((each.fork.sentence, each.translation) for each in self.insight.branches)]
         known += [pair for each in alike for pair in enumerate(each.translations)]
         above = ((number, other) for number, other in known if ranks_above(other, self.translations[number]))
         options = SearchOptions.named(self.search)
@@ -228,40 +214,18 @@ class Evaluation:
         save_translations(folder, self.translations)
         if self.forced:
             save_translations(folder / "forced", self.forced)
-        sides = (folder, self.heads, self.effects), (folder / "forced", self.forced_heads, self.forced_effects)
-        for place, heads, effects in sides:
-            if heads:
-                save_heads(place, heads)
-            if effects:
-                save_effects(place, effects)
-        if self.branches:
-            save_branches(folder / "branches", self.branches)
-        if self.looks:
-            save_looks(folder / "looks.jsonl", self.looks)
-        if self.neighbors:
-            save_neighbors(folder / "neighbors", self.neighbors)
+        self.insight.save(folder)
         if self.training_counts:
             save_counts(folder / "training_counts.json", self.training_counts)
-        with open(folder / "references.jsonl", "w", encoding="utf-8", errors="backslashreplace") as lines:
-            for reference, links in zip(self.references, self.gold, strict=True):
-                lines.write(json.dumps({"reference": reference, "alignment": links}, ensure_ascii=False) + "\n")
+        pairs = zip(self.references, self.gold, strict=True)
+        references = ({"reference": reference, "alignment": links} for reference, links in pairs)
+        save_json_lines(folder / "references.jsonl", references)
         scores = {
             "version": FORMAT_VERSION,
-            "split": self.split,
-            "name": self.name,
-            "given": self.given,
-            "src": self.src,
-            "tgt": self.tgt,
+            **{name: getattr(self, name) for name in (*_PLAIN, *_PLAIN_LATER, "seen")},
             "sentences": len(self.references),
-            "search": dict(self.search),
-            "checkpoint": self.checkpoint,
-            "command": self.command,
-            "seconds": self.seconds,
             "scores": [asdict(score) for score in self.scores],
             "alignment": None if self.alignment is None else asdict(self.alignment),
-            "source_worth": self.source_worth,
-            "seen": self.seen,
-            "versions": dict(self.versions),
         }
         (folder / "scores.json").write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
 
@@ -286,7 +250,7 @@ class Evaluation:
 
     @classmethod
     def _read(cls, folder: Path) -> "Evaluation":
-        scores = parse_json((folder / "scores.json").read_text(encoding="utf-8"), str(folder / "scores.json"))
+        scores = load_json(folder / "scores.json")
         if scores.get("version") != FORMAT_VERSION:
             raise ValueError(
                 f"{folder / 'scores.json'}: format version {scores.get('version')!r}, this program reads "
@@ -296,31 +260,16 @@ class Evaluation:
         alignment, translations = scores["alignment"], tuple(load_translations(folder))
         forced = tuple(load_translations(folder / "forced")) if (folder / "forced").is_dir() else ()
         return cls(
-            split=scores["split"],
-            src=scores["src"],
-            tgt=scores["tgt"],
+            **{name: scores[name] for name in _PLAIN},
+            **{name: scores[name] for name in _PLAIN_LATER if name in scores},
+            seen=None if scores.get("seen") is None else tuple(scores["seen"]),
             translations=translations,
             references=tuple(fields["reference"] for fields in references),
             gold=tuple(_links(fields["alignment"]) for fields in references),
             scores=tuple(Score(**score) for score in scores["scores"]),
             alignment=None if alignment is None else AlignmentScore(**alignment),
-            search=dict(scores["search"]),
-            checkpoint=scores["checkpoint"],
-            command=scores["command"],
-            seconds=scores["seconds"],
-            versions=scores["versions"],
-            name=scores.get("name", ""),
-            given=scores.get("given", ""),
             forced=forced,
-            heads=tuple(load_heads(folder, translations)),
-            forced_heads=tuple(load_heads(folder / "forced", forced)),
-            branches=tuple(load_branches(folder / "branches")),
-            looks=tuple(load_looks(folder / "looks.jsonl", translations)),
-            neighbors=load_neighbors(folder / "neighbors", translations),
-            effects=tuple(load_effects(folder, translations)),
-            forced_effects=tuple(load_effects(folder / "forced", forced)),
-            source_worth=scores.get("source_worth"),
-            seen=None if scores.get("seen") is None else tuple(scores["seen"]),
+            insight=Insight.load(folder, translations, forced),
             training_counts=load_counts(folder / "training_counts.json"),
         )
 

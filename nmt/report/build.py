@@ -156,7 +156,7 @@ def _evaluation(evaluation: Evaluation, run: Run, gains: Mapping[str, Gain]) -> 
             [row["chrf"] for row in rows], [row["baseline"]["chrf"] for row in rows] if baseline else None
         ),
         "sentences": rows,
-        "neighbors": neighbor_examples(evaluation.neighbors),
+        "neighbors": neighbor_examples(evaluation.insight.neighbors),
         "words": word_rows(evaluation.translations, counts),
         "training_counts": None if counts is None else {"pairs": counts.pairs, "of_pairs": counts.of_pairs},
         "breakdown": breakdown(*([baseline] if baseline else []), evaluation).to_json(),

@@ -47,7 +47,7 @@ def search_errors_by(evaluation: Evaluation, run: Sequence[Evaluation]) -> list[
     Counts of search errors can be compared only where these are the same. `run` is all evaluations of the run.
     """
     alike = evaluation.scored_alike(run)
-    by = {"the reference": True, "a “what if”": evaluation.branches, "another evaluation": alike}
+    by = {"the reference": True, "a “what if”": evaluation.insight.branches, "another evaluation": alike}
     return [name for name, known in by.items() if known]
 
 

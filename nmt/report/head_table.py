@@ -8,7 +8,7 @@ import numpy as np
 from nmt.decoding.alignment import attention_entropy
 from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import attention_error_rate
-from nmt.evaluation.heads import records_of_heads
+from nmt.evaluation.insight import records_of_heads
 from nmt.evaluation.results import Evaluation
 
 
@@ -18,10 +18,11 @@ def head_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
     Of the hypotheses: `entropy` in nats a token, and the shares of the attention on the `first` token, the special one
     before the source, and on the `last`. `aer` is that of the references, None without gold.
     """
-    if not evaluation.heads:
+    insight = evaluation.insight
+    if not insight.heads:
         return []
-    found = [evaluation.translations, *records_of_heads(evaluation.translations, evaluation.heads)]
-    forced = [evaluation.forced, *records_of_heads(evaluation.forced, evaluation.forced_heads)]
+    found = [evaluation.translations, *records_of_heads(evaluation.translations, insight.heads)]
+    forced = [evaluation.forced, *records_of_heads(evaluation.forced, insight.forced_heads)]
     return [
         {**_figures(own), "aer": attention_error_rate(of, evaluation.gold).aer if any(evaluation.gold) else None}
         for own, of in zip(found, forced, strict=True)

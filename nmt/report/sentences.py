@@ -14,7 +14,7 @@ from nmt.decoding.alignment import attention_entropy
 from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import attention_error_rate
 from nmt.evaluation.branches import Branch
-from nmt.evaluation.heads import records_of_heads
+from nmt.evaluation.insight import records_of_heads
 from nmt.evaluation.looks import Looks
 from nmt.evaluation.metrics import bleu_words, sentence_chrf
 from nmt.evaluation.neighbors import Neighbors
@@ -46,22 +46,23 @@ def sentence_rows(
     if not evaluation.is_comparable:
         for row in rows:
             row["reference"]["score"] = None
-    for row, looks in zip(rows, evaluation.looks, strict=False):
+    insight = evaluation.insight
+    for row, looks in zip(rows, insight.looks, strict=False):
         row["hypothesis"]["looks"] = _looks(looks)
-    if evaluation.neighbors:
-        for row, steps in zip(rows, evaluation.neighbors.steps, strict=True):
+    if insight.neighbors:
+        for row, steps in zip(rows, insight.neighbors.steps, strict=True):
             row["hypothesis"]["neighbors"] = [[[*each] for each in found] for found in steps]
-    _add_matrices(rows, "hypothesis", evaluation.heads, evaluation.effects)
-    _add_matrices(rows, "reference", evaluation.forced_heads, evaluation.forced_effects)
+    _add_matrices(rows, "hypothesis", insight.heads, insight.effects)
+    _add_matrices(rows, "reference", insight.forced_heads, insight.forced_effects)
     if baseline:
-        _add_matrices(rows, "baseline", baseline.heads, baseline.effects)
-    if evaluation.forced_heads:
-        of_heads = zip(*records_of_heads(evaluation.forced, evaluation.forced_heads), strict=True)
+        _add_matrices(rows, "baseline", baseline.insight.heads, baseline.insight.effects)
+    if insight.forced_heads:
+        of_heads = zip(*records_of_heads(evaluation.forced, insight.forced_heads), strict=True)
         for row, records, gold in zip(rows, of_heads, evaluation.gold, strict=True):
             row["head_aers"] = [_aer(record, gold) for record in records]
-    for branch in evaluation.branches:
-        row = rows[branch.sentence]
-        found = evaluation.translations[branch.sentence]
+    for branch in insight.branches:
+        row = rows[branch.fork.sentence]
+        found = evaluation.translations[branch.fork.sentence]
         is_above = evaluation.is_comparable and ranks_above(branch.translation, found)
         row["branches"].append(_branch(branch, row["reference"]["text"], is_above))
     for other in evaluation.scored_alike(run):
@@ -192,8 +193,8 @@ def _decoded(record: Translation) -> dict[str, Any]:
 
 def _branch(branch: Branch, reference: str, above: bool) -> dict[str, Any]:
     """Another translation, and at which token it leaves the one that was found."""
-    found = branch.translation
-    place = {"step": branch.step, "token": branch.token, "as_reference": branch.as_reference}
+    fork, found = branch
+    place = {"step": fork.step, "token": fork.token, "as_reference": fork.as_reference}
     return {**_decoded(found), **_means(found), **place, "chrf": sentence_chrf(found.text, reference), "above": above}
 
 

@@ -13,7 +13,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
 from nmt.data.files import naming, put
-from nmt.training.ranks import in_first_rank
+from nmt.data.ranks import in_first_rank
 from nmt.training.stopping import Signals, Stopped
 from nmt.training.validation import MERIT
 

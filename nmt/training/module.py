@@ -15,12 +15,12 @@ from nmt.checked import check
 from nmt.config import Config
 from nmt.data.batch import Batch
 from nmt.data.datamodule import TranslationData
+from nmt.data.ranks import sum_over_ranks
 from nmt.decoding.translation import Translation
 from nmt.model.saved import load_model
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.loss import Objective, sequence_loss
 from nmt.training.optimizer import build_optimizer
-from nmt.training.ranks import sum_over_ranks
 from nmt.training.schedule import Schedule
 from nmt.training.validation import MERIT, Validation, merit
 

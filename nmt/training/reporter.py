@@ -11,9 +11,9 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, RichProgressBar
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
+from nmt.data.ranks import in_first_rank
 from nmt.evaluation.samples import Samples
 from nmt.training.module import TranslationModule
-from nmt.training.ranks import in_first_rank
 from nmt.training.schedule import Schedule
 from nmt.training.validation import judged_by
 

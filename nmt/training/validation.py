@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nmt.data.batch import Batch, beside
 from nmt.data.datamodule import TranslationData
+from nmt.data.ranks import of_all_ranks, sum_over_ranks
 from nmt.decoding.alignment import hard_alignment
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.records import Records
@@ -20,7 +21,6 @@ from nmt.evaluation.aer import LinkCounts, count_links, error_rate
 from nmt.evaluation.metrics import bleu
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.loss import sequence_loss
-from nmt.training.ranks import of_all_ranks, sum_over_ranks
 
 MERIT = "val_merit"
 """What callbacks know the `merit` of a validation by."""

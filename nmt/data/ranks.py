@@ -1,4 +1,4 @@
-"""What the processes of a training know together."""
+"""What the processes of one job know together, and what the first of them does for all."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -32,14 +32,15 @@ def in_first_rank(action: Callable[[], None]) -> None:
     """Runs `action` in the first rank while the others wait; where it fails, they end too.
 
     Raises:
-        OSError: what `action` raised, in the first rank.
-        SystemExit: in the others, if it raised one; they say nothing.
+        ValueError: what `action` raised, in the first rank.
+        OSError: likewise.
+        SystemExit: in the others, if it raised one of these; they say nothing.
     """
-    failure: OSError | None = None
+    failure: ValueError | OSError | None = None
     if not _has_others() or dist.get_rank() == 0:
         try:
             action()
-        except OSError as error:
+        except (ValueError, OSError) as error:
             failure = error
     if _has_others():
         failed = [failure is not None]
