@@ -149,53 +149,32 @@ def test_parameters_of_ones_own_keep_what_they_were_made_with(monkeypatch: pytes
         assert "temperature" in name or "norms" in name or 0 < parameter.abs().mean().item() < 0.3
 
 
-def test_tables_go_when_what_they_are_made_of_changes() -> None:
-    model = build(ModelConfig(embedding_size=8, hidden_size=8, dropout=0.0)).eval()
-    saved = {name: each + 0.1 for name, each in model.state_dict().items()}
+@pytest.mark.parametrize("network", NETWORKS[::20], ids=name_of)
+def test_tables_are_of_a_copy_and_change_nothing_of_the_network(network: ModelConfig) -> None:
+    model = build(network)
 
-    def changed_by(change: Callable[[], object]) -> bool:
-        with torch.inference_mode():
-            model.tabulate()
-        change()
-        memory, state = model.encode(SRC, SRC_LENGTHS)
-        readouts, attention = model(SRC, SRC_LENGTHS, PREVIOUS[:, :1])
-        with torch.no_grad():
-            found = step_log_probs(model, PREVIOUS[:, 0], memory, state)[0]
-        torch.testing.assert_close(found, model.log_probs(readouts, attention)[:, 0])
-        return model.decoder._tables is None
+    def found(by: Seq2Seq) -> Tensor:
+        return step_log_probs(by, PREVIOUS[:, 0], *by.encode(SRC, SRC_LENGTHS))[0]
 
-    assert not changed_by(lambda: None)
-    assert changed_by(lambda: model.load_state_dict(saved))
-    lowest, deep = model.decoder.rnn.layers[0].kernel, model.decoder.readout.embedding
-    for parameter in (model.decoder.embedding.table.weight, deep.weight, lowest.weight_ih_l0, lowest.bias_hh_l0):
-        assert changed_by(lambda parameter=parameter: parameter.detach().mul_(2.0))
-    assert changed_by(lambda: setattr(deep, "weight", nn.Parameter(2.0 * deep.weight)))
-    assert changed_by(model.train)
-    assert changed_by(model.double)
-
-
-def test_tables_take_no_gradient_from_what_they_are_made_of() -> None:
-    model = build(ModelConfig(embedding_size=8, hidden_size=8, dropout=0.0)).eval()
-
-    def gradients() -> list[Tensor]:
-        model.zero_grad()
-        step_log_probs(model, PREVIOUS[:, 0], *model.encode(SRC, SRC_LENGTHS))[0].amax(dim=1).sum().backward()
-        return [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]
-
-    expected = gradients()
     with torch.inference_mode():
-        model.tabulate()
-    torch.testing.assert_close(gradients(), expected)
+        expected, tabulated = found(model), model.tabulated()
+        torch.testing.assert_close(found(tabulated), expected)
+    model.zero_grad()
+    found(model).amax(dim=1).sum().backward()  # the network itself is trained as ever,
+    assert model.decoder.embedding.table.weight.grad is not None
+    with torch.no_grad():
+        model.decoder.embedding.table.weight.mul_(2.0)
+        assert not torch.allclose(found(model), expected)  # and never sees an old table
 
 
-def test_tables_are_of_the_precision_that_is_computed_in() -> None:
+def test_tables_are_looked_up() -> None:
     model = build(ModelConfig(embedding_size=8, hidden_size=8)).eval()
-    expected = step_log_probs(model, PREVIOUS[:, 0], *model.encode(SRC, SRC_LENGTHS))[0]
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-        model.tabulate()
     with torch.inference_mode():
-        found = step_log_probs(model, PREVIOUS[:, 0], *model.encode(SRC, SRC_LENGTHS))[0]
-    torch.testing.assert_close(found, expected)
+        tabulated = model.tabulated()
+        memory, state = model.encode(SRC, SRC_LENGTHS)
+        expected = step_log_probs(model, PREVIOUS[:, 0], memory, state)[0]
+        model.decoder.embedding.table.weight.zero_()
+        torch.testing.assert_close(step_log_probs(tabulated, PREVIOUS[:, 0], memory, state)[0], expected)
 
 
 def test_tied_layers_are_one_parameter() -> None:

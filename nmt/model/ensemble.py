@@ -29,10 +29,9 @@ class Ensemble(nn.Module):
         encoded = [model.encode(src_ids, src_lengths, single) for model in self.models]
         return [memory for memory, _ in encoded], [state for _, state in encoded]
 
-    def tabulate(self) -> None:
-        """Each model's: see `Decoder.tabulate`."""
-        for model in self.models:
-            model.tabulate()
+    def tabulated(self) -> "Ensemble":
+        """The same of each model for many steps in inference: see `Decoder.tabulated`."""
+        return Ensemble([model.tabulated() for model in self.models], self.combine)
 
     def forward(self, src_ids: Tensor, src_lengths: Tensor, previous: Tensor) -> tuple[list[Any], Tensor]:
         """Teacher forcing: what `log_probs` wants of each model, and the mean attention (B, T, S)."""
