@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from nmt.config import AttentionConfig, ModelConfig
+from nmt.config import AttentionConfig, ModelConfig, TrainingConfig
 from nmt.data.batch import Batch
 from nmt.decoding.search import select_rows
 from nmt.model import attention
@@ -23,7 +23,7 @@ from nmt.model.rnn import RecurrentLayer
 from nmt.model.scores import Dot
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.cross_entropy import linear_cross_entropy
-from nmt.training.loss import Objective, sequence_loss
+from nmt.training.loss import sequence_loss
 
 SRC = torch.tensor([[2, 5, 6, 7, 8], [2, 9, 4, 0, 0], [2, 0, 0, 0, 0]])
 SRC_LENGTHS = torch.tensor([5, 3, 1])
@@ -113,7 +113,7 @@ def test_padding_changes_neither_loss_nor_gradients() -> None:
         model.zero_grad()
         wider = torch.zeros(2, extra, dtype=torch.long)
         batch = Batch(torch.cat([sources, wider], 1), src_lengths, torch.cat([ids, wider], 1), lengths, torch.arange(2))
-        loss = sequence_loss(model, batch, Objective(label_smoothing=0.1))
+        loss = sequence_loss(model, batch, TrainingConfig())
         assert loss.tokens == 2 + 4
         loss.total.backward()
         return loss.total.item(), [parameter.grad.clone() for parameter in model.parameters()]
@@ -220,7 +220,7 @@ def test_under_autocast_a_step_trains_and_translates(
         as_cudnn(monkeypatch)
     model = build(network, vocab_size=10).train()
     with torch.autocast("cpu", torch.bfloat16):
-        loss = sequence_loss(model, PAIR, Objective(0.1)).total
+        loss = sequence_loss(model, PAIR, TrainingConfig()).total
         memory, state = model.encode(PAIR.src_ids, PAIR.src_lengths)
         log_probs, state, attention = step_log_probs(model, torch.tensor([4, 5]), memory, state)
     if network.cell != "elman":  # which carries nothing along
@@ -229,7 +229,7 @@ def test_under_autocast_a_step_trains_and_translates(
     assert loss.dtype == log_probs.dtype == torch.float32
     assert all(each.grad.dtype == torch.float32 and each.grad.isfinite().all() for each in model.parameters())
     torch.testing.assert_close(attention.sum(-1).float(), torch.ones(2), atol=0.01, rtol=0)
-    full = sequence_loss(model, PAIR, Objective(0.1)).total
+    full = sequence_loss(model, PAIR, TrainingConfig()).total
     assert loss.item() == pytest.approx(full.item(), rel=0.1)
 
 
