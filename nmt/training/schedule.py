@@ -16,7 +16,7 @@ PROGRESS = ("last_epoch", "_step_count", "factor", "best", "stale_validations")
 class Schedule(LRScheduler):
     """Warm-up from zero, then one of five shapes; its progress is plain numbers, saved and resumed with the optimiser.
 
-    "inverse_sqrt" is ``sqrt(warmup / step)`` (Vaswani et al. 2017, eq. 3), "halving" as in Luong et al. 2015, section 4.1.
+    "inverse_sqrt" is ``sqrt(warmup / step)`` (Vaswani et al. 2017, eq. 3), "halving" that of Luong et al. 2015, 4.1.
 
     Args:
         optimizer: whose learning rate it sets; the rate it was made with is the highest.
