@@ -624,13 +624,14 @@ def test_a_record_says_which_demands_it_does_not_meet(translator: Translator) ->
         ({"temperature": "hot"}, "temperature: 'hot' is not allowed, it must be a number"),
         ({"early_stopping": "no"}, "early_stopping: 'no' is not allowed, it must be true or false"),
         ({"top_k": True}, "top_k: True is not allowed, it must be a whole number"),
-        ({"method": 3}, "method: 3 is not allowed, it must be one of beam, sample"),
+        ({"method": 3}, "method: 3 is not allowed, it must be beam or sample"),
     ],
 )
 def test_options_of_another_type_are_named(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         SearchOptions(**given)
-    assert SearchOptions(beam_size=np.int64(3), length_penalty=1, temperature=np.float32(0.5)).beam_size == 3
+    of_numpy = SearchOptions(beam_size=np.int64(3), temperature=np.float32(0.5))
+    assert (type(of_numpy.beam_size), type(of_numpy.temperature)) == (int, float)
 
 
 def test_a_device_may_be_torchs(model_folder: Path) -> None:

@@ -7,13 +7,13 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nmt.checked import check
+from nmt.checked import check_fits
 from nmt.config import Precision
 from nmt.data.batch import pad, src_sequence, tgt_sequence
 from nmt.data.special import EOS_ID
@@ -54,7 +54,7 @@ class Engine:
         shortlist: Shortlist | Sequence[Shortlist] | None = None,
         processes: bool = False,
     ) -> None:
-        check(precision in get_args(Precision), "precision", precision, "fp32, bf16 or int8")
+        check_fits(Precision, "precision", precision)
         if precision == "fp32" and device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False  # whole sequences would be read with fewer digits than single steps
         self.network = network.to(device).eval()

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, zip_longest
 from pathlib import Path
-from typing import NoReturn, get_args, overload
+from typing import NoReturn, overload
 
 import numpy as np
 import torch
 
-from nmt.checked import check
+from nmt.checked import check, check_fits
 from nmt.config import Combine, Precision
 from nmt.data.batch import cut_batches
 from nmt.data.tokenizer import Encoded
@@ -121,7 +121,7 @@ class Translator:
             ValueError: if its files are damaged or do not fit together, the models have other vocabularies, the
                 precision is not for the device, or there is no such way to combine models.
         """
-        check(combine in get_args(Combine), "combine", combine, "log_linear or linear")
+        check_fits(Combine, "combine", combine)
         check(isinstance(path, str | Path | Sequence), "path", path, "the folder of a model, or several")
         folders = [model_folder(each) for each in ([path] if isinstance(path, str | Path) else path)]
         check(bool(folders), "path", path, "the folder of a model, or several")

@@ -1,12 +1,12 @@
 """Several models of one vocabulary as one, for search and forced decoding: what they predict is averaged."""
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from nmt.checked import check
+from nmt.checked import check_fits
 from nmt.config import Combine
 
 
@@ -20,7 +20,7 @@ class Ensemble(nn.Module):
 
     def __init__(self, models: Sequence[Any], combine: Combine = "log_linear") -> None:
         super().__init__()
-        check(combine in get_args(Combine), "combine", combine, "log_linear or linear")
+        check_fits(Combine, "combine", combine)
         self.models: Sequence[Any] = nn.ModuleList(models)  # type: ignore[assignment]
         self.combine = combine
 
