@@ -67,14 +67,14 @@ def test_float32_on_a_gpu_is_not_tf32(
     monkeypatch: pytest.MonkeyPatch, device: str, precision: Precision, allowed: bool
 ) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    Engine(_Unmoved(), torch.device(device), precision)
+    Engine(_Unmoved(), torch.device(device), precision, None, processes=False)
     assert torch.backends.cudnn.allow_tf32 == allowed
 
 
 def test_int8_is_for_the_cpu_also_where_there_is_a_gpu(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    assert choose_device("auto").type == "cuda"
+    assert choose_device("auto", "fp32").type == "cuda"
     assert Translator.load(model_folder, precision="int8").engine.device.type == "cpu"
     with pytest.raises(ValueError, match="precision int8 is for the CPU"):
         Translator.load(model_folder, "cuda", "int8")

@@ -50,9 +50,9 @@ class Engine:
         self,
         network: Seq2Seq | Ensemble,
         device: torch.device,
-        precision: Precision = "fp32",
-        shortlist: Shortlist | Sequence[Shortlist] | None = None,
-        processes: bool = False,
+        precision: Precision,
+        shortlist: Shortlist | Sequence[Shortlist] | None,
+        processes: bool,
     ) -> None:
         check_fits(Precision, "precision", precision)
         if precision == "fp32" and device.type == "cuda":
@@ -138,7 +138,7 @@ class Engine:
         return src_ids.to(self.device), src_lengths.to(self.device)
 
 
-def choose_device(name: str | torch.device, precision: Precision = "fp32") -> torch.device:
+def choose_device(name: str | torch.device, precision: Precision) -> torch.device:
     """The device of that name, or itself; "auto" is the first GPU, or the CPU where there is none, and for int8.
 
     Raises:
