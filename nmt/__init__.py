@@ -104,7 +104,9 @@ nmt/
     shortlist.py          the target types that a source may need
     fit_shortlist.py      the attention of the training data -> a shortlist
     workers.py            processes that search side by side
-    engine.py             a network on a device: batches -> hypotheses
+    threads.py            threads that search side by side
+    engine.py             a network on a device; given targets -> hypotheses
+    searcher.py           the sentences of one call -> batches, side by side -> hypotheses
     one_look.py           what a step would write if it looked at one source position alone
     steps.py              given targets -> what goes on at each of their steps
     records.py            hypotheses -> Translation records

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from math import isfinite
+from numbers import Integral, Real
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -10,14 +11,14 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 Settings = TypeVar("Settings")
 
 _KINDS: dict[type, list[str]] = {
-    **{
-        int: ["a whole number"],
-        float: ["a number"],
-        str: ["text, in YAML in quotes"],
-        bool: ["true", "false"],
-        NoneType: ["null"],
-    },
-    **{list: ["a list"], tuple: ["a list"], dict: ["a mapping"]},
+    int: ["a whole number"],
+    float: ["a number"],
+    str: ["text, in YAML in quotes"],
+    bool: ["true", "false"],
+    NoneType: ["null"],
+    list: ["a list"],
+    tuple: ["a list"],
+    dict: ["a mapping"],
 }
 
 
@@ -40,7 +41,7 @@ def _fits(kind: Any, value: object) -> bool:
         return value in get_args(kind)
     kind = get_origin(kind) or kind
     if kind in (int, float):
-        return isinstance(value, int | kind) and not isinstance(value, bool)
+        return isinstance(value, Integral if kind is int else Real) and not isinstance(value, bool)
     return isinstance(value, kind)
 
 
@@ -59,6 +60,8 @@ def choices(kind: Any) -> list[str]:
     kind = get_origin(kind) or kind
     if kind is Iterable:
         return ["a list"]
+    if is_dataclass(kind):
+        return [cast(type, kind).__name__]
     return _KINDS.get(kind, [f"a class_path such as pytorch_lightning...{kind.__name__}"])
 
 
@@ -82,20 +85,30 @@ def check_run_folder(folder: Path, other: str = "") -> None:
         raise FileNotFoundError(f"{folder}: no such folder; give a run (runs/<name>){other}")
 
 
-def check_types(settings: Any, section: str = "") -> None:
-    """Raises a ValueError that names the key, unless each field is of its type or one of its choices."""
+def fit_types(settings: Any, section: str = "") -> None:
+    """Fits the fields of a frozen dataclass to their types: lists to tuples, numbers of numpy to Python's.
+
+    Args:
+        settings: the dataclass.
+        section: before each name, where an error names a key.
+
+    Raises:
+        ValueError: that names the key, if a value is neither of the type of its field nor one of its choices.
+    """
     for name, hint in get_type_hints(type(settings)).items():
-        value = getattr(settings, name)
-        if is_dataclass(hint):
-            check(isinstance(value, cast(type, hint)), f"{section}{name}", value, cast(type, hint).__name__)
-        elif get_origin(hint) is tuple:
-            check(isinstance(value, tuple), f"{section}{name}", value, "a tuple")
-        else:
-            _built(hint, value, f"{section}{name}")
+        key, value = f"{section}{name}", getattr(settings, name)
+        if isinstance(value, list) and _fits(hint, ()):
+            value = tuple(value)
+        check_fits(hint, key, value)
+        kind = type(value)
+        if issubclass(kind, Real) and kind not in _KINDS:
+            value = int(value) if issubclass(kind, Integral) else float(value)
+        check(not isinstance(value, float) or isfinite(value), key, value, "a finite number")
+        object.__setattr__(settings, name, value)
 
 
 def build(kind: type[Settings], values: Mapping[str, Any], section: str = "") -> Settings:
-    """A dataclass, and those within it, of what YAML or JSON held.
+    """A dataclass, and those within it, of what YAML or JSON held; each fits its fields to their types.
 
     Args:
         kind: of the dataclass.
@@ -103,7 +116,7 @@ def build(kind: type[Settings], values: Mapping[str, Any], section: str = "") ->
         section: before each name, where an error names a key.
 
     Raises:
-        ValueError: if a key is no field, a field without a default is missing, or a value has another type.
+        ValueError: if a key is no field, or a field without a default is missing.
     """
     hints = get_type_hints(kind)
     if not isinstance(values, Mapping):
@@ -113,25 +126,5 @@ def build(kind: type[Settings], values: Mapping[str, Any], section: str = "") ->
     for each in fields(kind):  # type: ignore[arg-type]
         if each.name not in values and each.default is MISSING and each.default_factory is MISSING:
             raise ValueError(f"there is no {section}{each.name}")
-    return kind(**{name: _built(hints[name], value, f"{section}{name}") for name, value in values.items()})
-
-
-def _built(hint: Any, value: Any, key: str) -> Any:
-    """A value, once it is known to be of the type of its field."""
-    if is_dataclass(hint):
-        return build(cast(type, hint), value, f"{key}.")
-    if get_origin(hint) is Literal:
-        check(value in get_args(hint), key, value, " or ".join(map(str, get_args(hint))))
-    elif get_origin(hint) is tuple:
-        check(isinstance(value, list), key, value, "a list")
-        return tuple(value)
-    elif isinstance(hint, UnionType):
-        kinds = [get_origin(each) or each for each in get_args(hint)]
-        if isinstance(value, list) and tuple in kinds:
-            return tuple(value)
-        check(type(value) in kinds, key, value, str(hint))
-    else:
-        plain = get_origin(hint) or hint
-        check(type(value) in ((int, float) if plain is float else (plain,)), key, value, plain.__name__)
-        check(plain is not float or isfinite(value), key, value, "a finite number")
-    return value
+    nested = {name: cast(type, hint) for name, hint in hints.items() if name in values and is_dataclass(hint)}
+    return kind(**{**values, **{name: build(each, values[name], f"{section}{name}.") for name, each in nested.items()}})

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 from unicodedata import normalize
 
-from nmt.checked import build, check, check_folder_name, check_run_folder, check_types
+from nmt.checked import build, check, check_folder_name, check_run_folder, fit_types
 
 TokenizerKind = Literal["bpe", "unigram", "wordpiece", "word", "char", "presplit"]
 Joiner = Literal["@@", "▁", "none"]
@@ -21,8 +21,6 @@ ScheduleKind = Literal["constant", "inverse_sqrt", "linear", "halving", "plateau
 
 NAME_OF_CORPUS = "CORPUS_SRC_TGT"
 """Stands for the name of a run that has none."""
-
-_DROPPED_WORD = "a dropped word is a vector of zeros, and the gradient of normalising it is without bound"
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class TokenizerConfig:
     bpe_dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        check_types(self, "data.tokenizer.")
+        fit_types(self, "data.tokenizer.")
         check(self.vocab_size > 4, "data.tokenizer.vocab_size", self.vocab_size, "more than the 4 special tokens")
         own = self.tgt_vocab_size == 0 or (not self.joint and self.tgt_vocab_size > 4)
         allowed = "0, or more than the 4 special tokens with data.tokenizer.joint false"
@@ -144,7 +142,7 @@ class DataConfig:
         return " + ".join(self.train_splits)
 
     def __post_init__(self) -> None:
-        check_types(self, "data.")
+        fit_types(self, "data.")
         named = self.path not in ("", "hub:")
         check(named, "data.path", self.path, 'a folder, "phrasebook" or "hub:owner/name"')
         check(self.src != self.tgt, "data.tgt", self.tgt, "another language than data.src")
@@ -189,7 +187,7 @@ class AttentionConfig:
     coverage_size: int = 10
 
     def __post_init__(self) -> None:
-        check_types(self, "model.attention.")
+        fit_types(self, "model.attention.")
         for name in ("heads", "reach", "positions", "coverage_size"):
             check(getattr(self, name) > 0, f"model.attention.{name}", getattr(self, name), "positive")
         fits = self.size >= 0 and self.size % self.heads == 0
@@ -276,15 +274,16 @@ class ModelConfig:
         return self.readout_size or (self.state_size if self.tie_embeddings == "none" else self.embedding_size)
 
     def __post_init__(self) -> None:
-        check_types(self, "model.")
+        fit_types(self, "model.")
         for name in ("layers", "embedding_size", "hidden_size"):
             check(getattr(self, name) > 0, f"model.{name}", getattr(self, name), "positive")
         for name in ("decoder_size", "readout_size"):
             check(getattr(self, name) >= 0, f"model.{name}", getattr(self, name), "at least 0")
         for name in ("dropout", "recurrent_dropout", "word_dropout"):
             check(0 <= getattr(self, name) < 1, f"model.{name}", getattr(self, name), "at least 0 and below 1")
-        normed = f"0 with model.layer_norm: {_DROPPED_WORD}"
-        check(not (self.layer_norm and self.word_dropout), "model.word_dropout", self.word_dropout, normed)
+        why = "a dropped word is a vector of zeros, and the gradient of normalising it is without bound"
+        bounded = not (self.layer_norm and self.word_dropout)
+        check(bounded, "model.word_dropout", self.word_dropout, f"0 with model.layer_norm: {why}")
         even = not self.both_ways or self.hidden_size % 2 == 0
         check(even, "model.hidden_size", self.hidden_size, "even, for each direction has half of it")
         bridged = self.bridged or self.state_size == self.hidden_size
@@ -360,7 +359,7 @@ class TrainingConfig:
     start_from: str = ""
 
     def __post_init__(self) -> None:
-        check_types(self, "training.")
+        fit_types(self, "training.")
         check(self.learning_rate > 0, "training.learning_rate", self.learning_rate, "positive")
         check(0 <= self.label_smoothing < 1, "training.label_smoothing", self.label_smoothing, "at least 0 and below 1")
         check(0 <= self.average_decay < 1, "training.average_decay", self.average_decay, "at least 0 and below 1")
@@ -399,7 +398,7 @@ class Config:
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
-        check_types(self)
+        fit_types(self)
         if self.name == NAME_OF_CORPUS:
             object.__setattr__(self, "name", self._name_of_corpus())
         check_folder_name("name", self.name)

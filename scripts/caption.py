@@ -11,6 +11,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +19,7 @@ import numpy as np
 import torch
 
 from nmt.cli.parsing import at_least
-from nmt.config import ModelConfig, TokenizerConfig
+from nmt.config import ModelConfig, TokenizerConfig, TrainingConfig
 from nmt.data.batch import Batch, pad, tgt_sequence
 from nmt.data.scenes import Scene, scenes
 from nmt.data.tokenizer import Tokenizer
@@ -28,7 +29,7 @@ from nmt.decoding.sentences import SearchBatch
 from nmt.model.picture import CELL_PIXELS, PictureEncoder
 from nmt.model.seq2seq import Seq2Seq
 from nmt.report.pictures import CaptionedPicture, faults_first, pictures_page
-from nmt.training.loss import Objective, sequence_loss
+from nmt.training.loss import PLAIN, sequence_loss
 
 TRAINING_SCENES, TEST_SCENES, BATCH_SCENES = 6000, 1000, 64
 LEARNING_RATE = 1e-3
@@ -59,14 +60,14 @@ class Captioner:
             pictures, torch.full((len(some),), cells.shape[2]), ids, lengths, torch.arange(len(some)), alignment
         )
 
-    def train(self, examples: Sequence[Scene], updates: int, objective: Objective) -> None:
-        """Minimises the objective with Adam, whose rate falls to zero in the second half."""
+    def train(self, examples: Sequence[Scene], updates: int, settings: TrainingConfig) -> None:
+        """Minimises what the settings say with Adam, whose rate falls to zero in the second half."""
         optimizer = torch.optim.Adam(self.model.parameters(), lr=LEARNING_RATE)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: min(1.0, 2 - 2 * done / updates))
         self.model.train()
         batches, began = self._shuffled(examples), time.perf_counter()
         for update in range(1, updates + 1):
-            loss = sequence_loss(self.model, next(batches), objective)
+            loss = sequence_loss(self.model, next(batches), settings)
             optimizer.zero_grad()
             (loss.total / loss.tokens).backward()
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -149,7 +150,7 @@ def main() -> None:
         decoder=given.decoder, layers=1 + (given.decoder == "gnmt"), embedding_size=64, hidden_size=128, dropout=0.1
     )
     captioner = Captioner(config, [each.caption for each in examples])
-    captioner.train(examples, given.updates, Objective(guided_alignment=given.guided_alignment))
+    captioner.train(examples, given.updates, replace(PLAIN, guided_alignment=given.guided_alignment))
     captioned = captioner.describe(unseen)
     exact = np.mean([not each.is_wrong for each in captioned])
     hits, chance = captioner.pointing(unseen)

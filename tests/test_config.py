@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nmt.config import AttentionConfig, Config, DataConfig, ModelConfig, TokenizerConfig, TrainingConfig, load_config
@@ -85,12 +86,18 @@ def test_what_is_no_config_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("data:\n  src: 5\n", "data.src: 5 is not allowed, it must be str"),
+        ("data:\n  src: 5\n", "data.src: 5 is not allowed, it must be text, in YAML in quotes"),
         ("data:\n  literature_fom: true\n", "data.literature_fom: True is not allowed, it must be left out"),
-        ("data:\n  literature_form: 'false'\n", "data.literature_form: 'false' is not allowed, it must be bool"),
-        ("data:\n  tokenizer:\n    kind: bpee\n", "data.tokenizer.kind: 'bpee' is not allowed, it must be bpe or"),
+        (
+            "data:\n  literature_form: 'false'\n",
+            "data.literature_form: 'false' is not allowed, it must be true or false",
+        ),
+        (
+            "data:\n  tokenizer:\n    kind: bpee\n",
+            "data.tokenizer.kind: 'bpee' is not allowed, it must be bpe, unigram, wordpiece, word, char or presplit",
+        ),
         ("model: gru\n", "model: 'gru' is not allowed, it must be a mapping"),
-        ("model:\n  bridge: 1\n", "model.bridge: 1 is not allowed, it must be bool | None"),
+        ("model:\n  bridge: 1\n", "model.bridge: 1 is not allowed, it must be true, false or null"),
     ],
 )
 def test_a_config_that_was_changed_by_hand_is_read_strictly(text: str, message: str, tmp_path: Path) -> None:
@@ -103,16 +110,30 @@ def test_a_config_that_was_changed_by_hand_is_read_strictly(text: str, message: 
     ("make", "message"),
     [
         (lambda: ModelConfig(encoder="bidirectonal"), "model.encoder: 'bidirectonal' is not allowed"),
-        (lambda: ModelConfig(hidden_size=1.5), "model.hidden_size: 1.5 is not allowed, it must be int"),
+        (lambda: ModelConfig(hidden_size=1.5), "model.hidden_size: 1.5 is not allowed, it must be a whole number"),
         (lambda: ModelConfig(attention="dot"), "model.attention: 'dot' is not allowed, it must be AttentionConfig"),
         (lambda: AttentionConfig(coverage="neurall"), "model.attention.coverage: 'neurall' is not allowed"),
         (lambda: TrainingConfig(schedule="cosine"), "training.schedule: 'cosine' is not allowed"),
-        (lambda: TrainingConfig(freeze="encoder"), "training.freeze: 'encoder' is not allowed, it must be a tuple"),
+        (lambda: TrainingConfig(freeze="encoder"), "training.freeze: 'encoder' is not allowed, it must be a list"),
         (lambda: TokenizerConfig(kind="sentencepiece"), "data.tokenizer.kind: 'sentencepiece' is not allowed"),
-        (lambda: DataConfig(literature_form="yes"), "data.literature_form: 'yes' is not allowed, it must be bool"),
+        (
+            lambda: DataConfig(literature_form="yes"),
+            "data.literature_form: 'yes' is not allowed, it must be true or false",
+        ),
+        (
+            lambda: TrainingConfig(r_drop=float("inf")),
+            "training.r_drop: inf is not allowed, it must be a finite number",
+        ),
         (lambda: Config(model=None), "model: None is not allowed, it must be ModelConfig"),
     ],
 )
 def test_settings_made_in_a_program_are_checked_too(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         make()
+
+
+def test_lists_and_numbers_of_numpy_are_taken_for_what_they_stand_for() -> None:
+    made = TrainingConfig(freeze=["encoder"], patience=np.int64(3), learning_rate=np.float64(0.5))
+    assert made.freeze == ("encoder",)
+    assert (type(made.patience), type(made.learning_rate)) == (int, float)
+    assert DataConfig(train=["train", "bt"]).train == ("train", "bt")

@@ -65,5 +65,5 @@ def test_the_mean_summary_is_that_of_the_real_positions_for_every_layer_and_part
 
 
 def test_an_unknown_cell_is_named() -> None:
-    with pytest.raises(ValueError, match="model.cell: 'gruu' is not allowed, it must be elman or gru"):
+    with pytest.raises(ValueError, match="model.cell: 'gruu' is not allowed, it must be elman, gru,"):
         encoder("forward", "gruu")

@@ -14,14 +14,14 @@ from conftest import NETWORKS, PAIR, SENTENCES, TINY_RUN, align_word_by_word, bu
 from torch import Tensor
 
 from nmt.cli import main
-from nmt.config import ModelConfig
+from nmt.config import ModelConfig, TrainingConfig
 from nmt.data.batch import Batch
 from nmt.data.special import EOS_ID
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.shortlist import Shortlist
 from nmt.decoding.translation import Request
 from nmt.decoding.translator import Translator
-from nmt.training.loss import Objective, sampled_previous, sequence_loss
+from nmt.training.loss import sampled_previous, sequence_loss
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 GPU = "cuda"
@@ -29,7 +29,7 @@ LINKED = PAIR._replace(alignment=torch.tensor([[[0, 1, 0], [0, 0.5, 0.5], [0, 0,
 ON_GPU = LINKED.to(torch.device(GPU)) if torch.cuda.is_available() else LINKED
 SOURCES = [source for source, _ in SENTENCES]
 SOFTMAX = [each for each in NETWORKS if each.attention.normalizer == "softmax"]
-OBJECTIVES = [Objective(0.1), Objective(0.1, guided_alignment=0.5), Objective(0.1, r_drop=1.0)]
+OBJECTIVES = [TrainingConfig(), TrainingConfig(guided_alignment=0.5), TrainingConfig(r_drop=1.0)]
 
 
 @pytest.fixture(autouse=True)
@@ -39,20 +39,20 @@ def in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def trained(
-    network: ModelConfig, batch: Batch, device: str, objective: Objective, low: bool = False
+    network: ModelConfig, batch: Batch, device: str, settings: TrainingConfig, low: bool = False
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Loss and gradients of a step, in bfloat16 where `low`."""
     model = build(network, vocab_size=10).to(device).train()
     with torch.autocast(device, torch.bfloat16, enabled=low):
-        loss = sequence_loss(model, batch, objective).total
+        loss = sequence_loss(model, batch, settings).total
     loss.backward()
     return loss.detach().cpu(), {name: cast(Tensor, each.grad).cpu() for name, each in model.named_parameters()}
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES, ids=["plain", "guided", "R-Drop"])
+@pytest.mark.parametrize("settings", OBJECTIVES, ids=["plain", "guided", "R-Drop"])
 @pytest.mark.parametrize("network", SOFTMAX[::5], ids=name_of)
-def test_loss_and_gradients_are_those_of_a_cpu(network: ModelConfig, objective: Objective) -> None:
-    found, expected = (trained(network, batch, device, objective) for batch, device in ((ON_GPU, GPU), (LINKED, "cpu")))
+def test_loss_and_gradients_are_those_of_a_cpu(network: ModelConfig, settings: TrainingConfig) -> None:
+    found, expected = (trained(network, batch, device, settings) for batch, device in ((ON_GPU, GPU), (LINKED, "cpu")))
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 
@@ -69,8 +69,8 @@ def test_steps_equal_teacher_forcing(network: ModelConfig) -> None:
 
 @pytest.mark.parametrize("network", NETWORKS[::5], ids=name_of)
 def test_in_bfloat16_a_step_trains(network: ModelConfig) -> None:
-    loss, gradients = trained(network, ON_GPU, GPU, Objective(0.1), low=True)
-    assert loss.item() == pytest.approx(trained(network, PAIR, "cpu", Objective(0.1))[0].item(), rel=0.1)
+    loss, gradients = trained(network, ON_GPU, GPU, TrainingConfig(), low=True)
+    assert loss.item() == pytest.approx(trained(network, PAIR, "cpu", TrainingConfig())[0].item(), rel=0.1)
     assert all(each.isfinite().all() for each in gradients.values())
 
 
@@ -81,15 +81,15 @@ def test_previous_tokens_are_drawn_on_the_gpu(network: ModelConfig) -> None:
     assert ((previous >= 0) & (previous < 10)).all()
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES, ids=["plain", "guided", "R-Drop"])
-def test_a_step_does_not_wait_for_the_gpu(objective: Objective) -> None:
+@pytest.mark.parametrize("settings", OBJECTIVES, ids=["plain", "guided", "R-Drop"])
+def test_a_step_does_not_wait_for_the_gpu(settings: TrainingConfig) -> None:
     """But for what cuDNN may do: the cells here are not its own."""
     network = replace(ModelConfig(embedding_size=6, hidden_size=8), layer_norm=True)
     model = build(network, vocab_size=10).to(GPU).train()
-    sequence_loss(model, ON_GPU, objective).total.backward()  # libraries are loaded by now
+    sequence_loss(model, ON_GPU, settings).total.backward()  # libraries are loaded by now
     torch.cuda.set_sync_debug_mode("error")
     try:
-        sequence_loss(model, ON_GPU, objective).total.backward()
+        sequence_loss(model, ON_GPU, settings).total.backward()
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert model.output.weight.grad is not None  # all of the step was done, and nothing in it waited

@@ -11,6 +11,7 @@ from nmt.data.special import EOS_ID
 from nmt.data.tokenizer import Tokenizer
 from nmt.decoding.demands import Demands, unmet
 from nmt.decoding.guides import Exclude, Guide, Include, NoRepeat, Prefix, Together
+from nmt.decoding.options import SearchOptions
 from nmt.decoding.records import nothing
 from nmt.decoding.translation import Request
 
@@ -92,7 +93,7 @@ def test_the_texts_of_tokens_spell_what_is_decoded(kind: Any) -> None:
 
 def test_what_is_demanded_in_words_becomes_a_guide() -> None:
     tokenizer = Tokenizer.train(["the dog sees the cat"] * 3, TokenizerConfig(vocab_size=300))
-    demands = Demands(tokenizer)
+    demands = Demands(tokenizer, SearchOptions())
     assert demands.guide(Request("der Hund")) is None
     request = Request("der Hund", prefix="the cat", include=("dog",))
     forced = demands.forced(request)
@@ -108,7 +109,7 @@ def test_what_is_demanded_in_words_becomes_a_guide() -> None:
 def test_a_mark_that_ends_something_stands_right_behind_it(phrase: str, kind: TokenizerKind) -> None:
     text = "( the dog's cat, the cat (the dog)."
     tokenizer = Tokenizer.train([text] * 3, TokenizerConfig(kind, vocab_size=300))
-    guide = Demands(tokenizer).guide(Request("", include=(phrase,)))
+    guide = Demands(tokenizer, SearchOptions()).guide(Request("", include=(phrase,)))
     assert guide is not None
     assert guide.met(walk(guide, tokenizer.encode(text).ids)) == guide.goal
 
@@ -148,7 +149,7 @@ def test_phrases_are_found_wherever_they_stand(
 
 def test_a_phrase_ends_with_a_word() -> None:
     tokenizer = Tokenizer.train(["tread on the tree . tre", "a tread"] * 3, TokenizerConfig(vocab_size=300))
-    guide = Demands(tokenizer).guide(Request("", include=("tre",)))
+    guide = Demands(tokenizer, SearchOptions()).guide(Request("", include=("tre",)))
     assert guide is not None
     ids = tokenizer.encode("a tre").ids
     assert guide.met(walk(guide, ids)) == guide.goal

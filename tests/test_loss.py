@@ -1,4 +1,4 @@
-"""What is minimised: each objective against its definition, written out over whole tensors."""
+"""What is minimised: each settings against its definition, written out over whole tensors."""
 
 import math
 from contextlib import nullcontext
@@ -10,13 +10,13 @@ from conftest import PAIR, build
 from torch import Tensor, nn
 from torch.nn.utils.prune import l1_unstructured
 
-from nmt.config import AttentionConfig, ModelConfig
+from nmt.config import AttentionConfig, ModelConfig, TrainingConfig
 from nmt.model.context import Context
 from nmt.model.decoder import Unrolled
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training import loss as losses
 from nmt.training.cross_entropy import PIECE_LOGITS, PIECE_TOKENS, ROUNDED_ROWS, linear_cross_entropy, piece_rows
-from nmt.training.loss import Objective, sampled_previous, sequence_loss, tokens_at_once
+from nmt.training.loss import PLAIN, sampled_previous, sequence_loss, tokens_at_once
 
 SOFT = ModelConfig(embedding_size=6, hidden_size=8, dropout=0.0)
 LATENT = replace(SOFT, alignment="latent", decoder="luong", input_feeding=False)
@@ -38,7 +38,7 @@ def nll_of(log_probs: Tensor) -> Tensor:
 def test_cross_entropy_is_summed_over_real_tokens_and_smoothed_over_the_vocabulary(network: ModelConfig) -> None:
     model = build(network, vocab_size=10)
     log_probs, _ = predict(model)
-    loss = sequence_loss(model, PAIR, Objective(label_smoothing=0.1))
+    loss = sequence_loss(model, PAIR, TrainingConfig())
     even = -sum(log_probs[b, t].mean() for b, t in REAL)
     assert loss.tokens == 5
     torch.testing.assert_close(loss.nll, nll_of(log_probs).detach())
@@ -50,8 +50,8 @@ def test_cross_entropy_is_summed_over_real_tokens_and_smoothed_over_the_vocabula
 def test_a_loss_knows_what_each_real_token_attended_to() -> None:
     model = build(SOFT, vocab_size=10)
     _, attention = predict(model)
-    for objective in (Objective(), Objective(r_drop=1.0)):
-        found = sequence_loss(model, PAIR, objective).attention
+    for settings in (PLAIN, replace(PLAIN, r_drop=1.0)):
+        found = sequence_loss(model, PAIR, settings).attention
         torch.testing.assert_close(found, torch.stack([attention[b, t] for b, t in REAL]).detach())
         assert not found.requires_grad
 
@@ -100,7 +100,7 @@ def test_guided_alignment_is_the_cross_entropy_between_links_and_attention() -> 
     gold = torch.zeros(2, 3, 3)
     gold[0, 0, 1], gold[0, 1, 1:], gold[1, 0, 1] = 1.0, 0.5, 1.0  # EOS and what is not aligned: nothing
     log_probs, attention = predict(model)
-    found = sequence_loss(model, PAIR._replace(alignment=gold), Objective(guided_alignment=0.3)).total
+    found = sequence_loss(model, PAIR._replace(alignment=gold), replace(PLAIN, guided_alignment=0.3)).total
     logs = attention.log()
     expected = -(logs[0, 0, 1] + 0.5 * (logs[0, 1, 1] + logs[0, 1, 2]) + logs[1, 0, 1])
     torch.testing.assert_close(found, nll_of(log_probs) + 0.3 * expected)
@@ -113,7 +113,7 @@ def test_guided_alignment_goes_to_what_is_within_reach_of_a_window() -> None:
     gold[0, 0, 1], gold[0, 2, 0], gold[0, 2, 2] = 1.0, 0.5, 0.5  # of the last, only one position is open
     log_probs, attention = predict(model)
     assert attention[0, 2, 0] == 0
-    found = sequence_loss(model, PAIR._replace(alignment=gold), Objective(guided_alignment=1.0))
+    found = sequence_loss(model, PAIR._replace(alignment=gold), replace(PLAIN, guided_alignment=1.0))
     expected = -(attention[0, 0, 1].log() + attention[0, 2, 2].log())
     torch.testing.assert_close(found.added["guided_alignment"], expected)
     torch.testing.assert_close(found.total, nll_of(log_probs) + expected)
@@ -121,11 +121,13 @@ def test_guided_alignment_goes_to_what_is_within_reach_of_a_window() -> None:
 
 def test_r_drop_without_dropout_is_the_plain_loss() -> None:
     model = build(SOFT, vocab_size=10)
-    plain, r_drop = (sequence_loss(model, PAIR, Objective(0.1, r_drop=alpha)) for alpha in (0.0, 5.0))
+    plain, r_drop = (sequence_loss(model, PAIR, TrainingConfig(r_drop=alpha)) for alpha in (0.0, 5.0))
     torch.testing.assert_close(r_drop.total, plain.total)
     torch.testing.assert_close(r_drop.nll, plain.nll)
     guided = PAIR._replace(alignment=torch.eye(3).expand(2, 3, 3))
-    plain, r_drop = (sequence_loss(model, guided, Objective(0.1, 0.3, r_drop=alpha)) for alpha in (0.0, 5.0))
+    plain, r_drop = (
+        sequence_loss(model, guided, TrainingConfig(guided_alignment=0.3, r_drop=alpha)) for alpha in (0.0, 5.0)
+    )
     torch.testing.assert_close(r_drop.total, plain.total)
     torch.testing.assert_close(r_drop.added["guided_alignment"], plain.added["guided_alignment"])
 
@@ -134,7 +136,7 @@ def test_r_drop_without_dropout_is_the_plain_loss() -> None:
 def test_r_drop_adds_the_divergence_between_two_dropout_masks(network: ModelConfig) -> None:
     model = build(replace(network, dropout=0.4), vocab_size=10).train()
     torch.manual_seed(4)
-    found = sequence_loss(model, PAIR, Objective(r_drop=5.0))
+    found = sequence_loss(model, PAIR, replace(PLAIN, r_drop=5.0))
     torch.manual_seed(4)
     (one, _), (other, _) = predict(model), predict(model)
     divergence = sum(
@@ -152,7 +154,7 @@ def test_gradients_are_the_same_whatever_the_size_of_a_piece(monkeypatch: pytest
             monkeypatch.setattr(losses, "PIECE_TOKENS", size)
             monkeypatch.setattr("nmt.training.cross_entropy.PIECE_TOKENS", size)
             model.zero_grad()
-            sequence_loss(model, PAIR, Objective(0.1)).total.backward()
+            sequence_loss(model, PAIR, TrainingConfig()).total.backward()
             results.append([parameter.grad.clone() for parameter in model.parameters()])
         torch.testing.assert_close(*results)
 
@@ -188,7 +190,7 @@ def test_what_stands_in_place_of_the_output_layer_is_trained(network: ModelConfi
     losses, gradients = [], []
     for _ in range(2):
         torch.manual_seed(1)
-        losses.append(sequence_loss(model, PAIR, Objective(r_drop=r_drop)).total)
+        losses.append(sequence_loss(model, PAIR, replace(PLAIN, r_drop=r_drop)).total)
         torch.manual_seed(len(losses))  # the way back draws what the way there drew
         gradients.append(torch.autograd.grad(losses[-1], list(model.output.adapter.parameters())))
     torch.testing.assert_close(gradients[0], gradients[1])
@@ -285,20 +287,19 @@ def test_word_dropout_zeroes_whole_embeddings() -> None:
     assert not (model.eval().encoder.embedding(torch.full((20, 10), 5)) == 0).any()
 
 
-@pytest.mark.parametrize(
-    "objective", [Objective(0.1), Objective(guided_alignment=0.5, r_drop=1.0), Objective(sampling=0.5)]
-)
+@pytest.mark.parametrize("settings", [TrainingConfig(), replace(PLAIN, guided_alignment=0.5, r_drop=1.0)])
+@pytest.mark.parametrize("sampling", [0.0, 0.5])
 @pytest.mark.parametrize("network", [SOFT, LATENT])
 @pytest.mark.parametrize("layer_norm", [False, True])
 def test_a_step_asks_the_device_for_nothing(
-    network: ModelConfig, objective: Objective, layer_norm: bool, monkeypatch: pytest.MonkeyPatch
+    network: ModelConfig, settings: TrainingConfig, sampling: float, layer_norm: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On meta, where there are no values: what needs one, such as the number of real tokens, the host must know."""
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda *_: False)
     model = build(replace(network, layer_norm=layer_norm), vocab_size=10).train().to("meta")
     batch = PAIR._replace(alignment=torch.rand(2, 3, 3)).to(torch.device("meta"))
-    loss = sequence_loss(model, batch, objective)
+    loss = sequence_loss(model, batch, settings, sampling)
     assert loss.tokens == len(REAL)
     loss.total.backward()
     assert all(each.grad is not None and each.grad.is_meta for each in model.parameters())

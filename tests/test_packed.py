@@ -55,8 +55,7 @@ def test_every_network_steps_and_reads_as_with_plain_weights(network: ModelConfi
     packed = pack(model)
     expected = model.log_probs(*model(SRC, SRC_LENGTHS, PREVIOUS))
     torch.testing.assert_close(packed.log_probs(*packed(SRC, SRC_LENGTHS, PREVIOUS)), expected, atol=1e-4, rtol=1e-4)
-    packed.tabulate()
-    for each in (model, packed):
+    for each in (model, packed, packed.tabulated()):
         memory, state = each.encode(SRC, SRC_LENGTHS, single)
         for t in range(PREVIOUS.shape[1]):
             log_probs, state, _ = step_log_probs(each, PREVIOUS[:, t], memory, state)

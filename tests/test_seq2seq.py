@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from nmt.config import AttentionConfig, ModelConfig
+from nmt.config import AttentionConfig, ModelConfig, TrainingConfig
 from nmt.data.batch import Batch
 from nmt.decoding.search import select_rows
 from nmt.model import attention
@@ -23,7 +23,7 @@ from nmt.model.rnn import RecurrentLayer
 from nmt.model.scores import Dot
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.cross_entropy import linear_cross_entropy
-from nmt.training.loss import Objective, sequence_loss
+from nmt.training.loss import sequence_loss
 
 SRC = torch.tensor([[2, 5, 6, 7, 8], [2, 9, 4, 0, 0], [2, 0, 0, 0, 0]])
 SRC_LENGTHS = torch.tensor([5, 3, 1])
@@ -113,7 +113,7 @@ def test_padding_changes_neither_loss_nor_gradients() -> None:
         model.zero_grad()
         wider = torch.zeros(2, extra, dtype=torch.long)
         batch = Batch(torch.cat([sources, wider], 1), src_lengths, torch.cat([ids, wider], 1), lengths, torch.arange(2))
-        loss = sequence_loss(model, batch, Objective(label_smoothing=0.1))
+        loss = sequence_loss(model, batch, TrainingConfig())
         assert loss.tokens == 2 + 4
         loss.total.backward()
         return loss.total.item(), [parameter.grad.clone() for parameter in model.parameters()]
@@ -149,53 +149,32 @@ def test_parameters_of_ones_own_keep_what_they_were_made_with(monkeypatch: pytes
         assert "temperature" in name or "norms" in name or 0 < parameter.abs().mean().item() < 0.3
 
 
-def test_tables_go_when_what_they_are_made_of_changes() -> None:
-    model = build(ModelConfig(embedding_size=8, hidden_size=8, dropout=0.0)).eval()
-    saved = {name: each + 0.1 for name, each in model.state_dict().items()}
+@pytest.mark.parametrize("network", NETWORKS[::20], ids=name_of)
+def test_tables_are_of_a_copy_and_change_nothing_of_the_network(network: ModelConfig) -> None:
+    model = build(network)
 
-    def changed_by(change: Callable[[], object]) -> bool:
-        with torch.inference_mode():
-            model.tabulate()
-        change()
-        memory, state = model.encode(SRC, SRC_LENGTHS)
-        readouts, attention = model(SRC, SRC_LENGTHS, PREVIOUS[:, :1])
-        with torch.no_grad():
-            found = step_log_probs(model, PREVIOUS[:, 0], memory, state)[0]
-        torch.testing.assert_close(found, model.log_probs(readouts, attention)[:, 0])
-        return model.decoder._tables is None
+    def found(by: Seq2Seq) -> Tensor:
+        return step_log_probs(by, PREVIOUS[:, 0], *by.encode(SRC, SRC_LENGTHS))[0]
 
-    assert not changed_by(lambda: None)
-    assert changed_by(lambda: model.load_state_dict(saved))
-    lowest, deep = model.decoder.rnn.layers[0].kernel, model.decoder.readout.embedding
-    for parameter in (model.decoder.embedding.table.weight, deep.weight, lowest.weight_ih_l0, lowest.bias_hh_l0):
-        assert changed_by(lambda parameter=parameter: parameter.detach().mul_(2.0))
-    assert changed_by(lambda: setattr(deep, "weight", nn.Parameter(2.0 * deep.weight)))
-    assert changed_by(model.train)
-    assert changed_by(model.double)
-
-
-def test_tables_take_no_gradient_from_what_they_are_made_of() -> None:
-    model = build(ModelConfig(embedding_size=8, hidden_size=8, dropout=0.0)).eval()
-
-    def gradients() -> list[Tensor]:
-        model.zero_grad()
-        step_log_probs(model, PREVIOUS[:, 0], *model.encode(SRC, SRC_LENGTHS))[0].amax(dim=1).sum().backward()
-        return [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]
-
-    expected = gradients()
     with torch.inference_mode():
-        model.tabulate()
-    torch.testing.assert_close(gradients(), expected)
+        expected, tabulated = found(model), model.tabulated()
+        torch.testing.assert_close(found(tabulated), expected)
+    model.zero_grad()
+    found(model).amax(dim=1).sum().backward()  # the network itself is trained as ever,
+    assert model.decoder.embedding.table.weight.grad is not None
+    with torch.no_grad():
+        model.decoder.embedding.table.weight.mul_(2.0)
+        assert not torch.allclose(found(model), expected)  # and never sees an old table
 
 
-def test_tables_are_of_the_precision_that_is_computed_in() -> None:
+def test_tables_are_looked_up() -> None:
     model = build(ModelConfig(embedding_size=8, hidden_size=8)).eval()
-    expected = step_log_probs(model, PREVIOUS[:, 0], *model.encode(SRC, SRC_LENGTHS))[0]
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-        model.tabulate()
     with torch.inference_mode():
-        found = step_log_probs(model, PREVIOUS[:, 0], *model.encode(SRC, SRC_LENGTHS))[0]
-    torch.testing.assert_close(found, expected)
+        tabulated = model.tabulated()
+        memory, state = model.encode(SRC, SRC_LENGTHS)
+        expected = step_log_probs(model, PREVIOUS[:, 0], memory, state)[0]
+        model.decoder.embedding.table.weight.zero_()
+        torch.testing.assert_close(step_log_probs(tabulated, PREVIOUS[:, 0], memory, state)[0], expected)
 
 
 def test_tied_layers_are_one_parameter() -> None:
@@ -241,7 +220,7 @@ def test_under_autocast_a_step_trains_and_translates(
         as_cudnn(monkeypatch)
     model = build(network, vocab_size=10).train()
     with torch.autocast("cpu", torch.bfloat16):
-        loss = sequence_loss(model, PAIR, Objective(0.1)).total
+        loss = sequence_loss(model, PAIR, TrainingConfig()).total
         memory, state = model.encode(PAIR.src_ids, PAIR.src_lengths)
         log_probs, state, attention = step_log_probs(model, torch.tensor([4, 5]), memory, state)
     if network.cell != "elman":  # which carries nothing along
@@ -250,7 +229,7 @@ def test_under_autocast_a_step_trains_and_translates(
     assert loss.dtype == log_probs.dtype == torch.float32
     assert all(each.grad.dtype == torch.float32 and each.grad.isfinite().all() for each in model.parameters())
     torch.testing.assert_close(attention.sum(-1).float(), torch.ones(2), atol=0.01, rtol=0)
-    full = sequence_loss(model, PAIR, Objective(0.1)).total
+    full = sequence_loss(model, PAIR, TrainingConfig()).total
     assert loss.item() == pytest.approx(full.item(), rel=0.1)
 
 

@@ -27,17 +27,12 @@ from nmt.data.special import BOS, BOS_ID, EOS_ID, PAD, PAD_ID
 from nmt.data.tokenizer import Tokenizer
 from nmt.data.tokenizer_pair import TokenizerPair, train_tokenizers
 from nmt.data.words import split_words, words_of_tokens
-from nmt.decoding.engine import (
-    _SWITCHING,
-    MANY_SENTENCES,
-    SWITCH_SECONDS,
-    Engine,
-    Precision,
-    choose_device,
-    for_inference,
-)
+from nmt.decoding.demands import Demands
+from nmt.decoding.engine import Engine, Precision, choose_device, for_inference
 from nmt.decoding.options import SearchOptions
+from nmt.decoding.searcher import USUAL_TOKENS, Searcher
 from nmt.decoding.shortlist import Rest, Shortlist
+from nmt.decoding.threads import _SWITCHING, SWITCH_SECONDS
 from nmt.decoding.translation import Request, Translation
 from nmt.decoding.translator import MAX_SOURCE_TOKENS, Translator
 from nmt.model.ensemble import Ensemble
@@ -73,14 +68,14 @@ def test_float32_on_a_gpu_is_not_tf32(
     monkeypatch: pytest.MonkeyPatch, device: str, precision: Precision, allowed: bool
 ) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    Engine(_Unmoved(), torch.device(device), precision)
+    Engine(_Unmoved(), torch.device(device), precision, None, processes=False)
     assert torch.backends.cudnn.allow_tf32 == allowed
 
 
 def test_int8_is_for_the_cpu_also_where_there_is_a_gpu(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    assert choose_device("auto").type == "cuda"
+    assert choose_device("auto", "fp32").type == "cuda"
     assert Translator.load(model_folder, precision="int8").engine.device.type == "cpu"
     with pytest.raises(ValueError, match="precision int8 is for the CPU"):
         Translator.load(model_folder, "cuda", "int8")
@@ -362,23 +357,28 @@ def test_a_model_is_loaded_in_a_precision_and_with_a_shortlist(
     assert "e r" not in guided.text
 
 
-def test_many_sentences_at_once_are_translated_as_few(translator: Translator) -> None:
-    options = SearchOptions(beam_size=2)
-    few = list(translator.translate(SOURCES, options))
-    many = list(translator.translate(SOURCES * (MANY_SENTENCES // len(SOURCES) + 1), options))
-    for row, record in enumerate(many):
-        assert_same(record, few[row % len(SOURCES)])
-
-
-def test_in_bfloat16_too_many_sentences_are_translated_as_few(
-    talkative: Seq2Seq, tokenizers: TokenizerPair, info: ModelInfo
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("models", [1, 2])
+def test_many_sentences_are_translated_as_few(
+    talkative: Seq2Seq, tokenizers: TokenizerPair, info: ModelInfo, precision: Any, models: int
 ) -> None:
-    options = SearchOptions(beam_size=2)
-    translator = Translator(deepcopy(talkative), tokenizers, info, precision="bf16")
-    few = [each.log_prob for each in translator.translate(SOURCES, options)]
-    many = [each.log_prob for each in translator.translate(SOURCES * (MANY_SENTENCES // len(SOURCES) + 1), options)]
-    assert many[: len(few)] == pytest.approx(few, abs=1e-4)
-    assert [each.log_prob for each in translator.translate(SOURCES, options)] == pytest.approx(few, abs=1e-4)
+    network = deepcopy(talkative) if models == 1 else Ensemble([deepcopy(talkative) for _ in range(models)])
+    translator, tabulated = Translator(network, tokenizers, info, precision=precision), []
+    usual, options = network.tabulated, SearchOptions(beam_size=2)
+    network.tabulated = lambda: tabulated.append(usual()) or tabulated[-1]  # type: ignore[method-assign]
+    few = [next(translator.translate([source], options)) for source in SOURCES]
+    assert not tabulated
+    size = len(SOURCES)
+    sources = SOURCES * 2 * (info.tgt_vocab_size // (options.width * USUAL_TOKENS * size) + 1)
+    many = list(translator.translate(sources, options, batch_sentences=size, read_ahead=size))
+    assert len(tabulated) == 1  # once a call
+    assert len(list(translator.translate(sources, options))) == len(sources)
+    assert len(tabulated) == 2
+    for row, record in enumerate(many):
+        if precision == "fp32":
+            assert_same(record, few[row % len(SOURCES)])
+        else:
+            assert record.log_prob == pytest.approx(few[row % len(SOURCES)].log_prob, abs=1e-4)
 
 
 @pytest.mark.parametrize("method", ["beam", "sample"])
@@ -414,7 +414,7 @@ def test_a_precision_that_is_not_there_is_named(with_shortlist: Path) -> None:
 def test_a_caller_that_stops_asking_stops_the_search(monkeypatch: pytest.MonkeyPatch, translator: Translator) -> None:
     searched: list[Any] = []
 
-    def search(batch: Any, **options: Any) -> Any:
+    def search(_: Searcher, batch: Any) -> Any:
         time.sleep(0.01)
         searched.append(batch)
         return batch
@@ -422,14 +422,15 @@ def test_a_caller_that_stops_asking_stops_the_search(monkeypatch: pytest.MonkeyP
     threads, interval = torch.get_num_threads(), sys.getswitchinterval()
     torch.set_num_threads(2)
     try:
-        monkeypatch.setattr(translator.engine, "search", search)
+        monkeypatch.setattr(Searcher, "search", search)
+        searcher = Searcher(translator.engine, Demands(translator.tokenizers.tgt, SearchOptions()), SearchOptions())
         jobs: Any = list(range(50))
-        found = translator.engine.search_all(jobs, 2, None, SearchOptions())  # type: ignore[arg-type]
+        found = searcher.search_all(jobs, 2)
         assert [next(found), next(found), next(found)] == jobs[:3]
         found.close()  # type: ignore[attr-defined]
         assert len(searched) < 10
         searched.clear()
-        assert list(translator.engine.search_all(jobs, 8, None, SearchOptions())) == jobs  # type: ignore[arg-type]
+        assert list(searcher.search_all(jobs, 8)) == jobs
         assert sorted(map(len, searched)) == [2, 4, 4, *[8] * 5]  # the last ones are smaller
         assert torch.get_num_threads() == 2
         assert sys.getswitchinterval() == interval
@@ -447,7 +448,7 @@ def test_several_threads_may_read_one_translator(translator: Translator) -> None
 def test_threads_that_come_during_or_after_a_search_have_as_many_of_torchs_as_before(
     translator: Translator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual, threads = translator.engine.search, torch.get_num_threads()
+    usual, threads = Searcher.search, torch.get_num_threads()
     own, others = set(), set()
 
     def of_another() -> int:
@@ -460,7 +461,7 @@ def test_threads_that_come_during_or_after_a_search_have_as_many_of_torchs_as_be
         others.add(of_another())
         return usual(*arguments, **options)
 
-    monkeypatch.setattr(translator.engine, "search", search)
+    monkeypatch.setattr(Searcher, "search", search)
     torch.set_num_threads(2)
     try:
         assert len(list(translator.translate(SOURCES, batch_sentences=1))) == len(SOURCES)
@@ -624,13 +625,14 @@ def test_a_record_says_which_demands_it_does_not_meet(translator: Translator) ->
         ({"temperature": "hot"}, "temperature: 'hot' is not allowed, it must be a number"),
         ({"early_stopping": "no"}, "early_stopping: 'no' is not allowed, it must be true or false"),
         ({"top_k": True}, "top_k: True is not allowed, it must be a whole number"),
-        ({"method": 3}, "method: 3 is not allowed, it must be one of beam, sample"),
+        ({"method": 3}, "method: 3 is not allowed, it must be beam or sample"),
     ],
 )
 def test_options_of_another_type_are_named(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         SearchOptions(**given)
-    assert SearchOptions(beam_size=np.int64(3), length_penalty=1, temperature=np.float32(0.5)).beam_size == 3
+    of_numpy = SearchOptions(beam_size=np.int64(3), temperature=np.float32(0.5))
+    assert (type(of_numpy.beam_size), type(of_numpy.temperature)) == (int, float)
 
 
 def test_a_device_may_be_torchs(model_folder: Path) -> None:

@@ -14,7 +14,7 @@ import torch
 from conftest import SENTENCES
 
 from nmt.data.special import EOS_ID
-from nmt.decoding import engine
+from nmt.decoding import searcher, threads
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translator import Translator
 from nmt.decoding.workers import Workers, can_fork
@@ -92,7 +92,7 @@ def test_after_an_interrupt_or_a_death_other_processes_translate(model_folder, m
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(engine, "MANY_SENTENCES", 4)
+    monkeypatch.setattr(searcher, "MANY_SENTENCES", 4)
     sources = [source for source, _ in SENTENCES for _ in range(6)]
     translator = Translator.load(model_folder, "cpu", processes=True)
     expected = [each.text for each in translator.translate(sources, batch_sentences=3)]
@@ -148,19 +148,23 @@ def is_running(process: int) -> bool:
 @pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("options", [SearchOptions(beam_size=2), SearchOptions(method="sample", beam_size=1, seed=3)])
 def test_translations_are_those_of_threads(model_folder, monkeypatch, options):
-    monkeypatch.setattr(engine, "MANY_SENTENCES", 4)
+    monkeypatch.setattr(searcher, "MANY_SENTENCES", 4)
     sources = [source for source, _ in SENTENCES for _ in range(6)]
-    threads, processes = (Translator.load(model_folder, "cpu", processes=each) for each in (False, True))
-    expected = list(threads.translate(sources, options, batch_sentences=3))
+    threaded, processes = (Translator.load(model_folder, "cpu", processes=each) for each in (False, True))
+    network, tabulated = processes.engine.network, []
+    usual = network.tabulated
+    monkeypatch.setattr(network, "tabulated", lambda: tabulated.append(usual()) or tabulated[-1])
+    expected = list(threaded.translate(sources, options, batch_sentences=3))
     for _ in range(2):  # by the same processes
         found = list(processes.translate(sources, options, batch_sentences=3))
         assert [each.text for each in found] == [each.text for each in expected]
         for one, other in zip(found, expected, strict=True):
             torch.testing.assert_close(torch.tensor(one.attention), torch.tensor(other.attention))
     assert processes.engine._workers is not None
-    assert threads.engine._workers is None
+    assert len(tabulated) == 1
+    assert threaded.engine._workers is None
     other = list(processes.translate(sources, SearchOptions(beam_size=3), batch_sentences=3))
-    again = list(threads.translate(sources, SearchOptions(beam_size=3), batch_sentences=3))
+    again = list(threaded.translate(sources, SearchOptions(beam_size=3), batch_sentences=3))
     assert [each.text for each in other] == [each.text for each in again]
     with torch.no_grad():
         processes.engine.network.output.bias[EOS_ID] = 100.0
@@ -171,12 +175,12 @@ def test_translations_are_those_of_threads(model_folder, monkeypatch, options):
 
 @pytest.mark.usefixtures("two_threads")
 def test_a_process_that_is_forked_too_late_is_refused_and_told_what_to_do(model_folder):
-    def translate(threads):
-        torch.set_num_threads(threads)
+    def translate(count):
+        torch.set_num_threads(count)
         return translator.translate("ja").text
 
-    def score(threads):
-        torch.set_num_threads(threads)
+    def score(count):
+        torch.set_num_threads(count)
         return translator.score("ja", "yes").text
 
     translator = Translator.load(model_folder, "cpu")
@@ -200,16 +204,16 @@ def test_a_process_that_may_have_none_says_so():
 @pytest.mark.usefixtures("two_threads")
 def test_threads_have_left_the_system_when_they_have_translated(model_folder, monkeypatch):
     """Else a process that is forked then holds the locks of what they do at their very end, and waits for ever."""
-    usual, began, here = engine._begin_alone, [], ctypes.CDLL(None)
+    usual, began, here = threads._begin_alone, [], ctypes.CDLL(None)
     key = ctypes.c_uint()
     here.pthread_key_create(ctypes.byref(key), here.usleep)  # a thread sleeps at its end for as long as it has set
 
-    def begin(threads: list[int], begun: threading.Barrier) -> None:
-        usual(threads, begun)
+    def begin(started: list[int], begun: threading.Barrier) -> None:
+        usual(started, begun)
         here.pthread_setspecific(key, ctypes.c_void_p(200_000))
-        began.extend(threads)
+        began.extend(started)
 
-    monkeypatch.setattr(engine, "_begin_alone", begin)
+    monkeypatch.setattr(threads, "_begin_alone", begin)
     sources = [source for source, _ in SENTENCES for _ in range(6)]
     list(Translator.load(model_folder, "cpu").translate(sources, SearchOptions(), batch_sentences=3))
     assert began

@@ -20,7 +20,7 @@ from nmt.decoding.options import SearchOptions
 from nmt.decoding.proposals import Guided, Proposals, Proposer
 from nmt.decoding.sampling import generator
 from nmt.decoding.sentences import SearchBatch
-from nmt.decoding.tree import Hypothesis, SearchStep
+from nmt.decoding.tree import Ending, Hypothesis, SearchStep
 
 
 def to_host(*tensors: Tensor) -> list[np.ndarray]:
@@ -233,9 +233,15 @@ class Beams:
     def _end(self, row: int, place: int, picked: _Picked, finished: bool) -> None:
         received = None if self._received is None else self._received[row, place]
         guide = self._guides[self._alive[row]]
-        met = 0 if guide is None else guide.met(self._tracks[row][place])
-        of_place = float(picked.totals[row, place]), len(self._steps) - 1, place, int(picked.groups[row, place])
-        self._endings.add(self._alive[row], *of_place, met, received, finished)
+        ending = Ending(
+            met=0 if guide is None else guide.met(self._tracks[row][place]),
+            log_prob=float(picked.totals[row, place]),
+            depth=len(self._steps) - 1,
+            place=place,
+            finished=finished,
+            group=int(picked.groups[row, place]),
+        )
+        self._endings.add(self._alive[row], ending, received)
 
     def _cut_off(self, picked: _Picked) -> None:
         """Ends what is open of the sentences at their limit, where too little has ended by itself."""

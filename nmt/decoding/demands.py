@@ -10,6 +10,7 @@ import numpy as np
 from nmt.data.special import EOS_ID
 from nmt.data.tokenizer import Tokenizer
 from nmt.decoding.guides import Exclude, Guide, Include, NoRepeat, Prefix, Together
+from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Request, Translation
 
 CLOSING = frozenset(".,;:!?…%'")
@@ -24,11 +25,11 @@ class Demands:
 
     Args:
         tokenizer: of the target language.
-        no_repeat_ngram: tokens of a sequence that does not come twice; 0 allows it.
+        options: of the search, for what they demand of each translation.
     """
 
-    def __init__(self, tokenizer: Tokenizer, no_repeat_ngram: int = 0) -> None:
-        self._tokenizer, self._no_repeat_ngram = tokenizer, no_repeat_ngram
+    def __init__(self, tokenizer: Tokenizer, options: SearchOptions) -> None:
+        self._tokenizer, self._options = tokenizer, options
         self._excludes: dict[str, Exclude] = {}
 
     def forced(self, request: Request) -> list[int]:
@@ -50,8 +51,8 @@ class Demands:
         if phrases:
             guides.append(Include(phrases, EOS_ID, size, self._begins))
         guides += [self._exclude(text) for text in request.exclude]
-        if self._no_repeat_ngram:
-            guides.append(NoRepeat(self._no_repeat_ngram, size))
+        if self._options.no_repeat_ngram:
+            guides.append(NoRepeat(self._options.no_repeat_ngram, size))
         return Together(guides) if guides else None
 
     @cached_property

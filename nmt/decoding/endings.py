@@ -31,24 +31,14 @@ class Endings:
         self._covered = None if batch.covered is None else batch.covered.cpu().numpy()
         self.of: list[list[Ending]] = [[] for _ in range(sentences)]
 
-    def add(
-        self,
-        sentence: int,
-        log_prob: float,
-        depth: int,
-        place: int,
-        group: int,
-        met: int,
-        received: np.ndarray | None,
-        finished: bool,
-    ) -> None:
-        """Notes one; `received` is the attention that each source position got (S,), where coverage counts."""
+    def add(self, sentence: int, ending: Ending, received: np.ndarray | None) -> None:
+        """Scores one and notes it; `received` is the attention of each source position (S,), where coverage counts."""
         coverage = 0.0
         if received is not None:
             covered = slice(None) if self._covered is None else self._covered[sentence]
             coverage = self._scoring.coverage(received[covered])
-        score = self._scoring.score(log_prob, depth + 1, coverage)
-        self.of[sentence].append(Ending(met, score, log_prob, depth, place, finished, group))
+        score = self._scoring.score(ending.log_prob, ending.depth + 1, coverage)
+        self.of[sentence].append(ending._replace(score=score))
         complete = (ending for ending in self.of[sentence] if ending.met >= self._goals[sentence])
         scores = sorted((ending.score for ending in complete), reverse=True)
         if len(scores) >= self._wanted:

@@ -1,83 +1,32 @@
-"""A network on a device: batches of encoded sentences -> hypotheses, found by search or given.
+"""A network on a device: what runs it, alone or in processes, and given targets -> hypotheses.
 
 Letters: B sentences, S source positions, T target positions, V vocabulary.
 """
 
 import os
-import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
-from typing import Any, NamedTuple, get_args
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from nmt.checked import check
+from nmt.checked import check_fits
 from nmt.config import Precision
-from nmt.data.batch import length_mask, pad, src_sequence, tgt_sequence
-from nmt.data.special import BOS_ID, EOS_ID
-from nmt.decoding.demands import Demands
+from nmt.data.batch import pad, src_sequence, tgt_sequence
+from nmt.data.special import EOS_ID
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.scoring import Scoring
-from nmt.decoding.search import search, tree_map
-from nmt.decoding.sentences import SearchBatch
-from nmt.decoding.shortlist import Candidates, Restricted, Shortlist
-from nmt.decoding.translation import Request
+from nmt.decoding.search import tree_map
+from nmt.decoding.shortlist import Shortlist
 from nmt.decoding.tree import Hypothesis
-from nmt.decoding.workers import Workers, await_ends
-from nmt.model.decoder import versions
+from nmt.decoding.workers import Result, Task, Workers
 from nmt.model.ensemble import Ensemble
 from nmt.model.inference.packed import pack
 from nmt.model.inference.quantized import quantize
 from nmt.model.seq2seq import Seq2Seq
-
-SWITCH_SECONDS = 2e-4
-"""How long a thread may keep others from Python: with its usual 5 ms, searches wait for whoever reads their results."""
-
-MANY_SENTENCES = 200
-"""From so many at once on, it pays to compute for each target type what it adds to a step."""
-
-_IN_TURN = threading.Lock()
-"""Held while processes search: what they answer is for one caller at a time."""
-
-
-class _Switching:
-    """How often Python's threads take turns: oftener while any search goes on in several of them."""
-
-    def __init__(self) -> None:
-        self._lock, self._inside, self._usual = threading.Lock(), 0, 0.0
-
-    @contextmanager
-    def often(self) -> Iterator[None]:
-        """Within it, a thread does not keep the others from Python for more than `SWITCH_SECONDS`."""
-        with self._lock:
-            if not self._inside:
-                self._usual = sys.getswitchinterval()
-                sys.setswitchinterval(min(self._usual, SWITCH_SECONDS))
-            self._inside += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._inside -= 1
-                if not self._inside:
-                    sys.setswitchinterval(self._usual)
-
-
-_SWITCHING = _Switching()
-
-
-class Job(NamedTuple):
-    """A sentence to search for: its number in the input, what is asked for, and its tokens without BOS."""
-
-    number: int
-    request: Request
-    src_ids: list[int]
 
 
 class Engine:
@@ -101,11 +50,11 @@ class Engine:
         self,
         network: Seq2Seq | Ensemble,
         device: torch.device,
-        precision: Precision = "fp32",
-        shortlist: Shortlist | Sequence[Shortlist] | None = None,
-        processes: bool = False,
+        precision: Precision,
+        shortlist: Shortlist | Sequence[Shortlist] | None,
+        processes: bool,
     ) -> None:
-        check(precision in get_args(Precision), "precision", precision, "fp32, bf16 or int8")
+        check_fits(Precision, "precision", precision)
         if precision == "fp32" and device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False  # whole sequences would be read with fewer digits than single steps
         self.network = network.to(device).eval()
@@ -114,9 +63,9 @@ class Engine:
         if self.shortlists and len(self.shortlists) != len(self.models):
             raise ValueError(f"shortlist: {len(self.shortlists)} of {len(self.models)}: give one for each model")
         self.autocast = partial(torch.autocast, device.type, torch.bfloat16, enabled=precision == "bf16")
-        self._processes = processes
+        self.processes = processes
         self._used_by = 0  # the process that has computed with several threads
-        self._workers: Workers[Sequence[Job], list[list[Hypothesis]]] | None = None
+        self._workers: Workers[Any, Any] | None = None
         self._asked: tuple[int, SearchOptions, list[tuple[int, int]]] | None = None  # of the workers
 
     @property
@@ -134,54 +83,13 @@ class Engine:
         """Whether the alignment of any of its models is latent."""
         return any(model.latent for model in self.models)
 
-    def search_all(
-        self, jobs: Sequence[Job], size: int, demands: Demands, options: SearchOptions
-    ) -> Iterator[list[Hypothesis]]:
-        """What `search` gives for each job, in order, in batches of at most `size`.
-
-        On a CPU there are as many batches at a time as torch has threads. A thread, or a process, for each does more
-        than several for each product: nothing waits, and nothing small is shared out. The last batches are smaller, so
-        that all end at about the same time. The demands are to be alike wherever the options are.
-        """
-        self._may_compute()
-        search = partial(self.search, demands=demands, options=options)
-        if len(jobs) >= MANY_SENTENCES:
-            with torch.inference_mode(), self.autocast():
-                self.network.tabulate()
-        workers = torch.get_num_threads() if self.device.type == "cpu" else 1
-        batches = [jobs[start : start + size] for start in range(0, len(jobs), size)]
-        if workers > 1:
-            whole = max(0, len(batches) - workers)
-            rest, half = jobs[whole * size :], -(-size // 2)
-            batches[whole:] = [rest[start : start + half] for start in range(0, len(rest), half)]
-        if min(workers, len(batches)) <= 1:
-            yield from chain.from_iterable(map(search, batches))
-            return
-        if self._processes and len(jobs) >= MANY_SENTENCES:
-            with _IN_TURN:
-                yield from chain.from_iterable(self._forked(workers, search, options).map(batches))
-            return
-        threads, count = list[int](), min(workers, len(batches))
-        begun = threading.Barrier(count + 1)
-        pool = ThreadPoolExecutor(count, initializer=_begin_alone, initargs=(threads, begun))
-        with _SWITCHING.often():
-            try:
-                found = pool.map(search, batches)
-                begun.wait()
-                torch.set_num_threads(torch.get_num_threads())  # all other threads that are to come get as many as this
-                yield from chain.from_iterable(found)
-            finally:  # what has not begun is given up, if the caller is
-                begun.abort()
-                pool.shutdown(cancel_futures=True)
-                await_ends(threads)
-
     def close(self) -> None:
         """Ends the processes, if there are any; the next search of many sentences starts others."""
         if self._workers is not None:
             self._workers.close()
         self._workers = self._asked = None
 
-    def _may_compute(self) -> None:
+    def may_compute(self) -> None:
         """Refuses where it would wait for ever: for torch's threads, which a process that is forked has not got."""
         if self.device.type != "cpu" or torch.get_num_threads() == 1:
             return
@@ -190,50 +98,25 @@ class Engine:
             raise RuntimeError(f"this process was forked after torch had computed with several threads: {told}")
         self._used_by = os.getpid()
 
-    def _forked(
-        self, count: int, search: Callable[[Sequence[Job]], list[list[Hypothesis]]], options: SearchOptions
-    ) -> Workers[Sequence[Job], list[list[Hypothesis]]]:
+    def workers(
+        self, count: int, options: SearchOptions, ready: Callable[[], Callable[[Task], Result]]
+    ) -> Workers[Task, Result]:
         """Processes that search: those that there are, or others, if something else is asked for or they are upset.
 
-        They keep the weights that there were when they were forked.
+        They keep the weights that there were when they were forked, and do what `ready` then gives.
         """
-        asked = (count, options, versions(self.network))
+        asked = (count, options, _versions(self.network))
         if self._workers is None or not self._workers.settled or self._asked != asked:
             self.close()
-            self._workers, self._asked = Workers(count, search), asked
+            self._workers, self._asked = Workers(count, ready()), asked
         return self._workers
-
-    @torch.inference_mode()
-    def search(self, jobs: Sequence[Job], demands: Demands, options: SearchOptions) -> list[list[Hypothesis]]:
-        """The hypotheses of each sentence, as `nmt.decoding.search.search` gives them."""
-        src_ids, src_lengths = self.padded([job.src_ids for job in jobs])
-        mask = length_mask(src_lengths, src_ids.shape[1])
-        covered = mask & (src_ids != BOS_ID)
-        forced = [demands.forced(job.request) for job in jobs]
-        limits = options.limits(src_lengths, torch.tensor([len(tokens) for tokens in forced], device=self.device))
-        guides = [demands.guide(job.request) for job in jobs]
-        numbers = [job.number for job in jobs]
-        batch = SearchBatch(limits, numbers, covered, guides, demands.unsaid)
-        if self.shortlist is None:
-            return self._search(self.network, src_ids, src_lengths, batch, options)
-        candidates = self.shortlist.candidates(src_ids, mask, forced)
-        restricted, ids = self._restricted(candidates), candidates.ids.cpu().numpy()
-        found = self._search(restricted, src_ids, src_lengths, candidates.columns_of(batch), options)
-        return [[hypothesis.renamed(ids) for hypothesis in hypotheses] for hypotheses in found]
-
-    def _search(
-        self, network: Any, src_ids: Tensor, src_lengths: Tensor, batch: SearchBatch, options: SearchOptions
-    ) -> list[list[Hypothesis]]:
-        with self.autocast():
-            memory, state = network.encode(src_ids, src_lengths, single=options.width == 1)
-            return search(network, memory, state, batch, options)
 
     @torch.inference_mode()
     def force(
         self, sources: Sequence[list[int]], targets: Sequence[list[int]], alternatives: int, ranking: SearchOptions
     ) -> list[Hypothesis]:
         """Each given target as a hypothesis (forced decoding), scored as a search with options `ranking` would be."""
-        self._may_compute()
+        self.may_compute()
         src_ids, src_lengths = self.padded(sources)
         tgt_ids = pad([tgt_sequence(target) for target in targets])[0].to(self.device)
         forced, scoring = [], Scoring(ranking)
@@ -254,22 +137,8 @@ class Engine:
         src_ids, src_lengths = pad([src_sequence(source) for source in sources])
         return src_ids.to(self.device), src_lengths.to(self.device)
 
-    def _restricted(self, candidates: Candidates) -> Restricted | Ensemble:
-        """The network of one batch, which chooses among the candidates only."""
-        pairs = zip(self.models, self.shortlists, strict=True)
-        restricted = [Restricted(model, candidates, shortlist.rest) for model, shortlist in pairs]
-        return Ensemble(restricted, self.network.combine) if isinstance(self.network, Ensemble) else restricted[0]
 
-
-def _begin_alone(threads: list[int], begun: threading.Barrier) -> None:
-    """Begins a thread that shares no product with others, adds it to those that have begun, and waits for them all."""
-    threads.append(threading.get_native_id())
-    torch.get_num_threads()  # else a thread takes the number that was set last when it first computes
-    torch.set_num_threads(1)
-    begun.wait()
-
-
-def choose_device(name: str | torch.device, precision: Precision = "fp32") -> torch.device:
+def choose_device(name: str | torch.device, precision: Precision) -> torch.device:
     """The device of that name, or itself; "auto" is the first GPU, or the CPU where there is none, and for int8.
 
     Raises:
@@ -303,6 +172,15 @@ def for_inference(model: Seq2Seq, precision: Precision, device: torch.device) ->
             raise ValueError("precision int8 is for the CPU: give --device cpu, or --precision bf16")
         return quantize(model)
     raise ValueError(f"precision: {precision!r} is not allowed, it must be fp32, bf16 or int8")
+
+
+def _versions(network: nn.Module) -> list[tuple[int, int]]:
+    """Where each parameter and buffer lies, and how often it was changed in place: other numbers, other weights.
+
+    What stands in a parameter's place for inference never changes, and is left out.
+    """
+    tensors = chain(network.parameters(), network.buffers())
+    return [(each.data_ptr(), 0 if each.is_inference() else each._version) for each in tensors]
 
 
 def _corner(row: int, size: int, tensor: Tensor) -> Tensor:

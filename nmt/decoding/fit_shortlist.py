@@ -75,7 +75,7 @@ class Links:
 
 
 def build_shortlist(
-    model: Seq2Seq, tokenizers: TokenizerPair, batches: Iterable[Batch], per_token: int = 100, frequent: int = 1000
+    model: Seq2Seq, tokenizers: TokenizerPair, batches: Iterable[Batch], per_token: int, frequent: int
 ) -> Shortlist:
     """The shortlist of a model: for each source type the target types that attend to it most, and the frequent ones.
 

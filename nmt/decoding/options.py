@@ -2,22 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal
 
-from nmt.checked import check
+from nmt.checked import check, fit_types
 from nmt.data.special import EOS
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-_KINDS: dict[type, tuple[Any, str]] = {
-    int: (Integral, "a whole number"),
-    type(None): (Integral, "a whole number"),
-    float: (Real, "a number"),
-    bool: (bool, "true or false"),
-}
-"""Type of a field's default -> what its values are, and in words; the other fields are choices."""
 
 LARGEST = 1_000_000
 """What no number of a search exceeds."""
@@ -81,14 +72,7 @@ class SearchOptions:
     keep_beam: bool = False
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if get_origin(each.type) is Literal:
-                self._check(value in get_args(each.type), each.name, f"one of {', '.join(get_args(each.type))}")
-                continue
-            kind, told = _KINDS[type(each.default)]
-            is_one = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
-            self._check(is_one or value is each.default, each.name, told)
+        fit_types(self)
         for name in ("beam_size", "n_best", "groups", "max_length_offset"):
             self._check(getattr(self, name) >= 1, name, "at least 1")
         not_negative = ("length_penalty", "coverage_penalty", "max_length_ratio", "diversity", "seed", "alternatives")

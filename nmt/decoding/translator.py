@@ -4,21 +4,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, zip_longest
 from pathlib import Path
-from typing import NoReturn, get_args, overload
+from typing import NoReturn, overload
 
 import numpy as np
 import torch
 
-from nmt.checked import check
+from nmt.checked import check, check_fits
 from nmt.config import Combine, Precision
 from nmt.data.batch import cut_batches
 from nmt.data.tokenizer import Encoded
 from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.decoding.demands import Demands
-from nmt.decoding.engine import Engine, Job, choose_device, for_inference
+from nmt.decoding.engine import Engine, choose_device, for_inference
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.reading import possible, windows
 from nmt.decoding.records import Records, nothing
+from nmt.decoding.searcher import Job, Searcher
 from nmt.decoding.shortlist import Shortlist
 from nmt.decoding.translation import Request, Translation
 from nmt.model.ensemble import Ensemble
@@ -46,7 +47,8 @@ class Translator:
     (`sys.setswitchinterval`).
 
     A network that is given is put on the device, and in evaluation mode; `nmt.decoding.engine.for_inference` gives one
-    that multiplies faster, as `load` has it.
+    that multiplies faster, as `load` has it. Its weights are not to change between a call of `translate` and the last
+    translation of that call; the next call goes by what they are then.
 
     Of a source the first 512 tokens are read (`MAX_SOURCE_TOKENS`); the record of a longer one is not
     `source_complete`, also under forced decoding.
@@ -119,7 +121,7 @@ class Translator:
             ValueError: if its files are damaged or do not fit together, the models have other vocabularies, the
                 precision is not for the device, or there is no such way to combine models.
         """
-        check(combine in get_args(Combine), "combine", combine, "log_linear or linear")
+        check_fits(Combine, "combine", combine)
         check(isinstance(path, str | Path | Sequence), "path", path, "the folder of a model, or several")
         folders = [model_folder(each) for each in ([path] if isinstance(path, str | Path) else path)]
         check(bool(folders), "path", path, "the folder of a model, or several")
@@ -210,14 +212,14 @@ class Translator:
     def _translate(
         self, requests: Iterable[list[Request]], options: SearchOptions, size: int, first: int
     ) -> Iterator[Translation]:
-        demands = Demands(self.tokenizers.tgt, options.no_repeat_ngram)
+        searcher = Searcher(self.engine, Demands(self.tokenizers.tgt, options), options)
         for window in requests:
             sources = self._encode([request.text for request in window])
             order = sorted(range(len(window)), key=lambda row: -len(sources[row].ids))
             filled = [row for row in order if sources[row].ids]
             done = {row: nothing(sources[row].text) for row in order[len(filled) :]}
             jobs = [Job(first + row, window[row], sources[row].ids) for row in filled]
-            for row, found in zip(filled, self.engine.search_all(jobs, size, demands, options), strict=True):
+            for row, found in zip(filled, searcher.search_all(jobs, size), strict=True):
                 done[row] = self._records.best(window[row], sources[row], found, options)
             yield from (done[row] for row in range(len(window)))
             first += len(window)

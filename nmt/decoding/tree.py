@@ -87,21 +87,21 @@ class Ending(NamedTuple):
 
     Attributes:
         met: tokens of what the translation must include that it has; 0 where nothing is asked for.
-        score: by which it is ranked among those that have met as much.
         log_prob: natural logarithm of its probability.
         depth: of the step that took its last token.
         place: of the last token in that step.
         finished: whether that token is EOS.
         group: of the beam that it belongs to, or the number of the sample.
+        score: by which it is ranked among those that have met as much; `nmt.decoding.endings` sets it.
     """
 
     met: int
-    score: float
     log_prob: float
     depth: int
     place: int
     finished: bool
     group: int
+    score: float = 0.0
 
 
 def backtrack(steps: Sequence[SearchStep], endings: Sequence[tuple[int, Ending]]) -> list[Hypothesis]:
@@ -137,7 +137,7 @@ def backtrack(steps: Sequence[SearchStep], endings: Sequence[tuple[int, Ending]]
             best = zip(best_tokens[path].tolist(), best_log_probs[path].tolist(), strict=True)
             alternatives = [list(zip(*pairs, strict=True)) for pairs in best]
         along = ids[path].tolist(), log_probs[path].tolist(), attention[path].copy(), alternatives
-        hypotheses.append(Hypothesis(*along, ending.log_prob, ending.score, ending.finished, ending.met))
+        hypotheses.append(Hypothesis(*along, ending.log_prob, ending.score, finished=ending.finished, met=ending.met))
     return hypotheses
 
 

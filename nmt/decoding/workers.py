@@ -7,13 +7,11 @@ one. A process waits for nobody. It is forked when the network is there, whose m
 import os
 import signal
 import sys
-import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -25,16 +23,6 @@ Result = TypeVar("Result")
 def can_fork() -> bool:
     """Whether a process with torch in it may be forked here: elsewhere than on Linux, system libraries forbid it."""
     return sys.platform == "linux"
-
-
-def await_ends(threads: Collection[int]) -> None:
-    """Waits until ended threads, by their native ids, have left the system as well, if a process may be forked here.
-
-    Python joins a thread before its last act, in which MKL gives back the thread's memory and holds all locks of it.
-    A process that is forked meanwhile holds them for ever, and waits for them at its first product.
-    """
-    while can_fork() and any(Path(f"/proc/self/task/{thread}").exists() for thread in threads):
-        time.sleep(1e-4)
 
 
 class Workers(Generic[Task, Result]):

@@ -10,8 +10,8 @@ S source positions, M heads, E embedding size, H encoder state size, D decoder s
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from itertools import chain
-from typing import Any, NamedTuple, cast
+from copy import copy
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -78,15 +78,6 @@ class Unrolled(NamedTuple):
 
 Step = Callable[[Tensor, Tensor, DecoderState], Stepped]
 """One step: what the previous tokens add to the lowest gates (N, G * D) and to a deep output (N, R), and the state."""
-
-
-def versions(*modules: nn.Module) -> list[tuple[int, int]]:
-    """Where each parameter and buffer lies, and how often it was changed in place: other numbers, other weights.
-
-    What stands in a parameter's place for inference never changes, and is left out.
-    """
-    tensors = (tensor for module in modules for tensor in chain(module.parameters(), module.buffers()))
-    return [(each.data_ptr(), 0 if each.is_inference() else each._version) for each in tensors]
 
 
 class Bridge(nn.Module):
@@ -172,7 +163,6 @@ class Decoder(nn.Module, ABC):
         self.readout = Readout(config)
         self.latent = config.alignment == "latent"
         self._tables: tuple[Tensor, Tensor] | None = None
-        self._tables_versions: list[tuple[int, int]] = []
 
     def start(self, encoded: EncoderOutput, single: bool = False) -> tuple[DecoderMemory, DecoderState]:
         """Prepares a batch of encoded sentences: their memory and the state before the first token.
@@ -182,7 +172,6 @@ class Decoder(nn.Module, ABC):
             single: each sentence will have one hypothesis only. Then there are no more contexts to project than source
                 positions, and mixing first leaves a fraction of the memory to be read at each step.
         """
-        self._drop_old_tables()
         attended = self.attention.prepare(encoded.states, encoded.mask)
         gates = readouts = attended.values[:, :, :0]
         if self.latent or not (single or self._mixes_first(attended.values)):
@@ -228,48 +217,23 @@ class Decoder(nn.Module, ABC):
         readouts = self._readouts(unrolled, deep, memory)
         return readouts.flatten(0, 1), state, self.attention.alignment(context.weights).flatten(0, 1)
 
-    def tabulate(self) -> None:
-        """Computes once, for `advance` in inference, what each type adds to gates and readout: two tables of V rows.
+    def tabulated(self) -> "Decoder":
+        """The same for `advance` in inference, in the precision of now: it looks up what each type adds to a step.
 
-        They are gone as soon as the module trains, moves or loads parameters, and when a batch is started after what
-        they are made of was changed, in place or by another parameter.
+        Two tables of V rows say what it adds to gates and readout. They are of the weights of now.
         """
-        self._drop_old_tables()
-        if self._tables is None:
-            ids = torch.arange(self.embedding.table.num_embeddings, device=self.readout.state.bias.device)
-            self._tables, self._tables_versions = self._input_terms(ids), self._versions_of_tables()
-
-    def train(self, mode: bool = True) -> "Decoder":
-        """As of any module."""
-        self._tables = None
-        return super().train(mode)
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Decoder":
-        self._tables = None
-        return super()._apply(fn, recurse)
-
-    def _load_from_state_dict(self, *arguments: Any) -> None:
-        self._tables = None
-        super()._load_from_state_dict(*arguments)
+        ids = torch.arange(self.embedding.table.num_embeddings, device=self.readout.state.bias.device)
+        other = copy(self)
+        other._tables = self._input_terms(ids)
+        return other
 
     def _input_terms(self, previous: Tensor) -> tuple[Tensor, Tensor]:
         """What tokens (...,) add to the lowest layer's gates (..., G * D), and to a deep output (..., R)."""
-        tables = self._tables
-        if tables is not None and not torch.is_grad_enabled():
-            gates, deep = tables
+        if self._tables is not None:
+            gates, deep = self._tables
             return embedding(previous, gates), embedding(previous, deep)
         embedded = self.embedding(previous)
         return self._lowest.project(embedded), self.readout.project(embedded)
-
-    def _drop_old_tables(self) -> None:
-        """Forgets what `tabulate` has computed from what has been changed since."""
-        if self._tables is not None and self._tables_versions != self._versions_of_tables():
-            self._tables = None
-
-    def _versions_of_tables(self) -> list[tuple[int, int]]:
-        """`versions` of what the tables are made of, and the precision: other numbers, other tables."""
-        is_low = torch.is_autocast_enabled(self.readout.state.bias.device.type)
-        return [(0, int(is_low)), *versions(self.embedding, self._lowest, self.readout)]
 
     @abstractmethod
     def _stepper(self, memory: DecoderMemory, hypotheses: int) -> Step:

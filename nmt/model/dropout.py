@@ -32,7 +32,7 @@ class SequenceDropout(nn.Module):
         variational: one mask for all positions of a sentence (Gal & Ghahramani 2016, section 4), otherwise one each.
     """
 
-    def __init__(self, p: float, variational: bool = False) -> None:
+    def __init__(self, p: float, variational: bool) -> None:
         super().__init__()
         self.p, self.variational = p, variational
 

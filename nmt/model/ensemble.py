@@ -1,12 +1,12 @@
 """Several models of one vocabulary as one, for search and forced decoding: what they predict is averaged."""
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from nmt.checked import check
+from nmt.checked import check_fits
 from nmt.config import Combine
 
 
@@ -20,7 +20,7 @@ class Ensemble(nn.Module):
 
     def __init__(self, models: Sequence[Any], combine: Combine = "log_linear") -> None:
         super().__init__()
-        check(combine in get_args(Combine), "combine", combine, "log_linear or linear")
+        check_fits(Combine, "combine", combine)
         self.models: Sequence[Any] = nn.ModuleList(models)  # type: ignore[assignment]
         self.combine = combine
 
@@ -29,10 +29,9 @@ class Ensemble(nn.Module):
         encoded = [model.encode(src_ids, src_lengths, single) for model in self.models]
         return [memory for memory, _ in encoded], [state for _, state in encoded]
 
-    def tabulate(self) -> None:
-        """Each model's: see `Decoder.tabulate`."""
-        for model in self.models:
-            model.tabulate()
+    def tabulated(self) -> "Ensemble":
+        """The same of each model for many steps in inference: see `Decoder.tabulated`."""
+        return Ensemble([model.tabulated() for model in self.models], self.combine)
 
     def forward(self, src_ids: Tensor, src_lengths: Tensor, previous: Tensor) -> tuple[list[Any], Tensor]:
         """Teacher forcing: what `log_probs` wants of each model, and the mean attention (B, T, S)."""

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch.overrides import TorchFunctionMode
 
-from nmt.checked import build, check
+from nmt.checked import build, check, fit_types
 from nmt.config import ModelConfig
 from nmt.model.seq2seq import Seq2Seq
 
@@ -44,6 +44,7 @@ class ModelInfo:
     training: dict[str, Any]
 
     def __post_init__(self) -> None:
+        fit_types(self)
         for name in ("src_vocab_size", "tgt_vocab_size"):
             check(getattr(self, name) > 0, name, getattr(self, name), "positive")
 

@@ -1,5 +1,7 @@
 """The model: encode once, then decode a given target at once (teacher forcing) or one token at a time."""
 
+from copy import copy
+
 import torch
 from torch import Tensor, nn
 
@@ -148,6 +150,8 @@ class Seq2Seq(nn.Module):
         """
         return self.decoder.advance(previous, memory, state)
 
-    def tabulate(self) -> None:
-        """Spends some memory and time on many steps in inference: see `Decoder.tabulate`."""
-        self.decoder.tabulate()
+    def tabulated(self) -> "Seq2Seq":
+        """The same for many steps in inference, with the parameters of this: see `Decoder.tabulated`."""
+        other = copy(self)
+        other._modules = {**self._modules, "decoder": self.decoder.tabulated()}
+        return other

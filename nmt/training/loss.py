@@ -4,34 +4,20 @@ Letters: B sentences, T target steps, S source positions, N real target tokens, 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from nmt.config import TrainingConfig
 from nmt.data.batch import Batch, beside, length_mask
 from nmt.model.kernels.linear import is_plain
 from nmt.model.seq2seq import LEAST_WEIGHT, Seq2Seq
 from nmt.training.cross_entropy import PIECE_LOGITS, PIECE_TOKENS, linear_cross_entropy
 
-
-@dataclass(frozen=True)
-class Objective:
-    """What is minimised.
-
-    Attributes:
-        label_smoothing: probability mass spread evenly over the vocabulary (Szegedy et al. 2016, section 7).
-        guided_alignment: weight of the cross entropy between given alignment and attention (Chen et al. 2016).
-        r_drop: weight of the divergence between two passes with different dropout masks (Liang et al. 2021).
-        sampling: probability that a previous token is the model's own (Bengio et al. 2015).
-    """
-
-    label_smoothing: float = 0.0
-    guided_alignment: float = 0.0
-    r_drop: float = 0.0
-    sampling: float = 0.0
+PLAIN = TrainingConfig(label_smoothing=0.0)
+"""Minimises the negative log-likelihood: nothing is smoothed, nothing added."""
 
 
 class Loss(NamedTuple):
@@ -60,22 +46,27 @@ class _Tokens(NamedTuple):
     attention: Tensor
 
 
-def sequence_loss(model: Seq2Seq, batch: Batch, objective: Objective | None = None) -> Loss:
-    """The loss of the targets under teacher forcing; without an objective, the negative log-likelihood."""
-    objective = objective or Objective()
-    previous = batch.tgt_ids[:, :-1]
-    if objective.sampling:
-        previous = sampled_previous(model, batch, objective.sampling)
-    passes = [_predict(model, batch, previous) for _ in range(2 if objective.r_drop else 1)]
+def sequence_loss(model: Seq2Seq, batch: Batch, settings: TrainingConfig = PLAIN, sampling: float = 0.0) -> Loss:
+    """The loss of the targets under teacher forcing.
+
+    Args:
+        model: the network.
+        batch: sentence pairs.
+        settings: what is minimised.
+        sampling: probability that a previous token is the model's own (Bengio et al. 2015): what of
+            `scheduled_sampling` has been reached.
+    """
+    previous = sampled_previous(model, batch, sampling) if sampling else batch.tgt_ids[:, :-1]
+    passes = [_predict(model, batch, previous) for _ in range(2 if settings.r_drop else 1)]
     added: dict[str, tuple[float, Tensor]] = {}  # weight and value
-    if objective.r_drop:
-        total, nll, divergence = _two_passes(model, passes[0], passes[1], objective.label_smoothing)
-        added["divergence"] = objective.r_drop / 2, divergence  # half of what Liang et al. 2021 minimise, as is total
+    if settings.r_drop:
+        total, nll, divergence = _two_passes(model, passes[0], passes[1], settings.label_smoothing)
+        added["divergence"] = settings.r_drop / 2, divergence  # half of what Liang et al. 2021 minimise, as is total
     else:
-        total, nll = _cross_entropy(model, passes[0], objective.label_smoothing)
-    if objective.guided_alignment:
+        total, nll = _cross_entropy(model, passes[0], settings.label_smoothing)
+    if settings.guided_alignment:
         guides = [_distance_to_alignment(batch, each.attention) for each in passes]
-        added["guided_alignment"] = objective.guided_alignment, sum(guides[1:], guides[0]) / len(guides)
+        added["guided_alignment"] = settings.guided_alignment, sum(guides[1:], guides[0]) / len(guides)
     for weight, value in added.values():
         total = total + weight * value
     first, values = passes[0], {name: value.detach() for name, (_, value) in added.items()}
@@ -108,11 +99,16 @@ def _cross_entropy(model: Seq2Seq, tokens: _Tokens, smoothing: float) -> tuple[T
 
     def piece(targets: Tensor, readouts: Tensor, attention: Tensor) -> Tensor:
         log_probs = model.log_probs(readouts, attention)
-        nll = -log_probs.gather(1, targets[:, None]).sum()
-        return torch.stack([(1 - smoothing) * nll - smoothing * log_probs.mean(dim=1).sum(), nll.detach()])
+        return torch.stack(_smoothed(log_probs, targets, smoothing))
 
     total, nll = torch.stack([_again(model, piece, *each) for each in _pieces(model, tokens)]).sum(0)
     return total, nll.detach()
+
+
+def _smoothed(log_probs: Tensor, targets: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
+    """The same sums of log-probabilities (L, V) and targets (L,), of which the second gives no gradient."""
+    nll = -log_probs.gather(1, targets[:, None]).sum()
+    return (1 - smoothing) * nll - smoothing * log_probs.mean(dim=1).sum(), nll.detach()
 
 
 def _pieces(model: Seq2Seq, tokens: _Tokens) -> list[_Tokens]:
@@ -154,9 +150,8 @@ def _two_passes(model: Seq2Seq, one: _Tokens, other: _Tokens, smoothing: float) 
     def piece(targets: Tensor, *parts: Tensor) -> Tensor:
         ones, others = (model.log_probs(*each) for each in (parts[:2], parts[2:]))
         mean = (ones + others) / 2
-        nll = -mean.gather(1, targets[:, None]).sum()
         divergence = ((ones.exp() - others.exp()) * (ones - others)).sum() / 2
-        return torch.stack([(1 - smoothing) * nll - smoothing * mean.mean(dim=1).sum(), nll.detach(), divergence])
+        return torch.stack([*_smoothed(mean, targets, smoothing), divergence])
 
     pieces = zip(_pieces(model, one), _pieces(model, other), strict=True)
     total, nll, divergence = torch.stack([_again(model, piece, *left, *right[1:]) for left, right in pieces]).sum(0)

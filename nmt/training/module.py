@@ -19,7 +19,7 @@ from nmt.data.ranks import sum_over_ranks
 from nmt.decoding.translation import Translation
 from nmt.model.saved import load_model
 from nmt.model.seq2seq import Seq2Seq
-from nmt.training.loss import Objective, sequence_loss
+from nmt.training.loss import sequence_loss
 from nmt.training.optimizer import build_optimizer
 from nmt.training.schedule import Schedule
 from nmt.training.validation import MERIT, Validation, merit
@@ -97,8 +97,7 @@ class TranslationModule(pl.LightningModule):
                 "training.schedule: linear falls to zero at the last step, and this training has none: "
                 "give trainer.max_epochs or trainer.max_steps, or choose another schedule"
             )
-        halvings = settings.halving_start_steps, settings.halving_steps
-        schedule = Schedule(optimizer, settings.schedule, settings.warmup_steps, total, settings.patience, *halvings)
+        schedule = Schedule(optimizer, settings, total)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -139,8 +138,8 @@ class TranslationModule(pl.LightningModule):
             Diverged: if it is not finite.
         """
         assert self.model is not None
-        objective = self._objective()
-        loss = sequence_loss(self.model, batch, objective)
+        sampling = self._sampling()
+        loss = sequence_loss(self.model, batch, self.config.training, sampling)
         own = [loss.total.detach(), loss.nll, loss.total.new_full((), loss.tokens), *loss.added.values()]
         sums = torch.stack([each.float() for each in own])
         total, nll, tokens, *added = sum_over_ranks(sums, self.device).tolist()  # at once: a GPU is waited for
@@ -155,7 +154,7 @@ class TranslationModule(pl.LightningModule):
             for name, value in zip(loss.added, added, strict=True):
                 self.log(f"train_{name}", value / tokens)
             if self.config.training.scheduled_sampling:
-                self.log("sampling_probability", objective.sampling)
+                self.log("sampling_probability", sampling)
         # DDP averages gradients over the ranks; the mean over all their tokens is the sum of these.
         return loss.total / tokens * (self.trainer.world_size * self._scale(batch_idx))
 
@@ -200,12 +199,11 @@ class TranslationModule(pl.LightningModule):
         if not by_norm:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
-    def _objective(self) -> Objective:
+    def _sampling(self) -> float:
+        """What of the probability of scheduled sampling has been reached."""
         settings = self.config.training
         ramp = min(1.0, self.trainer.global_step / max(1, settings.scheduled_sampling_steps))
-        return Objective(
-            settings.label_smoothing, settings.guided_alignment, settings.r_drop, settings.scheduled_sampling * ramp
-        )
+        return settings.scheduled_sampling * ramp
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Logs rate and speed as often as the trainer logs."""
