@@ -122,6 +122,8 @@ nmt/
     shards.py             a large file in shards: shared, stopped, resumed
     terminal.py           sentences typed at a terminal, and a map of the attention
   evaluation/           translations + references -> numbers
+    bleu_tokens.py        what BLEU counts as words, by the language; the form of text of the literature
+    chance.py             resampled test sets -> intervals, and whether a difference is chance
     metrics.py            BLEU, chrF, TER with signature and interval
     aer.py                links between words -> AER
     frequencies.py        how often words stand in the training data

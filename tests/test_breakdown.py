@@ -14,6 +14,7 @@ from test_results import evaluation, translation
 from nmt.cli import main
 from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.evaluation import frequencies
+from nmt.evaluation.bleu_tokens import bleu_words
 from nmt.evaluation.breakdown import (
     LENGTHS,
     breakdown,
@@ -21,7 +22,7 @@ from nmt.evaluation.breakdown import (
     by_sentences,
 )
 from nmt.evaluation.frequencies import TrainingCounts, load_counts, save_counts, training_counts
-from nmt.evaluation.metrics import bleu, bleu_words, corpus_scores
+from nmt.evaluation.metrics import bleu, corpus_scores
 from nmt.evaluation.phrases import Ngram, Word, changed_ngrams, misused_words
 from nmt.evaluation.results import Evaluation
 

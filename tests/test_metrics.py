@@ -9,14 +9,13 @@ import sacrebleu
 import sacremoses
 from sacrebleu.metrics import BLEU, CHRF, TER
 
+from nmt.evaluation.bleu_tokens import bleu_tokenizer, moses_tokens
 from nmt.evaluation.metrics import (
     DETOKENISED,
     LITERATURE,
     Score,
     bleu,
-    bleu_tokenizer,
     corpus_scores,
-    moses_tokens,
     score_differences,
 )
 
@@ -120,7 +119,7 @@ def test_the_tokenizer_is_the_languages(tgt: str, expected: str) -> None:
 
 @pytest.mark.parametrize(("tgt", "expected"), [("ja", "ja-mecab"), ("kor_Hang", "ko-mecab"), ("zh", "zh")])
 def test_words_are_found_where_mecab_is_installed(tgt: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nmt.evaluation.metrics.find_spec", lambda name: name)
+    monkeypatch.setattr("nmt.evaluation.bleu_tokens.find_spec", lambda name: name)
     assert bleu_tokenizer(tgt) == expected
 
 

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nmt.data.words import word_texts
-from nmt.evaluation.metrics import bleu_of, bleu_statistics, bleu_words, interval, resampled_sums, sentence_chrf
+from nmt.evaluation.bleu_tokens import bleu_words
+from nmt.evaluation.chance import interval, resampled_sums
+from nmt.evaluation.metrics import bleu_of, bleu_statistics, sentence_chrf
 from nmt.evaluation.phrases import Ngram, Word, Words, changed_ngrams, counted, matches, misused_words
 from nmt.evaluation.results import Evaluation
 

@@ -7,14 +7,12 @@ import numpy as np
 
 from nmt.decoding.alignment import attention_alignment
 from nmt.evaluation.aer import LinkCounts, attention_error_rate, count_links, error_rate
+from nmt.evaluation.chance import SEED, beyond_chance, resampled_sums
 from nmt.evaluation.metrics import (
     LITERATURE,
-    SEED,
     Difference,
-    beyond_chance,
     bleu_of,
     bleu_statistics,
-    resampled_sums,
     score_differences,
     sentence_chrf,
 )

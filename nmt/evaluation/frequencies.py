@@ -11,7 +11,7 @@ import numpy as np
 
 from nmt.data.json_files import load_json
 from nmt.data.words import word_texts
-from nmt.evaluation.metrics import bleu_words
+from nmt.evaluation.bleu_tokens import bleu_words
 
 if TYPE_CHECKING:
     import datasets

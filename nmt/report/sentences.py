@@ -13,10 +13,11 @@ from nmt.data.words import word_texts, words_of_tokens
 from nmt.decoding.alignment import attention_entropy
 from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import attention_error_rate
+from nmt.evaluation.bleu_tokens import bleu_words
 from nmt.evaluation.branches import Branch
 from nmt.evaluation.insight import records_of_heads
 from nmt.evaluation.looks import Looks
-from nmt.evaluation.metrics import bleu_words, sentence_chrf
+from nmt.evaluation.metrics import sentence_chrf
 from nmt.evaluation.neighbors import Neighbors
 from nmt.evaluation.results import Evaluation, ranks_above
 from nmt.evaluation.samples import Samples

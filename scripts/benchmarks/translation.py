@@ -192,7 +192,8 @@ def measure_translation(specification: str) -> Figures:
 
 def quality(hypotheses: Sequence[str], references: Sequence[str], tgt: str) -> Figures:
     """BLEU in both forms, and words a sentence."""
-    from nmt.evaluation.metrics import corpus_scores, moses_tokens
+    from nmt.evaluation.bleu_tokens import moses_tokens
+    from nmt.evaluation.metrics import corpus_scores
 
     cased, *_, literature = corpus_scores(hypotheses, references, tgt, literature_form=True, bootstrap=0)
     words = sum(len(line.split()) for line in moses_tokens(hypotheses, tgt)) / len(hypotheses)
