@@ -38,6 +38,7 @@ nmt/
     words.py              the word: unit of gold alignments and of AER
     links.py              links of words, links of tokens: the targets of guided alignment
     files.py              files that outlast a power cut, errors that name them, folders held by one process
+    runs.py               the folder of a run: whether it is one, where it is put aside, its config
     ranks.py              what the processes of one job know together, what the first does for all
     json_files.py         JSON in files: one object, or one a line
     compression.py        files that may be compressed, and their lines
@@ -110,10 +111,10 @@ nmt/
     one_look.py           what a step would write if it looked at one source position alone
     steps.py              given targets -> what goes on at each of their steps
     records.py            hypotheses -> Translation records
-    reading.py            sentences as they come -> windows of requests, what is wrong with one is named
+    reading.py            sentences as they come -> requests, in windows; what is wrong with one is named
     translator.py         a saved model + text -> Translation records
   pipe/                 lines -> translations -> lines: what `nmt translate` does
-    lines.py              files and streams -> windows of lines
+    lines.py              streams -> windows of lines
     requests.py           lines, text or JSON -> requests
     output.py             translations -> lines: text, TSV, JSON
     progress.py           how fast it goes, and warnings

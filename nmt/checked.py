@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from math import isfinite
 from numbers import Integral, Real
-from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -79,12 +78,6 @@ def check_folder_name(key: str, name: str) -> None:
     check(plain, key, name, "a folder name without slashes, and no dot at its beginning")
 
 
-def check_run_folder(folder: Path, other: str = "") -> None:
-    """Raises FileNotFoundError if there is no such folder, of a run or of what `other` names."""
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder; give a run (runs/<name>){other}")
-
-
 def fit_types(settings: Any, section: str = "") -> None:
     """Fits the fields of a frozen dataclass to their types: lists to tuples, numbers of numpy to Python's.
 
@@ -105,6 +98,14 @@ def fit_types(settings: Any, section: str = "") -> None:
             value = int(value) if issubclass(kind, Integral) else float(value)
         check(not isinstance(value, float) or isfinite(value), key, value, "a finite number")
         object.__setattr__(settings, name, value)
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings by their whole keys such as "model.attention.score", each with the prefix before it."""
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return found
 
 
 def build(kind: type[Settings], values: Mapping[str, Any], section: str = "") -> Settings:

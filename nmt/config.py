@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 from unicodedata import normalize
 
-from nmt.checked import build, check, check_folder_name, check_run_folder, fit_types
+from nmt.checked import build, check, check_folder_name, fit_types
 
 TokenizerKind = Literal["bpe", "unigram", "wordpiece", "word", "char", "presplit"]
 Joiner = Literal["@@", "▁", "none"]
@@ -418,13 +418,6 @@ class Config:
         return f"{path.name}_{self.data.src}_{self.data.tgt}".lstrip("._")
 
 
-def check_run(folder: Path) -> None:
-    """Raises FileNotFoundError if there is no such folder, or it is not that of a run."""
-    check_run_folder(folder)
-    if not (folder / "config.yaml").is_file():
-        raise FileNotFoundError(f"{folder} is not a run: it has no config.yaml; `nmt train` makes one")
-
-
 def load_config(path: str | Path) -> Config:
     """The config of a run, from the `config.yaml` that `nmt train` wrote; its trainer's settings are left out.
 
@@ -445,8 +438,6 @@ def load_settings(path: str | Path) -> tuple[Config, dict[str, Any]]:
     import yaml  # translating does without it
 
     path = Path(path)
-    if path.name == "config.yaml":
-        check_run(path.parent)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
         trainer = dict(values.pop("trainer", None) or {})

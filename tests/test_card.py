@@ -138,13 +138,6 @@ def test_an_evaluation_with_a_name_is_one_of_its_split(run: Path) -> None:
     assert {each["args"]["decoding"] for each in result["metrics"]} == {"beam 5", "greedy, fp32"}
 
 
-def test_an_evaluation_that_does_not_say_its_corpus_is_named(run: Path) -> None:
-    older = replace(evaluated_here("eins"), search={"decoding": "beam 5", "length_penalty": 1.0})
-    older.save(run / "evaluations" / "older")
-    with pytest.raises(ValueError, match="older/scores.json does not say its corpus: run `nmt evaluate` again"):
-        model_card(run, "me/small")
-
-
 def test_a_model_that_was_not_evaluated_says_so(model_folder: Path) -> None:
     (model_folder.parent / "config.yaml").write_text(yaml.safe_dump(asdict(Config())))
     fields, text = read(model_card(model_folder.parent, "small"))

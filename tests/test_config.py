@@ -76,7 +76,7 @@ def test_a_saved_config_comes_back_and_the_trainers_keys_are_left_alone(tmp_path
 
 
 def test_what_is_no_config_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="is not a run: it has no config.yaml"):
+    with pytest.raises(FileNotFoundError, match="config.yaml"):
         load_config(tmp_path / "config.yaml")
     (tmp_path / "config.yaml").write_text("- 1\n- [")
     with pytest.raises(ValueError, match="is not the config of a run"):

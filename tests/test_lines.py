@@ -11,7 +11,8 @@ from threading import Timer
 import pytest
 
 from nmt.data.compression import file_lines
-from nmt.pipe.lines import CHUNK_BYTES, WAITING_CHUNKS, arriving_windows, windows
+from nmt.decoding.reading import windows
+from nmt.pipe.lines import CHUNK_BYTES, WAITING_CHUNKS, arriving_windows
 
 
 class Bytes:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from nmt.decoding.options import SearchOptions
+from nmt.decoding.reading import windows
 from nmt.decoding.translation import Request, Translation
-from nmt.pipe.lines import windows
 from nmt.pipe.output import OutputFormat
 from nmt.pipe.pipe import Pipe
 from nmt.pipe.progress import Progress

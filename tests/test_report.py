@@ -116,7 +116,6 @@ def make_evaluation(
     run: Path,
     split: str = "test",
     sentences: list[tuple[str, str, str, bool]] = SENTENCES,
-    forced: bool = True,
     name: str = "",
     longest: int = 5,
 ) -> None:
@@ -130,7 +129,7 @@ def make_evaluation(
             for record in (make_translation(source, text, finished, longest) for source, text, _, finished in sentences)
         ),
         references=tuple(reference for _, _, reference, _ in sentences),
-        forced=tuple(make_forced(*each) for each in sentences) if forced else (),
+        forced=tuple(make_forced(*each) for each in sentences),
         insight=Insight(
             branches=(Branch(Fork(1, 2, "children"), make_translation(sentences[1][0], "Two kids children play.")),)
         ),
@@ -491,7 +490,7 @@ def test_a_first_piece_without_a_letter_is_not_the_special_token() -> None:
     attention = np.zeros_like(record.attention)
     attention[:, 0], attention[:, 1] = 0.25, 0.75
     record = replace(record, source_spans=spans, attention=attention)
-    [*_, found] = findings([sentence_row(record, "Yes", None, None)], [record], flags=())
+    [*_, found] = findings([sentence_row(record, "Yes", record, None)], [record], flags=())
     assert "25.0% of it lies on the special token" in found["text"]
 
 
@@ -572,7 +571,7 @@ def test_search_errors_are_not_set_beside_those_found_by_other_means(run: Path, 
 
 
 def test_half_of_the_sentences_are_not_said_to_have_more_than_all(run: Path) -> None:
-    rows = [sentence_row(make_translation("Ja", "Yes"), "Yes", None, None)] * 3
+    rows = [sentence_row(make_translation("Ja", "Yes"), "Yes", make_translation("Ja", "Yes"), None)] * 3
     texts = [finding["text"] for finding in findings(rows, [make_translation("Ja", "Yes")] * 3, flags=())]
     assert "At least half of the sentences have a chrF of 100.0; the weakest tenth have 100.0 at most." in texts
 
@@ -597,14 +596,6 @@ def test_what_cannot_be_compared_is_said(run: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_an_evaluation_without_forced_references_is_shown_without_them(tmp_path: Path) -> None:
-    run = tmp_path / "runs" / "toy"
-    make_evaluation(run, forced=False)
-    evaluation = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]
-    assert [row["reference"]["tokens"] for row in evaluation["sentences"]] == [None] * 4
-    assert not any("search" in finding["text"] for finding in evaluation["findings"])
-
-
 def test_weights_come_back_within_the_stated_error(run: Path, tmp_path: Path) -> None:
     rows = report_of(build_report(run, tmp_path / "out"))["evaluations"][0]["sentences"]
     for row, (source, text, _, finished) in zip(rows, SENTENCES, strict=True):
@@ -618,7 +609,8 @@ def test_weights_come_back_within_the_stated_error(run: Path, tmp_path: Path) ->
 def test_entropy_is_the_mean_over_the_target_tokens() -> None:
     def entropy(weights: list[list[float]]) -> float | None:
         attention = np.array(weights, dtype=np.float32).reshape(-1, 2)
-        return sentence_row(replace(make_translation("a", "b"), attention=attention), "b", None, None)["entropy"]
+        record = replace(make_translation("a", "b"), attention=attention)
+        return sentence_row(record, "b", record, None)["entropy"]
 
     assert entropy([[0.5, 0.5], [1.0, 0.0]]) == pytest.approx(math.log(2) / 2, abs=1e-3)
     assert entropy([]) is None
@@ -728,10 +720,10 @@ def test_the_spread_of_attention_is_told_as_a_share_of_the_most() -> None:
         return replace(make_translation("a b c", "x"), attention=attention)
 
     def told(*records: Translation, before: Translation | None = None) -> list[str]:
-        rows = [sentence_row(each, "x", None, None) for each in records]
+        rows = [sentence_row(each, "x", each, None) for each in records]
         for row in rows:
             row["baseline"] = before and {
-                **sentence_row(before, "x", None, None),
+                **sentence_row(before, "x", before, None),
                 "source": None,
                 "words": [],
                 "flags": [],
@@ -854,7 +846,7 @@ def test_pharaoh_links_words_by_their_strongest_attention(tmp_path: Path) -> Non
     attention[0, 3:6] = 0.4, 0.3, 0.25
     attention[1, 0] = attention[2, 6] = attention[3, 6] = 0.95
     Evaluation(
-        "test", "de", "en", (Translation(**{**vars(record), "attention": attention}),), ("x",), (None,), (), None,
+        "test", "de", "en", (replace(record, attention=attention),), ("x",), (record,), (None,), (), None,
         {"beam_size": 1}, "best.ckpt", "nmt evaluate", 1.0,
     ).save(tmp_path / "run" / "evaluations" / "test")  # fmt: skip
     page = build_report(tmp_path / "run", tmp_path / "out")

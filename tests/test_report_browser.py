@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,10 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     run = make_run(folder / "runs" / "toy")
     many = [SENTENCES[1], *[(f"Satz {n}.", f"Sentence {n}.", f"Sentence {n}.", True) for n in range(2, 1001)]]
     make_evaluation(run, split="many", sentences=many)
-    make_evaluation(run, split="unforced", sentences=SENTENCES[:2], forced=False)
+    make_evaluation(run, split="sampled", sentences=SENTENCES[:2])
+    sampled = Evaluation.load(run / "evaluations" / "sampled")
+    drawn = replace(sampled, search={**sampled.search, "method": "sample"}, gold=(None, None), alignment=None)
+    drawn.save(run / "evaluations" / "sampled")
     make_evaluation(run, split="wide", sentences=WIDE)
     make_evaluation(run, split="wide", name="narrow", sentences=NARROW)
     make_evaluation(run, name="again", sentences=BETTER)
@@ -1198,11 +1202,11 @@ def test_all_evaluations_stand_in_one_table_and_their_texts_beside_each_other(br
         "[...document.querySelectorAll('#evaluations tbody tr')].map(row => [...row.cells].map(cell => cell.innerText))"
     )
     table = {row[0].split()[0]: row[1:] for row in browser.evaluate(rows)}
-    assert list(table) == ["test", "again", "many", "narrow", "unforced", "wide"]
+    assert list(table) == ["test", "again", "many", "narrow", "sampled", "wide"]
     by = "by the reference, a “what if”"
     assert table["test"][1:] == ["31.2 [30.1, 32.3]", "–", "–", "52.0", "0.949", f"1 of 4\n{by}", "1 of 4"]
     assert table["wide"][6] == f"1 of 2\n{by}, another evaluation"
-    assert table["unforced"][6] == "–"
+    assert table["sampled"][6] == "–"
     assert [row[2] for row in table.values()] == ["–"] * 6  # of other sentences, and of its own
     go(browser, "#/overview?split=test")
     [difference, low, high, _, p] = {row[0].split()[0]: row[3] for row in browser.evaluate(rows)}["again"].split()
@@ -1254,15 +1258,6 @@ def test_paper_shows_all_of_tables_and_beam(browser: Browser) -> None:
     finally:
         browser.send("Emulation.setEmulatedMedia", media="")
         browser.send("Emulation.setDeviceMetricsOverride", width=1280, height=800, deviceScaleFactor=1, mobile=False)
-
-
-def test_without_forced_decoding_the_hypothesis_is_all_there_is(browser: Browser) -> None:
-    go(browser, "#/sentences/1?split=unforced")
-    browser.evaluate("setShown('reference')")
-    assert browser.evaluate("[view.shown, document.querySelector('[data-focus=reference]').disabled]") == [
-        "hypothesis", True,
-    ]  # fmt: skip
-    browser.evaluate("setShown('hypothesis')")
 
 
 def test_gold_links_are_outlined_where_the_words_of_the_reference_are_shown(browser: Browser) -> None:
@@ -1395,7 +1390,7 @@ def test_sentences_are_put_in_orders_that_no_column_has(browser: Browser) -> Non
     browser.evaluate("byId('direction').click()")
     assert browser.evaluate("state.rows") == sorted(range(4), key=lambda row: gaps[row])
     assert choose("what_if")[0] == 1
-    go(browser, "#/sentences/1?split=unforced")
+    go(browser, "#/sentences/1?split=sampled")
     options = browser.evaluate("[...byId('order').options].map(option => option.value)")
     assert "number" in options
     assert not {"aer", "gap", "gain"} & set(options)

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nmt.checked import check_run_folder
 from nmt.cli.parsing import Parser, at_least, file_path
+from nmt.data.runs import check_run_folder
 
 if TYPE_CHECKING:
     from nmt.cli.differences import Compared, Found

@@ -20,7 +20,7 @@ def run(arguments: list[str]) -> int:
     if options.translations:
         _check_nothing_is_searched(options, parser)
     search = search_options(options, keep_beam=True)
-    from nmt.data.corpus import config_of
+    from nmt.data.runs import config_of
     from nmt.evaluation.evaluate import evaluate as run_evaluation
     from nmt.evaluation.find_out import Wanted
 

@@ -30,7 +30,7 @@ def run(arguments: list[str]) -> int:
         "--sentences", type=at_least(1), default=100_000, metavar="N", help="training pairs read, at most"
     )
     options = parser.parse_args(arguments)
-    from nmt.data.corpus import config_of
+    from nmt.data.runs import config_of
     from nmt.data.tokenizer_pair import TokenizerPair
     from nmt.decoding.fit_shortlist import build_shortlist, fit_rest
     from nmt.decoding.shortlist import FILE

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from nmt.cli.printing import dispensable_output
 from nmt.cli.settings import dump_settings, parse_settings, settings_parser
-from nmt.config import Config, check_run
+from nmt.config import Config
+from nmt.data.runs import check_run
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser

@@ -154,7 +154,8 @@ def _translate_stream(options: argparse.Namespace, search: "SearchOptions") -> N
     from nmt.data.compression import file_lines
     from nmt.data.files import naming
     from nmt.decoding.attention_file import attention_archive
-    from nmt.pipe.lines import arriving_windows, windows
+    from nmt.decoding.reading import windows
+    from nmt.pipe.lines import arriving_windows
 
     with ExitStack() as stack:
         pipe = _pipe(options, search, options.device, stack, shown=bool(options.output) or not sys.stdout.isatty())
@@ -185,7 +186,7 @@ def _translate_stream(options: argparse.Namespace, search: "SearchOptions") -> N
 def _translate_file(options: argparse.Namespace, search: "SearchOptions", processes: "Processes") -> None:
     """A file to a file, in shards."""
     from nmt.data.ranks import in_first_rank
-    from nmt.pipe.lines import windows
+    from nmt.decoding.reading import windows
     from nmt.pipe.shards import Parts
 
     parts = Parts(options.output, options.attention, options.shard_lines)

@@ -6,7 +6,6 @@ A corpus is named by its path: ``phrasebook`` (the embedded one), a folder of fi
 
 import functools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import datasets
@@ -14,9 +13,8 @@ import pyarrow
 import pyarrow.compute
 from datasets.exceptions import DatasetGenerationError, DatasetsError
 
-from nmt.config import Config, load_config
 from nmt.data import compression, links, phrasebook, readers
-from nmt.data.files import check_in_place, digest
+from nmt.data.files import digest
 from nmt.data.links import word_links
 from nmt.data.phrasebook import SentencePair
 from nmt.data.readers import Row, SplitFiles
@@ -60,25 +58,6 @@ def load_split(path: str, src: str, tgt: str, split: str) -> datasets.Dataset:
     if len(candidates) > 1:
         raise ValueError(f"split '{split}' is there twice: {'; '.join(map(str, candidates))}; keep one of them")
     return _load_files(candidates[0], src, tgt)
-
-
-def config_of(run: Path, corpus: str | None = None) -> Config:
-    """The config of a run, with another corpus if one is given.
-
-    Raises:
-        FileNotFoundError: if there is no run, or its own corpus is not where it was.
-        ValueError: if it is not a config, or a value is not allowed.
-    """
-    check_in_place(run)
-    config = load_config(run / "config.yaml")
-    if corpus == "":
-        raise ValueError("--path: the name is empty")
-    if corpus:
-        return replace(config, data=replace(config.data, path=corpus))
-    path = config.data.path
-    if path != "phrasebook" and not path.startswith("hub:") and not Path(path).expanduser().exists():
-        raise FileNotFoundError(f"the corpus of {run}, {path}, is not there: say where with --path CORPUS")
-    return config
 
 
 def sources_within(sources: Sequence[str], corpus: datasets.Dataset) -> list[int]:

@@ -56,16 +56,6 @@ def put_folder(folder: Path) -> Iterator[Path]:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def check_in_place(run: Path) -> None:
-    """Raises FileNotFoundError if a run is not in its place, but where a training has put it that has not begun."""
-    aside = beside(run, "replaced")
-    if aside.exists() and not (run / "config.yaml").exists():
-        raise FileNotFoundError(
-            f"{run} was put aside, as {aside}, by a training that has not begun: if it was killed, "
-            f"`nmt train --resume {run}` puts it back"
-        )
-
-
 @contextmanager
 def naming(where: object) -> Iterator[None]:
     """Gives an error of the system that names no file, such as a full disk, the name `where`."""

@@ -16,6 +16,11 @@ def load_json(path: Path) -> dict[str, Any]:
     return _parsed(path.read_text(encoding="utf-8"), str(path))
 
 
+def save_json(path: Path, fields: object) -> None:
+    """Writes an object to a file, to be read by people too."""
+    path.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+
+
 def save_json_lines(path: Path, objects: Iterable[object]) -> None:
     """Writes objects to a file, one a line, each as it comes."""
     # UTF-8 cannot hold a lone surrogate; what "backslashreplace" writes for one is its escape in JSON too.

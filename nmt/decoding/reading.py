@@ -1,11 +1,14 @@
-"""Sentences as they come -> windows of requests; what cannot be asked for is named, and loses nothing before it."""
+"""Sentences as they come -> requests, in windows; what cannot be asked for is named, and loses nothing before it."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import TypeVar
 
 from nmt.data.tokenizer import Tokenizer
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Request
+
+Item = TypeVar("Item")
 
 
 def possible(text: str | Request, options: SearchOptions, tokenizer: Tokenizer) -> Request:
@@ -21,38 +24,20 @@ def possible(text: str | Request, options: SearchOptions, tokenizer: Tokenizer) 
     return request
 
 
-def windows(
-    texts: Iterable[str | Request], options: SearchOptions, tokenizer: Tokenizer, first: int, ahead: int, most: int
-) -> Iterator[list[Request]]:
-    """The requests in windows, each read when it is asked for.
+def possible_requests(
+    texts: Iterable[str | Request], options: SearchOptions, tokenizer: Tokenizer, first: int
+) -> Iterator[Request]:
+    """The requests, each read when it is asked for.
 
     Args:
         texts: sentences.
         options: of the search.
         tokenizer: of the target language.
         first: the number of the first sentence.
-        ahead: sentences of the first window; each that follows has twice as many as the one before,
-        most: up to this many.
 
     Raises:
-        ValueError: at a sentence that asks for what cannot be, which is named; like whatever `texts` raises, after the
-            window of those before it.
+        ValueError: at a sentence that asks for what cannot be, which is named.
     """
-    requests, error = _named(texts, options, tokenizer, first), None
-    while error is None:
-        window, error = _read(requests, ahead)
-        if not window:
-            break
-        yield window
-        ahead = min(2 * ahead, most)
-    if error is not None:
-        raise error
-
-
-def _named(
-    texts: Iterable[str | Request], options: SearchOptions, tokenizer: Tokenizer, first: int
-) -> Iterator[Request]:
-    """The requests that are possible; an error names the sentence."""
     for number, text in enumerate(texts, start=first):
         try:
             request = possible(text, options, tokenizer)
@@ -62,11 +47,27 @@ def _named(
         yield request
 
 
-def _read(requests: Iterator[Request], most: int) -> tuple[list[Request], Exception | None]:
-    """The next requests, and what kept from reading more of them: what came before it is not lost."""
-    read: list[Request] = []
+def windows(items: Iterable[Item], first: int, most: int) -> Iterator[list[Item]]:
+    """The items in windows: `first` of them, then twice as many each time, up to `most`.
+
+    What reading them raises comes after the window of those before it.
+    """
+    remaining, error = iter(items), None
+    while error is None:
+        window, error = _read(remaining, first)
+        if window:
+            yield window
+        elif error is None:
+            return
+        first = min(2 * first, most)
+    raise error
+
+
+def _read(items: Iterator[Item], most: int) -> tuple[list[Item], Exception | None]:
+    """The next items, and what kept from reading more of them: what came before it is not lost."""
+    read: list[Item] = []
     try:
-        read.extend(islice(requests, most))
+        read.extend(islice(items, most))
     except Exception as error:  # also of the caller's own
         return read, error
     return read, None

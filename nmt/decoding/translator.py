@@ -17,7 +17,7 @@ from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.decoding.demands import Demands
 from nmt.decoding.engine import Engine, choose_device, for_inference
 from nmt.decoding.options import SearchOptions
-from nmt.decoding.reading import possible, windows
+from nmt.decoding.reading import possible, possible_requests, windows
 from nmt.decoding.records import Records, nothing
 from nmt.decoding.searcher import Job, Searcher
 from nmt.decoding.shortlist import Shortlist
@@ -206,8 +206,8 @@ class Translator:
             return next(self._translate([[request]], options, batch_sentences, first))
         most = read_ahead or WINDOW_BATCHES * batch_sentences
         ahead = most if isinstance(text, Sequence) else min(batch_sentences, most)
-        requests = windows(text, options, self.tokenizers.tgt, first, ahead, most)
-        return self._translate(requests, options, batch_sentences, first)
+        requests = possible_requests(text, options, self.tokenizers.tgt, first)
+        return self._translate(windows(requests, ahead, most), options, batch_sentences, first)
 
     def _translate(
         self, requests: Iterable[list[Request]], options: SearchOptions, size: int, first: int

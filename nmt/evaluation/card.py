@@ -7,7 +7,8 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCardData
 from safetensors import safe_open
 
-from nmt.config import Config, DataConfig, load_config
+from nmt.config import Config, DataConfig
+from nmt.data.runs import run_config
 from nmt.evaluation.results import Evaluation, saved_evaluations
 from nmt.model.saved import ModelInfo, read_info
 
@@ -27,8 +28,8 @@ def model_card(run: Path, name: str, licence: str | None = None) -> str:
         FileNotFoundError: if there is no such run, or it has no model.
         ValueError: if a file of it cannot be read.
     """
-    config, info = load_config(run / "config.yaml"), read_info(run / "model")
-    evaluations = [each for each in map(_evaluation, saved_evaluations(run)) if _is_of(info, each)]
+    config, info = run_config(run), read_info(run / "model")
+    evaluations = [each for each in map(Evaluation.load, saved_evaluations(run)) if _is_of(info, each)]
     sections = {
         "Scores": _scores(evaluations),
         "Training data": _data(config, info.training.get("validated", True)),
@@ -40,15 +41,6 @@ def model_card(run: Path, name: str, licence: str | None = None) -> str:
     what = f"A recurrent encoder-decoder with attention that translates from {info.src} to {info.tgt}, made with `nmt`."
     body = "\n\n".join(f"## {title}\n\n{section}" for title, section in sections.items())
     return f"---\n{fields}\n---\n\n# {name.rpartition('/')[2]}\n\n{what}\n\n{body}\n"
-
-
-def _evaluation(folder: Path) -> Evaluation:
-    """An evaluation that says how it was made."""
-    evaluation = Evaluation.load(folder)
-    missing = [name for name in ("corpus", "decoding", "length_penalty") if name not in evaluation.search]
-    if missing and not evaluation.given:
-        raise ValueError(f"{folder / 'scores.json'} does not say its {missing[0]}: run `nmt evaluate` again")
-    return evaluation
 
 
 def _is_of(info: ModelInfo, evaluation: Evaluation) -> bool:

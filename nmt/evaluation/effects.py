@@ -15,7 +15,7 @@ import numpy as np
 from nmt.data.links import Link
 from nmt.data.words import split_words
 from nmt.decoding.alignment import words_of_sides
-from nmt.decoding.attention_file import attention_archive, load_attention
+from nmt.decoding.attention_file import attention_archive, load_shaped
 from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import AlignmentScore, alignment_error_rate
 
@@ -74,14 +74,9 @@ def save_effects(folder: Path, effects: Iterable[np.ndarray]) -> None:
 def load_effects(folder: Path, translations: Sequence[Translation]) -> list[np.ndarray]:
     """What `save_effects` wrote of these translations, float32 (T, W) each; none where there is no such file.
 
-    There are none either where it was written when words were counted otherwise, those of Chinese as one.
-
     Raises:
         ValueError: if it cannot be read, or is of other translations.
     """
-    path = folder / "effects.npz"
-    matrices = load_attention(path) if path.exists() else []
-    if matrices and [len(each) for each in matrices] != [len(each.tokens) for each in translations]:
-        raise ValueError(f"{path} is of other translations: evaluate again")
-    words = [effect_columns(each.source) for each in translations]
-    return matrices if [each.shape[1] for each in matrices] == words else []
+    return load_shaped(
+        folder / "effects.npz", [(len(each.tokens), effect_columns(each.source)) for each in translations]
+    )

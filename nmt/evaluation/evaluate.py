@@ -10,12 +10,13 @@ from typing import Any
 import datasets
 
 from nmt.checked import check, check_folder_name
-from nmt.config import DataConfig, load_config
+from nmt.config import DataConfig
 from nmt.data.alignment_units import with_word_links
-from nmt.data.corpus import config_of, load_split, sources_within
+from nmt.data.corpus import load_split, sources_within
 from nmt.data.links import Link
 from nmt.data.mixture import load_training
 from nmt.data.readers import text_lines
+from nmt.data.runs import config_of, run_config
 from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.records import ids_of
@@ -69,7 +70,7 @@ def evaluate(
     """
     run, given = Path(run), None if given is None else Path(given)
     options, wanted = options or SearchOptions(keep_beam=True), wanted or Wanted()
-    data, trained_on = config_of(run, corpus).data, load_config(run / "config.yaml").data
+    data, trained_on = config_of(run, corpus).data, run_config(run).data
     translator = translator or Translator.load(run)
     if name:
         check_folder_name("--as", name)

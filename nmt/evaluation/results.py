@@ -7,7 +7,6 @@ search, checkpoint, command and versions they were made), ``training_counts.json
 (see `nmt.evaluation.frequencies`), and what else is known of the translations (see `nmt.evaluation.insight`).
 """
 
-import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nmt.data.files import beside, locked, put_folder
-from nmt.data.json_files import load_json, load_json_lines, save_json_lines
+from nmt.data.json_files import load_json, load_json_lines, save_json, save_json_lines
 from nmt.data.links import Link
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Translation, load_translations, save_translations
@@ -32,11 +31,11 @@ FORMAT_VERSION = 2
 SAME_SCORE = 1e-4
 """Scores that are no further apart are equal: search and forced decoding add up in different orders."""
 
-_PLAIN = "split", "src", "tgt", "search", "checkpoint", "command", "seconds", "versions"
+_PLAIN = (
+    *("split", "name", "given", "src", "tgt", "search", "checkpoint", "command", "seconds", "versions"),
+    "source_worth",
+)
 """The attributes that are in `scores.json` as they are."""
-
-_PLAIN_LATER = "name", "given", "source_worth"
-"""More of them, which older evaluations do not have."""
 
 _PACKAGES = ("nmt", "torch", "pytorch-lightning", "tokenizers", "sacrebleu", "sacremoses", "numpy")
 
@@ -80,8 +79,7 @@ class Evaluation:
         tgt: language code of the target.
         translations: N records.
         references: N reference translations.
-        forced: N records of the references under forced decoding, their `score` that of the search; none in an
-            evaluation that was made before they were kept.
+        forced: N records of the references under forced decoding, their `score` that of the search.
         gold: N gold alignments, links between words of source and reference, sure and possible ones; None where there
             is no gold.
         scores: the corpus scores.
@@ -106,6 +104,7 @@ class Evaluation:
     tgt: str
     translations: tuple[Translation, ...]
     references: tuple[str, ...]
+    forced: tuple[Translation, ...]
     gold: tuple[tuple[Link, ...] | None, ...]
     scores: tuple[Score, ...]
     alignment: AlignmentScore | None
@@ -115,7 +114,6 @@ class Evaluation:
     seconds: float
     versions: Mapping[str, str] = field(default_factory=installed_versions)
     name: str = ""
-    forced: tuple[Translation, ...] = ()
     insight: Insight = Insight()
     source_worth: float | None = None
     seen: tuple[int, ...] | None = None
@@ -128,16 +126,11 @@ class Evaluation:
         return self.name or self.split
 
     def __post_init__(self) -> None:
-        sizes = len(self.translations), len(self.references), len(self.gold)
+        sizes = len(self.translations), len(self.references), len(self.forced), len(self.gold)
         if len(set(sizes)) != 1:
             raise ValueError(
-                f"evaluation of {self.label}: {sizes[0]} translations, {sizes[1]} references and {sizes[2]} gold "
-                "alignments, but each sentence needs one of each"
-            )
-        if self.forced and len(self.forced) != len(self.references):
-            raise ValueError(
-                f"evaluation of {self.label}: {len(self.references)} references, but {len(self.forced)} of them under "
-                "forced decoding"
+                f"evaluation of {self.label}: {sizes[0]} translations, {sizes[1]} references, {sizes[2]} of them under "
+                f"forced decoding, and {sizes[3]} gold alignments, but each sentence needs one of each"
             )
 
     @property
@@ -170,7 +163,7 @@ class Evaluation:
 
         The references have: so sentences, weights, precision and ranking are the same.
         """
-        if not (self.forced and self.is_comparable and other.is_comparable and len(self.forced) == len(other.forced)):
+        if not (self.is_comparable and other.is_comparable and len(self.forced) == len(other.forced)):
             return False
         pairs = zip(self.forced, other.forced, strict=True)
         return all(
@@ -187,7 +180,7 @@ class Evaluation:
         prefers its own, or the search missed something else. None where the scores are not comparable, or nothing was
         searched.
         """
-        if self.given or not (self.forced and self.is_comparable):
+        if self.given or not self.is_comparable:
             return None
         known = [*enumerate(self.forced), *((each.fork.sentence, each.translation) for each in self.insight.branches)]
         known += [pair for each in alike for pair in enumerate(each.translations)]
@@ -212,8 +205,7 @@ class Evaluation:
 
     def _write(self, folder: Path) -> None:
         save_translations(folder, self.translations)
-        if self.forced:
-            save_translations(folder / "forced", self.forced)
+        save_translations(folder / "forced", self.forced)
         self.insight.save(folder)
         if self.training_counts:
             save_counts(folder / "training_counts.json", self.training_counts)
@@ -222,12 +214,12 @@ class Evaluation:
         save_json_lines(folder / "references.jsonl", references)
         scores = {
             "version": FORMAT_VERSION,
-            **{name: getattr(self, name) for name in (*_PLAIN, *_PLAIN_LATER, "seen")},
+            **{name: getattr(self, name) for name in (*_PLAIN, "seen")},
             "sentences": len(self.references),
             "scores": [asdict(score) for score in self.scores],
             "alignment": None if self.alignment is None else asdict(self.alignment),
         }
-        (folder / "scores.json").write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
+        save_json(folder / "scores.json", scores)
 
     @classmethod
     def load(cls, folder: str | Path) -> "Evaluation":
@@ -258,11 +250,10 @@ class Evaluation:
             )
         references = load_json_lines(folder / "references.jsonl")
         alignment, translations = scores["alignment"], tuple(load_translations(folder))
-        forced = tuple(load_translations(folder / "forced")) if (folder / "forced").is_dir() else ()
+        forced = tuple(load_translations(folder / "forced"))
         return cls(
             **{name: scores[name] for name in _PLAIN},
-            **{name: scores[name] for name in _PLAIN_LATER if name in scores},
-            seen=None if scores.get("seen") is None else tuple(scores["seen"]),
+            seen=None if scores["seen"] is None else tuple(scores["seen"]),
             translations=translations,
             references=tuple(fields["reference"] for fields in references),
             gold=tuple(_links(fields["alignment"]) for fields in references),

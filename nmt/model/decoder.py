@@ -148,7 +148,12 @@ class Decoder(nn.Module, ABC):
         table: V x E, embeddings of the target tokens.
         extra_size: of what the lowest layer reads beside the embedding.
         lowest_layers: how many layers stand below the point where the decoder attends.
+
+    Attributes:
+        feed_size: of the last readout, where the decoder feeds it to the next step; otherwise 0.
     """
+
+    feed_size = 0
 
     def __init__(self, config: ModelConfig, table: nn.Embedding, extra_size: int, lowest_layers: int) -> None:
         super().__init__()
@@ -180,7 +185,7 @@ class Decoder(nn.Module, ABC):
         layers = encoded.final_state if self.bridge is None else self.bridge(encoded.final_state)
         if torch.is_autocast_enabled(encoded.states.device.type):  # what is carried along keeps its digits
             layers = [tuple(part.float() for part in state) for state in layers]
-        feed = encoded.states.new_zeros(encoded.states.shape[0], self._feed_size())
+        feed = encoded.states.new_zeros(encoded.states.shape[0], self.feed_size)
         return memory, DecoderState(layers, self.attention.start(attended), feed)
 
     def forward(self, previous: Tensor, memory: DecoderMemory, state: DecoderState) -> tuple[Tensor, Tensor]:
@@ -256,9 +261,6 @@ class Decoder(nn.Module, ABC):
     def _project_to_gates(self, values: Tensor) -> Tensor:
         """What values (B, M * S, H) add to the gates that read the context: (B, M * S, G * D), or (B, M * S, 0)."""
         return values[:, :, :0]
-
-    def _feed_size(self) -> int:
-        return 0
 
     @property
     def _lowest(self) -> RecurrentLayer:

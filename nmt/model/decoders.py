@@ -143,9 +143,6 @@ class LuongDecoder(Decoder):
         self.feed_size = config.readout_features if config.input_feeding else 0
         super().__init__(config, table, extra_size=self.feed_size, lowest_layers=config.layers)
 
-    def _feed_size(self) -> int:
-        return self.feed_size
-
     def _stepper(self, memory: DecoderMemory, hypotheses: int) -> Step:
         attend, recur = self.attention.stepper(memory.attended, hypotheses), StackStepper(self.rnn)
         project_feed, read_out = repeated(self._extra_weight().t()), self.readout.stepper()

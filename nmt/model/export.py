@@ -11,7 +11,6 @@ order, and the ids of PAD and BOS, which no translation holds; the tokenizers li
 Letters: B sentences, K hypotheses a sentence, S source positions, M heads, V vocabulary, G gates, H hidden size.
 """
 
-import json
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+from nmt.data.json_files import save_json
 from nmt.data.special import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.model.cells import GRU, LSTM, Elman, GRUResetFirst
@@ -172,7 +172,7 @@ def export_model(model: Path, folder: Path) -> None:
     tokenizers.save(folder)
     ids = {"pad": PAD_ID, "unk": UNK_ID, "bos": BOS_ID, "eos": EOS_ID}
     fields = {"format": "onnx", "format_version": FORMAT_VERSION, "ids": ids, "files": files, **asdict(info)}
-    (folder / "config.json").write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+    save_json(folder / "config.json", fields)
 
 
 def export_network(model: Seq2Seq, folder: Path) -> dict[str, dict[str, list[str]]]:

@@ -3,8 +3,7 @@
 import re
 from pathlib import Path
 
-from nmt.checked import check_run_folder
-from nmt.data.files import check_in_place
+from nmt.data.runs import check_in_place, check_run_folder
 from nmt.model.saved import read_info
 
 MODEL_FILES = ("config.json", "model.safetensors", "shortlist.safetensors", "tokenizer*.json")

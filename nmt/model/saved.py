@@ -4,7 +4,6 @@
 beside it by their own class.
 """
 
-import json
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from nmt.checked import build, check, fit_types
 from nmt.config import ModelConfig
+from nmt.data.json_files import load_json, save_json
 from nmt.model.seq2seq import Seq2Seq
 
 FORMAT_VERSION = 2
@@ -62,7 +62,7 @@ def save_model(folder: str | Path, model: Seq2Seq, info: ModelInfo) -> None:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.named_parameters()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     fields = {"version": FORMAT_VERSION, **asdict(info)}
-    (folder / "config.json").write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+    save_json(folder / "config.json", fields)
     shutil.copymode(folder / "config.json", folder / "model.safetensors")  # which was for its owner only
 
 
@@ -86,7 +86,7 @@ def read_info(folder: str | Path) -> ModelInfo:
     if not path.is_file():
         raise FileNotFoundError(f"{folder} holds no model: there is no config.json in it")
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        fields = load_json(path)
         version = fields.pop("version", None)
         if version != FORMAT_VERSION:
             raise ValueError(f"format version {version!r}, this program reads {FORMAT_VERSION}")

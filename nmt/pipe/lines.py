@@ -1,7 +1,7 @@
-"""Lines to translate, as bytes in windows: of a file, or of what a stream has brought so far."""
+"""Lines to translate, as bytes in windows of what a stream has brought so far."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from queue import Empty, Queue
 from select import select
 from threading import Thread
@@ -23,23 +23,6 @@ class Stream(Protocol):
 
     def read(self, size: int, /) -> bytes | None:
         """What is there, once there is anything; nothing at the end; None where that is not waited for."""
-
-
-def windows(lines: Iterable[bytes], first: int, most: int) -> Iterator[list[bytes]]:
-    """The lines in windows: `first` of them, then twice as many each time, up to `most`."""
-    remaining, window = iter(lines), list[bytes]()
-    try:
-        for line in remaining:
-            window.append(line)
-            if len(window) == first:
-                yield window
-                window, first = [], min(2 * first, most)
-    except ValueError:  # what was read before the fault still counts
-        if window:
-            yield window
-        raise
-    if window:
-        yield window
 
 
 def arriving_windows(stream: Stream, first: int, most: int) -> Iterator[list[bytes]]:

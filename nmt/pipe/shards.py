@@ -5,7 +5,6 @@ Each process translates the shards whose number leaves its rank as the remainder
 joins them in order, and the folder goes. A run that was stopped, however, goes on with the shards that are missing.
 """
 
-import json
 import os
 import shutil
 from collections import deque
@@ -19,6 +18,7 @@ import numpy as np
 
 from nmt.data.compression import create_binary, file_lines
 from nmt.data.files import fsync, lock_folder, naming, put
+from nmt.data.json_files import load_json, save_json
 from nmt.decoding.attention_file import attention_pieces, write_archive
 from nmt.pipe.processes import Processes
 
@@ -61,7 +61,7 @@ class Parts:
                     f"{self.folder} holds finished shards of a stopped run: go on with --resume, or delete it"
                 )
             try:
-                made = json.loads(stored.read_text(encoding="utf-8"))
+                made = load_json(stored)
                 if not isinstance(made, dict):
                     raise ValueError("it holds no object")
             except (OSError, ValueError) as error:
@@ -71,7 +71,7 @@ class Parts:
                 if made.get(key) != job.get(key):
                     raise ValueError(f"--resume: {self.folder} was made with {_told(key, made.get(key), job.get(key))}")
             return
-        stored.write_text(json.dumps(job, indent=2) + "\n", encoding="utf-8")
+        save_json(stored, job)
         fsync(stored, self.folder, self.folder.parent)
 
     def translate(self, source: Path, processes: Processes, translate: Translate) -> int:

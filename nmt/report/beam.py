@@ -1,7 +1,6 @@
 """A record -> the places of its beam, with the scores that decided between those that ended."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from nmt.data.special import EOS
@@ -34,5 +33,5 @@ def beam_places(record: Translation, search: Mapping[str, Any]) -> list[list[lis
 
 def _scoring(search: Mapping[str, Any]) -> Scoring | None:
     """What the search ranks by, as far as log-probability and length tell it; else None."""
-    options = SearchOptions(**{each.name: search[each.name] for each in fields(SearchOptions) if each.name in search})
+    options = SearchOptions.named(search)
     return None if options.coverage_penalty or options.mbr != "none" else Scoring(options)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nmt.checked import check_run_folder
+from nmt.data.runs import check_run_folder
 from nmt.evaluation.comparison import of_same_sentences
 from nmt.evaluation.results import Evaluation, is_evaluation, run_of, saved_evaluations
 from nmt.evaluation.samples import Samples, load_samples

@@ -29,8 +29,7 @@ def sentence_rows(
     evaluation: Evaluation, baseline: Evaluation | None, run: Sequence[Evaluation] = ()
 ) -> list[dict[str, Any]]:
     """The rows of all sentences; the baseline is an evaluation of the same, `run` all evaluations of the run."""
-    nothing = [None] * len(evaluation.references)
-    sides = evaluation.translations, evaluation.references, evaluation.forced or nothing, evaluation.gold
+    sides = evaluation.translations, evaluation.references, evaluation.forced, evaluation.gold
     rows = [sentence_row(*each) for each in zip(*sides, marks(evaluation, run), strict=True)]
     for row, record in zip(rows, evaluation.translations, strict=True):
         row["beam"] = beam_places(record, evaluation.search)
@@ -75,7 +74,7 @@ def sentence_rows(
 def sentence_row(
     translation: Translation,
     reference: str,
-    forced: Translation | None,
+    forced: Translation,
     gold: Sequence[Link] | None,
     marked: Collection[str] = (),
 ) -> dict[str, Any]:
@@ -84,8 +83,8 @@ def sentence_row(
     `gold` links words of source and reference; `marked` are the flags that only the whole evaluation knows.
 
     Hypothesis and reference have, beside text and words, the tokens and what the decoder did at each: of the reference
-    that is under forced decoding, and None where that was not kept. `baseline` has the same of another evaluation, and
-    the source with its own tokens where these are others; `above` says whether it ranks above the hypothesis.
+    that is under forced decoding. `baseline` has the same of another evaluation, and the source with its own tokens
+    where these are others; `above` says whether it ranks above the hypothesis.
     `branches` are what `nmt.evaluation.branches` says, each with all that a hypothesis has and its own `above`.
     `elsewhere` says by the labels of other evaluations whether theirs rank above; where the scores are of another kind,
     nothing does. `beam` is what `nmt.report.beam` makes of the record.
@@ -138,8 +137,8 @@ def _mean_entropy(attention: np.ndarray) -> float | None:
     return round(float(entropies.mean()), 3) if len(entropies) else None
 
 
-def _aer(forced: Translation | None, gold: Sequence[Link] | None) -> float | None:
-    return round(attention_error_rate([forced], [gold]).aer, 4) if forced and gold else None
+def _aer(forced: Translation, gold: Sequence[Link] | None) -> float | None:
+    return round(attention_error_rate([forced], [gold]).aer, 4) if gold else None
 
 
 def sample_rows(samples: Sequence[Samples]) -> list[dict[str, Any]]:
@@ -241,11 +240,8 @@ def _baseline(record: Translation, row: dict[str, Any], marked: Collection[str])
     }
 
 
-def _forced(record: Translation | None, words: Sequence[str]) -> dict[str, Any]:
+def _forced(record: Translation, words: Sequence[str]) -> dict[str, Any]:
     """The same of a reference; its tokens belong to its words unless the model cannot write them, such as an emoji."""
-    if record is None:
-        per_token = "tokens", "words_of_token", "probabilities", "alternatives", "attention"
-        return dict.fromkeys((*per_token, "log_prob", "score", "confidence", "entropy"))
     decoded = {**_decoded(record), **_means(record)}
     if len(decoded["words"]) != len(words):
         decoded["words_of_token"] = [[] for _ in record.tokens]

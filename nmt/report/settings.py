@@ -1,10 +1,12 @@
 """Two `config.yaml` -> the settings in which the runs differ."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
+
+from nmt.checked import flat
 
 _NAME = "name"  # which is never the same
 
@@ -21,7 +23,7 @@ def changed_settings(before: str | None, now: str | None) -> dict[str, tuple[Any
     """
     if before is None or now is None:
         return {}
-    one, two = (dict(_settings(_parsed(text))) for text in (before, now))
+    one, two = (flat(_parsed(text)) for text in (before, now))
     keys = [key for key in {**one, **two} if key != _NAME]
     return {key: (one.get(key), two.get(key)) for key in keys if one.get(key) != two.get(key)}
 
@@ -31,17 +33,9 @@ def shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _parsed(text: str) -> Any:
+def _parsed(text: str) -> Mapping[str, Any]:
     try:
-        return yaml.safe_load(text)
+        values = yaml.safe_load(text)
+        return values if isinstance(values, Mapping) else {}
     except yaml.YAMLError as error:
         raise ValueError(f"a config.yaml is not YAML: {' '.join(str(error).split())}") from error
-
-
-def _settings(of: Any, under: str = "") -> Iterator[tuple[str, Any]]:
-    """All settings with their whole keys."""
-    for key, value in of.items() if isinstance(of, Mapping) else ():
-        if isinstance(value, Mapping):
-            yield from _settings(value, f"{under}{key}.")
-        else:
-            yield f"{under}{key}", value

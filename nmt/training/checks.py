@@ -10,10 +10,11 @@ from typing import Any
 import datasets
 import torch
 
-from nmt.checked import check, check_fits, nearest
-from nmt.config import Config, DataConfig, TrainingConfig, load_config
+from nmt.checked import check, check_fits, flat, nearest
+from nmt.config import Config, DataConfig, TrainingConfig
 from nmt.data.corpus import load_split
 from nmt.data.mixture import load_training
+from nmt.data.runs import run_config
 from nmt.model.hub import model_folder
 from nmt.model.saved import read_info
 from nmt.training.checkpoints import latest_checkpoint
@@ -34,7 +35,7 @@ _BEFORE_CHECKPOINTS = {
 """What a run leaves that ended before its first checkpoint."""
 
 
-def check_run(
+def check_may_train(
     config: Config, settings: Mapping[str, Any], folder: Path, checkpoint: Path | None, overwrite: bool
 ) -> None:
     """Makes sure that a run may begin, or go on, and that its corpus is there.
@@ -83,9 +84,7 @@ def idle_settings(config: Config) -> list[str]:
         "training.halving_steps": (training.schedule == "halving", "training.schedule halving"),
         "training.scheduled_sampling_steps": (training.scheduled_sampling > 0, "training.scheduled_sampling"),
     }
-    settings, defaults = (
-        _flat("model", asdict(each.model)) | _flat("training", asdict(each.training)) for each in (config, Config())
-    )
+    settings, defaults = (flat(asdict(each)) for each in (config, Config()))
     idle = [
         f"{key} {settings[key]} changes nothing without {needed}"
         for key, (is_met, needed) in needs.items()
@@ -145,7 +144,7 @@ def _check_resumable(config: Config, max_epochs: int | None, folder: Path, check
             f"trainer.max_epochs: {max_epochs} cannot be reached by --resume, {folder} is past {saved['epoch']}: "
             "give no fewer, or -1 for no end"
         )
-    stored = _fixed(load_config(folder / "config.yaml"))
+    stored = _fixed(run_config(folder))
     for key, value in _fixed(config).items():
         if value != stored[key]:
             raise ValueError(
@@ -163,31 +162,21 @@ def start_folder(config: Config) -> Path:
     """
     name = config.training.start_from
     folder = model_folder(name)
-    has, given = _flat("model", asdict(read_info(folder).network)), _flat("model", asdict(config.model))
+    has, given = (flat(asdict(each), "model.") for each in (read_info(folder).network, config.model))
     if (folder.parent / "config.yaml").is_file():  # of a run; how other tokenizers came to be is not known
-        has |= _flat("data.tokenizer", asdict(load_config(folder.parent / "config.yaml").data.tokenizer))
-        given |= _flat("data.tokenizer", asdict(config.data.tokenizer))
+        has |= flat(asdict(run_config(folder.parent).data.tokenizer), "data.tokenizer.")
+        given |= flat(asdict(config.data.tokenizer), "data.tokenizer.")
     for key, value in given.items():
         if key not in (*DROPOUT, "data.tokenizer.path") and value != has[key]:
             raise ValueError(f"{key}: {value!r} is not that of training.start_from, {name}: it has {has[key]!r}")
     return folder
 
 
-def _flat(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by their whole keys, those of sections too."""
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        key = f"{prefix}.{name}"
-        found |= _flat(key, value) if isinstance(value, Mapping) else {key: value}
-    return found
-
-
 def _fixed(config: Config) -> dict[str, Any]:
     """The settings that a run keeps, by their keys: its name and seed, what its weights are for, and what is best."""
-    own: dict[str, Any] = {"name": config.name, "seed": config.seed, "training.monitor": config.training.monitor}
-    own |= {"training.optimizer": config.training.optimizer}
-    own |= {"data.src": config.data.src, "data.tgt": config.data.tgt}
-    return own | _flat("model", asdict(config.model)) | _flat("data.tokenizer", asdict(config.data.tokenizer))
+    own = "name", "seed", "training.monitor", "training.optimizer", "data.src", "data.tgt"
+    settings = flat(asdict(config))
+    return {key: settings[key] for key in settings if key in own or key.startswith(("model.", "data.tokenizer."))}
 
 
 def check_trainer(settings: Mapping[str, Any], kinds: Mapping[str, Any], reserved: Mapping[str, str]) -> None:

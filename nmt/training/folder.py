@@ -16,12 +16,8 @@ from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from nmt.data.files import beside, lock_folder, put
+from nmt.data.runs import aside
 from nmt.training.checkpoints import Resumable, checkpoint_step
-
-
-def _aside(replaced: Path) -> Path:
-    """Where the folder or the log of a run is until the training that replaces it has begun."""
-    return beside(replaced, "replaced")
 
 
 @rank_zero_only
@@ -32,15 +28,15 @@ def recover(folder: Path) -> None:
         ValueError: if that process is still there.
     """
     for replaced in (folder, folder / "metrics.csv"):
-        aside = _aside(replaced)
-        if not aside.exists():
+        put_aside = aside(replaced)
+        if not put_aside.exists():
             continue
-        with _held(aside if aside.is_dir() else folder, folder):
+        with _held(put_aside if put_aside.is_dir() else folder, folder):
             if replaced == folder and (folder / "config.yaml").exists():
-                shutil.rmtree(aside)
+                shutil.rmtree(put_aside)
             else:
                 _remove(replaced)
-                aside.rename(replaced)
+                put_aside.rename(replaced)
 
 
 @contextmanager
@@ -73,7 +69,7 @@ class RunFolder(Callback):
     def __init__(self, folder: Path, resolved: str, checkpoint: Path | None) -> None:
         self.folder, self.resolved, self.checkpoint = folder, resolved, checkpoint
         self.replaced = folder / "metrics.csv" if checkpoint else folder
-        self.aside = _aside(self.replaced)
+        self.aside = aside(self.replaced)
         self.begun = False
 
     @contextmanager

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from nmt.config import load_config
+from nmt.data.runs import run_config
 from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.model.saved import ModelInfo
 from nmt.model.seq2seq import Seq2Seq
@@ -22,7 +22,7 @@ def load_checkpoint(run: str | Path, checkpoint: str = "best.ckpt") -> tuple[Seq
         ValueError: if the config or a tokenizer is damaged.
     """
     run = Path(run)
-    config, tokenizers = load_config(run / "config.yaml"), TokenizerPair.load(run)
+    config, tokenizers = run_config(run), TokenizerPair.load(run)
     sizes = tokenizers.src.vocab_size, tokenizers.tgt.vocab_size
     saved = torch.load(run / "checkpoints" / checkpoint, map_location="cpu", weights_only=True)
     model = Seq2Seq(config.model, *sizes)

@@ -17,7 +17,7 @@ from nmt.config import Config, load_settings
 from nmt.data.datamodule import TranslationData
 from nmt.training.callbacks import MovingAverage, Patience
 from nmt.training.checkpoints import Resumable, best_checkpoint, checkpoint_step, latest_checkpoint
-from nmt.training.checks import check_processes, check_run, check_trainer, start_folder
+from nmt.training.checks import check_may_train, check_processes, check_trainer, start_folder
 from nmt.training.ending import export, how_to_go_on, validate_last_step, why_it_ended
 from nmt.training.folder import RunFolder, recover
 from nmt.training.memory import keep_freed_memory
@@ -100,7 +100,7 @@ def train(
     is_limited = settings.get("max_steps", -1) != -1 or settings.get("max_time") is not None
     if settings.get("max_epochs") is None and not is_limited:
         settings["max_epochs"] = DEFAULT_EPOCHS
-    rank_zero_only(check_run)(config, settings, folder, checkpoint, overwrite)
+    rank_zero_only(check_may_train)(config, settings, folder, checkpoint, overwrite)
     start = start_folder(config) if checkpoint is None and config.training.start_from else None
     keep_freed_memory()
     guided = config.training.guided_alignment > 0

@@ -29,7 +29,7 @@ async function loadReport() {
 /** Whose tokens and attention are shown: those that are chosen, if the sentence has them, else the hypothesis's. The
  *  reference's were kept under forced decoding; a baseline is what another evaluation made of the sentence, "what-if-1"
  *  the first of what else it could have been. */
-const shownOf = (sentence) => (sentence[state.shown]?.tokens ? state.shown : "hypothesis");
+const shownOf = (sentence) => (sentence[state.shown] ? state.shown : "hypothesis");
 
 /** The source in the tokens of the model whose attention is shown. */
 const sourceOf = (sentence, shown) => sentence[shown].source ?? sentence.source;

@@ -12,7 +12,7 @@ function factsLine(sentence, shown) {
   const fact = (name, value, title = null) => el("span", { title }, el("span", { class: "muted" }, `${name} `), value);
   const beside = (text, name, number, digits) => (number === undefined ? text : `${text}, ${name} ${fixed(number, digits)}`);
   const logs = (name) => {
-    if (shown === "hypothesis") return beside(fixed(hypothesis.tokens.length ? hypothesis[name] : null, 2), "reference", reference.tokens ? reference[name] : undefined, 2);
+    if (shown === "hypothesis") return beside(fixed(hypothesis.tokens.length ? hypothesis[name] : null, 2), "reference", reference[name], 2);
     return shown === "baseline" ? fixed(own[name], 2) : beside(fixed(own[name], 2), "hypothesis", hypothesis[name], 2);
   };
   const { measure } = view;

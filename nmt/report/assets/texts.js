@@ -23,9 +23,9 @@ function detailTexts(sentence) {
   const shown = branches.findIndex((_, number) => view.shown === `what-if-${number + 1}`);
   return textList(
     textRow("Source", source.text, withWords(source.text, source.words, sourceWord)),
-    textRow(whose("reference", "What the model makes of the reference, by forced decoding (r)", sentence), reference.text, markedText(reference, against === "reference" ? missing : null, view.shown === "reference")),
-    textRow(whose("hypothesis", "What the search found (r)", sentence), hypothesis.text, markedText(hypothesis, extraOf(sentence), view.shown === "hypothesis")),
-    baseline && textRow(whose("baseline", `What ${state.evaluation.baseline.name} found (b)`, sentence), baseline.text, markedText(baseline, against === "baseline" ? missing : extraOf(sentence), view.shown === "baseline"), baselineFacts(sentence)),
+    textRow(whose("reference", "What the model makes of the reference, by forced decoding (r)"), reference.text, markedText(reference, against === "reference" ? missing : null, view.shown === "reference")),
+    textRow(whose("hypothesis", "What the search found (r)"), hypothesis.text, markedText(hypothesis, extraOf(sentence), view.shown === "hypothesis")),
+    baseline && textRow(whose("baseline", `What ${state.evaluation.baseline.name} found (b)`), baseline.text, markedText(baseline, against === "baseline" ? missing : extraOf(sentence), view.shown === "baseline"), baselineFacts(sentence)),
     shown < 0 ? null : branchRow(sentence, shown),
   );
 }
@@ -59,10 +59,8 @@ const textRow = (name, text, parts, more = null) => [
 const nameOf = (side) => `${side[0].toUpperCase()}${side.slice(1).replaceAll("-", " ")}`;
 
 /** The name of a text, a button that shows its attention. */
-function whose(side, title, sentence) {
-  const known = sentence[side].tokens !== null;
-  const told = known ? title : "This evaluation was made without its attention: run nmt evaluate again";
-  return el("button", { type: "button", class: "whose", disabled: !known, "aria-pressed": String(view.shown === side), title: told, "data-focus": side, onclick: () => setShown(side) }, nameOf(side));
+function whose(side, title) {
+  return el("button", { type: "button", class: "whose", "aria-pressed": String(view.shown === side), title, "data-focus": side, onclick: () => setShown(side) }, nameOf(side));
 }
 
 /** How what is not in the reference is marked, or in the baseline where that is chosen. */
@@ -134,7 +132,7 @@ function scaleKey() {
 /** What the outlines are, or where to find them. */
 function goldNote({ sentence, shown }) {
   if (goldShown({ sentence, shown })) return state.asTable ? null : el("span", {}, el("i", { class: "gold" }), `outlined: gold alignment${sentence.gold.some((link) => link.length > 2) ? ", dotted where it is only possible" : ""}`);
-  return sentence.gold && sentence.reference.tokens ? el("span", {}, "The gold alignment links words of the reference: r shows it.") : null;
+  return sentence.gold ? el("span", {}, "The gold alignment links words of the reference: r shows it.") : null;
 }
 
 /** A sentence chrF, and by how much it differs from that of the hypothesis. */
@@ -164,7 +162,7 @@ function branchRow(sentence, number) {
   const branch = sentence.branches[number];
   const side = `what-if-${number + 1}`;
   const title = `Its attention: what if “${visible(branch.token)}” stood there${branch.as_reference ? ", as in the reference" : ""}`;
-  return textRow(whose(side, title, sentence), branch.text, markedText(branch, marker(sentence.hypothesis, "strong", null), view.shown === side), branchFacts(sentence, branch));
+  return textRow(whose(side, title), branch.text, markedText(branch, marker(sentence.hypothesis, "strong", null), view.shown === side), branchFacts(sentence, branch));
 }
 
 /** What came of another translation, and which token instead of which led to it, with their probabilities. */
