@@ -330,6 +330,8 @@ class TrainingConfig:
         average_decay: decay of the moving average of the weights that is validated and exported; 0 for none.
         monitor: figure by which the best checkpoint, early stopping and the plateau go; of validations whose val_bleu
             is below 1, where it is chance, val_loss decides, and any other is better.
+        compile_steps: torch compiles what is computed step by step, which takes up to some minutes at first and a C++
+            compiler; for a GPU, where a step is many small operations.
         early_stopping: validations without improvement before training stops; 0 for never.
         checkpoint_steps: optimiser steps between two checkpoints to resume from; each epoch ends with one too.
         sample_sentences: validation sentences whose translation is printed as it changes, and kept for the report.
@@ -352,6 +354,7 @@ class TrainingConfig:
     scheduled_sampling: float = 0.0
     scheduled_sampling_steps: int = 10_000
     average_decay: float = 0.0
+    compile_steps: bool = False
     monitor: Literal["val_bleu", "val_loss"] = "val_bleu"
     early_stopping: int = 0
     checkpoint_steps: int = 500

@@ -23,6 +23,7 @@ from nmt.model.cells import CELLS, recurrent_layer
 from nmt.model.context import Context, Mixer, joined, mixer
 from nmt.model.dropout import Embed, SequenceDropout
 from nmt.model.encoder import EncoderOutput
+from nmt.model.kernels.compiled import compiled
 from nmt.model.kernels.linear import Linear
 from nmt.model.kernels.repeated import repeated
 from nmt.model.rnn import RecurrentLayer, State
@@ -151,6 +152,7 @@ class Decoder(nn.Module, ABC):
 
     Attributes:
         feed_size: of the last readout, where the decoder feeds it to the next step; otherwise 0.
+        compiles: in training, torch compiles the step where not all steps are computed at once.
     """
 
     feed_size = 0
@@ -167,6 +169,7 @@ class Decoder(nn.Module, ABC):
         self.bridge = Bridge(state_size, size, config.layers, parts) if config.bridged else None
         self.readout = Readout(config)
         self.latent = config.alignment == "latent"
+        self.compiles = False
         self._tables: tuple[Tensor, Tensor] | None = None
 
     def start(self, encoded: EncoderOutput, single: bool = False) -> tuple[DecoderMemory, DecoderState]:
@@ -247,6 +250,8 @@ class Decoder(nn.Module, ABC):
     def _unroll(self, embedded: Tensor, deep: Tensor, memory: DecoderMemory, state: DecoderState) -> Unrolled:
         """All steps of embeddings (B, T, E), which add (B, T, R) to a deep output; memory and state have B rows."""
         step, results = self._stepper(memory, 1), []
+        if self.compiles and torch.is_grad_enabled():
+            step = compiled(step)
         for projected, deep_term in zip(self._lowest.project(embedded).unbind(1), deep.unbind(1), strict=True):
             results.append(step(projected, deep_term, state))
             state = results[-1].state

@@ -17,6 +17,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from nmt.data.batch import beside
 from nmt.model.dropout import dropout
+from nmt.model.kernels.compiled import compiled
 from nmt.model.kernels.linear import linear
 from nmt.model.kernels.repeated import Product, repeated
 
@@ -54,6 +55,9 @@ class RecurrentLayer(nn.Module, ABC):
         layer_norm: normalise the summed inputs of the gates (Ba et al. 2016); the cell's docstring says where.
         state_dropout: probability that an element of the previous state is hidden from the gates, by one mask for the
             whole sequence (Gal & Ghahramani 2016, eq. 7).
+
+    Attributes:
+        compiles: in training, torch compiles the step where there is no kernel for the whole sequence.
     """
 
     gates: int
@@ -68,6 +72,7 @@ class RecurrentLayer(nn.Module, ABC):
         super().__init__()
         self.input_size, self.hidden_size = input_size, hidden_size
         self.state_dropout = state_dropout
+        self.compiles = False
         self.has_kernel = self.kernel_type is not None
         self.kernel: nn.Module
         if self.kernel_type is not None:
@@ -175,6 +180,8 @@ class RecurrentLayer(nn.Module, ABC):
 
     def _stepwise(self, inputs: Tensor, lengths: Tensor | None, initial: State) -> tuple[Tensor, State]:
         step, state, outputs = LayerStepper(self), initial, []
+        if self.compiles and torch.is_grad_enabled():
+            step = compiled(step)
         lengths = None if lengths is None else beside(lengths, inputs)
         for position, projected in enumerate(self.project(inputs).unbind(1)):
             after = step(projected, state)

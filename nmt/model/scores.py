@@ -159,9 +159,21 @@ class Additive(Score):
         """Keys (B, M, S, a) -> what scores queries against them."""
         energy = 2.0 * self.energy.to(keys.dtype)
         grad_keys = LeftBehind()
-        if torch.is_grad_enabled() and keys.requires_grad:
-            keys = shared(keys, lambda: grad_keys.pop() * -energy.detach().unsqueeze(1) / keys.detach())
-        return lambda queries: _AdditiveScores.apply(queries.to(keys.dtype), keys, energy, grad_keys)
+        if torch.is_grad_enabled() and keys.requires_grad and not torch.compiler.is_compiling():
+            slope, constant = -energy.detach().unsqueeze(1), keys.detach()
+
+            def collect() -> Tensor | None:
+                left = grad_keys.of_this_pass()
+                return left.pop() * slope / constant if left else None
+
+            keys = shared(keys, collect)
+
+        def score(queries: Tensor) -> Tensor:
+            if torch.compiler.is_compiling():  # which writes none of the large tensors, but sees no list
+                return (energy[:, None, None] / (1 + decay(queries).unsqueeze(3) * keys.unsqueeze(2))).sum(dim=4)
+            return _AdditiveScores.apply(queries.to(keys.dtype), keys, energy, grad_keys)
+
+        return score
 
 
 class Dot(Score):

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from nmt.checked import check
 from nmt.config import ModelConfig
 from nmt.data.special import PAD_ID
-from nmt.model.decoder import DecoderMemory, DecoderState
+from nmt.model.decoder import Decoder, DecoderMemory, DecoderState
 from nmt.model.decoders import build_decoder
 from nmt.model.encoder import Encoder
-from nmt.model.rnn import CellParameters
+from nmt.model.rnn import CellParameters, RecurrentLayer
 from nmt.model.scores import Additive
 
 LATENT_LOGITS = 1 << 25
@@ -70,6 +70,12 @@ class Seq2Seq(nn.Module):
             self.output.weight = self.decoder.embedding.table.weight
         if isinstance(self.encoder, Encoder) and self.tie_embeddings == "all":
             self.encoder.embedding.table.weight = self.decoder.embedding.table.weight
+
+    def compile_steps(self) -> None:
+        """From now on torch compiles what training computes step by step, see `nmt.model.kernels.compiled`."""
+        for module in self.modules():
+            if isinstance(module, Decoder | RecurrentLayer):
+                module.compiles = True
 
     def _initialise(self) -> None:
         """Uniform in +-0.1 (Luong et al. 2015, section 4.1), embeddings normal with deviation 0.25.

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from nmt.data.batch import beside
 from nmt.model.cells import GRU, gru_sequences
 from nmt.model.dropout import SequenceDropout
-from nmt.model.kernels.repeated import Product, repeated
+from nmt.model.kernels.repeated import repeated
 from nmt.model.rnn import LayerStepper, RecurrentLayer, State
 
 
@@ -111,8 +111,9 @@ class StackStepper:
 
     def __init__(self, stack: RecurrentStack) -> None:
         self._adds = stack.adds
-        self._layers = [LayerStepper(cast(RecurrentLayer, layer)) for layer in stack.layers]
-        self._inputs: dict[int, tuple[Product, Tensor | None]] = {}  # matrix and bias of what reads another layer
+        layers = [cast(RecurrentLayer, layer) for layer in stack.layers]
+        self._layers = [LayerStepper(layer) for layer in layers]
+        self._inputs = [(repeated(layer.weight_input.t()), layer.bias) for layer in layers]  # of what reads another
         self._dropouts = [stack.dropout.stepper() for _ in stack.layers]
 
     def __call__(
@@ -148,8 +149,5 @@ class StackStepper:
 
     def _project(self, depth: int, inputs: Tensor, context: Tensor | None) -> Tensor:
         read = inputs if context is None else torch.cat([inputs, context], dim=-1)
-        if depth not in self._inputs:
-            layer = self._layers[depth].layer
-            self._inputs[depth] = repeated(layer.weight_input.t()), layer.bias
         product, bias = self._inputs[depth]
         return product(read) if bias is None else product(read) + bias

@@ -79,6 +79,8 @@ class TranslationModule(pl.LightningModule):
             if self.start is not None:
                 self.model.load_state_dict(load_model(self.start)[0].state_dict())
             freeze(self.model, self.config.training.freeze)
+            if self.config.training.compile_steps:
+                self.model.compile_steps()
 
     def configure_optimizers(self) -> Any:
         """The optimiser and its schedule, stepped once an optimiser step.

@@ -17,8 +17,8 @@ from nmt.model.kernels.products import dense, matmul, product_over_rows
 Product = Callable[[Tensor], Tensor]
 """(..., k) -> (..., f): multiplication from the left with a fixed matrix (k, f), or with one (k, f) a sentence."""
 
-Collect = Callable[[], Tensor]
-"""Gives the gradient that the steps have left behind, and forgets it."""
+Collect = Callable[[], Tensor | None]
+"""Gives the gradient that the steps have left behind, if any, and forgets it."""
 
 
 class LeftBehind(list[Any]):
@@ -50,12 +50,13 @@ class _Shared(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *_: Tensor) -> tuple[Tensor, None]:
-        return ctx.collect(), None
+    def backward(ctx: Any, *grad_outputs: Tensor | None) -> tuple[Tensor | None, None]:
+        given, left = grad_outputs[0], ctx.collect()
+        return (left if given is None else given if left is None else given + left), None
 
 
 def shared(tensor: Tensor, collect: Collect) -> Tensor:
-    """A tensor for steps that give it no gradient by themselves, but leave behind what `collect` makes one of."""
+    """A tensor for steps that leave behind what `collect` makes its gradient of; what they give it is added to that."""
     return _Shared.apply(tensor, collect)
 
 
@@ -90,19 +91,26 @@ def repeated(matrix: Tensor) -> Product:
             same. Under autocast it is cast once, not at each step.
     """
     matrix = as_multiplied(matrix)
-    if not (torch.is_grad_enabled() and matrix.requires_grad):
+    if torch.compiler.is_compiling() or not (torch.is_grad_enabled() and matrix.requires_grad):
         return lambda inputs: inputs.to(matrix.dtype) @ matrix
     uses = LeftBehind()  # input of each step, and gradient of its output
 
-    def collect() -> Tensor:
-        inputs, grad_outputs = (torch.cat(steps, dim=-2) for steps in zip(*uses, strict=True))
-        uses.clear()
+    def collect() -> Tensor | None:
+        left = uses.of_this_pass()
+        if not left:
+            return None
+        inputs, grad_outputs = (torch.cat(steps, dim=-2) for steps in zip(*left, strict=True))
+        left.clear()
         return product_over_rows(inputs, grad_outputs) if inputs.dim() == 2 else inputs.mT @ grad_outputs
 
     matrix = shared(dense(matrix) if matrix.dim() == 2 else matrix, collect)
-    if matrix.dim() > 2:
-        return lambda inputs: _Multiply.apply(inputs.to(matrix.dtype), matrix, uses)
-    rows = matrix.shape[0]
-    return lambda inputs: _Multiply.apply(inputs.to(matrix.dtype).reshape(-1, rows), matrix, uses).view(
-        *inputs.shape[:-1], -1
-    )
+
+    def product(inputs: Tensor) -> Tensor:
+        inputs = inputs.to(matrix.dtype)
+        if torch.compiler.is_compiling():  # which sees no list: there a step gives its own gradient
+            return inputs @ matrix
+        if matrix.dim() > 2:
+            return _Multiply.apply(inputs, matrix, uses)
+        return _Multiply.apply(inputs.flatten(0, -2), matrix, uses).unflatten(0, inputs.shape[:-1])
+
+    return product
