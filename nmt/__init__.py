@@ -64,6 +64,7 @@ nmt/
       linear.py             a layer of all positions of a batch
       gru_sequence.py       the GRU over whole sequences
       attentive_gru.py      Bahdanau's recurrence over whole targets
+      compiled.py           steps that torch compiles, for a GPU
     dropout.py            dropout along a sequence, of elements and of words
     rnn.py                a recurrent layer: fused over a sequence, or one step at a time
     cells.py              Elman, GRU (both forms), LSTM

@@ -330,8 +330,8 @@ class TrainingConfig:
         average_decay: decay of the moving average of the weights that is validated and exported; 0 for none.
         monitor: figure by which the best checkpoint, early stopping and the plateau go; of validations whose val_bleu
             is below 1, where it is chance, val_loss decides, and any other is better.
-        compile_steps: torch compiles what is computed step by step, which takes up to some minutes at first and a C++
-            compiler; for a GPU, where a step is many small operations.
+        compile_steps: torch.compile is applied to what is computed step by step: for a GPU, where it is the number of
+            operations that takes time. Needs a C++ compiler, and up to some minutes at the first step.
         early_stopping: validations without improvement before training stops; 0 for never.
         checkpoint_steps: optimiser steps between two checkpoints to resume from; each epoch ends with one too.
         sample_sentences: validation sentences whose translation is printed as it changes, and kept for the report.

@@ -52,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     option("--rounds", type=at_least(1), help="default 3, on cuda 2")
     option("--batch-sentences", type=at_least(1), nargs="+", help="default 80, on cuda 80 and 512")
     option("--precision", choices=("32", "bf16"), nargs="+", help="default 32, on cuda both")
-    option("--variants", choices=training.VARIANTS, nargs="+", default=list(training.VARIANTS))
+    option("--variants", choices=training.VARIANTS, nargs="+", help="default reference and luong, on cuda all")
     option("--seed", type=at_least(1), default=1)
     option("--out", type=Path, metavar="FILE", help="default reports/benchmarks/train-DEVICE.json")
 

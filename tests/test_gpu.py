@@ -39,10 +39,17 @@ def in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def trained(
-    network: ModelConfig, batch: Batch, device: str, settings: TrainingConfig, low: bool = False
+    network: ModelConfig,
+    batch: Batch,
+    device: str,
+    settings: TrainingConfig,
+    low: bool = False,
+    compiles: bool = False,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Loss and gradients of a step, in bfloat16 where `low`."""
+    """Loss and gradients of a step, in bfloat16 where `low`, with compiled steps where `compiles`."""
     model = build(network, vocab_size=10).to(device).train()
+    if compiles:
+        model.compile_steps()
     with torch.autocast(device, torch.bfloat16, enabled=low):
         loss = sequence_loss(model, batch, settings).total
     loss.backward()
@@ -72,6 +79,14 @@ def test_in_bfloat16_a_step_trains(network: ModelConfig) -> None:
     loss, gradients = trained(network, ON_GPU, GPU, TrainingConfig(), low=True)
     assert loss.item() == pytest.approx(trained(network, PAIR, "cpu", TrainingConfig())[0].item(), rel=0.1)
     assert all(each.isfinite().all() for each in gradients.values())
+
+
+@pytest.mark.parametrize("low", [False, True], ids=["fp32", "bf16"])
+@pytest.mark.parametrize("network", SOFTMAX[::30], ids=name_of)
+def test_compiled_steps_train_as_the_others_do(network: ModelConfig, low: bool) -> None:
+    found, expected = (trained(network, ON_GPU, GPU, TrainingConfig(), low, compiles) for compiles in (True, False))
+    within = 0.1 if low else 1e-4
+    torch.testing.assert_close(found, expected, atol=within, rtol=within)
 
 
 @pytest.mark.parametrize("network", NETWORKS[::15], ids=name_of)

@@ -117,8 +117,8 @@ class ConditionalDecoder(Decoder):
     def _stepper(self, memory: DecoderMemory, hypotheses: int) -> Step:
         attend = self.attention.stepper(memory.attended, hypotheses)
         mix, read = self._mixer(memory), reader(memory.gates, self.transition.weight_input)
-        recur, transition, upper = StackStepper(self.rnn), LayerStepper(self.transition), StackStepper(self.upper)
-        bias = self.transition.bias
+        recur, upper = StackStepper(self.rnn), StackStepper(self.upper, on_top=True)
+        transition, bias = LayerStepper(self.transition), self.transition.bias
 
         def step(projected: Tensor, deep: Tensor, state: DecoderState) -> Stepped:
             query, (between,) = recur(projected, state.layers[:1])
@@ -190,7 +190,7 @@ class GNMTDecoder(Decoder):
 
     def _stepper(self, memory: DecoderMemory, hypotheses: int) -> Step:
         attend, mix = self.attention.stepper(memory.attended, hypotheses), mixer(memory.attended.values)
-        recur, upper = StackStepper(self.rnn), StackStepper(self.upper)
+        recur, upper = StackStepper(self.rnn), StackStepper(self.upper, on_top=True)
 
         def step(projected: Tensor, deep: Tensor, state: DecoderState) -> Stepped:
             query, lowest = recur(projected, state.layers[:1])

@@ -8,7 +8,7 @@ Letters: N rows, B sentences, S positions, E input size, H hidden size, G gates.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
@@ -179,7 +179,8 @@ class RecurrentLayer(nn.Module, ABC):
         return outputs, tuple(part.squeeze(0) for part in (last if self.parts > 1 else (last,)))
 
     def _stepwise(self, inputs: Tensor, lengths: Tensor | None, initial: State) -> tuple[Tensor, State]:
-        step, state, outputs = LayerStepper(self), initial, []
+        step: Callable[[Tensor, State], State] = LayerStepper(self)
+        state, outputs = initial, []
         if self.compiles and torch.is_grad_enabled():
             step = compiled(step)
         lengths = None if lengths is None else beside(lengths, inputs)

@@ -107,13 +107,22 @@ class RecurrentStack(nn.Module):
 
 
 class StackStepper:
-    """A stack along one sequence: the matrices and dropout masks that all its steps share."""
+    """A stack along one sequence: the matrices and dropout masks that all its steps share.
 
-    def __init__(self, stack: RecurrentStack) -> None:
+    Args:
+        stack: the layers.
+        on_top: they stand on another layer: steps are made by `read`.
+    """
+
+    def __init__(self, stack: RecurrentStack, on_top: bool = False) -> None:
         self._adds = stack.adds
         layers = [cast(RecurrentLayer, layer) for layer in stack.layers]
         self._layers = [LayerStepper(layer) for layer in layers]
-        self._inputs = [(repeated(layer.weight_input.t()), layer.bias) for layer in layers]  # of what reads another
+        self._inputs = {  # matrix and bias of what reads another layer
+            depth: (repeated(layer.weight_input.t()), layer.bias)
+            for depth, layer in enumerate(layers)
+            if depth or on_top
+        }
         self._dropouts = [stack.dropout.stepper() for _ in stack.layers]
 
     def __call__(

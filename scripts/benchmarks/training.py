@@ -56,8 +56,10 @@ REFERENCE: dict[str, Any] = {
 VARIANTS: dict[str, dict[str, Any]] = {
     "reference": {},
     "luong": {"decoder": "luong", "input_feeding": False, "attention": {"score": "dot"}},
+    "compiled": {},
 }
-"""What differs from the reference; "luong": scores by the dot product and, without input feeding, one fused call."""
+"""What differs from the reference; "luong": scores by the dot product and, without input feeding, one fused call;
+"compiled": torch compiles the steps, which on a CPU are written out as it is."""
 COLUMNS = {
     "tokens_per_second": ("target tokens/s", "{:,.0f}"),
     "spread": ("spread", "{:.0%}"),
@@ -202,6 +204,8 @@ def measure_training(specification: str) -> Figures:
     memory = {"before_model_mib": peak_mib()}
     vocabulary = data.tokenizers.tgt.vocab_size
     model = Seq2Seq(training.network(), vocabulary, vocabulary).to(training.device)
+    if training.variant == "compiled":
+        model.compile_steps()
     timing = time_updates(model, read_batches(data), training)
     memory["peak_mib"] = peak_mib()
     timing["cudnn_allows_tf32"] = torch.backends.cudnn.allow_tf32
@@ -245,8 +249,9 @@ def training_contestants(settings: argparse.Namespace, tokenizers: str) -> dict[
     """This project's trainings, then the peers: arguments of `run_child` by name."""
     sizes = settings.batch_sentences or ([80, 512] if settings.device == "cuda" else [80])
     precisions = settings.precision or (["32", "bf16"] if settings.device == "cuda" else ["32"])
+    variants = settings.variants or (list(VARIANTS) if settings.device == "cuda" else ["reference", "luong"])
     found = {}
-    for kind in itertools.product(sizes, precisions, settings.variants):
+    for kind in itertools.product(sizes, precisions, variants):
         training = Training(settings.data, tokenizers, settings.device, *kind, settings.updates, settings.seed)
         name = f"{training.variant} {training.precision.replace('32', 'fp32')} x{training.batch_sentences}"
         found[name] = ["measure-training", json.dumps(asdict(training))]
