@@ -464,9 +464,12 @@ def test_rows_hold_the_reference_as_it_is_decoded_by_force(run: Path, tmp_path: 
 
 
 def test_tokens_of_a_reference_that_the_model_cannot_write_belong_to_no_word() -> None:
-    written = sentence_row(make_translation("Ja", "Yes"), "Yes 😀", make_translation("Ja", "Yes <unk>"), None)
-    assert written["reference"]["words"] == ["Yes", "😀"]
-    assert written["reference"]["words_of_token"] == [[]] * len(written["reference"]["tokens"])
+    def words_of_token(reference: str) -> list[list[int]]:
+        row = sentence_row(make_translation("Ja", "Yes"), reference, make_translation("Ja", "Yes <unk>"), None)
+        return row["reference"]["words_of_token"]
+
+    assert words_of_token("Yes 😀😀") == [[], [], []]
+    assert words_of_token("Yes 😀") == [[0], [1], []], "where it stands for one word, it belongs to it"
 
 
 def test_tokens_of_a_reference_that_the_model_writes_otherwise_belong_to_its_words() -> None:
