@@ -94,7 +94,7 @@ def test_the_references_alone_say_how_serious_search_errors_are() -> None:
 
 
 def test_words_of_the_source_that_are_left_are_told_but_names_are_not() -> None:
-    names = [("Anna Schmidt schläft .", "anna schmidt sleeps .", "Anna Schmidt is sleeping .")] * 2
+    names = [("Anna Schmidt schläft !", "anna schmidt sleeps !", "Anna Schmidt is sleeping .")] * 2
     assert told(evaluated(names), "left untranslated") == []
     [(text, weight)] = told(evaluated([*names, ("Sie ist krank .", "Sie ist ill .", "She is ill .")]), "untranslated")
     assert text == (
@@ -123,10 +123,13 @@ def test_references_in_another_case_are_told() -> None:
     assert told(evaluated([(f"Satz {text}", text, text) for text in texts]), "in lower case") == []
 
 
-@pytest.mark.parametrize(("columns", "where"), [([2, 3, 4, 4], "left"), ([0, 1, 2, 3], "right")])
-def test_an_attention_that_points_beside_the_words_is_told(columns: list[int], where: str) -> None:
+@pytest.mark.parametrize(
+    ("columns", "aer", "where"),
+    [([2, 3, 4, 0], "0.143, not 1.000,", "left"), ([0, 1, 2, 3], "0.000, not 1.000,", "right")],
+)
+def test_an_attention_that_points_beside_the_words_is_told(columns: list[int], aer: str, where: str) -> None:
     [(text, weight)] = told(aligned(columns), "AER would be")
-    assert f"if the attention were read one source token further {where}: " in text
+    assert f"AER would be {aer} if the attention were read one source token further {where}: " in text
     assert weight > 1
     assert told(aligned([1, 2, 3, 4]), "AER would be") == []
 
