@@ -27,6 +27,7 @@ _SERIOUS_SHIFT = 0.1
 """Of AER, that it falls by."""
 
 _SERIOUS_AER = 0.7
+"""Of an attention beside which the effects align twice as well."""
 
 
 def attention_findings(evaluation: Evaluation, rows: Sequence[Row]) -> list[Finding]:
@@ -69,14 +70,14 @@ def spread(rows: Sequence[Row]) -> list[Finding]:
 def special(translations: Sequence[Translation]) -> list[Finding]:
     """Whether the rows are distributions, and how much of them goes to BOS."""
     sums = np.concatenate([translation.attention.sum(axis=1) for translation in translations])
-    special = np.concatenate([translation.attention[:, 0] for translation in translations])
+    first = np.concatenate([translation.attention[:, 0] for translation in translations])
     if not len(sums):
         return []
     text = (
-        f"Each row of attention sums to one within {np.abs(sums - 1).max():.0e}; {special.mean():.1%} of it lies "
+        f"Each row of attention sums to one within {np.abs(sums - 1).max():.0e}; {first.mean():.1%} of it lies "
         "on the special token before the source."
     )
-    return [told(text, special.mean() / _SERIOUS_SPECIAL)]
+    return [told(text, first.mean() / _SERIOUS_SPECIAL)]
 
 
 def _hidden(translations: Sequence[Translation]) -> list[Finding]:
