@@ -134,6 +134,7 @@ nmt/
     neighbors.py          where in the training data the model was in the same situation
     effects.py            which source words each target token depends on
     insight.py            the Insight record: all that and the attention of each head, and its files
+    unknown.py            how much of what was read and written is the unknown token
     results.py            the Evaluation record, and its files
     find_out.py           translations -> Insight
     samples.py            the same few sentences at each validation, and their files
@@ -169,7 +170,11 @@ nmt/
     head_table.py         an evaluation -> how its heads differ
     search_flags.py       an evaluation -> the flags that search as it did
     word_table.py         an evaluation -> by what each source word was translated
-    findings.py           what stands out, in plain words
+    finding.py            a statement of fact, how serious it is, and the sentences behind it
+    flag_findings.py      of the sentences that have a flag
+    text_findings.py      of words, their case and number, of chrF
+    attention_findings.py  of the attention
+    findings.py           what stands out, in plain words, what is most serious first
     figures.py            plotly figures
     tables.py             rows -> the tables beside the page, and the alignments
     build.py              rows and figures -> report.html and the files beside it

@@ -29,6 +29,7 @@ from nmt.decoding.translation import Request, Translation
 from nmt.decoding.translator import Translator
 from nmt.evaluation.results import Evaluation
 from nmt.pipe.requests import SHOWN
+from nmt.report.findings import serious_findings
 
 SOURCES = [source for source, _ in SENTENCES]
 
@@ -434,6 +435,9 @@ def test_from_training_to_the_report(
     assert "BLEU" in shown
     assert "tok:13a" in shown
     found = Evaluation.load(Path("runs/small/evaluations/test"))
+    serious = [f"serious: {text}" for text in serious_findings(found)]
+    assert serious, "after one epoch"
+    assert shown.splitlines()[-len(serious) :] == serious
     assert [each.text for each in found.forced] == list(found.references)
     assert f"search errors: at least {len(found.search_errors() or ())} of 9 sentences, where" in shown
     assert found.seen is not None

@@ -70,6 +70,18 @@ def test_a_source_that_is_worth_next_to_nothing_has_no_sign(
     assert told in capsys.readouterr().out.splitlines()
 
 
+def test_unknown_tokens_are_counted_where_there_are_any(
+    run: Path, lines: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["evaluate", str(run), "--translations", str(lines), "--as", "other"]
+    assert main(asked) == 0
+    told = "unknown tokens: 1 of 54 tokens (1.9%) of the translations and 0 of 124 (0.0%) of the sources"
+    assert told in capsys.readouterr().out.splitlines()
+    lines.write_text("".join(f"{reference}\n" for _, reference in SENTENCES), encoding="utf-8")
+    assert main(asked) == 0
+    assert "unknown token" not in capsys.readouterr().out
+
+
 def test_a_compressed_file_is_read(run: Path, lines: Path, tmp_path: Path) -> None:
     (tmp_path / "other.gz").write_bytes(gzip.compress(lines.read_bytes()))
     assert main(["evaluate", str(run), "--translations", str(tmp_path / "other.gz"), "--as", "other"]) == 0

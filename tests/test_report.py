@@ -28,13 +28,14 @@ from nmt.evaluation.metrics import Score
 from nmt.evaluation.neighbors import Example, Neighbor, Neighbors
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import Samples, load_samples
+from nmt.report.attention_findings import special, spread
 from nmt.report.beam import beam_places
 from nmt.report.build import build_report
 from nmt.report.figures import distribution_figure, training_figures
-from nmt.report.findings import findings
 from nmt.report.flags import sentence_flags
 from nmt.report.search_flags import search_flags
 from nmt.report.sentences import pack_attention, sentence_row
+from nmt.report.text_findings import quality
 from nmt.report.word_table import word_rows
 
 HOSTILE = "</script><script>alert(1)</script> <b>x</b> &amp; \"q\" '%{x}' \u2028 \0 שלום <!-- =1+1"
@@ -464,9 +465,12 @@ def test_rows_hold_the_reference_as_it_is_decoded_by_force(run: Path, tmp_path: 
 
 
 def test_tokens_of_a_reference_that_the_model_cannot_write_belong_to_no_word() -> None:
-    written = sentence_row(make_translation("Ja", "Yes"), "Yes 😀", make_translation("Ja", "Yes <unk>"), None)
-    assert written["reference"]["words"] == ["Yes", "😀"]
-    assert written["reference"]["words_of_token"] == [[]] * len(written["reference"]["tokens"])
+    def words_of_token(reference: str) -> list[list[int]]:
+        row = sentence_row(make_translation("Ja", "Yes"), reference, make_translation("Ja", "Yes <unk>"), None)
+        return row["reference"]["words_of_token"]
+
+    assert words_of_token("Yes 😀😀") == [[], [], []]
+    assert words_of_token("Yes 😀") == [[0], [1], []], "where it stands for one word, it belongs to it"
 
 
 def test_tokens_of_a_reference_that_the_model_writes_otherwise_belong_to_its_words() -> None:
@@ -490,7 +494,7 @@ def test_a_first_piece_without_a_letter_is_not_the_special_token() -> None:
     attention = np.zeros_like(record.attention)
     attention[:, 0], attention[:, 1] = 0.25, 0.75
     record = replace(record, source_spans=spans, attention=attention)
-    [*_, found] = findings([sentence_row(record, "Yes", record, None)], [record], flags=())
+    [found] = special([record])
     assert "25.0% of it lies on the special token" in found["text"]
 
 
@@ -572,7 +576,7 @@ def test_search_errors_are_not_set_beside_those_found_by_other_means(run: Path, 
 
 def test_half_of_the_sentences_are_not_said_to_have_more_than_all(run: Path) -> None:
     rows = [sentence_row(make_translation("Ja", "Yes"), "Yes", make_translation("Ja", "Yes"), None)] * 3
-    texts = [finding["text"] for finding in findings(rows, [make_translation("Ja", "Yes")] * 3, flags=())]
+    texts = [finding["text"] for finding in quality(rows)]
     assert "At least half of the sentences have a chrF of 100.0; the weakest tenth have 100.0 at most." in texts
 
 
@@ -728,9 +732,7 @@ def test_the_spread_of_attention_is_told_as_a_share_of_the_most() -> None:
                 "words": [],
                 "flags": [],
             }
-        return [
-            each["text"].split(" of the most")[0] for each in findings(rows, records, ()) if "entropy" in each["text"]
-        ]
+        return [each["text"].split(" of the most")[0] for each in spread(rows)]
 
     even, half, sharp = [0.25] * 4, [0.5, 0.5, 0, 0], [1, 0, 0, 0]
     assert told(record(even, even)) == ["The attention has 100%"]

@@ -25,6 +25,7 @@ from nmt.data.words import UNSPACED, is_run, split_words, word_texts, words_of_t
         ("e\u0301te\u0301 l'été", ["e\u0301te\u0301", "l", "'", "été"]),
         ("Wör\u00adter\u00ad, \u200bd\u200ba\ufeff", ["Wör\u00adter", ",", "d", "a"]),  # what has no width is no word
         ("한국어를 배워요.", ["한국어를", "배워요", "."]),
+        ("the <unk>'s <unk><unk>s, <s>", ["the", "<unk>", "'", "s", "<unk>", "<unk>", "s", ",", "<", "s", ">"]),
     ],
 )
 def test_words(text: str, words: list[str]) -> None:
@@ -60,6 +61,13 @@ def test_spans_find_their_word() -> None:
     assert words_of_tokens(text, tokens, spans) == expected
     assert words_of_tokens("", ["<s>"], [(0, 0)]) == [[]]
     assert words_of_tokens("a ", ["a", "▁"], [(0, 1), (1, 2)]) == [[0], []]
+
+
+def test_an_unknown_token_is_one_word() -> None:
+    tokenizer = Tokenizer.train(["the dog."] * 2, TokenizerConfig("word", vocab_size=20))
+    decoded = tokenizer.decode_with_spans([*tokenizer.encode("the cat.").ids, EOS_ID])
+    assert decoded.text == "the <unk>."
+    assert words_of_tokens(*decoded) == [[0], [1], [2], []]
 
 
 def test_a_blank_that_begins_a_sentence_belongs_to_its_first_word() -> None:

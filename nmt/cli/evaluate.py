@@ -23,6 +23,7 @@ def run(arguments: list[str]) -> int:
     from nmt.data.runs import config_of
     from nmt.evaluation.evaluate import evaluate as run_evaluation
     from nmt.evaluation.find_out import Wanted
+    from nmt.report.findings import serious_findings
 
     folder = Path(options.run)
     config_of(folder, options.path)  # a mistake is told before the model is read
@@ -38,6 +39,8 @@ def run(arguments: list[str]) -> int:
     _show(result)
     place = folder / "evaluations" / result.label
     print(f"{len(result.translations):,} sentences in {result.seconds:.1f} s: {place}")
+    for finding in serious_findings(result):
+        print(f"serious: {finding}")
     return 0
 
 
@@ -70,6 +73,7 @@ def _parser() -> Parser:
 def _show(result: "Evaluation") -> None:
     """Prints the scores, and what else is known of all sentences together."""
     from nmt.data import doubts
+    from nmt.evaluation.unknown import unknown_tokens
 
     if result.given:
         print(f"no search: {result.search['decoding']}")
@@ -86,6 +90,9 @@ def _show(result: "Evaluation") -> None:
                 else ""
             )
             print(f"AER{of} {alignment.aer:.3f}  {counted}{gold}{'' if of else _mean_of(result)}")
+    unknown = unknown_tokens(result.translations)
+    if unknown.written + unknown.read:
+        print(f"unknown tokens: {unknown}")
     errors = result.search_errors()
     if errors is not None:
         known = "the reference or a what-if" if result.insight.branches else "the reference"

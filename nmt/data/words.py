@@ -6,7 +6,7 @@ Japanese, Thai, Lao, Khmer, Burmese) each character is a word: ``狗在跑。`` 
 
 What is drawn as one is never torn: a letter keeps its accents and vowel signs, a consonant what is written below it, an
 emoji its colour and what it is joined with, a flag its two letters. What has no width, such as a soft hyphen, is no
-word, but may stand in one.
+word, but may stand in one. The unknown token, ``<unk>``, is one word: it stands for one.
 
 Tokens (pieces of words, or of text without spaces several words) are mapped to words by their character spans, so that
 the map holds for every kind of tokenizer.
@@ -17,6 +17,8 @@ import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+
+from nmt.data.special import UNK
 
 Span = tuple[int, int]
 
@@ -78,10 +80,13 @@ class _Kinds(dict[int, str]):
 
 _KINDS = _Kinds()
 
+_ONE_WORD = "\ufffd" + "\u0301" * (len(UNK) - 1)
+"""As long as the unknown token, and one word: a character and its marks."""
+
 
 def split_words(text: str) -> list[Span]:
     """The character span (start, end) of each word of `text`, in reading order."""
-    return [match.span() for match in _WORD.finditer(text.translate(_KINDS))]
+    return [match.span() for match in _WORD.finditer(text.replace(UNK, _ONE_WORD).translate(_KINDS))]
 
 
 def word_texts(text: str) -> list[str]:

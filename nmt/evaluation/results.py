@@ -8,7 +8,7 @@ search, checkpoint, command and versions they were made), ``training_counts.json
 """
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -180,10 +180,16 @@ class Evaluation:
         prefers its own, or the search missed something else. None where the scores are not comparable, or nothing was
         searched.
         """
+        known = [*enumerate(self.forced), *((each.fork.sentence, each.translation) for each in self.insight.branches)]
+        return self._missed([*known, *(pair for each in alike for pair in enumerate(each.translations))])
+
+    def missed_references(self) -> list[int] | None:
+        """The search errors that are known by the references alone, which do not grow with what else was tried."""
+        return self._missed(enumerate(self.forced))
+
+    def _missed(self, known: Iterable[tuple[int, Translation]]) -> list[int] | None:
         if self.given or not self.is_comparable:
             return None
-        known = [*enumerate(self.forced), *((each.fork.sentence, each.translation) for each in self.insight.branches)]
-        known += [pair for each in alike for pair in enumerate(each.translations)]
         above = ((number, other) for number, other in known if ranks_above(other, self.translations[number]))
         options = SearchOptions.named(self.search)
         return sorted({number for number, other in above if options.allows(other.tokens, len(other.source_tokens))})

@@ -26,8 +26,8 @@ from nmt.evaluation.comparison import Gain, bleu_gains, compare, search_changes
 from nmt.evaluation.metrics import sentence_chrf_signature
 from nmt.evaluation.results import Evaluation
 from nmt.report.figures import DIVERGING_SCALES, HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
-from nmt.report.findings import by_weight, findings, source_finding
-from nmt.report.flags import FLAGS, flags_of_both, known_flags, search_errors_by
+from nmt.report.findings import findings
+from nmt.report.flags import FLAGS, known_flags, search_errors_by
 from nmt.report.head_table import head_rows
 from nmt.report.read_run import Baseline, Run, read_run
 from nmt.report.search_flags import search_flags
@@ -123,8 +123,6 @@ def _evaluation(evaluation: Evaluation, run: Run, gains: Mapping[str, Gain]) -> 
     baseline = compared.evaluations.get(evaluation.label) if compared else None
     comparison = _comparison(run, compared, baseline, evaluation) if compared and baseline else None
     rows, alignment = sentence_rows(evaluation, baseline, others), evaluation.alignment
-    flags, looked_for = known_flags(evaluation), search_errors_by(evaluation, others)
-    of_both = flags_of_both(evaluation, baseline, others) if baseline else []
     of_effects = evaluation.effect_alignment()
     counts = evaluation.training_counts
     return {
@@ -144,14 +142,9 @@ def _evaluation(evaluation: Evaluation, run: Run, gains: Mapping[str, Gain]) -> 
         "heads": head_rows(evaluation),
         "baseline": comparison,
         "gains": {label: gain._asdict() for label, gain in gains.items()},
-        "flags": flags,
-        "search_errors_by": looked_for,
-        "findings": by_weight(
-            [
-                *source_finding(evaluation, baseline),
-                *findings(rows, evaluation.translations, flags, of_both, looked_for),
-            ]
-        ),
+        "flags": known_flags(evaluation),
+        "search_errors_by": search_errors_by(evaluation, others),
+        "findings": findings(evaluation, rows, baseline, others),
         "distribution": distribution_figure(
             [row["chrf"] for row in rows], [row["baseline"]["chrf"] for row in rows] if baseline else None
         ),

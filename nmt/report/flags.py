@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 
+from nmt.data.special import UNK
 from nmt.data.words import is_run
 from nmt.evaluation.results import Evaluation
 
@@ -16,6 +17,7 @@ FLAGS = {
     "empty": ("empty", "no word at all"),
     "short": ("much shorter", "at least three words fewer than the reference, and less than 60% of it"),
     "long": ("much longer", "at least three words more than the reference, and more than 160% of it"),
+    "unknown": ("unknown token", f"{UNK} stands in the translation, for a word that the vocabulary has not"),
     "shared": ("as for another source", "the text that another source has too, whose reference is another"),
     "search_error": (
         "search error",
@@ -63,6 +65,7 @@ def marks(evaluation: Evaluation, run: Sequence[Evaluation]) -> list[list[str]]:
     """For each sentence the flags that hold and that only the whole evaluation knows, or the whole run."""
     errors = evaluation.search_errors(evaluation.scored_alike(run))
     holds = {
+        "unknown": {number for number, each in enumerate(evaluation.translations) if UNK in each.tokens},
         "shared": _shared(evaluation),
         "search_error": set(errors or ()),
         "seen": set(evaluation.seen or ()),
@@ -106,7 +109,7 @@ def sentence_flags(
         "empty": not hypothesis,
         "short": 0 < len(hypothesis) < 0.6 * len(reference) and len(reference) - len(hypothesis) >= 3,
         "long": len(hypothesis) > 1.6 * len(reference) > 0 and len(hypothesis) - len(reference) >= 3,
-        **{name: name in marked for name in ("shared", "search_error", "seen", "unseen")},
+        **{name: name in marked for name in ("unknown", "shared", "search_error", "seen", "unseen")},
         "exact": bool(hypothesis) and list(hypothesis) == list(reference),
     }
     return [name for name in FLAGS if holds[name]]
@@ -115,9 +118,10 @@ def sentence_flags(
 def _repeats(words: Sequence[str]) -> bool:
     """Whether a word stands three times in a row, or an n-gram of two to eight words twice in a row.
 
-    Where characters are words, twice is no fault: Japanese and Chinese say iroiro and yanjiu yanjiu.
+    Where characters are words, twice is no fault: Japanese and Chinese say iroiro and yanjiu yanjiu. Unknown tokens
+    repeat nothing: each may stand for another word.
     """
-    lowered = [word.lower() for word in words]
+    lowered = [f"{word}{place}" if word == UNK else word.lower() for place, word in enumerate(words)]
 
     def follows_itself(length: int, times: int, counts: Callable[[str], bool]) -> bool:
         span = length * (times - 1)
