@@ -45,6 +45,7 @@ nmt/
     readers.py            files -> rows, with file and line where something is wrong
     corpus.py             phrasebook, files or hub -> datasets.Dataset of src, tgt, alignment
     mixture.py            the training splits of a run, one behind the other
+    marks.py              what other programs leave in a text that they have cut or tokenised
     doubts.py             what in a corpus looks like a mistake: text that is not plain, links of other units
     special.py            the tokens that are no text
     pretokens.py          text -> normal form -> pre-tokens; plain text, or text that another program has cut
@@ -133,8 +134,11 @@ nmt/
     neighbors.py          where in the training data the model was in the same situation
     effects.py            which source words each target token depends on
     insight.py            the Insight record: all that and the attention of each head, and its files
+    source_worth.py       how much less probable the references are with other sources
+    shift.py              translations + references -> whether the references stand in the wrong line
     results.py            the Evaluation record, and its files
     find_out.py           translations -> Insight
+    sentences.py          a split and files beside it -> what is translated, and scored against what
     samples.py            the same few sentences at each validation, and their files
     evaluate.py           a run and a split -> Evaluation
     comparison.py         two evaluations -> differences, and whether they are chance
@@ -168,6 +172,7 @@ nmt/
     head_table.py         an evaluation -> how its heads differ
     search_flags.py       an evaluation -> the flags that search as it did
     word_table.py         an evaluation -> by what each source word was translated
+    pair_findings.py      whether sources and references belong together, and were trained on
     findings.py           what stands out, in plain words
     figures.py            plotly figures
     tables.py             rows -> the tables beside the page, and the alignments
@@ -195,6 +200,7 @@ if TYPE_CHECKING:
     from nmt.decoding.translation import Request, Translation
     from nmt.decoding.translator import Translator
     from nmt.evaluation.evaluate import evaluate
+    from nmt.evaluation.find_out import Wanted
     from nmt.evaluation.metrics import corpus_scores
     from nmt.evaluation.results import Evaluation
     from nmt.report.build import build_report
@@ -213,6 +219,7 @@ __all__ = [
     "TrainingConfig",
     "Translation",
     "Translator",
+    "Wanted",
     "build_report",
     "corpus_scores",
     "evaluate",
@@ -235,6 +242,7 @@ _PLACES = {
     "TrainingConfig": "nmt.config",
     "Translation": "nmt.decoding.translation",
     "Translator": "nmt.decoding.translator",
+    "Wanted": "nmt.evaluation.find_out",
     "build_report": "nmt.report.build",
     "corpus_scores": "nmt.evaluation.metrics",
     "evaluate": "nmt.evaluation.evaluate",

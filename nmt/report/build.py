@@ -29,6 +29,7 @@ from nmt.report.figures import DIVERGING_SCALES, HEAT_SCALES, distribution_figur
 from nmt.report.findings import by_weight, findings, source_finding
 from nmt.report.flags import FLAGS, flags_of_both, known_flags, search_errors_by
 from nmt.report.head_table import head_rows
+from nmt.report.pair_findings import pair_findings
 from nmt.report.read_run import Baseline, Run, read_run
 from nmt.report.search_flags import search_flags
 from nmt.report.sentences import neighbor_examples, sample_rows, sentence_rows
@@ -149,6 +150,7 @@ def _evaluation(evaluation: Evaluation, run: Run, gains: Mapping[str, Gain]) -> 
         "findings": by_weight(
             [
                 *source_finding(evaluation, baseline),
+                *pair_findings(evaluation),
                 *findings(rows, evaluation.translations, flags, of_both, looked_for),
             ]
         ),

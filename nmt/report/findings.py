@@ -9,6 +9,7 @@ import numpy as np
 from nmt.decoding.translation import Translation
 from nmt.evaluation.results import Evaluation
 from nmt.report.flags import FLAGS
+from nmt.report.pair_findings import why_near_zero
 
 Row = dict[str, Any]
 Finding = dict[str, Any]
@@ -75,7 +76,7 @@ def source_finding(evaluation: Evaluation, baseline: Evaluation | None) -> list[
     worth = worths[0]
     text = (
         f"The source is worth {_beside(worths, 'z.2f')} nats a token: by so much the log-probability of the references "
-        "falls when each is read with the next sentence’s source. Near zero, the decoder goes by the target alone."
+        f"falls when each is read with another sentence’s source. Near zero, {why_near_zero(evaluation)}."
     )
     return [_told(text, _SERIOUS_WORTH / max(worth, 0.01))]
 
