@@ -26,6 +26,16 @@ def test_references_in_the_wrong_line_are_told_with_their_place() -> None:
     assert found["text"].endswith("against that of the next line.")
 
 
+def test_references_that_are_not_detokenised_are_told() -> None:
+    tokenised = replace(MADE, references=tuple(f"{each.text} ." for each in MADE.translations))
+    [found] = pair_findings(tokenised)
+    told = "Many references have “ .”, as another program has tokenised or cut them; "
+    assert (found["text"], found["weight"]) == (f"{told}the translations have not, which costs TER.", 2)
+    alike = [replace(each, text=f"{each.text} .") for each in MADE.translations]
+    [found] = pair_findings(replace(tokenised, translations=tuple(alike)))
+    assert (found["text"], found["weight"]) == (f"{told}so have the translations.", 0)
+
+
 def test_references_of_the_training_data_are_told() -> None:
     [found] = pair_findings(replace(MADE, seen_references=(2,)))
     assert (found["text"], found["weight"]) == ("1 of 4 references (25.0%) stand in the training data.", 5)

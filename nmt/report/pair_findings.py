@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from nmt.data.marks import marks_in
 from nmt.evaluation.results import Evaluation
 
 _SERIOUS_SEEN = 0.05
@@ -10,7 +11,7 @@ _SERIOUS_SEEN = 0.05
 
 def pair_findings(evaluation: Evaluation) -> list[dict[str, Any]]:
     """Statements as `nmt.report.findings` has them, about the pairs that were evaluated."""
-    return [*_shift(evaluation), *_seen_references(evaluation)]
+    return [*_shift(evaluation), *_form(evaluation), *_seen_references(evaluation)]
 
 
 def why_near_zero(evaluation: Evaluation) -> str:
@@ -36,6 +37,19 @@ def _shift(evaluation: Evaluation) -> list[dict[str, Any]]:
     )
     share = (found.last - found.first + 1) / len(evaluation.references)
     return [{"text": text, "flag": None, "weight": round(1 + 100 * share, 3)}]
+
+
+def _form(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Which marks of another program the references have, and whether the translations are of another form."""
+    signs = list(marks_in(evaluation.references))
+    if not signs:
+        return []
+    written = set(marks_in([each.text for each in evaluation.translations]))
+    lacking = not written.issuperset(signs)
+    marks = ", ".join(f"“{sign}”" for sign in signs)
+    others = "the translations have not, which costs TER" if lacking else "so have the translations"
+    text = f"Many references have {marks}, as another program has tokenised or cut them; {others}."
+    return [{"text": text, "flag": None, "weight": 2.0 if lacking else 0.0}]
 
 
 def _seen_references(evaluation: Evaluation) -> list[dict[str, Any]]:
