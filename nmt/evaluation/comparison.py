@@ -122,7 +122,7 @@ def _where_they_part(one: Evaluation, other: Evaluation) -> str:
     """Why two evaluations are not of the same sentences, in words, and from which sentence on."""
     if one.split != other.split:
         return f"one is of {one.split}, the other of {other.split}"
-    mend = "evaluate one of them again, with the corpus of the other (--path)"
+    mend = "evaluate one of them again, with what the other has (--path, --references)"
     sources = ([record.source for record in each.translations] for each in (one, other))
     for what, of_both in (("sources", sources), ("references", (one.references, other.references))):
         for number, (mine, others) in enumerate(zip(*of_both, strict=False), start=1):
