@@ -45,6 +45,7 @@ nmt/
     readers.py            files -> rows, with file and line where something is wrong
     corpus.py             phrasebook, files or hub -> datasets.Dataset of src, tgt, alignment
     mixture.py            the training splits of a run, one behind the other
+    marks.py              what other programs leave in a text that they have cut or tokenised
     doubts.py             what in a corpus looks like a mistake: text that is not plain, links of other units
     special.py            the tokens that are no text
     pretokens.py          text -> normal form -> pre-tokens; plain text, or text that another program has cut
@@ -135,8 +136,11 @@ nmt/
     effects.py            which source words each target token depends on
     insight.py            the Insight record: all that and the attention of each head, and its files
     unknown.py            how much of what was read and written is the unknown token
+    source_worth.py       how much less probable the references are with other sources
+    shift.py              translations + references -> whether the references stand in the wrong line
     results.py            the Evaluation record, and its files
     find_out.py           translations -> Insight
+    sentences.py          a split and files beside it -> what is translated, and scored against what
     samples.py            the same few sentences at each validation, and their files
     evaluate.py           a run and a split -> Evaluation
     comparison.py         two evaluations -> differences, and whether they are chance
@@ -174,6 +178,7 @@ nmt/
     flag_findings.py      of the sentences that have a flag
     text_findings.py      of words, their case and number, of chrF
     attention_findings.py  of the attention
+    pair_findings.py      whether sources and references belong together, and were trained on
     findings.py           what stands out, in plain words, what is most serious first
     figures.py            plotly figures
     tables.py             rows -> the tables beside the page, and the alignments
@@ -201,6 +206,7 @@ if TYPE_CHECKING:
     from nmt.decoding.translation import Request, Translation
     from nmt.decoding.translator import Translator
     from nmt.evaluation.evaluate import evaluate
+    from nmt.evaluation.find_out import Wanted
     from nmt.evaluation.metrics import corpus_scores
     from nmt.evaluation.results import Evaluation
     from nmt.report.build import build_report
@@ -219,6 +225,7 @@ __all__ = [
     "TrainingConfig",
     "Translation",
     "Translator",
+    "Wanted",
     "build_report",
     "corpus_scores",
     "evaluate",
@@ -241,6 +248,7 @@ _PLACES = {
     "TrainingConfig": "nmt.config",
     "Translation": "nmt.decoding.translation",
     "Translator": "nmt.decoding.translator",
+    "Wanted": "nmt.evaluation.find_out",
     "build_report": "nmt.report.build",
     "corpus_scores": "nmt.evaluation.metrics",
     "evaluate": "nmt.evaluation.evaluate",

@@ -422,7 +422,7 @@ class Config:
 
 
 def load_config(path: str | Path) -> Config:
-    """The config of a run, from the `config.yaml` that `nmt train` wrote; its trainer's settings are left out.
+    """The config of a run, from its folder or its `config.yaml`; its trainer's settings are left out.
 
     Raises:
         FileNotFoundError: if there is none.
@@ -434,6 +434,9 @@ def load_config(path: str | Path) -> Config:
 def load_settings(path: str | Path) -> tuple[Config, dict[str, Any]]:
     """The config and the trainer's settings, in that order what `nmt.train` takes, of a run or of `configs/`.
 
+    Args:
+        path: of the file, or of the folder of a run.
+
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if it is not a config, or a value is not allowed; the trainer's settings are not looked at.
@@ -441,6 +444,7 @@ def load_settings(path: str | Path) -> tuple[Config, dict[str, Any]]:
     import yaml  # translating does without it
 
     path = Path(path)
+    path = path / "config.yaml" if path.is_dir() else path
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
         trainer = dict(values.pop("trainer", None) or {})

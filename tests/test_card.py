@@ -91,6 +91,15 @@ def test_the_card_tells_the_parameters_of_the_file(run: Path) -> None:
     assert f"parameters: {sum(each.numel() for each in model.parameters()):,}\n" in model_card(run, "me/small")
 
 
+def test_the_hubs_name_of_a_metric_has_no_settings(run: Path) -> None:
+    made = Evaluation.load(run / "evaluations" / "test_2016")
+    other = Score("chrF2++", 79.3, None, None, "nrefs:1", "cased, detokenised", True)
+    replace(made, scores=(*SCORES, other)).save(run / "evaluations" / "test_2016")
+    fields, _ = read(model_card(run, "me/small"))
+    assert fields["metrics"] == ["bleu", "chrf", "ter"]
+    assert [each["type"] for each in fields["model-index"][0]["results"][0]["metrics"]][-1] == "chrf"
+
+
 def test_where_a_corpus_lies_is_not_told(run: Path) -> None:
     assert "somebody" not in model_card(run, "me/small")
 

@@ -442,6 +442,8 @@ def test_from_training_to_the_report(
     assert f"search errors: at least {len(found.search_errors() or ())} of 9 sentences, where" in shown
     assert found.seen is not None
     assert f"sources seen in training: {len(found.seen)} of 9 sentences" in shown
+    assert found.seen_references is not None
+    assert f"references seen in training: {len(found.seen_references)} of 9 sentences" in shown
     assert found.training_counts is not None
     assert (found.training_counts.pairs, found.training_counts.of_pairs) == (120, 120)
     assert found.training_counts.src.keys() <= {word for each in found.translations for word in each.source.split()}

@@ -11,7 +11,7 @@ from test_results import evaluation, translation
 
 from nmt.cli import main
 from nmt.evaluation.comparison import bleu_gains, compare, search_changes
-from nmt.evaluation.metrics import LITERATURE, corpus_scores, score_differences
+from nmt.evaluation.metrics import LITERATURE, Difference, corpus_scores, score_differences
 from nmt.evaluation.results import Evaluation
 
 WORDS = ["the", "dog", "a", "man", "sees", "in", "park", "red", "small", "house", "is", "with"]
@@ -99,6 +99,45 @@ def evaluated(texts: list[str]) -> Evaluation:
     records = [replace(translation(source), text=text) for source, text in zip(REFERENCES, texts, strict=True)]
     forced = tuple(map(translation, REFERENCES))
     return replace(plain, translations=tuple(records), references=tuple(REFERENCES), forced=forced, split="test")
+
+
+def test_what_cannot_be_compared_says_where_it_parts() -> None:
+    one = evaluated(GOOD)
+    shifted = replace(one, references=(*REFERENCES[:50], *REFERENCES[51:], "it's a last one"), name="shifted")
+    told = rf"'test' and 'shifted' are .*: their references differ, first in sentence 51: '{REFERENCES[50]}' and '"
+    with pytest.raises(ValueError, match=rf"{told}{REFERENCES[51]}'; evaluate one of them again"):
+        compare(one, shifted)
+    records = [*one.translations[:2], replace(one.translations[2], source="other"), *one.translations[3:]]
+    with pytest.raises(ValueError, match=r"their sources differ, first in sentence 3: '.*' and 'other'; evaluate"):
+        compare(one, replace(one, translations=tuple(records)))
+    few = {name: getattr(one, name)[:7] for name in ("translations", "references", "forced", "gold")}
+    with pytest.raises(ValueError, match="one has 60 of them, the other 7; evaluate"):
+        compare(one, replace(one, **few))
+    with pytest.raises(ValueError, match="one is of test, the other of web$"):
+        compare(one, replace(shifted, split="web"))
+
+
+def test_columns_are_as_wide_as_the_longest_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = score_differences
+
+    def with_long_name(*of: Any) -> list[Difference]:
+        return [*real(*of), replace(real(*of)[1], name="chrF2++")]
+
+    monkeypatch.setattr("nmt.evaluation.comparison.score_differences", with_long_name)
+    for name, texts in (("old", BAD), ("new", GOOD)):
+        made = evaluated(texts)
+        replace(made, scores=(*made.scores, replace(made.scores[0], name="chrF2++"))).save(
+            tmp_path / name / "evaluations" / "test"
+        )
+    for runs in (["old", "new"], ["old"]):
+        assert main(["compare", *(str(tmp_path / name) for name in runs), "--bootstrap", "100"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        scores = [line for line in lines if line.startswith(("  BLEU ", "  chrF2", "  TER ", "  AER "))]
+        assert any("chrF2++" in line for line in scores)
+        assert len({line.index(".") for line in scores if not line.startswith("  AER")}) == 1
+        assert {line[9] for line in scores} == {" "}
 
 
 def test_gains_are_of_each_sentence() -> None:

@@ -72,6 +72,7 @@ def test_a_saved_config_comes_back_and_the_trainers_keys_are_left_alone(tmp_path
     path = tmp_path / "config.yaml"
     path.write_text("name: x\ndata:\n  src: en\n  tgt: fr\n  tokenizer:\n    kind: char\ntrainer:\n  max_epochs: 3\n")
     config = load_config(path)
+    assert load_config(tmp_path) == config, "a run's folder will do"
     assert config == Config("x", data=DataConfig(src="en", tgt="fr", tokenizer=TokenizerConfig(kind="char")))
 
 

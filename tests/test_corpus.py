@@ -13,7 +13,7 @@ from datasets.exceptions import DatasetGenerationError
 
 from nmt.config import DataConfig
 from nmt.data import corpus, phrasebook, readers
-from nmt.data.corpus import from_columns, load_split, sources_within
+from nmt.data.corpus import from_columns, load_split, texts_within
 from nmt.data.pairs import told_of_dropped, why_dropped
 from nmt.data.phrasebook import SentencePair
 
@@ -189,7 +189,7 @@ GOOD = b"eins\nzwei\n"
         ({"train.de": GOOD, "val.de": GOOD}, r"no split 'train' for de-en .*of 'train' there is only train\.de \(exp"),
         (
             {"val.de": GOOD, "val.en": GOOD},
-            r"no split 'train' for de-en in .*: there are val \(name one by --data\.train",
+            r"no split 'train' for de-en in .*: there are val \(name one by data\.train",
         ),
         ({}, r"no split 'train' for de-en .*there is none for these languages \(expected train\.de and train\.en, or"),
         ({"train.de": GOOD, "train.en": GOOD, "train.en.gz": GOOD}, r"twice: .*train\.en; .*train\.en\.gz; keep one"),
@@ -359,11 +359,15 @@ def test_hub(monkeypatch: pytest.MonkeyPatch) -> None:
         load_split("hub:x/y", "de", "en", "train")
 
 
-def test_sources_that_stand_in_a_corpus_are_found(tmp_path: Path) -> None:
-    (tmp_path / "train.de").write_bytes(b"ja\nnein\nja\n\n")
-    (tmp_path / "train.en").write_bytes(b"yes\nno\nyes\nx\n")
+def test_texts_that_stand_in_a_corpus_are_found_by_their_words(tmp_path: Path) -> None:
+    texts = ["ja", "nein", "Ja!", "", "Wie geht's, Über?", "...", "我爱你。"]
+    (tmp_path / "train.de").write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+    (tmp_path / "train.en").write_text("yes\nno\n" + "x\n" * 5)
     corpus = load_split(str(tmp_path), "de", "en", "train")
-    assert sources_within(["nein", "Nein", "yes", "", "ja", "ja", "ja "], corpus) == [0, 3, 4, 5]
+    there = ["Nein.", "", "ja", "JA ", "wie geht's über", "...", "我爱你"]
+    assert texts_within(there, corpus, "src") == list(range(len(there)))
+    assert not texts_within(["yes", "?", "jaja", "ja nein", "wie gehts über", "我你"], corpus, "src")
+    assert texts_within(["ja", "Yes?"], corpus, "tgt") == [1]
 
 
 def test_pairs_that_are_no_use_are_dropped_and_counted() -> None:

@@ -67,7 +67,10 @@ def test_sides_that_were_exchanged_are_seen() -> None:
         ("▁the ▁wh ite", "▁"),
         ("the dog &apos;s", "&apos;"),
         ("a well @-@ known dog", "@-@"),
+        ("the dog sleeps .", " ."),
+        ("the dog , it sleeps", " ."),
         ("The dog's well-known, isn't it? me@home.org & co.", None),
+        ("Ça va ? Oui ! It costs .5 or 1,5 ... or .NET : “so” .", None),
     ],
 )
 def test_references_that_are_not_plain_are_seen(text: str, sign: str | None) -> None:

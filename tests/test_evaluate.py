@@ -38,6 +38,7 @@ def run(model_folder: Path, mixed: str) -> Path:
 def test_training_splits_are_looked_in_once_with_and_without_their_prefix(run: Path) -> None:
     found = nmt.evaluate(run, "test", nmt.SearchOptions(beam_size=1))
     assert found.seen == (1, 2, 3)
+    assert found.seen_references == (1, 2)
     counts = found.training_counts
     assert counts is not None
     assert (counts.pairs, counts.of_pairs) == (3, 3)
@@ -52,3 +53,25 @@ def test_a_run_is_evaluated_and_reported_from_python(run: Path) -> None:
     assert repr(found) == f"Evaluation(test, 4 sentences, BLEU {bleu.score:.1f}, {found.search['decoding']})"
     assert repr(nmt.Evaluation.load(str(run / "evaluations" / "test"))) == repr(found)
     assert nmt.build_report(str(run), str(run / "report")).is_file()
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"name": "a/b"}, "name: 'a/b' is not allowed"),
+        ({"corpus": ""}, "corpus: the name is empty"),
+        ({"split": "tset"}, r"no split 'tset' .*\(name one by data.train, data.validation or split\)"),
+        ({"wanted": nmt.Wanted(what_if=1), "options": nmt.SearchOptions(alternatives=1)}, "at least 2 with what_if"),
+    ],
+)
+def test_a_mistake_names_the_argument(run: Path, asked: dict, told: str) -> None:
+    with pytest.raises(ValueError, match=told) as error:
+        nmt.evaluate(run, **asked)
+    assert "--" not in str(error.value)
+    assert not (run / "evaluations").exists()
+
+
+@pytest.mark.parametrize("value", [{"what_if": -1}, {"neighbors": -1}])
+def test_nothing_is_wanted_less_than_no_times(value: dict) -> None:
+    with pytest.raises(ValueError, match=f"^{next(iter(value))}: -1 is not allowed, it must be at least 0"):
+        nmt.Wanted(**value)

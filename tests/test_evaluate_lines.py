@@ -12,7 +12,10 @@ import nmt.evaluation.evaluate
 from nmt.cli import main
 from nmt.config import Config, DataConfig
 from nmt.evaluation.card import model_card
+from nmt.evaluation.evaluate import evaluate
+from nmt.evaluation.metrics import corpus_scores
 from nmt.evaluation.results import Evaluation
+from nmt.report.build import build_report
 
 LINES = ["the dog ran", "", "we  read a 💩 book", "yes", "a small bird sings ."]
 SOURCES = [source for source, _ in SENTENCES]
@@ -80,6 +83,32 @@ def test_unknown_tokens_are_counted_where_there_are_any(
     lines.write_text("".join(f"{reference}\n" for _, reference in SENTENCES), encoding="utf-8")
     assert main(asked) == 0
     assert "unknown token" not in capsys.readouterr().out
+
+
+def test_references_of_a_file_are_scored_against_and_shown(
+    run: Path, lines: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["evaluate", str(run), "--device", "cpu", "--beam-size", "1", "--references", str(lines), "--as", "raw"]
+    assert main(asked) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0] == "references: the lines of other.en"
+    made = Evaluation.load(run / "evaluations" / "raw")
+    assert list(made.references) == LINES
+    assert [each.text for each in made.forced] == [target for _, target in SENTENCES]
+    assert list(made.scores) == corpus_scores([each.text for each in made.translations], LINES, "en")
+    assert made.search["references"] == "other.en"
+    assert made.seen_references is None
+    assert "- test (raw) of corpus against other.en: greedy" in model_card(run, "me/small")
+    report = build_report(run, run / "report").with_name("report.json")
+    [evaluation] = json.loads(report.read_text())["evaluations"]
+    assert [row["reference"]["text"] for row in evaluation["sentences"]] == LINES
+
+
+def test_references_need_a_line_for_each_sentence(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "short.en").write_text("one\n")
+    with pytest.raises(ValueError, match="short.en has 1 lines, test has 5 .*: line n must be the reference of sent"):
+        evaluate(run, references=tmp_path / "short.en")
+    assert not (run / "evaluations").exists()
 
 
 def test_a_compressed_file_is_read(run: Path, lines: Path, tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ from nmt.decoding.translation import Translation
 from nmt.decoding.translator import Translator
 from nmt.evaluation import find_out as finding
 from nmt.evaluation.effects import effect_error_rate, effect_links, load_effects
-from nmt.evaluation.evaluate import source_worth
 from nmt.evaluation.find_out import Wanted, effects_of, find_out, looks_of, neighbors_of
 from nmt.evaluation.insight import Insight, records_of_heads
 from nmt.evaluation.looks import Looks, load_looks
@@ -129,16 +128,6 @@ def test_of_a_large_corpus_pairs_are_looked_through_evenly_spread(
     found = neighbors_of(translator, translate(translator), corpus(PAIRS), 99)
     assert found.searched == 2
     assert set(found.examples) == {Example(*PAIRS[0]), Example(*PAIRS[3])}
-
-
-def test_the_source_is_worth_what_another_would_cost(translator: Translator) -> None:
-    forced = list(translator.force(SENTENCES))
-    swapped = translator.force(zip([*SOURCES[1:], SOURCES[0]], [target for _, target in SENTENCES], strict=True))
-    cost = sum(own.log_prob - other.log_prob for own, other in zip(forced, swapped, strict=True))
-    tokens = sum(len(record.tokens) for record in forced)
-    assert source_worth(translator, forced) == pytest.approx(cost / tokens, abs=1e-5)
-    assert abs(cost / tokens) > 0.01
-    assert source_worth(translator, forced[:1]) is None
 
 
 @pytest.fixture
@@ -271,7 +260,7 @@ def test_what_is_wanted_is_found_out(translator: Translator) -> None:
     assert [len(each) for each in (found.branches, found.looks, found.effects, found.forced_effects)] == [2] * 4
     assert found.neighbors is not None
     assert len(found.neighbors.steps) == 2
-    with pytest.raises(ValueError, match="--neighbors: -1 is not allowed, it must be at least 0"):
+    with pytest.raises(ValueError, match="neighbors: -1 is not allowed, it must be at least 0"):
         Wanted(neighbors=-1)
 
 

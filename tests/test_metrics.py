@@ -13,6 +13,7 @@ from nmt.evaluation.bleu_tokens import bleu_tokenizer, moses_tokens
 from nmt.evaluation.metrics import (
     DETOKENISED,
     LITERATURE,
+    NOT_DETOKENISED,
     Score,
     bleu,
     corpus_scores,
@@ -85,6 +86,16 @@ def test_scores_carry_sacrebleus_signatures() -> None:
         ("TER", f"nrefs:1|bs:20|seed:12345|case:mixed|tok:tercom|norm:no|punct:yes|asian:no|version:{version}"),
     ]
     assert {score.form for score in scores} == {DETOKENISED}
+
+
+def test_the_form_follows_the_references(caplog: pytest.LogCaptureFixture) -> None:
+    tokenised = ["The dog bit the man .", "It was not unexpected ."] * 60
+    for texts, form in ((REFERENCES, DETOKENISED), (tokenised, NOT_DETOKENISED), (["the d@@ og"], NOT_DETOKENISED)):
+        scores = corpus_scores(texts, texts, "en", literature_form=True, bootstrap=0)
+        differences = score_differences(texts, texts, texts, "en", literature_form=True, bootstrap=1)
+        assert [each.form for each in scores] == [each.form for each in differences] == [form] * 3 + [LITERATURE]
+        assert [each.higher_is_better for each in scores] == [True, True, False, True]
+    assert not caplog.records  # sacreBLEU's own warning, which names parameters of its own
 
 
 @pytest.mark.parametrize("tgt", ["zh", "zh-Hant", "zho_Hans", "ja_JP", "th"])

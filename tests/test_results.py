@@ -18,6 +18,7 @@ from nmt.evaluation.frequencies import TrainingCounts
 from nmt.evaluation.insight import Insight
 from nmt.evaluation.metrics import Score
 from nmt.evaluation.results import Evaluation, installed_versions, saved_evaluations
+from nmt.evaluation.shift import Shift
 
 SCORE = Score("BLEU", 38.1, 37.0, None, "nrefs:1|version:2.6.0", "cased, detokenised", True)
 
@@ -70,8 +71,9 @@ def content(saved: Evaluation) -> dict[str, object]:
 def test_an_evaluation_comes_back(tmp_path: Path, alignment: AlignmentScore | None) -> None:
     made = evaluation("eins", "", "lone \ud800\n\u2028\x85\x00", "שלום 💩")
     counts = TrainingCounts({"eins": 3, "שלום": 1, "\ud800": 2}, {}, 9, 10)
-    known = {"seen": (1, 3), "training_counts": counts, "source_worth": 0.5} if alignment else {}
-    saved = replace(made, alignment=alignment, **known)
+    known = {"seen": (1, 3), "seen_references": (2,), "training_counts": counts, "source_worth": 0.5}
+    known["shift"] = Shift(1, 3, -1, 20.5, 60.25)
+    saved = replace(made, alignment=alignment, **(known if alignment else {}))
     saved.save(tmp_path / "evaluations" / "test_2016")
     assert content(Evaluation.load(tmp_path / "evaluations" / "test_2016")) == content(saved)
 
@@ -178,7 +180,7 @@ def test_files_have_the_layout_that_the_report_reads(tmp_path: Path) -> None:
     ]
     scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
     assert scores == {
-        "version": 2,
+        "version": 3,
         "split": "test_2016",
         "name": "",
         "given": "",
@@ -209,7 +211,9 @@ def test_files_have_the_layout_that_the_report_reads(tmp_path: Path) -> None:
             "possible": 0,
         },
         "source_worth": None,
+        "shift": None,
         "seen": None,
+        "seen_references": None,
         "versions": installed_versions(),
     }
     assert {"python", "sacrebleu", "sacremoses", "torch"} <= scores["versions"].keys()
@@ -312,7 +316,7 @@ def test_no_evaluation_is_not_found(tmp_path: Path) -> None:
 def test_another_format_version_is_refused(tmp_path: Path) -> None:
     evaluation("eins").save(tmp_path)
     (tmp_path / "scores.json").write_text('{"version": 1}')
-    with pytest.raises(ValueError, match="scores.json: format version 1, this program reads 2"):
+    with pytest.raises(ValueError, match="scores.json: format version 1, this program reads 3"):
         Evaluation.load(tmp_path)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from nmt.evaluation.breakdown import Breakdown, Sentences, Values
     from nmt.evaluation.comparison import Comparison
-    from nmt.evaluation.metrics import Difference
+    from nmt.evaluation.metrics import Difference, Score
     from nmt.evaluation.results import Evaluation
 
 
@@ -32,10 +32,12 @@ def show(baseline: Compared, other: Compared, found: Found, examples: int) -> No
     names = _names(baseline.path, other.path)
     print(f"{other.path} against {baseline.path}: {len(two.references):,} sentences of {two.split}")
     _show_origins(names, one, two)
-    for difference in found.comparison.differences:
-        print(_line(difference))
-    if found.comparison.aer:
-        print(_line(found.comparison.aer, digits=3))
+    differences, aer = found.comparison.differences, found.comparison.aer
+    width = _width(differences)
+    for difference in differences:
+        print(_line(difference, width))
+    if aer:
+        print(_line(aer, width, digits=3))
     _show_breakdown(found.breakdown)
     _show_ngrams(found.breakdown)
     print()
@@ -66,10 +68,11 @@ def show_one(of: Compared) -> None:
     own = of.evaluation
     print(f"{of.path}: {len(own.references):,} sentences of {own.split}")
     print(f"  {own.search['decoding']}; {own.checkpoint}")
+    width = _width(own.scores)
     for score in own.scores:
-        print(f"  {score.name:<5} {score.score:6.2f}  {score.form}")
+        print(f"  {score.name:<{width}} {score.score:6.2f}  {score.form}")
     if own.alignment:
-        print(f"  AER   {own.alignment.aer:6.3f}  lower is better")
+        print(f"  {'AER':<{width}} {own.alignment.aer:6.3f}  lower is better")
     _show_breakdown(breakdown(own))
 
 
@@ -114,10 +117,15 @@ def _show_origins(names: tuple[str, str], one: "Evaluation", two: "Evaluation") 
         print(f"  not searched alike: {', '.join(changes)}")
 
 
-def _line(of: "Difference", digits: int = 2) -> str:
+def _width(scores: "Iterable[Score | Difference]") -> int:
+    """Of the column of their names."""
+    return max((len(each.name) for each in scores), default=3)
+
+
+def _line(of: "Difference", width: int, digits: int = 2) -> str:
     interval = f"[{of.low:+.{digits}f}, {of.high:+.{digits}f}]"
     remark = of.form.partition(",")[0] if of.higher_is_better else "lower is better"
-    return f"  {of.name:<5} {_change(of.baseline, of.score, digits)} {interval:>16}  p {of.p_text:>7}  {remark}"
+    return f"  {of.name:<{width}} {_change(of.baseline, of.score, digits)} {interval:>16}  p {of.p_text:>7}  {remark}"
 
 
 def _show_breakdown(found: "Breakdown") -> None:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nmt.cli.parsing import Parser, at_least, file_path
+from nmt.checked import check_folder_name
+from nmt.cli.parsing import Parser, at_least, file_path, named
 from nmt.cli.searching import SEARCH_FLAGS, load_translator, search_options, translating_parser
 
 if TYPE_CHECKING:
@@ -27,11 +28,14 @@ def run(arguments: list[str]) -> int:
 
     folder = Path(options.run)
     config_of(folder, options.path)  # a mistake is told before the model is read
+    if options.name:
+        check_folder_name("--as", options.name)
     result = run_evaluation(
         *(folder, options.split, search, load_translator(options, options.device)),
         corpus=options.path,
         name=options.name,
         wanted=Wanted(options.what_if, options.looks, options.neighbors, options.effects),
+        references=options.references,
         given=options.translations,
         batch_sentences=options.batch_sentences,
         command=shlex.join(["nmt", "evaluate", *arguments]),
@@ -48,7 +52,8 @@ def _parser() -> Parser:
     told = "Translate and score a split of the run's corpus."
     parser = translating_parser("evaluate", told, "folder of the run", without=["n_best"])
     parser.add_argument("--split", default="test", metavar="NAME", help="name of the split")
-    parser.add_argument("--path", metavar="CORPUS", help="take the split from this corpus, not from the run's")
+    told = "take the split from this corpus, not from the run's"
+    parser.add_argument("--path", type=named, metavar="CORPUS", help=told)
     parser.add_argument(
         "--as", dest="name", default="", metavar="NAME", help="keep it under another name than the split's"
     )
@@ -65,6 +70,11 @@ def _parser() -> Parser:
     parser.add_argument("--neighbors", type=at_least(0), default=0, metavar="N", help=told)
     told = "leave out each source word in turn, to find which target words depend on it: for the report"
     parser.add_argument("--effects", action="store_true", help=told)
+    told = (
+        "score against the lines of this file, in place of the split's targets, where another program has cut or "
+        "tokenised those"
+    )
+    parser.add_argument("--references", type=file_path, metavar="FILE", help=told)
     told = "score the lines of this file, such as another system's, in place of what a search finds; needs --as"
     parser.add_argument("--translations", type=file_path, metavar="FILE", help=told)
     return parser
@@ -77,6 +87,8 @@ def _show(result: "Evaluation") -> None:
 
     if result.given:
         print(f"no search: {result.search['decoding']}")
+    if "references" in result.search:
+        print(f"references: the lines of {result.search['references']}")
     for score in result.scores:
         print(f"{score.name} {score.score:.2f} {score.interval}  {score.form}  {score.signature}")
     for doubt in doubts.of_references(result.references):
@@ -100,8 +112,9 @@ def _show(result: "Evaluation") -> None:
     if result.source_worth is not None:
         told = "what the references would lose with another sentence's source"
         print(f"source: worth {result.source_worth:z.2f} nats a token: {told}")
-    seen = "not known, its split cannot be read" if result.seen is None else _share(result.seen, result)
-    print(f"sources seen in training: {seen}")
+    for what, seen in (("sources", result.seen), ("references", result.seen_references)):
+        known = "not known, its split cannot be read" if seen is None else _share(seen, result)
+        print(f"{what} seen in training: {known}")
 
 
 def _mean_of(result: "Evaluation") -> str:

@@ -26,6 +26,9 @@ _TEXT = {"src": datasets.Value("string"), "tgt": datasets.Value("string")}
 _ALIGNMENT = {"alignment": [[datasets.Value("int32")]]}
 
 
+_BLOCK = 1 << 17
+"""Texts that are looked through at once: enough to be fast, and few enough not to hold a large corpus twice."""
+
 _CODE = Path(compression.__file__), Path(readers.__file__), Path(links.__file__)
 """What reads the files: rows that other code has read are read again."""
 
@@ -60,12 +63,34 @@ def load_split(path: str, src: str, tgt: str, split: str) -> datasets.Dataset:
     return _load_files(candidates[0], src, tgt)
 
 
-def sources_within(sources: Sequence[str], corpus: datasets.Dataset) -> list[int]:
-    """Which of these sources, counted from 0, stand in a corpus as `load_split` gives it, character for character."""
-    column = corpus.data.column("src")
-    asked = pyarrow.array(sources, type=column.type)
-    found = set(column.filter(pyarrow.compute.is_in(column, value_set=asked)).to_pylist())
-    return [number for number, source in enumerate(sources) if source in found]
+def texts_within(texts: Sequence[str], corpus: datasets.Dataset, side: str) -> list[int]:
+    """Which of these texts, counted from 0, stand in a corpus as `load_split` gives it: by their words alone.
+
+    Neither case nor marks set two texts apart, unless they have nothing else.
+
+    Args:
+        texts: that are looked up.
+        corpus: the columns `src` and `tgt`.
+        side: the one of them in which they are looked up.
+    """
+    column = corpus.data.column(side)
+    asked = _words_alone(pyarrow.array(texts, type=column.type))
+    found: set[str] = set()
+    for first in range(0, len(column), _BLOCK):
+        block = _words_alone(column.slice(first, _BLOCK).combine_chunks())
+        found.update(block.filter(pyarrow.compute.is_in(block, value_set=asked)).to_pylist())
+    return [number for number, text in enumerate(asked.to_pylist()) if text in found]
+
+
+def _words_alone(texts: pyarrow.Array) -> pyarrow.Array:
+    """Texts in lower case, with a space for all that stands between letters and digits; a text without any, as it is.
+
+    By Arrow, as whole training corpora are read: it takes 2 microseconds a sentence.
+    """
+    lowered = pyarrow.compute.utf8_lower(texts)
+    spaced = pyarrow.compute.replace_substring_regex(lowered, r"[^\pL\pM\pN]+", " ")
+    words = pyarrow.compute.utf8_trim_whitespace(spaced)
+    return pyarrow.compute.if_else(pyarrow.compute.equal(words, ""), texts, words)
 
 
 def from_columns(dataset: datasets.Dataset, src: str, tgt: str, place: str) -> datasets.Dataset:
@@ -149,7 +174,7 @@ def _rows(files: SplitFiles, src: str, tgt: str, content: str) -> Iterator[Row]:
 
 def _choose(names: Iterable[str]) -> str:
     """The splits that there are, and how one is named."""
-    return f"there are {', '.join(names)} (name one by --data.train, --data.validation or --split)"
+    return f"there are {', '.join(names)} (name one by data.train, data.validation or split)"
 
 
 def _missing_files(folder: Path, src: str, tgt: str, split: str, names: list[str]) -> str:

@@ -1,25 +1,18 @@
 """What in a corpus looks like a mistake, in a line each: text that is not plain, links that count something else."""
 
-import re
 from collections.abc import Collection, Iterable, Iterator
 
 import datasets
 
 from nmt.config import DataConfig
+from nmt.data.marks import JOINERS, is_in_many, marks_in
 from nmt.data.words import split_words, word_texts
 
 SAMPLE = 1000
 """Pairs that are looked at, from the first on."""
 
-MANY = 0.02
-"""Part of the sentences that have a mark of another program; of plain text none has one."""
-
 ENOUGH = 20
 """Pairs that tell words from tokens, or words that tell languages, at least."""
-
-JOINERS = {"@@": re.compile(r"\S@@( |$)"), "▁": re.compile(r"(^| )▁\S")}
-MARKS = {**JOINERS, "&apos;": re.compile(r"&(apos|quot|amp|#91|#93);"), "@-@": re.compile(r" @[-/.,]@ ")}
-"""What other programs leave in a text that they have cut or tokenised."""
 
 
 def of_training(corpus: datasets.Dataset, data: DataConfig, guided: bool) -> Iterator[str]:
@@ -27,7 +20,7 @@ def of_training(corpus: datasets.Dataset, data: DataConfig, guided: bool) -> Ite
     first, cut = corpus.select(range(min(SAMPLE, len(corpus)))), data.tokenizer.kind == "presplit"
     texts = [*first["src"], *first["tgt"]]
     for joiner, mark in JOINERS.items():
-        if joiner != data.tokenizer.joiner and _is_in_many(mark, texts):
+        if joiner != data.tokenizer.joiner and is_in_many(mark, texts):
             yield (
                 f"{data.train_name}: many sentences have {joiner!r}, as if another program had cut them: give plain "
                 f"text, or data.tokenizer.kind presplit with data.tokenizer.joiner {joiner}"
@@ -55,9 +48,8 @@ def _letters(texts: Iterable[str]) -> list[str]:
 
 def of_references(references: Collection[str]) -> Iterator[str]:
     """What is doubtful of references."""
-    for sign, mark in MARKS.items():
-        if _is_in_many(mark, references):
-            yield f"many references have {sign!r}: the scores are of text in that form, not of detokenised text"
+    for sign in marks_in(references):
+        yield f"many references have {sign!r}: the scores are of text in that form, not of detokenised text"
 
 
 def _counts_tokens(pairs: datasets.Dataset) -> bool:
@@ -69,7 +61,3 @@ def _counts_tokens(pairs: datasets.Dataset) -> bool:
             telling += 1
             beyond += max(link[1] for link in links) >= tokens
     return telling >= ENOUGH and not beyond
-
-
-def _is_in_many(mark: re.Pattern[str], texts: Collection[str]) -> bool:
-    return sum(bool(mark.search(text)) for text in texts) > MANY * len(texts)

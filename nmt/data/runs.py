@@ -55,7 +55,7 @@ def config_of(run: Path, corpus: str | None = None) -> Config:
     """
     config = run_config(run)
     if corpus == "":
-        raise ValueError("--path: the name is empty")
+        raise ValueError("corpus: the name is empty")
     if corpus:
         return replace(config, data=replace(config.data, path=corpus))
     path = config.data.path

@@ -12,9 +12,6 @@ from nmt.data.runs import run_config
 from nmt.evaluation.results import Evaluation, saved_evaluations
 from nmt.model.saved import ModelInfo, read_info
 
-_METRICS = {"BLEU": "bleu", "chrF2": "chrf", "TER": "ter"}
-"""The hub's names."""
-
 
 def model_card(run: Path, name: str, licence: str | None = None) -> str:
     """The text of the card.
@@ -69,7 +66,7 @@ def _fields(name: str, licence: str | None, info: ModelInfo, corpus: str, evalua
             dataset_type=_hub_name(evaluation.search["corpus"]) or _corpus(evaluation.search["corpus"]),
             dataset_name=_corpus(evaluation.search["corpus"]),
             dataset_split=evaluation.split,
-            metric_type=_METRICS.get(score.name, score.name.lower()),
+            metric_type="".join(filter(str.isalpha, score.name)).lower(),  # the hub's name: "chrf" of chrF2
             metric_name=f"{score.name}, {score.form}",
             metric_value=round(score.score, 2),
             metric_args={"signature": score.signature, "decoding": evaluation.search["decoding"]},
@@ -107,8 +104,8 @@ def _scores(evaluations: Sequence[Evaluation]) -> str:
                 f"| {_split(each)} | {len(each.references):,} | AER | {each.alignment.aer:.3f} |  | {gold} |  |"
             )
     how = [
-        f"- {_split(each)} of {_corpus(each.search['corpus'])}: {each.search['decoding']}, length penalty "
-        f"{each.search['length_penalty']}; weights of {each.checkpoint}"
+        f"- {_split(each)} of {_corpus(each.search['corpus'])}{_against(each)}: {each.search['decoding']}, length "
+        f"penalty {each.search['length_penalty']}; weights of {each.checkpoint}"
         for each in evaluations
     ]
     return "\n".join([*rows, "", "Decoding:", "", *how])
@@ -117,6 +114,11 @@ def _scores(evaluations: Sequence[Evaluation]) -> str:
 def _split(evaluation: Evaluation) -> str:
     """The split, and the name of an evaluation that has one of its own."""
     return f"{evaluation.split} ({evaluation.name})" if evaluation.name else evaluation.split
+
+
+def _against(evaluation: Evaluation) -> str:
+    """The file of the references, where they are not the corpus's own."""
+    return f" against {evaluation.search['references']}" if "references" in evaluation.search else ""
 
 
 def _data(config: Config, validated: bool) -> str:

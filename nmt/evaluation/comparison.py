@@ -18,7 +18,7 @@ from nmt.evaluation.metrics import (
 )
 from nmt.evaluation.results import Evaluation
 
-_WITHOUT_EFFECT = ("corpus", "alternatives", "keep_beam", "early_stopping")
+_WITHOUT_EFFECT = ("corpus", "references", "alternatives", "keep_beam", "early_stopping")
 """What `Evaluation.search` says beside what a translation can depend on."""
 
 
@@ -57,10 +57,8 @@ def compare(baseline: Evaluation, other: Evaluation, bootstrap: int = 1000) -> C
         ValueError: if they are not of the same sentences and references.
     """
     if not of_same_sentences(baseline, other):
-        told = f"'{baseline.label}' and '{other.label}' are not of the same sentences and references: "
-        if baseline.split != other.split:
-            raise ValueError(f"{told}one is of {baseline.split}, the other of {other.split}")
-        raise ValueError(f"{told}evaluate one of them again, with the other's corpus (--path)")
+        told = f"'{baseline.label}' and '{other.label}' are not of the same sentences and references"
+        raise ValueError(f"{told}: {_where_they_part(baseline, other)}")
     one, two = ([record.text for record in each.translations] for each in (baseline, other))
     literature = all(any(score.form == LITERATURE for score in each.scores) for each in (baseline, other))
     differences = score_differences(one, two, other.references, other.tgt, literature, bootstrap)
@@ -118,6 +116,19 @@ def of_same_sentences(one: Evaluation, other: Evaluation) -> bool:
     """Whether sources and references are the same, and so can be compared."""
     sources = [[record.source for record in each.translations] for each in (one, other)]
     return sources[0] == sources[1] and one.references == other.references
+
+
+def _where_they_part(one: Evaluation, other: Evaluation) -> str:
+    """Why two evaluations are not of the same sentences, in words, and from which sentence on."""
+    if one.split != other.split:
+        return f"one is of {one.split}, the other of {other.split}"
+    mend = "evaluate one of them again, with what the other has (--path, --references)"
+    sources = ([record.source for record in each.translations] for each in (one, other))
+    for what, of_both in (("sources", sources), ("references", (one.references, other.references))):
+        for number, (mine, others) in enumerate(zip(*of_both, strict=False), start=1):
+            if mine != others:
+                return f"their {what} differ, first in sentence {number:,}: {mine!r} and {others!r}; {mend}"
+    return f"one has {len(one.references):,} of them, the other {len(other.references):,}; {mend}"
 
 
 def search_changes(baseline: Evaluation, other: Evaluation) -> dict[str, tuple[Any, Any]]:

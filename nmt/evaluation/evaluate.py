@@ -11,16 +11,11 @@ import datasets
 
 from nmt.checked import check, check_folder_name
 from nmt.config import DataConfig
-from nmt.data.alignment_units import with_word_links
-from nmt.data.corpus import load_split, sources_within
-from nmt.data.links import Link
+from nmt.data.corpus import texts_within
 from nmt.data.mixture import load_training
-from nmt.data.readers import text_lines
 from nmt.data.runs import config_of, run_config
-from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.decoding.options import SearchOptions
-from nmt.decoding.records import ids_of
-from nmt.decoding.steps import single_model, token_log_probs
+from nmt.decoding.steps import single_model
 from nmt.decoding.translation import Translation
 from nmt.decoding.translator import Translator
 from nmt.evaluation.aer import attention_error_rate
@@ -28,6 +23,9 @@ from nmt.evaluation.find_out import Wanted, find_out
 from nmt.evaluation.frequencies import TrainingCounts, training_counts
 from nmt.evaluation.metrics import corpus_scores
 from nmt.evaluation.results import Evaluation
+from nmt.evaluation.sentences import Sentences, read_sentences
+from nmt.evaluation.shift import shift_of
+from nmt.evaluation.source_worth import source_worth
 from nmt.pipe.progress import watched
 
 
@@ -40,15 +38,16 @@ def evaluate(
     corpus: str | None = None,
     name: str = "",
     wanted: Wanted | None = None,
+    references: str | Path | None = None,
     given: str | Path | None = None,
     batch_sentences: int = 64,
     command: str = "",
 ) -> Evaluation:
     """Translates and scores a split, and saves all of it to `run/evaluations/<name>`.
 
-    The references are scored as well, by forced decoding: what the model makes of them tells its errors from those of
-    the search. Where the corpus has gold word alignments, it is their attention that is scored: the links are about
-    the words of the references.
+    The targets of the split are scored as well, by forced decoding: what the model makes of them tells its errors from
+    those of the search. Where the corpus has gold word alignments, it is their attention that is scored: the links are
+    about the words of the targets.
 
     Args:
         run: the run's folder.
@@ -58,124 +57,123 @@ def evaluate(
         corpus: to take the split from, if not from the run's.
         name: of the evaluation; by default that of the split.
         wanted: what else is to be found out.
+        references: a file whose lines are the references of the scores and of the report, in place of the split's
+            targets, which another program may have cut or tokenised.
         given: a file whose lines are taken for the translations, in place of a search.
         batch_sentences: sentences that are searched together.
         command: what the user called, kept with the scores.
 
     Raises:
-        ValueError: if there is no such split, it is empty, no folder can have the name, the file is not of as many
+        ValueError: if there is no such split, it is empty, no folder can have the name, a file is not of as many
             lines, or something is to be found out that an ensemble does not know.
         FileNotFoundError: if there is no such run, or it has no model or no corpus.
-        OSError: if nothing can be saved there, or the file cannot be opened.
+        OSError: if nothing can be saved there, or a file cannot be opened.
     """
-    run, given = Path(run), None if given is None else Path(given)
-    options, wanted = options or SearchOptions(keep_beam=True), wanted or Wanted()
+    run, options, wanted = Path(run), options or SearchOptions(keep_beam=True), wanted or Wanted()
     data, trained_on = config_of(run, corpus).data, run_config(run).data
     translator = translator or Translator.load(run)
-    if name:
-        check_folder_name("--as", name)
-    has_runners_up = options.alternatives > 1
-    check(not wanted.what_if or has_runners_up, "alternatives", options.alternatives, "at least 2 with --what-if")
-    if wanted.looks or wanted.neighbors:
-        single_model(translator.engine)
-    sources, references, gold = _read(data, split, translator.tokenizers)
-    lines = None if given is None else _given_lines(given, split, len(sources))
+    _check(name, options, wanted, translator)
+    sentences = read_sentences(data, split, translator.tokenizers, references, given)
     folder = _writable(run / "evaluations")
     training = _training_split(trained_on, needed=wanted.neighbors > 0)
     began = time.perf_counter()
-    if lines is None:
-        found, what = translator.translate(sources, options, batch_sentences), f"translating {split}"
-    else:
-        pairs = zip(sources, lines, strict=True)
-        found, what = translator.force(pairs, options.alternatives, batch_sentences), "scoring the lines"
-    translations = tuple(watched(found, len(sources), what))
-    pairs = zip(sources, references, strict=True)
-    found = translator.force(pairs, options.alternatives, batch_sentences, options)
-    forced = tuple(watched(found, len(sources), "scoring references"))
-    readable = tuple(translator.tokenizers.tgt.plain(each) for each in references)
+    translations, forced = _translated(sentences, translator, options, batch_sentences, split)
+    texts = [each.text for each in translations]
     evaluation = Evaluation(
         split=split,
         src=data.src,
         tgt=data.tgt,
         translations=translations,
-        references=readable,
+        references=sentences.references,
         forced=forced,
-        gold=gold,
-        scores=tuple(corpus_scores([each.text for each in translations], readable, data.tgt, data.literature_form)),
-        alignment=attention_error_rate(forced, gold) if any(gold) else None,
-        insight=find_out(wanted, translator, sources, translations, forced, options, batch_sentences, training),
+        gold=sentences.gold,
+        scores=tuple(corpus_scores(texts, sentences.references, data.tgt, data.literature_form)),
+        alignment=attention_error_rate(forced, sentences.gold) if any(sentences.gold) else None,
+        insight=find_out(
+            wanted, translator, sentences.sources, translations, forced, options, batch_sentences, training
+        ),
         source_worth=source_worth(translator, forced),
-        seen=None if training is None else _seen(sources, training, trained_on),
-        training_counts=None if training is None else _counts(training, translator, trained_on, translations, readable),
-        search=_described(options, translator, data.path, given),
+        shift=shift_of(texts, sentences.references),
+        seen=_seen(sentences.sources, "src", training, trained_on),
+        seen_references=_seen(sentences.targets, "tgt", training, trained_on),
+        training_counts=_counts(training, translator, trained_on, translations, sentences.references),
+        search=_described(options, translator, data.path, references, given),
         checkpoint=translator.info.checkpoint,
         command=command,
         name=name,
-        given="" if given is None else given.name,
+        given="" if given is None else Path(given).name,
         seconds=time.perf_counter() - began,
     )
     evaluation.save(folder / evaluation.label)
     return evaluation
 
 
-def source_worth(translator: Translator, forced: Sequence[Translation]) -> float | None:
-    """By how many nats a token the references are less probable if each is read with the source of the next one.
+def _check(name: str, options: SearchOptions, wanted: Wanted, translator: Translator) -> None:
+    """Raises ValueError if something that is asked for cannot be, before any of the work."""
+    if name:
+        check_folder_name("name", name)
+    has_runners_up = options.alternatives > 1
+    check(not wanted.what_if or has_runners_up, "alternatives", options.alternatives, "at least 2 with what_if")
+    if wanted.looks or wanted.neighbors:
+        single_model(translator.engine)
 
-    Near 0 the decoder goes by the target alone. None where there is no other source.
 
-    Args:
-        translator: which has forced the references.
-        forced: the references under forced decoding.
-    """
-    sources, targets = ids_of(translator.tokenizers, forced)
-    tokens = sum(map(len, targets))
-    if len(sources) < 2 or not tokens:
+def _translated(
+    sentences: Sentences, translator: Translator, options: SearchOptions, size: int, split: str
+) -> tuple[tuple[Translation, ...], tuple[Translation, ...]]:
+    """The translations, searched for or given, and the targets under forced decoding."""
+    sources, targets, given = sentences.sources, sentences.targets, sentences.given
+    if given is None:
+        found, what = translator.translate(sources, options, size), f"translating {split}"
+    else:
+        pairs = zip(sources, given, strict=True)
+        found, what = translator.force(pairs, options.alternatives, size), "scoring the lines"
+    translations = tuple(watched(found, len(sources), what))
+    found = translator.force(zip(sources, targets, strict=True), options.alternatives, size, options)
+    return translations, tuple(watched(found, len(sources), "scoring references"))
+
+
+def _seen(
+    texts: Sequence[str], side: str, training: datasets.Dataset | None, data: DataConfig
+) -> tuple[int, ...] | None:
+    """The sentences, from 0, of which the model has seen one side, with or without what its split begins with."""
+    if training is None:
         return None
-    others = token_log_probs(translator.engine, sources[1:] + sources[:1], targets)
-    return (sum(each.log_prob for each in forced) - sum(float(each.sum()) for each in others)) / tokens
-
-
-def _seen(sources: Sequence[str], training: datasets.Dataset, data: DataConfig) -> tuple[int, ...]:
-    """The sentences, from 0, whose source the model has seen, with or without what its split begins with."""
-    seen = set(sources_within(sources, training))
-    if any(data.train_prefixes):
-        seen |= set(sources_within(sources, load_training(replace(data, train_weights=(), train_prefixes=()))))
+    seen = set(texts_within(texts, training, side))
+    if any(data.train_prefixes) and side == "src":
+        plain = load_training(replace(data, train_weights=(), train_prefixes=()))
+        seen |= set(texts_within(texts, plain, side))
     return tuple(sorted(seen))
 
 
 def _counts(
-    training: datasets.Dataset,
+    training: datasets.Dataset | None,
     translator: Translator,
     data: DataConfig,
     translations: Sequence[Translation],
     references: Sequence[str],
-) -> TrainingCounts:
+) -> TrainingCounts | None:
     """How often the words of what was translated, of translations and references stand in the training data."""
+    if training is None:
+        return None
     sources = [each.source for each in translations]
     targets = [*references, *(each.text for each in translations)]
     return training_counts(training, translator.tokenizers, data.tgt, data.tokenizer.lowercase, sources, targets)
 
 
-def _given_lines(path: Path, split: str, sentences: int) -> list[str]:
-    """The lines of a file, plain or compressed: one for each sentence of a split.
-
-    Raises:
-        OSError: if it cannot be opened.
-        ValueError: if it cannot be read to its end, is not UTF-8, or has more lines or fewer.
-    """
-    lines = list(text_lines(path))
-    if len(lines) != sentences:
-        told = f"{path} has {len(lines):,} lines, {split} has {sentences:,} sentences"
-        raise ValueError(f"{told}: line n must be the translation of sentence n")
-    return lines
-
-
-def _described(options: SearchOptions, translator: Translator, corpus: str, given: Path | None) -> dict[str, Any]:
+def _described(
+    options: SearchOptions,
+    translator: Translator,
+    corpus: str,
+    references: str | Path | None,
+    given: str | Path | None,
+) -> dict[str, Any]:
     """How it was translated: in words, and each option by name; of lines that were given none had a part in it."""
+    of = {"corpus": corpus, **({} if references is None else {"references": Path(references).name})}
     if given is not None:
-        return {"decoding": f"the lines of {given.name}, forced decoding, {translator.form}", "corpus": corpus}
+        return {"decoding": f"the lines of {Path(given).name}, forced decoding, {translator.form}", **of}
     shortlist = translator.engine.shortlist is not None
-    return {"decoding": f"{options}, {translator.form}", "corpus": corpus, **asdict(options), "shortlist": shortlist}
+    return {"decoding": f"{options}, {translator.form}", **of, **asdict(options), "shortlist": shortlist}
 
 
 def _writable(folder: Path) -> Path:
@@ -184,20 +182,6 @@ def _writable(folder: Path) -> Path:
     if not os.access(folder, os.W_OK):
         raise PermissionError(f"{folder} may not be written to: evaluate a copy of {folder.parent}")
     return folder
-
-
-def _read(
-    data: DataConfig, split: str, tokenizers: TokenizerPair
-) -> tuple[list[str], list[str], tuple[tuple[Link, ...] | None, ...]]:
-    """Sources, references, and the gold alignment of each pair, None where there is none."""
-    datasets.disable_progress_bars()  # of reading files, which takes a second
-    corpus = load_split(data.path, data.src, data.tgt, split)
-    corpus = with_word_links(corpus, tokenizers, data.alignment_units, split)
-    if not len(corpus):
-        raise ValueError(f"split '{split}' of {data.path} has no sentences")
-    has_gold = "alignment" in corpus.column_names
-    gold = tuple(tuple(map(tuple, links)) for links in corpus["alignment"]) if has_gold else (None,) * len(corpus)
-    return list(corpus["src"]), list(corpus["tgt"]), gold
 
 
 def _training_split(data: DataConfig, needed: bool) -> datasets.Dataset | None:

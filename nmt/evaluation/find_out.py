@@ -59,8 +59,8 @@ class Wanted:
     effects: bool = False
 
     def __post_init__(self) -> None:
-        check(self.what_if >= 0, "--what-if", self.what_if, "at least 0")
-        check(self.neighbors >= 0, "--neighbors", self.neighbors, "at least 0")
+        check(self.what_if >= 0, "what_if", self.what_if, "at least 0")
+        check(self.neighbors >= 0, "neighbors", self.neighbors, "at least 0")
 
 
 def find_out(

@@ -1,8 +1,9 @@
 """Hypotheses and references -> BLEU, chrF and TER, each with the signature of its settings and a 95% interval.
 
-All numbers come from sacreBLEU (Post 2018, "A Call for Clarity in Reporting BLEU Scores") on cased, detokenised text.
-Older results on Multi30k were computed on lowercased Moses tokens instead; such a score is not comparable with the
-detokenised one, so it is a score of its own, named in `Score.form` and at the end of its signature.
+All numbers come from sacreBLEU (Post 2018, "A Call for Clarity in Reporting BLEU Scores") on cased, detokenised text;
+where the references are not detokenised, `Score.form` says so. Older results on Multi30k were computed on lowercased
+Moses tokens instead; such a score is not comparable with the detokenised one, so it is a score of its own, named in
+`Score.form` and at the end of its signature.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,10 +15,12 @@ import numpy as np
 from sacrebleu.metrics import BLEU, CHRF, TER
 
 from nmt.checked import check
+from nmt.data.marks import marks_in
 from nmt.evaluation.bleu_tokens import bleu_tokenizer, language_of, moses_tokens
 from nmt.evaluation.chance import SEED, beyond_chance, interval, resampled_sums
 
 DETOKENISED = "cased, detokenised"
+NOT_DETOKENISED = "cased, not detokenised"
 LITERATURE = "lowercased, Moses-normalised and -tokenised"
 
 
@@ -88,14 +91,10 @@ class _Measure(NamedTuple):
     """
 
     metric: BLEU | CHRF | TER
-    form: str = DETOKENISED
+    form: str
+    higher_is_better: bool = True
     prepare: Callable[[Sequence[str]], Sequence[str]] = list
     note: str = ""
-
-    @property
-    def higher_is_better(self) -> bool:
-        """Not of an error rate."""
-        return not isinstance(self.metric, TER)
 
     def signature(self) -> str:
         """Known once something was scored."""
@@ -137,11 +136,12 @@ def corpus_scores(
     bootstrap: int = 1000,
     seed: int = SEED,
 ) -> list[Score]:
-    """BLEU, chrF2 and TER of detokenised text, then BLEU in the literature's form if asked for.
+    """BLEU, chrF2 and TER of the texts as they are, then BLEU in the literature's form if asked for.
 
     Args:
         hypotheses: detokenised translations; an empty one counts as such.
-        references: one reference for each hypothesis, in the same order.
+        references: one reference for each hypothesis, in the same order, detokenised too: where many have marks of
+            another program, the form of the scores says so.
         tgt: language code of both, such as "de" or "de_DE", for the rules of the tokenizers.
         literature_form: add BLEU of lowercased Moses tokens, the form of published Multi30k results.
         bootstrap: resampled test sets for the interval; 0 for no interval.
@@ -153,7 +153,7 @@ def corpus_scores(
     hypotheses, references = _pairs(hypotheses, references)
     check(bootstrap >= 0, "bootstrap", bootstrap, "at least 0")
     scores = []
-    for measure in _measures(tgt, literature_form):
+    for measure in _measures(references, tgt, literature_form):
         metric = measure.metric
         statistics = _statistics(metric, measure.prepare(hypotheses), measure.prepare(references))
         low, high = interval(_resampled(metric, statistics, bootstrap, seed)) if bootstrap else (None, None)
@@ -187,7 +187,7 @@ def score_differences(
     hypotheses, references = _pairs(hypotheses, references)
     check(bootstrap >= 1, "bootstrap", bootstrap, "at least 1")
     found = []
-    for measure in _measures(tgt, literature_form):
+    for measure in _measures(references, tgt, literature_form):
         metric, prepared = measure.metric, measure.prepare(references)
         both = [_statistics(metric, measure.prepare(each), prepared) for each in (baseline, hypotheses)]
         one, other = (_result(metric, each).score for each in both)
@@ -229,14 +229,19 @@ def _pairs(hypotheses: Iterable[str], references: Iterable[str]) -> tuple[list[s
     return both
 
 
-def _measures(tgt: str, literature_form: bool) -> list[_Measure]:
+def _measures(references: Sequence[str], tgt: str, literature_form: bool) -> list[_Measure]:
+    form = NOT_DETOKENISED if any(marks_in(references)) else DETOKENISED
     asian = language_of(tgt) in ("zh", "yue", "ja")
     ter = TER(case_sensitive=True, normalized=asian, asian_support=asian)
-    found = [_Measure(each) for each in (BLEU(tokenize=bleu_tokenizer(tgt)), CHRF(), ter)]
+    found = [
+        _Measure(BLEU(tokenize=bleu_tokenizer(tgt), force=True), form),  # by force: without a warning of its own
+        _Measure(CHRF(), form),
+        _Measure(ter, form, higher_is_better=False),
+    ]
     if literature_form:
         metric = BLEU(tokenize="none", lowercase=True, force=True)
         note = f"|form:lowercase+moses|sacremoses:{version('sacremoses')}"
-        found.append(_Measure(metric, LITERATURE, lambda sentences: moses_tokens(sentences, tgt), note))
+        found.append(_Measure(metric, LITERATURE, True, lambda sentences: moses_tokens(sentences, tgt), note))
     return found
 
 

@@ -24,8 +24,9 @@ from nmt.evaluation.effects import effect_error_rate
 from nmt.evaluation.frequencies import TrainingCounts, load_counts, save_counts
 from nmt.evaluation.insight import Insight
 from nmt.evaluation.metrics import Score
+from nmt.evaluation.shift import Shift
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Version of `scores.json`; a reader refuses any other."""
 
 SAME_SCORE = 1e-4
@@ -91,7 +92,10 @@ class Evaluation:
         versions: of Python and packages, by name.
         source_worth: by how many nats a token the references are less probable with another sentence's source; None
             where that is not known.
-        seen: the sentences, from 0, whose source stands in the training data; None where that was not looked up.
+        shift: the stretch of sentences whose references seem to stand in the wrong line; None where there is none.
+        seen: the sentences, from 0, whose source stands in the training data, whatever its case and marks; None where
+            that was not looked up.
+        seen_references: the same of the references.
         insight: what else is known of translations and references.
         training_counts: how often the words of sources, references and translations stand in the training data; None
             where that was not looked up.
@@ -116,7 +120,9 @@ class Evaluation:
     name: str = ""
     insight: Insight = Insight()
     source_worth: float | None = None
+    shift: Shift | None = None
     seen: tuple[int, ...] | None = None
+    seen_references: tuple[int, ...] | None = None
     training_counts: TrainingCounts | None = None
     given: str = ""
 
@@ -220,7 +226,8 @@ class Evaluation:
         save_json_lines(folder / "references.jsonl", references)
         scores = {
             "version": FORMAT_VERSION,
-            **{name: getattr(self, name) for name in (*_PLAIN, "seen")},
+            **{name: getattr(self, name) for name in (*_PLAIN, "seen", "seen_references")},
+            "shift": None if self.shift is None else self.shift._asdict(),
             "sentences": len(self.references),
             "scores": [asdict(score) for score in self.scores],
             "alignment": None if self.alignment is None else asdict(self.alignment),
@@ -259,7 +266,9 @@ class Evaluation:
         forced = tuple(load_translations(folder / "forced"))
         return cls(
             **{name: scores[name] for name in _PLAIN},
-            seen=None if scores["seen"] is None else tuple(scores["seen"]),
+            seen=_numbers(scores["seen"]),
+            seen_references=_numbers(scores["seen_references"]),
+            shift=None if scores["shift"] is None else Shift(**scores["shift"]),
             translations=translations,
             references=tuple(fields["reference"] for fields in references),
             gold=tuple(_links(fields["alignment"]) for fields in references),
@@ -276,6 +285,10 @@ def ranks_above(other: Translation, found: Translation) -> bool:
     if other.text == found.text or other.finished < found.finished:
         return False
     return other.finished > found.finished or other.score > found.score + SAME_SCORE
+
+
+def _numbers(sentences: list[int] | None) -> tuple[int, ...] | None:
+    return None if sentences is None else tuple(sentences)
 
 
 def _links(pairs: list[list[int]] | None) -> tuple[Link, ...] | None:

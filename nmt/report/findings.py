@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.unknown import unknown_tokens
 from nmt.report.attention_findings import attention_findings
-from nmt.report.finding import Finding, Row, beside, count, flagged, told
+from nmt.report.finding import Finding, Row, count, flagged
 from nmt.report.flag_findings import flag_findings
 from nmt.report.flags import flags_of_both, known_flags, search_errors_by
+from nmt.report.pair_findings import pair_findings
 from nmt.report.sentences import sentence_rows
 from nmt.report.text_findings import text_findings
-
-_SERIOUS_WORTH = 0.5
-"""Nats a token: a source that is worth less hardly matters to the decoder."""
 
 _SERIOUS_WRITTEN = 0.02
 """Of the tokens of the translations, that are unknown ones."""
@@ -38,7 +36,7 @@ def findings(
     of_both = flags_of_both(evaluation, baseline, run) if baseline else []
     missed = len(evaluation.missed_references() or ())
     found = [
-        *_source(evaluation, baseline),
+        *pair_findings(evaluation, baseline),
         *flag_findings(rows, known_flags(evaluation), of_both, search_errors_by(evaluation, run), missed),
         *_unknown(evaluation, rows, of_both),
         *text_findings(evaluation, rows),
@@ -51,19 +49,6 @@ def serious_findings(evaluation: Evaluation) -> list[str]:
     """What should be seen before any score, in plain sentences."""
     found = findings(evaluation, sentence_rows(evaluation, None))
     return [each["text"] for each in found if each["weight"] >= 1]
-
-
-def _source(evaluation: Evaluation, baseline: Evaluation | None) -> list[Finding]:
-    """What the source is worth to the references, where that is known: a statement as `findings` has them."""
-    worths = [each.source_worth for each in (evaluation, baseline) if each and each.source_worth is not None]
-    if evaluation.source_worth is None:
-        return []
-    worth = worths[0]
-    text = (
-        f"The source is worth {beside(worths, 'z.2f')} nats a token: by so much the log-probability of the references "
-        "falls when each is read with the next sentence’s source. Near zero, the decoder goes by the target alone."
-    )
-    return [told(text, _SERIOUS_WORTH / max(worth, 0.01))]
 
 
 def _unknown(evaluation: Evaluation, rows: Sequence[Row], of_baseline: Sequence[str]) -> list[Finding]:

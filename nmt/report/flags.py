@@ -23,7 +23,7 @@ FLAGS = {
         "search error",
         "the reference, a “what if” or another evaluation’s translation ranks above what the search found",
     ),
-    "seen": ("seen in training", "the source stands in the training data"),
+    "seen": ("seen in training", "the source stands in the training data, whatever its case and marks"),
     "unseen": (
         "unseen word",
         "a word of the source stands nowhere in the training data, of which at most 200,000 pairs are counted",
