@@ -7,6 +7,7 @@ import math
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -21,13 +22,14 @@ from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import AlignmentScore, attention_error_rate
 from nmt.evaluation.branches import Branch, Fork
 from nmt.evaluation.effects import effect_columns, effect_error_rate
-from nmt.evaluation.frequencies import TrainingCounts
+from nmt.evaluation.frequencies import MOST_PAIRS, TrainingCounts
 from nmt.evaluation.insight import Insight
 from nmt.evaluation.looks import Looks
 from nmt.evaluation.metrics import Score
-from nmt.evaluation.neighbors import Example, Neighbor, Neighbors
+from nmt.evaluation.neighbors import MOST_EXAMPLES, Example, Neighbor, Neighbors
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import Samples, load_samples
+from nmt.report import build, sentences
 from nmt.report.beam import beam_places
 from nmt.report.build import build_report
 from nmt.report.figures import distribution_figure, training_figures
@@ -925,6 +927,29 @@ def test_page_inlines_the_same_report_and_no_markup_from_data(run: Path, tmp_pat
     assert "alert(1)</script>" not in text
     assert len(re.findall("<script", text)) == 3
     assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", text)
+
+
+def test_the_page_names_how_much_of_the_training_data_was_looked_at(run: Path, tmp_path: Path) -> None:
+    page = build_report(run, tmp_path / "out").read_text(encoding="utf-8")
+    assert f"of which at most {MOST_PAIRS:,} pairs are counted" in page
+    assert f"training pairs, of {MOST_EXAMPLES:,} of them at most" in page
+
+
+def test_who_waits_for_a_large_page_is_told_so_and_sees_how_far_it_is(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    seen = []
+
+    def watched(items: Iterable[tuple], total: int, what: str) -> list[tuple]:
+        seen.append((total, what))
+        return list(items)
+
+    monkeypatch.setattr(sentences, "watched", watched)
+    build_report(run, tmp_path / "out")
+    assert (seen, capsys.readouterr().err) == ([(len(SENTENCES), "test")], "")
+    monkeypatch.setattr(build, "MANY_SENTENCES", len(SENTENCES) - 1)
+    build_report(run, tmp_path / "out")
+    assert capsys.readouterr().err.startswith(f"nmt report: the page of {len(SENTENCES)} sentences will have about")
 
 
 def test_a_hostile_run_name_is_escaped(tmp_path: Path) -> None:

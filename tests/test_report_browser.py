@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sacrebleu import sentence_chrf
+from test_breakdown import RANGES
 from test_report import (
     BETTER,
     HOSTILE,
@@ -201,6 +202,8 @@ def test_overview_shows_scores_findings_and_distribution(browser: Browser) -> No
     assert "nrefs:1|case:mixed|tok:13a" in told
     assert "attention against 2 gold links, precision 0.800, recall 0.700" in told
     browser.wait_for("document.querySelector('#distribution .bars path') !== null")
+    worst = browser.evaluate("[...document.querySelector('#worst .pair').children].map(({ innerText }) => innerText)")
+    assert worst == [*WIDE[1][:2], f"Reference: {WIDE[1][2]}"]
     aligned = browser.evaluate("[...document.querySelectorAll('#examples > div')].at(-1).innerText")
     assert aligned.startswith("Worst alignment of the reference, by AER")
     assert (
@@ -431,6 +434,18 @@ def test_pointing_at_the_heatmap_names_the_cell_and_leaves_the_chosen_step(brows
     browser.evaluate("plot.emit('plotly_unhover')")
     assert browser.evaluate(marks) == [1, True]
     assert "Word 2 of 6" in browser.evaluate("document.querySelector('.step').innerText")
+
+
+def test_a_source_word_whose_weight_is_a_sum_is_said_to_have_pieces(browser: Browser) -> None:
+    attended = "[...document.querySelectorAll('.attended li')].map(({ textContent }) => textContent)"
+    all_steps = f"view.targets.flatMap((_, step) => (chooseStep(step), {attended}))"
+    for unit, said in (("words", True), ("subwords", False)):
+        go(browser, f"#/sentences/2?unit={unit}&split=wide")
+        names = {text.rpartition(" ")[0] for text in browser.evaluate(all_steps)}
+        long = {f"{word} (2 pieces)" for word in ("Kinder", "spielen", "Garten")}
+        assert bool(names & long) is said
+        assert names & {"Zwei", "im"}
+        assert ("sum of their weights" in browser.evaluate("document.querySelector('.legend').innerText")) is said
 
 
 def test_an_address_leads_to_measure_form_and_marks(browser: Browser) -> None:
@@ -1348,6 +1363,11 @@ def test_filters_add_up_and_count_what_they_would_leave(browser: Browser) -> Non
     assert browser.evaluate("state.rows") == []
     go(browser, "#/sentences?flag=cut_off+never&split=test")  # not what an address says
     assert browser.evaluate("state.rows.length") == 4
+
+
+def test_ranges_are_said_as_by_compare(browser: Browser) -> None:
+    said = browser.evaluate(f"{json.dumps(RANGES)}.map(([least, most]) => rangeText(least, most))")
+    assert said == [text for *_, text in RANGES]
 
 
 def test_ranges_have_intervals_or_are_pale(browser: Browser) -> None:

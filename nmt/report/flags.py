@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 
 from nmt.data.words import is_run
+from nmt.evaluation.frequencies import MOST_PAIRS
 from nmt.evaluation.results import Evaluation
 
 FLAGS = {
@@ -24,7 +25,7 @@ FLAGS = {
     "seen": ("seen in training", "the source stands in the training data"),
     "unseen": (
         "unseen word",
-        "a word of the source stands nowhere in the training data, of which at most 200,000 pairs are counted",
+        f"a word of the source stands nowhere in the training data, of which at most {MOST_PAIRS:,} pairs are counted",
     ),
     "exact": ("exact", "the same words as the reference"),
 }
