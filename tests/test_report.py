@@ -1043,6 +1043,15 @@ def test_the_step_of_the_kept_weights_and_the_curves_of_a_baseline_are_read(run:
     assert "shapes" not in likelihood(None)["layout"]
 
 
+def test_the_evenness_of_the_attention_stands_behind_its_entropy() -> None:
+    figures = training_figures([{"step": 1, "val_attention_evenness": 0.5, "val_attention_entropy": 1.2}])
+    told = [(figure["layout"]["title"]["text"], figure["layout"]["yaxis"]["title"]["text"]) for figure in figures]
+    assert told == [
+        ("Entropy of the attention", "nats a target token"),
+        ("Evenness of the attention", "share of the most entropy"),
+    ]
+
+
 def test_an_unknown_column_gets_a_chart_of_its_own() -> None:
     figures = training_figures([{"step": 1, "my_loss": 2.0, "train_loss": 3.0}])
     assert [figure["layout"]["title"]["text"] for figure in figures] == ["What is minimised", "my_loss"]

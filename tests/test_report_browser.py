@@ -1384,6 +1384,19 @@ def test_ranges_have_intervals_or_are_pale(browser: Browser) -> None:
     assert all(name is not None for name in names)
 
 
+def test_a_section_is_shown_from_where_it_was_left_and_a_sentence_from_the_top(browser: Browser) -> None:
+    go(browser, "#/overview?split=test")
+    browser.wait_for("document.querySelector('#distribution .bars path') !== null")
+    browser.evaluate("scrollTo(0, 200)")
+    go(browser, "#/sentences/2?split=test")
+    assert browser.evaluate("scrollY") == 0
+    browser.evaluate("history.back()")
+    browser.wait_for("!document.getElementById('overview').hidden")
+    assert browser.evaluate("scrollY") == 200
+    go(browser, "#/training?split=test")
+    assert browser.evaluate("scrollY") == 0
+
+
 def test_training_and_about_show_curves_signatures_and_config(browser: Browser) -> None:
     go(browser, "#/training")
     browser.wait_for("document.querySelectorAll('#curves .scatterlayer .trace').length === 5")
