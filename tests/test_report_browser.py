@@ -1117,6 +1117,8 @@ def test_a_baseline_is_shown_beside_the_run(browser: Browser) -> None:
     against = browser.evaluate("byId('against').innerText")
     assert "The baseline: before · beam 5" in against
     assert "0 better, 1 worse, 0 alike, 3 same text" in against
+    links = browser.evaluate("[...document.querySelectorAll('#against a')].map(({ textContent }) => textContent)")
+    assert links == ["1 worse", "3 same text", "largest gains", "largest losses"]
     browser.evaluate("[...document.querySelectorAll('#against a')].at(-1).click()")  # the largest losses
     browser.wait_for("location.hash === '#/sentences?sort=gain&split=test'")
     browser.wait_for("document.querySelector('#detail h2').textContent === 'Sentence 2'")
