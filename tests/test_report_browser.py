@@ -441,11 +441,13 @@ def test_a_source_word_whose_weight_is_a_sum_is_said_to_have_pieces(browser: Bro
     all_steps = f"view.targets.flatMap((_, step) => (chooseStep(step), {attended}))"
     for unit, said in (("words", True), ("subwords", False)):
         go(browser, f"#/sentences/2?unit={unit}&split=wide")
+        browser.wait_for(f"view.index === 1 && view.unit === '{unit}'")
         names = {text.rpartition(" ")[0] for text in browser.evaluate(all_steps)}
         long = {f"{word} (2 pieces)" for word in ("Kinder", "spielen", "Garten")}
         assert bool(names & long) is said
         assert names & {"Zwei", "im"}
-        assert ("sum of their weights" in browser.evaluate("document.querySelector('.legend').innerText")) is said
+        legend = browser.evaluate("document.querySelector('#detail .legend').innerText")
+        assert ("sum of their weights" in legend) is said
 
 
 def test_an_address_leads_to_measure_form_and_marks(browser: Browser) -> None:
