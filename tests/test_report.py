@@ -946,7 +946,7 @@ def test_who_waits_for_a_large_page_is_told_so_and_sees_how_far_it_is(
 
     monkeypatch.setattr(sentences, "watched", watched)
     build_report(run, tmp_path / "out")
-    assert (seen, capsys.readouterr().err) == ([(len(SENTENCES), "test")], "")
+    assert (seen, capsys.readouterr().err) == ([(len(SENTENCES), "sentences of test")], "")
     monkeypatch.setattr(build, "MANY_SENTENCES", len(SENTENCES) - 1)
     build_report(run, tmp_path / "out")
     assert capsys.readouterr().err.startswith(f"nmt report: the page of {len(SENTENCES)} sentences will have about")

@@ -32,7 +32,10 @@ def sentence_rows(
     """The rows of all sentences; the baseline is an evaluation of the same, `run` all evaluations of the run."""
     sides = evaluation.translations, evaluation.references, evaluation.forced, evaluation.gold
     each_side = zip(*sides, marks(evaluation, run), strict=True)
-    rows = [sentence_row(*each) for each in watched(each_side, len(evaluation.references), evaluation.label)]
+    rows = [
+        sentence_row(*each)
+        for each in watched(each_side, len(evaluation.references), f"sentences of {evaluation.label}")
+    ]
     for row, record in zip(rows, evaluation.translations, strict=True):
         row["beam"] = beam_places(record, evaluation.search)
     if baseline:
