@@ -12,6 +12,7 @@ from sacrebleu import sentence_chrf
 from test_results import evaluation, translation
 
 from nmt.cli import main
+from nmt.cli.differences import range_text
 from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.evaluation import frequencies
 from nmt.evaluation.bleu_tokens import bleu_words
@@ -60,6 +61,22 @@ def test_sentences_are_scored_by_a_number_of_each() -> None:
     assert by_sentences(LENGTHS, [1], [["don't"]], ["go"], "en")[0].length_ratio == (3,), "not as BLEU counts words"
     [one] = by_sentences(LENGTHS, [None, 3], [["x", "y"]], ["x", "y"], "en")
     assert (one.sentences, one.chrf) == (1, (100,))
+
+
+RANGES = [
+    (0, 0, "0"),
+    (0, 9, "below 10"),
+    (0, 999, "below 1,000"),
+    (1, 1, "1"),
+    (10, 1200, "10 to 1,200"),
+    (1000, None, "1,000 and more"),
+]
+"""Ranges in words, by `nmt compare` and in the report."""
+
+
+@pytest.mark.parametrize(("least", "most", "text"), RANGES)
+def test_a_range_is_said_in_words(least: int, most: int | None, text: str) -> None:
+    assert range_text(least, most) == text
 
 
 def test_ranges_of_many_sentences_have_an_interval_of_the_value_or_of_the_difference() -> None:

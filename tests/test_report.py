@@ -7,6 +7,7 @@ import math
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -21,13 +22,14 @@ from nmt.decoding.translation import Translation
 from nmt.evaluation.aer import AlignmentScore, attention_error_rate
 from nmt.evaluation.branches import Branch, Fork
 from nmt.evaluation.effects import effect_columns, effect_error_rate
-from nmt.evaluation.frequencies import TrainingCounts
+from nmt.evaluation.frequencies import MOST_PAIRS, TrainingCounts
 from nmt.evaluation.insight import Insight
 from nmt.evaluation.looks import Looks
 from nmt.evaluation.metrics import Score
-from nmt.evaluation.neighbors import Example, Neighbor, Neighbors
+from nmt.evaluation.neighbors import MOST_EXAMPLES, Example, Neighbor, Neighbors
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import Samples, load_samples
+from nmt.report import build, sentences
 from nmt.report.attention_findings import special, spread
 from nmt.report.beam import beam_places
 from nmt.report.build import build_report
@@ -929,6 +931,29 @@ def test_page_inlines_the_same_report_and_no_markup_from_data(run: Path, tmp_pat
     assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", text)
 
 
+def test_the_page_names_how_much_of_the_training_data_was_looked_at(run: Path, tmp_path: Path) -> None:
+    page = build_report(run, tmp_path / "out").read_text(encoding="utf-8")
+    assert f"of which at most {MOST_PAIRS:,} pairs are counted" in page
+    assert f"training pairs, of {MOST_EXAMPLES:,} of them at most" in page
+
+
+def test_who_waits_for_a_large_page_is_told_so_and_sees_how_far_it_is(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    seen = []
+
+    def watched(items: Iterable[tuple], total: int, what: str) -> list[tuple]:
+        seen.append((total, what))
+        return list(items)
+
+    monkeypatch.setattr(sentences, "watched", watched)
+    build_report(run, tmp_path / "out")
+    assert (seen, capsys.readouterr().err) == ([(len(SENTENCES), "sentences of test")], "")
+    monkeypatch.setattr(build, "MANY_SENTENCES", len(SENTENCES) - 1)
+    build_report(run, tmp_path / "out")
+    assert capsys.readouterr().err.startswith(f"nmt report: the page of {len(SENTENCES)} sentences will have about")
+
+
 def test_a_hostile_run_name_is_escaped(tmp_path: Path) -> None:
     run = make_run(tmp_path / "<b>&")
     text = build_report(run, tmp_path / "out").read_text(encoding="utf-8")
@@ -1018,6 +1043,15 @@ def test_the_step_of_the_kept_weights_and_the_curves_of_a_baseline_are_read(run:
         assert figure["layout"]["shapes"][0]["x0"] == 21
     (run / "model" / "config.json").write_text("{", encoding="utf-8")
     assert "shapes" not in likelihood(None)["layout"]
+
+
+def test_the_evenness_of_the_attention_stands_behind_its_entropy() -> None:
+    figures = training_figures([{"step": 1, "val_attention_evenness": 0.5, "val_attention_entropy": 1.2}])
+    told = [(figure["layout"]["title"]["text"], figure["layout"]["yaxis"]["title"]["text"]) for figure in figures]
+    assert told == [
+        ("Entropy of the attention", "nats a target token"),
+        ("Evenness of the attention", "share of the most entropy"),
+    ]
 
 
 def test_an_unknown_column_gets_a_chart_of_its_own() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sacrebleu import sentence_chrf
+from test_breakdown import RANGES
 from test_report import (
     BETTER,
     HOSTILE,
@@ -201,6 +202,8 @@ def test_overview_shows_scores_findings_and_distribution(browser: Browser) -> No
     assert "nrefs:1|case:mixed|tok:13a" in told
     assert "attention against 2 gold links, precision 0.800, recall 0.700" in told
     browser.wait_for("document.querySelector('#distribution .bars path') !== null")
+    worst = browser.evaluate("[...document.querySelector('#worst .pair').children].map(({ innerText }) => innerText)")
+    assert worst == [*WIDE[1][:2], f"Reference: {WIDE[1][2]}"]
     aligned = browser.evaluate("[...document.querySelectorAll('#examples > div')].at(-1).innerText")
     assert aligned.startswith("Worst alignment of the reference, by AER")
     assert (
@@ -431,6 +434,20 @@ def test_pointing_at_the_heatmap_names_the_cell_and_leaves_the_chosen_step(brows
     browser.evaluate("plot.emit('plotly_unhover')")
     assert browser.evaluate(marks) == [1, True]
     assert "Word 2 of 6" in browser.evaluate("document.querySelector('.step').innerText")
+
+
+def test_a_source_word_whose_weight_is_a_sum_is_said_to_have_pieces(browser: Browser) -> None:
+    attended = "[...document.querySelectorAll('.attended li')].map(({ textContent }) => textContent)"
+    all_steps = f"view.targets.flatMap((_, step) => (chooseStep(step), {attended}))"
+    for unit, said in (("words", True), ("subwords", False)):
+        go(browser, f"#/sentences/2?unit={unit}&split=wide")
+        browser.wait_for(f"view.index === 1 && view.unit === '{unit}'")
+        names = {text.rpartition(" ")[0] for text in browser.evaluate(all_steps)}
+        long = {f"{word} (2 pieces)" for word in ("Kinder", "spielen", "Garten")}
+        assert bool(names & long) is said
+        assert names & {"Zwei", "im"}
+        legend = browser.evaluate("document.querySelector('#detail .legend').innerText")
+        assert ("sum of their weights" in legend) is said
 
 
 def test_an_address_leads_to_measure_form_and_marks(browser: Browser) -> None:
@@ -1102,6 +1119,8 @@ def test_a_baseline_is_shown_beside_the_run(browser: Browser) -> None:
     against = browser.evaluate("byId('against').innerText")
     assert "The baseline: before · beam 5" in against
     assert "0 better, 1 worse, 0 alike, 3 same text" in against
+    links = browser.evaluate("[...document.querySelectorAll('#against a')].map(({ textContent }) => textContent)")
+    assert links == ["1 worse", "3 same text", "largest gains", "largest losses"]
     browser.evaluate("[...document.querySelectorAll('#against a')].at(-1).click()")  # the largest losses
     browser.wait_for("location.hash === '#/sentences?sort=gain&split=test'")
     browser.wait_for("document.querySelector('#detail h2').textContent === 'Sentence 2'")
@@ -1350,6 +1369,11 @@ def test_filters_add_up_and_count_what_they_would_leave(browser: Browser) -> Non
     assert browser.evaluate("state.rows.length") == 4
 
 
+def test_ranges_are_said_as_by_compare(browser: Browser) -> None:
+    said = browser.evaluate(f"{json.dumps(RANGES)}.map(([least, most]) => rangeText(least, most))")
+    assert said == [text for *_, text in RANGES]
+
+
 def test_ranges_have_intervals_or_are_pale(browser: Browser) -> None:
     go(browser, "#/errors?split=many")
     [row] = browser.evaluate("[...document.querySelectorAll('#errors tbody')].map(({ rows }) => rows[0].innerText)")[:1]
@@ -1362,6 +1386,19 @@ def test_ranges_have_intervals_or_are_pale(browser: Browser) -> None:
         "[...document.querySelectorAll('#errors table, #overview table')].map(each => each.caption)"
     )
     assert all(name is not None for name in names)
+
+
+def test_a_section_is_shown_from_where_it_was_left_and_a_sentence_from_the_top(browser: Browser) -> None:
+    go(browser, "#/overview?split=test")
+    browser.wait_for("document.querySelector('#distribution .bars path') !== null")
+    browser.evaluate("scrollTo(0, 200)")
+    go(browser, "#/sentences/2?split=test")
+    assert browser.evaluate("scrollY") == 0
+    browser.evaluate("history.back()")
+    browser.wait_for("!document.getElementById('overview').hidden")
+    assert browser.evaluate("scrollY") == 200
+    go(browser, "#/training?split=test")
+    assert browser.evaluate("scrollY") == 0
 
 
 def test_training_and_about_show_curves_signatures_and_config(browser: Browser) -> None:

@@ -136,7 +136,7 @@ def _show_breakdown(found: "Breakdown") -> None:
     _show_sources("rarest word, in training", found.by_rarest, "mean chrF", chrf)
     print(f"\n  {f'frequency in {found.frequencies_of}':<26}{'words':>9}   F1 of words")
     for frequency in found.by_frequency:
-        print(_row(_range(frequency.least, frequency.most), frequency.words, _scores(frequency.f1)))
+        print(_row(range_text(frequency.least, frequency.most), frequency.words, _scores(frequency.f1)))
     for what, words in (("written too often", found.too_often), ("written too seldom", found.too_seldom)):
         if words:
             print(f"\n  {what:<26}{'wanted':>9}   written")
@@ -150,7 +150,7 @@ def _show_sources(what: str, ranges: "Sequence[Sentences]", last: str, values: S
     if ranges:
         print(f"\n  {what:<26}{'sentences':>9}   {'BLEU':<{len(scores[0])}}   {last}")
     for row, score, value in zip(ranges, scores, values, strict=True):
-        print(f"{_row(_range(row.least, row.most), row.sentences, score)}   {value}")
+        print(f"{_row(range_text(row.least, row.most), row.sentences, score)}   {value}")
 
 
 def _show_ngrams(found: "Breakdown") -> None:
@@ -168,13 +168,13 @@ def _row(label: str, count: int, values: str) -> str:
     return f"  {label:<26}{count:>9,}   {values}"
 
 
-def _range(least: int, most: int | None) -> str:
-    """A range of whole numbers from 0 on, in words."""
+def range_text(least: int, most: int | None) -> str:
+    """A range of whole numbers from 0 on, in words; None where it has no end. `rangeText` of the report is the same."""
     if most is None:
         return f"{least:,} and more"
-    if least == 0:
-        return f"below {most + 1:,}" if most else "0"
-    return f"{least:,} to {most:,}"
+    if least == most:
+        return f"{least:,}"
+    return f"{least:,} to {most:,}" if least else f"below {most + 1:,}"
 
 
 def _scores(values: "Values") -> str:

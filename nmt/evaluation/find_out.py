@@ -27,12 +27,9 @@ from nmt.evaluation.branches import branch, forks
 from nmt.evaluation.effects import effect_columns
 from nmt.evaluation.insight import Insight
 from nmt.evaluation.looks import Looks
-from nmt.evaluation.neighbors import Example, Neighbor, Neighbors
+from nmt.evaluation.neighbors import MOST_EXAMPLES, Example, Neighbor, Neighbors
 from nmt.model.seq2seq import Seq2Seq
 from nmt.pipe.progress import watched
-
-MOST_EXAMPLES = 20_000
-"""Training pairs that are looked through, at most."""
 
 BLOCK_STEPS = 1 << 11
 """Steps of training pairs that the others are compared with at once."""

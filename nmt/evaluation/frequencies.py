@@ -1,6 +1,5 @@
 """The training data -> how often the words of an evaluation stand in it."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nmt.data.json_files import load_json
+from nmt.data.json_files import load_json, save_json
 from nmt.data.words import word_texts
 from nmt.evaluation.bleu_tokens import bleu_words
 
@@ -79,7 +78,7 @@ def training_counts(
 
 def save_counts(path: Path, counts: TrainingCounts) -> None:
     """Writes them to a file."""
-    path.write_text(json.dumps(asdict(counts)) + "\n", encoding="utf-8")
+    save_json(path, asdict(counts))
 
 
 def load_counts(path: Path) -> TrainingCounts | None:

@@ -15,6 +15,9 @@ from typing import NamedTuple
 from nmt.data.json_files import load_json_lines, save_json_lines
 from nmt.decoding.translation import Translation
 
+MOST_EXAMPLES = 20_000
+"""Training pairs that are looked through, at most."""
+
 
 class Example(NamedTuple):
     """A training pair."""

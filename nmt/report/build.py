@@ -9,6 +9,7 @@ import base64
 import gzip
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
@@ -21,9 +22,11 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from nmt.data.files import beside, put
-from nmt.evaluation.breakdown import breakdown
+from nmt.evaluation.breakdown import FEW, breakdown
 from nmt.evaluation.comparison import Gain, bleu_gains, compare, search_changes
+from nmt.evaluation.frequencies import MOST_PAIRS
 from nmt.evaluation.metrics import sentence_chrf_signature
+from nmt.evaluation.neighbors import MOST_EXAMPLES
 from nmt.evaluation.results import Evaluation
 from nmt.report.figures import DIVERGING_SCALES, HEAT_SCALES, distribution_figure, heatmap_figure, training_figures
 from nmt.report.findings import findings
@@ -36,8 +39,14 @@ from nmt.report.settings import changed_settings, shown
 from nmt.report.tables import alignments_pharaoh, sentences_csv, words_csv
 from nmt.report.word_table import word_rows
 
-REPORT_VERSION = 3
+REPORT_VERSION = 4
 """Version of the layout of `report.json`."""
+
+MANY_SENTENCES = 20_000
+"""A page of more has tens of megabytes: who waits for it is told so before."""
+
+_PAGE_BYTES, _BROWSER_BYTES = 2_600, 70_000
+"""Of a sentence, without what is only there on demand; measured with Multi30k and Chromium."""
 
 _SCRIPTS = (
     "dom",
@@ -83,6 +92,7 @@ def build_report(run: str | Path, output: str | Path, baseline: str | Path | Non
         ValueError: if a record cannot be read, or the baseline is of other sentences.
     """
     output, read = Path(output), read_run(Path(run), None if baseline is None else Path(baseline))
+    _tell_size(sum(len(each.references) for each in read.evaluations))
     report = _report(read)
     data = json.dumps(report, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     texts = {
@@ -100,6 +110,14 @@ def build_report(run: str | Path, output: str | Path, baseline: str | Path | Non
     return output / "report.html"
 
 
+def _tell_size(sentences: int) -> None:
+    """Says beforehand that a page will be large."""
+    if sentences > MANY_SENTENCES:
+        page, browser = sentences * _PAGE_BYTES / 1e6, sentences * _BROWSER_BYTES / 1e9
+        size = f"about {page:,.0f} MB, and a browser that shows it needs {browser:,.1f} GB"
+        print(f"nmt report: the page of {sentences:,} sentences will have {size}", file=sys.stderr)
+
+
 def _report(run: Run) -> dict[str, Any]:
     """All that the page shows."""
     return {
@@ -107,6 +125,7 @@ def _report(run: Run) -> dict[str, Any]:
         "run": {"name": run.name, "folder": run.folder, "config": run.config},
         "versions": {name: version(name) for name in ("plotly", "sacrebleu")},
         "chrf_signature": sentence_chrf_signature(),
+        "few": FEW,
         "flags": {name: {"label": label, "meaning": meaning} for name, (label, meaning) in FLAGS.items()},
         "heatmap": {"figure": heatmap_figure(), "scales": HEAT_SCALES, "diverging": DIVERGING_SCALES},
         "training": training_figures(run.metrics, run.baseline.metrics if run.baseline else [], run.kept_step),
@@ -178,6 +197,8 @@ def _page(name: str, data: str) -> str:
     template = Environment(autoescape=True).from_string((assets / "template.html").read_text(encoding="utf-8"))
     return template.render(
         name=name,
+        most_pairs=f"{MOST_PAIRS:,}",
+        most_examples=f"{MOST_EXAMPLES:,}",
         data=_compressed(data),
         style=Markup((assets / "report.css").read_text(encoding="utf-8")),
         script=Markup(script),
@@ -188,7 +209,8 @@ def _page(name: str, data: str) -> str:
 
 def _compressed(text: str) -> str:
     """The text as base64 of gzip, the same each time."""
-    return base64.b64encode(gzip.compress(text.encode("utf-8"), mtime=0)).decode("ascii")
+    # the highest level takes three times as long, for 3% less
+    return base64.b64encode(gzip.compress(text.encode("utf-8"), compresslevel=6, mtime=0)).decode("ascii")
 
 
 def _csp_hash(script: str) -> str:

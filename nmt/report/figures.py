@@ -38,6 +38,7 @@ _PANELS = {
     "What is added, before its weight": (("train_guided_alignment", "train_divergence"), "nats a token", "tozero"),
     "Validation BLEU": (("val_bleu",), "BLEU", "tozero"),
     "Entropy of the attention": (("val_attention_entropy",), "nats a target token", "tozero"),
+    "Evenness of the attention": (("val_attention_evenness",), "share of the most entropy", "tozero"),
     "Alignment error rate of the attention": (("val_aer",), "AER", "tozero"),
     "Norm of the gradient, before clipping": (("gradient_norm",), "norm", "tozero"),
     "Learning rate": (("learning_rate",), "learning rate", "tozero"),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from nmt.data.special import UNK
 from nmt.data.words import is_run
+from nmt.evaluation.frequencies import MOST_PAIRS
 from nmt.evaluation.results import Evaluation
 
 FLAGS = {
@@ -26,7 +27,7 @@ FLAGS = {
     "seen": ("seen in training", "the source stands in the training data, whatever its case and marks"),
     "unseen": (
         "unseen word",
-        "a word of the source stands nowhere in the training data, of which at most 200,000 pairs are counted",
+        f"a word of the source stands nowhere in the training data, of which at most {MOST_PAIRS:,} pairs are counted",
     ),
     "exact": ("exact", "the same words as the reference"),
 }

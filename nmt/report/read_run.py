@@ -1,11 +1,11 @@
 """Run folder, and that of a baseline -> Run: the saved records that a report is built from."""
 
 import csv
-import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nmt.data.json_files import load_json
 from nmt.data.runs import check_run_folder
 from nmt.evaluation.comparison import of_same_sentences
 from nmt.evaluation.results import Evaluation, is_evaluation, run_of, saved_evaluations
@@ -129,7 +129,7 @@ def _read_evaluation(folder: Path, run_folder: Path) -> Evaluation:
 def _command(folder: Path) -> str | None:
     """The command that made an evaluation, as far as that can be read."""
     try:
-        return str(json.loads((folder / "scores.json").read_text(encoding="utf-8"))["command"])
+        return str(load_json(folder / "scores.json")["command"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -137,7 +137,7 @@ def _command(folder: Path) -> str | None:
 def _kept_step(info: Path) -> int | None:
     """The step of the exported weights; None if it is not known."""
     try:
-        return int(json.loads(info.read_text(encoding="utf-8"))["training"]["step"])
+        return int(load_json(info)["training"]["step"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -21,6 +21,7 @@ from nmt.evaluation.metrics import sentence_chrf
 from nmt.evaluation.neighbors import Neighbors
 from nmt.evaluation.results import Evaluation, ranks_above
 from nmt.evaluation.samples import Samples
+from nmt.pipe.progress import watched
 from nmt.report.beam import beam_places
 from nmt.report.flags import marks, sentence_flags
 
@@ -30,7 +31,11 @@ def sentence_rows(
 ) -> list[dict[str, Any]]:
     """The rows of all sentences; the baseline is an evaluation of the same, `run` all evaluations of the run."""
     sides = evaluation.translations, evaluation.references, evaluation.forced, evaluation.gold
-    rows = [sentence_row(*each) for each in zip(*sides, marks(evaluation, run), strict=True)]
+    each_side = zip(*sides, marks(evaluation, run), strict=True)
+    rows = [
+        sentence_row(*each)
+        for each in watched(each_side, len(evaluation.references), f"sentences of {evaluation.label}")
+    ]
     for row, record in zip(rows, evaluation.translations, strict=True):
         row["beam"] = beam_places(record, evaluation.search)
     if baseline:

@@ -33,7 +33,7 @@ function readAddress(parameters) {
 }
 
 /** The address of a section, of a sentence and a step of it (indices from 0), of filters, with search, order and how a
- *  sentence is shown as they are; the evaluation stands in it where there is more than one. */
+ *  sentence is shown as they are. */
 function address(tab, { sentence = null, step = null, query = state.query, sort = state.sort, shown = state.shown, split = state.evaluation.label, ...filter } = {}) {
   const asked = new URLSearchParams();
   for (const name of Object.keys(FILTERS)) if (filter[name]) asked.set(name, filter[name]);
@@ -48,8 +48,13 @@ function address(tab, { sentence = null, step = null, query = state.query, sort 
     if (state.scaled) asked.set("scale", "auto");
   }
   if (step !== null) asked.set("step", step + 1);
+  return addressOf(sentence === null ? tab : `${tab}/${sentence + 1}`, asked, split);
+}
+
+/** The address of a place with what is asked of it; the evaluation stands in it where there is more than one. */
+function addressOf(place, asked, split) {
   if (REPORT.evaluations.length > 1) asked.set("split", split);
-  return `#/${tab}${sentence === null ? "" : `/${sentence + 1}`}${asked.size ? `?${asked}` : ""}`;
+  return `#/${place}${asked.size ? `?${asked}` : ""}`;
 }
 
 let writing = 0;

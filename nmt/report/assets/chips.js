@@ -42,7 +42,4 @@ function renderChips() {
 }
 
 /** `pressed` is null where a chip is no filter. */
-function chip(name, label, pressed, href, title) {
-  const attributes = { type: "button", class: "chip", "aria-pressed": pressed === null ? null : String(pressed), "data-focus": name, title };
-  return el("button", { ...attributes, onclick: () => (location.hash = href) }, label);
-}
+const chip = (name, label, pressed, href, title) => button(label, () => (location.hash = href), { class: "chip", pressed, focus: name, title });

@@ -26,13 +26,20 @@ function fill(node, ...children) {
   if (held) node.querySelector(`[data-focus="${held}"]`)?.focus({ preventScroll: true });
 }
 
+/** A button; `pressed` is null where it does not stay pressed, `focus` the name by which it keeps the focus. */
+const button = (label, onclick, { pressed = null, focus = null, ...attributes } = {}) =>
+  el("button", { type: "button", "aria-pressed": pressed === null ? null : String(pressed), "data-focus": focus, ...attributes, onclick }, label);
+
+/** Buttons side by side, of which one is pressed. */
+const segments = (name, buttons) => el("div", { class: "segments", role: "group", "aria-label": name }, buttons);
+
 /** The head of a column by which a table is sorted: `sort` is its order now, `onsort` is called with the one asked for. */
 function sortHead({ key, label, title }, sort, descendsFirst, onsort) {
   const order = sort.key !== key ? "none" : sort.descending ? "descending" : "ascending";
   const arrow = { none: "", ascending: " ↑", descending: " ↓" }[order];
   const toggle = () => onsort({ key, descending: sort.key === key ? !sort.descending : descendsFirst });
   return el("th", { scope: "col", class: `col-${key}`, "aria-sort": order },
-    el("button", { type: "button", title, "data-focus": key, onclick: toggle }, label + arrow));
+    button(label + arrow, toggle, { focus: key, title }));
 }
 
 /** A table of figures, which scrolls where it is too wide; its name is for those who do not see the heading above it. */

@@ -2,13 +2,10 @@
 
 /** A range of whole numbers from 0 on, in words; `most` is null where it has no end. */
 function rangeText(least, most) {
-  if (most === null) return `${least} and more`;
-  if (least === most) return String(least);
-  return least ? `${least} to ${most}` : `below ${most + 1}`;
+  if (most === null) return `${grouped(least)} and more`;
+  if (least === most) return grouped(least);
+  return least ? `${grouped(least)} to ${grouped(most)}` : `below ${grouped(most + 1)}`;
 }
-
-/** Sentences or words, of fewer of which numbers tell little: they have no interval. */
-const FEW = 30;
 
 /** The same as a filter has it in an address. */
 const rangeValue = ({ least, most }) => `${least}-${most ?? ""}`;
@@ -50,12 +47,12 @@ function sourceRows(ranges, filter) {
   return ranges.map((range) => errorRow([
     rangeText(range.least, range.most), linkTo({ [filter]: rangeValue(range) }, grouped(range.sentences)),
     measured(range, "chrf"), measured(range, "bleu"), measured(range, "length_ratio", 2),
-  ], range.sentences < FEW));
+  ], range.sentences < REPORT.few));
 }
 
 /** The words of the references by how often they stand in the training data. */
 function frequencyRows(ranges) {
-  return ranges.map(({ least, most, words: count, f1 }) => errorRow([rangeText(least, most), grouped(count), ofEach(f1)], count < FEW));
+  return ranges.map(({ least, most, words: count, f1 }) => errorRow([rangeText(least, most), grouped(count), ofEach(f1)], count < REPORT.few));
 }
 
 /** Words with how often they are wanted and written; each leads to the sentences of a filter. */
@@ -78,7 +75,7 @@ function renderErrors() {
   fill(byId("error-tables"),
     el("p", { class: "hint prose" }, baseline
       ? `Beside scores: the difference from ${baseline.name}, the baseline, and its 95% interval by paired bootstrap, bold where that is above or below zero; beside counts and F1, in brackets, the baseline’s.`
-      : "Beside scores: the 95% interval by bootstrap.", ` Of fewer than ${FEW} there is none, and the row is pale: it tells little.`),
+      : "Beside scores: the 95% interval by bootstrap.", ` Of fewer than ${REPORT.few} there is none, and the row is pale: it tells little.`),
     el("div", { class: "columns ranges-of" },
       errorTable("By length", "Sentences by the number of words of their source.", ["Source words", ...of], sourceRows(found.by_length, "length")),
       errorTable("By the rarest source word", `Sentences by how often their rarest source word stands in the training data, counted in ${inTraining}.`,

@@ -61,23 +61,24 @@ const valuesOf = (text) => text?.split(" ").filter(Boolean) ?? [];
 /** Whether a text has such values, and all of them are known. */
 const areAll = (isKnown) => (text) => valuesOf(text).length > 0 && valuesOf(text).every(isKnown);
 
-/** Filters by their names in an address: whether a text there is a value of them, and what then holds for a sentence. */
+/** Filters by their names in an address: whether a text there is a value of them, and what then holds for a sentence.
+ *  “chrf=40-45” is a bin of real numbers, without its end; “length=10-14” a range of whole ones, with it. */
 const FILTERS = {
   flag: { knows: areAll((flag) => Object.hasOwn(REPORT.flags, flag)), holds: (chosen) => ({ flags }) => valuesOf(chosen).every((flag) => flags.includes(flag)) },
   change: { knows: (change) => Object.hasOwn(CHANGES, changeParts(change)[0]) && Object.hasOwn(REPORT.flags, changeParts(change)[1]), holds: isChanged },
   kind: { knows: areAll((kind) => Object.hasOwn(KINDS, kind)), holds: (chosen) => (sentence) => valuesOf(chosen).every((kind) => KINDS[kind].holds(sentence)) },
-  chrf: { knows: (range) => /^\d{1,3}-\d{1,3}$/.test(range), holds: liesWithin },
+  chrf: { knows: (range) => /^\d{1,3}-\d{1,3}$/.test(range), holds: isInBin },
   word: { knows: Boolean, holds: (word) => ({ source }) => source.words.includes(word) },
   passed_over: { knows: Boolean, holds: isPassedOver },
   written: { knows: Boolean, holds: (word) => ({ surplus }) => surplus.includes(word) },
   missing: { knows: Boolean, holds: (word) => ({ missing }) => missing.includes(word) },
-  length: { knows: isRange, holds: (range) => ({ source }) => isIn(range, source.words.length) },
-  rarest: { knows: isRange, holds: (range) => ({ rarest }) => rarest !== null && isIn(range, rarest) },
+  length: { knows: isRange, holds: (range) => ({ source }) => isInRange(range, source.words.length) },
+  rarest: { knows: isRange, holds: (range) => ({ rarest }) => rarest !== null && isInRange(range, rarest) },
 };
 
-/** Of a range such as "40-45": from the first number on, and below the second, but for 100. */
-function liesWithin(range) {
-  const [low, high] = range.split("-").map(Number);
+/** From the first number of a bin such as "40-45" on, and below the second, but for 100. */
+function isInBin(bin) {
+  const [low, high] = bin.split("-").map(Number);
   return ({ chrf }) => chrf >= low && (chrf < high || high === 100);
 }
 
@@ -86,7 +87,7 @@ function isRange(text) {
   return /^\d{1,9}-\d{0,9}$/.test(text);
 }
 
-function isIn(range, number) {
+function isInRange(range, number) {
   const [least, most] = range.split("-");
   return number >= Number(least) && (most === "" || number <= Number(most));
 }

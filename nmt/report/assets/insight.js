@@ -17,8 +17,8 @@ function showInsight(piece = 0, allLooks = false) {
 /** The pieces of a word that has several, to choose among. */
 function pieceChoice({ tokens: all }, tokens, piece) {
   const choice = (token, index) =>
-    el("button", { type: "button", dir: "auto", "aria-pressed": String(index === piece), "data-focus": `piece-${index}`, onclick: () => showInsight(index) }, visible(all[token]));
-  return el("div", { class: "tools" }, el("span", { class: "muted" }, "Of the piece"), el("div", { class: "segments", role: "group", "aria-label": "Piece" }, tokens.map(choice)));
+    button(visible(all[token]), () => showInsight(index), { pressed: index === piece, focus: `piece-${index}`, dir: "auto" });
+  return el("div", { class: "tools" }, el("span", { class: "muted" }, "Of the piece"), segments("Piece", tokens.map(choice)));
 }
 
 /** For each source token what would have been written if all attention had been there; of many those that matter most. */
@@ -42,7 +42,7 @@ function looksSection({ source, hypothesis }, token, all, showAll) {
     el("h3", {}, "One look"),
     el("p", { class: "hint" }, "What would stand for ", el("strong", { dir: "auto" }, visible(tokens[token])), " if this step had looked at one source token alone, and all before it as they did. Shaded: where it looked. Where another look would have brought the right word, the attention is at fault; where none does, what the model made of the source, or knows of the target."),
     el("ul", { class: "plain looks" }, columns.map(look)),
-    columns.length < size ? el("button", { type: "button", class: "more", onclick: showAll }, `Show all ${grouped(size)}`) : null);
+    columns.length < size ? button(`Show all ${grouped(size)}`, showAll, { class: "more" }) : null);
 }
 
 /** The steps of training pairs at which the model was in the most similar state; what stands there twice is shown once. */

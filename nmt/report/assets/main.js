@@ -2,6 +2,9 @@
 
 const TABS = { overview: "Overview", sentences: "Sentences", words: "Words", errors: "Errors", training: "Training", about: "About" };
 
+/** How far down each section was left, in pixels. */
+const leftAt = {};
+
 /** Shows what the address asks for: `#/sentences/412?flag=cut_off&split=val`. */
 function route() {
   clearTimeout(writing);
@@ -18,8 +21,11 @@ function route() {
   }
   if (tab === "words") readWordsAddress(parameters);
   renderMasthead();
+  const { tab: before } = document.body.dataset;
+  leftAt[before] = scrollY;
   for (const key of Object.keys(TABS)) byId(key).hidden = key !== tab;
   document.body.dataset.tab = tab;
+  if (before !== tab) scrollTo(0, tab === "sentences" ? 0 : (leftAt[tab] ?? 0)); // to a sentence lead links from elsewhere
   const missing = evaluation.label === split ? null : `There is no evaluation “${split}” in this report; this is “${evaluation.label}”.`;
   fill(byId("missing"), missing);
   byId("missing").hidden = !missing;
@@ -184,6 +190,7 @@ const darkScheme = matchMedia("(prefers-color-scheme: dark)");
 setTheme(storedTheme() === "dark" || (storedTheme() !== "light" && darkScheme.matches) ? "dark" : "light");
 
 function listen() {
+  history.scrollRestoration = "manual"; // the browser knows how far down an address was left, not in which section
   darkScheme.addEventListener("change", () => (setTheme(darkScheme.matches ? "dark" : "light"), redraw()));
   document.querySelector(".skip").addEventListener("click", skip);
   byId("theme").addEventListener("click", toggleTheme);

@@ -89,6 +89,6 @@ function effectsOf(sentence, shown, targets, sources) {
 function measureChoice(side) {
   const measures = measuresOf(side);
   if (measures.length < 2) return null;
-  return el("div", { class: "segments", role: "group", "aria-label": "What is shown" }, measures.map(({ key, label, title }) =>
-    el("button", { type: "button", "aria-pressed": String(key === view.measure.key), title, "data-focus": key, onclick: () => setMeasure(key) }, label)));
+  return segments("What is shown", measures.map(({ key, label, title }) =>
+    button(label, () => setMeasure(key), { pressed: key === view.measure.key, focus: key, title })));
 }

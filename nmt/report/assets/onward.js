@@ -35,5 +35,5 @@ function copyButton(step, label, place) {
     stepPanel.append(told);
     navigator.clipboard?.writeText(command).then(() => (target.textContent = "copied"), () => {});
   };
-  return el("button", { type: "button", class: "copy", title: `Copy the command that translates on from “${visible(label)}”`, "data-focus": `copy-${step}-${place}`, onclick: copy }, "copy");
+  return button("copy", copy, { class: "copy", focus: `copy-${step}-${place}`, title: `Copy the command that translates on from “${visible(label)}”` });
 }

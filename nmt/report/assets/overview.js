@@ -12,22 +12,16 @@ function findingItem({ text, flag, compared }) {
   return el("li", {}, text, links.map((link, index) => [index ? " · " : " ", link]));
 }
 
-function exampleList(title, indices, figure = ({ chrf }) => fixed(chrf), translation = "hypothesis") {
-  const { sentences } = state.evaluation;
+/** Some sentences, each with a number, its source, and the texts of `sides`, the first of which its link shows. */
+function exampleList(title, indices, sides = ["hypothesis"], figure = ({ chrf }) => fixed(chrf)) {
+  const [shown] = sides;
   const items = indices.map((index) => {
-    const { source, [translation]: { text } } = sentences[index];
-    return el(
-      "li",
-      {},
-      el(
-        "a",
-        { href: address("sentences", { ...AFRESH, sentence: index, shown: translation }) },
-        el("span", { class: "number" }, figure(sentences[index])),
-        el("span", { class: "pair" },
-          el("span", { dir: "auto" }, source.text),
-          el("span", { class: "muted", dir: "auto" }, text || "(empty)")),
-      ),
-    );
+    const sentence = state.evaluation.sentences[index];
+    const line = (side) => el("span", { class: "muted", dir: "auto" }, side === shown ? null : el("small", {}, `${nameOf(side)}: `), sentence[side].text || "(empty)");
+    return el("li", {},
+      el("a", { href: address("sentences", { ...AFRESH, sentence: index, shown }) },
+        el("span", { class: "number" }, figure(sentence)),
+        el("span", { class: "pair" }, el("span", { dir: "auto" }, sentence.source.text), sides.map(line))));
   });
   return el("div", {}, el("h3", {}, title), el("ol", { class: "plain" }, items));
 }
@@ -47,12 +41,12 @@ function renderOverview() {
   const misaligned = ranked.filter((index) => sentences[index].aer !== null).sort((a, b) => sentences[b].aer - sentences[a].aer || a - b);
   const count = Math.min(5, ranked.length);
   const middle = Math.floor((ranked.length - count) / 2);
-  fill(byId("worst"), exampleList("Worst by chrF", ranked.slice(0, count)));
+  fill(byId("worst"), exampleList("Worst by chrF", ranked.slice(0, count), ["hypothesis", "reference"]));
   fill(
     byId("examples"),
     exampleList("Typical", ranked.slice(middle, middle + count)),
     exampleList("Best", ranked.slice(-count).reverse()),
-    misaligned.length ? exampleList("Worst alignment of the reference, by AER", misaligned.slice(0, count), ({ aer }) => fixed(aer, 2), "reference") : null,
+    misaligned.length ? exampleList("Worst alignment of the reference, by AER", misaligned.slice(0, count), ["reference"], ({ aer }) => fixed(aer, 2)) : null,
   );
   byId("command").textContent = command;
   const [{ customdata, y }] = distribution.data;

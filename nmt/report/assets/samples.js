@@ -16,7 +16,7 @@ function renderSamples() {
   const validation = Math.min(watched.validation, history.length - 1);
   const { step, hypothesis } = history[validation];
   const choices = samples.map((sample, index) =>
-    el("button", { type: "button", "aria-pressed": String(index === watched.sample), "data-focus": `sample-${index}`, title: sample.source.text, onclick: () => watch({ sample: index }) }, `Sentence ${index + 1}`));
+    button(`Sentence ${index + 1}`, () => watch({ sample: index }), { pressed: index === watched.sample, focus: `sample-${index}`, title: sample.source.text }));
   fill(byId("sample-choice"), choices);
   const slider = byId("sample-step");
   slider.max = history.length - 1;

@@ -54,7 +54,8 @@ function against({ baseline, sentences }) {
   const sorted = (descending) => address("sentences", { ...AFRESH, sort: { key: "gain", descending } });
   const those = (kind) => {
     const count = sentences.filter(KINDS[kind].holds).length;
-    return el("a", { href: address("sentences", { ...AFRESH, kind }) }, `${grouped(count)} ${KINDS[kind].label}`);
+    const told = `${grouped(count)} ${KINDS[kind].label}`;
+    return count ? el("a", { href: address("sentences", { ...AFRESH, kind }) }, told) : told;
   };
   return [
     el("p", { class: "hint" }, `The baseline: ${[baseline.name, baseline.search, baseline.checkpoint].join(" · ")}`),

@@ -65,7 +65,7 @@ function attentionPlace(sentence) {
 }
 
 function detailHead(index, sentence) {
-  const move = (label, title, by) => el("button", { type: "button", title, "aria-label": title, "data-focus": title, onclick: () => moveSentence(by) }, label);
+  const move = (label, title, by) => button(label, () => moveSentence(by), { focus: title, title, "aria-label": title });
   return el(
     "header",
     {},
@@ -76,12 +76,10 @@ function detailHead(index, sentence) {
 }
 
 /** Back to the list, where it stands above the sentence. */
-const toList = () =>
-  el("button", { type: "button", class: "to-list", "data-focus": "to-list", onclick: () => document.querySelector(".list").scrollIntoView() }, "List");
+const toList = () => button("List", () => document.querySelector(".list").scrollIntoView(), { class: "to-list", focus: "to-list" });
 
 /** A button of the attention. */
-const toolButton = (label, pressed, onclick, title, enabled = true) =>
-  el("button", { type: "button", disabled: !enabled, "aria-pressed": pressed === null ? null : String(pressed), title, "data-focus": label, onclick }, label);
+const toolButton = (label, pressed, onclick, title, enabled = true) => button(label, onclick, { pressed, focus: label, title, disabled: !enabled });
 
 function detailTools(sentence, enabled) {
   const { measure, unit, shown } = view;
@@ -90,10 +88,11 @@ function detailTools(sentence, enabled) {
     { class: "tools" },
     el("h3", {}, measure.name),
     measureChoice(sentence[shown]),
-    el("div", { class: "segments", role: "group", "aria-label": "Unit" },
+    segments("Unit", [
       toolButton("Words", unit === "words", () => setUnit("words"), "Sum over the source pieces, mean over the target pieces (w)", enabled),
       toolButton("Subwords", unit === "subwords", () => setUnit("subwords"),
-        measure.ofWords ? "Words are left out, not their pieces" : "The tokens of the model (w)", enabled && !measure.ofWords)),
+        measure.ofWords ? "Words are left out, not their pieces" : "The tokens of the model (w)", enabled && !measure.ofWords),
+    ]),
   );
 }
 

@@ -66,11 +66,16 @@ function stepContent(row, column) {
   ];
 }
 
+/** Whether the weight of a source unit is the sum of those of its pieces: of an even attention it gets the more. */
+const isSum = ({ tokens }) => tokens.length > 1 && !view.measure.ofWords;
+
 /** Which unit it is, and the three of the other side with the largest weights, beside the one that is pointed at. */
 function stepHead(which, label, relation, units, weights, pointed = null) {
   const ranked = [...units.keys()].sort((a, b) => weights[b] - weights[a]);
   const named = ranked.filter((index, place) => place < 3 || index === pointed);
-  const strongest = named.map((index) => el("li", { class: index === pointed ? "pointed" : null }, el("bdi", {}, visible(units[index].label)), ` ${view.measure.written(weights[index])}`));
+  const pieces = (unit) => (units === view.sources && isSum(unit) ? el("small", { class: "muted" }, ` (${unit.tokens.length} pieces)`) : null);
+  const name = (unit) => el("span", {}, el("bdi", {}, visible(unit.label)), pieces(unit));
+  const strongest = named.map((index) => el("li", { class: index === pointed ? "pointed" : null }, name(units[index]), ` ${view.measure.written(weights[index])}`));
   return el("div", { class: "step-head" },
     el("span", { class: "muted" }, which),
     el("strong", { dir: "auto" }, visible(label)),

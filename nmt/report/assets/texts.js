@@ -59,9 +59,7 @@ const textRow = (name, text, parts, more = null) => [
 const nameOf = (side) => `${side[0].toUpperCase()}${side.slice(1).replaceAll("-", " ")}`;
 
 /** The name of a text, a button that shows its attention. */
-function whose(side, title) {
-  return el("button", { type: "button", class: "whose", "aria-pressed": String(view.shown === side), title, "data-focus": side, onclick: () => setShown(side) }, nameOf(side));
-}
+const whose = (side, title) => button(nameOf(side), () => setShown(side), { class: "whose", pressed: view.shown === side, focus: side, title });
 
 /** How what is not in the reference is marked, or in the baseline where that is chosen. */
 function extraOf(sentence) {
@@ -110,15 +108,16 @@ function focusWord(node, ontarget, onsource) {
 /** What the marks in texts and heatmap mean; with a baseline, a choice of what the texts are marked against. */
 function legend(sentence) {
   const against = againstOf(sentence);
-  const choice = (side) => el("button", { type: "button", "aria-pressed": String(side === against), "data-focus": `against-${side}`, onclick: () => setForm({ against: side }) }, side);
+  const choice = (side) => button(side, () => setForm({ against: side }), { pressed: side === against, focus: `against-${side}` });
   return el("div", { class: "hint legend" },
     el("span", { class: "extra" }, `not in the ${against}`),
     el("span", { class: "missing" }, "not in the hypothesis"),
     sentence.rarest === 0 ? el("span", { class: "unseen" }, "nowhere in the training data") : null,
     scaleKey(),
+    view.sources.some(isSum) ? el("span", {}, "a source word of several pieces has the sum of their weights") : null,
     state.asTable ? null : el("span", { class: "unsure", title: `−log P; a whole bar is ${MOST_NATS} nats or more` }, `bar: how unsure (whole: P < ${Math.ceil(100 * Math.exp(-MOST_NATS))}%)`),
     goldNote(view),
-    sentence.baseline && el("span", { class: "against" }, "marked against", el("span", { class: "segments", role: "group", "aria-label": "Marked against" }, choice("reference"), choice("baseline"))));
+    sentence.baseline && el("div", { class: "against" }, "marked against", segments("Marked against", [choice("reference"), choice("baseline")])));
 }
 
 /** The colours of the heatmap, and of how much they stand for. */

@@ -39,8 +39,7 @@ function wordsAddress({ split = state.evaluation.label } = {}) {
   const asked = new URLSearchParams();
   if (query) asked.set("q", query);
   if (sortText(sort) !== sortText(MOST_FREQUENT)) asked.set("sort", sortText(sort));
-  if (REPORT.evaluations.length > 1) asked.set("split", split);
-  return `#/words${asked.size ? `?${asked}` : ""}`;
+  return addressOf("words", asked, split);
 }
 
 /** Shows the words anew, from the first on, after a change of search or order. */
