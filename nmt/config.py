@@ -281,9 +281,6 @@ class ModelConfig:
             check(getattr(self, name) >= 0, f"model.{name}", getattr(self, name), "at least 0")
         for name in ("dropout", "recurrent_dropout", "word_dropout"):
             check(0 <= getattr(self, name) < 1, f"model.{name}", getattr(self, name), "at least 0 and below 1")
-        why = "a dropped word is a vector of zeros, and the gradient of normalising it is without bound"
-        bounded = not (self.layer_norm and self.word_dropout)
-        check(bounded, "model.word_dropout", self.word_dropout, f"0 with model.layer_norm: {why}")
         even = not self.both_ways or self.hidden_size % 2 == 0
         check(even, "model.hidden_size", self.hidden_size, "even, for each direction has half of it")
         bridged = self.bridged or self.state_size == self.hidden_size

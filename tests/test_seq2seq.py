@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import DECODERS, NETWORKS, PAIR, build, name_of, step_log_probs
+from conftest import CELL_KINDS, DECODERS, NETWORKS, PAIR, build, name_of, step_log_probs
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import PackedSequence
@@ -147,6 +147,26 @@ def test_parameters_of_ones_own_keep_what_they_were_made_with(monkeypatch: pytes
     assert model.decoder.attention.score.temperature.item() == 10
     for name, parameter in model.named_parameters():
         assert "temperature" in name or "norms" in name or 0 < parameter.abs().mean().item() < 0.3
+
+
+@pytest.mark.parametrize("cell", CELL_KINDS)
+@pytest.mark.parametrize("decoder", DECODERS, ids=str)
+def test_gradients_stay_bounded_where_words_are_dropped_before_layer_normalisation(
+    decoder: dict[str, Any], cell: Any
+) -> None:
+    """As a state of zeros would be normalised, again and again, in sentences that begin with dropped words."""
+    sizes = {"embedding_size": 32, "hidden_size": 32}
+    network = ModelConfig(**decoder, **sizes, cell=cell, layers=2, layer_norm=True, word_dropout=0.5)
+    chance = torch.Generator().manual_seed(0)
+    src_ids, tgt_ids = (torch.randint(4, 50, (8, 12), generator=chance) for _ in range(2))
+    batch = Batch(src_ids, torch.full((8,), 12), tgt_ids, torch.full((8,), 12), torch.arange(8))
+    torch.manual_seed(1)
+    model = Seq2Seq(network, 50, 50).train()
+    for _ in range(3):
+        model.zero_grad()
+        loss = sequence_loss(model, batch)
+        (loss.total / loss.tokens).backward()
+        assert nn.utils.get_total_norm([each.grad for each in model.parameters()]) < 20
 
 
 @pytest.mark.parametrize("network", NETWORKS[::20], ids=name_of)
