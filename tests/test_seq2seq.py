@@ -199,15 +199,18 @@ def test_tables_are_looked_up() -> None:
 
 def test_tied_layers_are_one_parameter() -> None:
     sizes = {}
-    for tied in ("none", "output", "all"):
+    for tied in ("none", "output", "source", "all"):
         model = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=8, tie_embeddings=tied), 11, 11)
         sizes[tied] = sum(1 for each in model.parameters() if each.shape == (11, 8))
         model.tie()
-        assert (model.output.weight is model.decoder.embedding.table.weight) == (tied != "none")
-        assert (model.encoder.embedding.table.weight is model.decoder.embedding.table.weight) == (tied == "all")
-    assert sizes == {"none": 3, "output": 2, "all": 1}
-    with pytest.raises(ValueError, match="must be none or output: there are 50 source types and 11 target types"):
-        Seq2Seq(ModelConfig(embedding_size=8, hidden_size=8, tie_embeddings="all"), 50, 11)
+        table = model.decoder.embedding.table.weight
+        assert (model.output.weight is table) == (tied in ("output", "all"))
+        assert (model.encoder.embedding.table.weight is table) == (tied in ("source", "all"))
+    assert sizes == {"none": 3, "output": 2, "source": 2, "all": 1}
+    for tied in ("source", "all"):
+        with pytest.raises(ValueError, match=f"'{tied}' .* none or output: there are 50 source types and 11 target"):
+            Seq2Seq(ModelConfig(embedding_size=8, hidden_size=8, tie_embeddings=tied), 50, 11)
+    assert ModelConfig(embedding_size=8, hidden_size=16, tie_embeddings="source").readout_features == 16
 
 
 def in_precision(tree: Any, precision: torch.dtype) -> Any:

@@ -38,7 +38,7 @@ class Seq2Seq(nn.Module):
         is_int8: whether `nmt.model.inference.quantized` has rounded its weights.
 
     Raises:
-        ValueError: if all embeddings are to be tied, and the source has none, or not as many types as the target.
+        ValueError: if the source embedding is to be tied, and the source has none, or not as many types as the target.
     """
 
     def __init__(self, config: ModelConfig, source: int | nn.Module, tgt_vocab_size: int) -> None:
@@ -46,11 +46,12 @@ class Seq2Seq(nn.Module):
         tgt_embedding = nn.Embedding(tgt_vocab_size, config.embedding_size, padding_idx=PAD_ID)
         self.encoder: nn.Module
         if isinstance(source, nn.Module):
-            check(config.tie_embeddings != "all", "model.tie_embeddings", "all", "none or output: the source has none")
+            allowed = "none or output: the source has none"
+            check(not config.ties_source, "model.tie_embeddings", config.tie_embeddings, allowed)
             self.encoder = source
-        elif config.tie_embeddings == "all":
-            other = f"none or output: there are {source:,} source types and {tgt_vocab_size:,} target types"
-            check(source == tgt_vocab_size, "model.tie_embeddings", "all", other)
+        elif config.ties_source:
+            allowed = f"none or output: there are {source:,} source types and {tgt_vocab_size:,} target types"
+            check(source == tgt_vocab_size, "model.tie_embeddings", config.tie_embeddings, allowed)
             self.encoder = Encoder(config, tgt_embedding)
         else:
             self.encoder = Encoder(config, nn.Embedding(source, config.embedding_size, padding_idx=PAD_ID))
@@ -60,15 +61,15 @@ class Seq2Seq(nn.Module):
         self.tgt_vocab_size = tgt_vocab_size
         self.is_int8 = False
         self.latent = config.alignment == "latent"
-        self.tie_embeddings = config.tie_embeddings
+        self.ties_output, self.ties_source = config.ties_output, config.ties_source
         self._initialise(drops_words=config.word_dropout > 0)
         self.tie()
 
     def tie(self) -> None:
         """Makes tied layers share parameters (Press & Wolf 2017); to be done again when parameters were replaced."""
-        if self.tie_embeddings != "none":
+        if self.ties_output:
             self.output.weight = self.decoder.embedding.table.weight
-        if isinstance(self.encoder, Encoder) and self.tie_embeddings == "all":
+        if isinstance(self.encoder, Encoder) and self.ties_source:
             self.encoder.embedding.table.weight = self.decoder.embedding.table.weight
 
     def _initialise(self, drops_words: bool) -> None:
