@@ -201,14 +201,14 @@ class ModelConfig:
     Attributes:
         cell: the recurrent cell of encoder and decoder; gru resets after the recurrent product (as torch does),
             gru_reset_first before it (as in Cho et al. 2014).
-        layers: number of layers of the encoder, and of the decoder.
+        layers: number of layers of the encoder, and of the decoder unless it has decoder_layers.
         layer_norm: layer normalisation within the cell.
         residual: the output of a layer has its input added, but for the lowest (of the gnmt decoder, the lowest two).
         encoder: reading direction; reversed reads a special token, then the source from its last word to its first;
             gnmt is bidirectional in the lowest layer only.
         summary: what the decoder may start from: the encoder's last states, or the mean of its top layer's.
-        bridge: a learned layer between summary and decoder; null: only where the encoder reads both ways or the sizes
-            differ.
+        bridge: a learned layer between summary and decoder; null: only where the encoder reads both ways, or sizes or
+            numbers of layers differ.
         decoder: bahdanau attends, then recurs; conditional recurs, attends, recurs; luong recurs, then attends; gnmt
             attends from its lowest layer.
         input_feeding: the luong decoder reads its last readout beside the previous token.
@@ -218,8 +218,12 @@ class ModelConfig:
         embedding_size: size of a token's embedding.
         hidden_size: size of the encoder's states, both directions together.
         decoder_size: size of the decoder's states; 0 for hidden_size.
-        readout_size: size of what the output layer reads; 0 for the decoder's size, or the embedding's if tied.
-        tie_embeddings: "output": the output layer is the target embedding; "all": the source embedding too.
+        decoder_layers: number of layers of the decoder; 0 for layers. They start from the encoder's, the top one from
+            its top one; those that it has not, from its lowest.
+        readout_size: size of what the output layer reads; 0 for the decoder's, or where it is tied the
+            embedding's.
+        tie_embeddings: what the target embedding also is: the output layer (output), the source embedding (source),
+            or both (all).
         dropout: probability of dropout on embeddings, between layers and on readouts.
         recurrent_dropout: probability of dropout on a cell's own previous state, by one mask a sentence.
         variational: one dropout mask for all positions of a sentence instead of one each.
@@ -241,8 +245,9 @@ class ModelConfig:
     embedding_size: int = 256
     hidden_size: int = 512
     decoder_size: int = 0
+    decoder_layers: int = 0
     readout_size: int = 0
-    tie_embeddings: Literal["none", "output", "all"] = "none"
+    tie_embeddings: Literal["none", "output", "source", "all"] = "none"
     dropout: float = 0.2
     recurrent_dropout: float = 0.0
     variational: bool = False
@@ -254,6 +259,11 @@ class ModelConfig:
         return self.decoder_size or self.hidden_size
 
     @property
+    def state_layers(self) -> int:
+        """Of the decoder."""
+        return self.decoder_layers or self.layers
+
+    @property
     def both_ways(self) -> bool:
         """Whether the encoder's lowest layer is bidirectional."""
         return self.encoder in ("bidirectional", "gnmt")
@@ -261,7 +271,12 @@ class ModelConfig:
     @property
     def bridged(self) -> bool:
         """Whether a learned layer stands between the encoder's summary and the decoder."""
-        return self.bridge if self.bridge is not None else self.both_ways or self.state_size != self.hidden_size
+        return self.bridge if self.bridge is not None else self.both_ways or not self._alike
+
+    @property
+    def _alike(self) -> bool:
+        """Whether the decoder's layers are as many and as large as the encoder's."""
+        return (self.state_layers, self.state_size) == (self.layers, self.hidden_size)
 
     @property
     def reads_embedding(self) -> bool:
@@ -271,27 +286,35 @@ class ModelConfig:
     @property
     def readout_features(self) -> int:
         """Size of what the output layer reads."""
-        return self.readout_size or (self.state_size if self.tie_embeddings == "none" else self.embedding_size)
+        return self.readout_size or (self.embedding_size if self.ties_output else self.state_size)
+
+    @property
+    def ties_output(self) -> bool:
+        """Whether the output layer is the target embedding."""
+        return self.tie_embeddings in ("output", "all")
+
+    @property
+    def ties_source(self) -> bool:
+        """Whether the source embedding is the target embedding."""
+        return self.tie_embeddings in ("source", "all")
 
     def __post_init__(self) -> None:
         fit_types(self, "model.")
         for name in ("layers", "embedding_size", "hidden_size"):
             check(getattr(self, name) > 0, f"model.{name}", getattr(self, name), "positive")
-        for name in ("decoder_size", "readout_size"):
+        for name in ("decoder_size", "decoder_layers", "readout_size"):
             check(getattr(self, name) >= 0, f"model.{name}", getattr(self, name), "at least 0")
         for name in ("dropout", "recurrent_dropout", "word_dropout"):
             check(0 <= getattr(self, name) < 1, f"model.{name}", getattr(self, name), "at least 0 and below 1")
-        why = "a dropped word is a vector of zeros, and the gradient of normalising it is without bound"
-        bounded = not (self.layer_norm and self.word_dropout)
-        check(bounded, "model.word_dropout", self.word_dropout, f"0 with model.layer_norm: {why}")
         even = not self.both_ways or self.hidden_size % 2 == 0
         check(even, "model.hidden_size", self.hidden_size, "even, for each direction has half of it")
-        bridged = self.bridged or self.state_size == self.hidden_size
-        check(bridged, "model.bridge", self.bridge, "true where model.decoder_size is not model.hidden_size")
-        deep = self.decoder != "gnmt" or self.layers > 1
-        check(deep, "model.layers", self.layers, "at least 2 with the gnmt decoder, which attends from its lowest")
-        tied = self.tie_embeddings == "none" or self.readout_features == self.embedding_size
-        check(tied, "model.readout_size", self.readout_size, "0 or model.embedding_size where embeddings are tied")
+        allowed = "true where model.decoder_size is not model.hidden_size, or model.decoder_layers not model.layers"
+        check(self.bridged or self._alike, "model.bridge", self.bridge, allowed)
+        deep = self.decoder != "gnmt" or self.state_layers > 1
+        key = "model.decoder_layers" if self.decoder_layers else "model.layers"
+        check(deep, key, self.state_layers, "at least 2 with the gnmt decoder, which attends from its lowest")
+        tied = not self.ties_output or self.readout_features == self.embedding_size
+        check(tied, "model.readout_size", self.readout_size, "0 or model.embedding_size where the output layer is tied")
         self._check_attention()
 
     def _check_attention(self) -> None:
@@ -406,8 +429,8 @@ class Config:
             object.__setattr__(self, "name", self._name_of_corpus())
         check_folder_name("name", self.name)
         check(0 <= self.seed < 1 << 63, "seed", self.seed, "at least 0 and below 2 ** 63")
-        tied = self.model.tie_embeddings != "all" or self.data.tokenizer.joint
-        check(tied, "model.tie_embeddings", self.model.tie_embeddings, '"none" or "output" with separate vocabularies')
+        fits = self.data.tokenizer.joint or not self.model.ties_source
+        check(fits, "model.tie_embeddings", self.model.tie_embeddings, '"none" or "output" with separate vocabularies')
         taken = not (self.data.tokenizer.path and self.training.start_from)
         why = "left out with training.start_from, which has tokenizers of its own"
         check(taken, "data.tokenizer.path", self.data.tokenizer.path, why)

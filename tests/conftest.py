@@ -39,7 +39,7 @@ def _networks() -> list[ModelConfig]:
     """Every decoder with every attention, and with every encoder and cell; what is left is drawn, by a fixed seed."""
     attentions = product(DECODERS, SCORES, WINDOWS, NORMALIZERS, [None], [None])
     cells = product(DECODERS, [None], [None], [None], ENCODERS, CELL_KINDS)
-    chance = random.Random(1)
+    chance, depth = random.Random(1), random.Random(2)
     networks = []
     for decoder, score, window, normalizer, encoder, cell in [*attentions, *cells]:
         alignment = chance.choice(["soft", "soft", "latent"])
@@ -64,6 +64,7 @@ def _networks() -> list[ModelConfig]:
             residual=chance.choice([False, True]),
             summary=chance.choice(["last", "mean"]),
             decoder_size=0 if attention.score in SAME_SIZE_SCORES else chance.choice([0, 4]),
+            decoder_layers=depth.choice([0, 3] if decoder["decoder"] == "gnmt" else [0, 1, 2]),
             deep_output=chance.choice([None, False, True]),
             tie_embeddings=chance.choice(["none", "output", "all"]),
             embedding_size=6,
@@ -84,7 +85,8 @@ def name_of(network: ModelConfig) -> str:
     feeding = "+feed" if each.decoder == "luong" and each.input_feeding else ""
     norm = "+norm" if each.layer_norm else ""
     attended = f"{attention.score}-{attention.window}-{attention.normalizer}-{attention.coverage}-{attention.heads}"
-    return f"{each.decoder}{feeding} {attended} {each.alignment} {each.encoder} {each.layers} {each.cell}{norm}"
+    layers = f"{each.layers}-{each.state_layers}"
+    return f"{each.decoder}{feeding} {attended} {each.alignment} {each.encoder} {layers} {each.cell}{norm}"
 
 
 def build(network: ModelConfig, vocab_size: int = 12, seed: int = 0, dtype: torch.dtype = torch.float32) -> Seq2Seq:

@@ -137,6 +137,7 @@ def test_a_batch_is_never_larger_than_the_corpus(decoding: Decoding) -> None:
     [
         ({"dropout": 0.5, "hidden_size": 64, "embedding_size": 32}, True),
         ({"layers": 2}, False),
+        ({"decoder_layers": 2}, False),
         ({"decoder": "conditional"}, False),
         ({"tie_embeddings": "output"}, False),
         ({"readout_size": 32}, False),

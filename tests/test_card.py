@@ -63,13 +63,17 @@ def test_the_hub_reads_languages_metrics_and_scores(run: Path) -> None:
 
 
 def test_people_read_scores_with_signature_and_interval(run: Path) -> None:
+    saved = run / "model" / "config.json"
+    fields = json.loads(saved.read_text())
+    fields["network"] |= {"layers": 3, "decoder_layers": 2}
+    saved.write_text(json.dumps(fields))
     _, text = read(model_card(run, "me/small"))
     row = "| test_2016 | 2 | BLEU | 38.12 | [37.0, 39.0] | cased, detokenised | `nrefs:1\\|tok:13a\\|version:2.6.0` |"
     assert row in text
     assert "| test_2016 | 2 | chrF2 | 58.00 |  |" in text
     for section in ("Scores", "Training data", "Architecture", "Limits", "Use"):
         assert f"\n## {section}\n" in text
-    assert "encoder: bidirectional, gru, layers: 1, size: 16\n" in text
+    assert "encoder: bidirectional, gru, layers: 3, size: 16\n- decoder: bahdanau, gru, layers: 2, size: 16\n" in text
     assert 'Translator.load("me/small")' in text
     assert "Split `train` of `multi30k`" in text
     assert "the weights were chosen on `validation`" in text

@@ -20,6 +20,10 @@ from nmt.config import AttentionConfig, Config, DataConfig, ModelConfig, Tokeniz
         (lambda: DataConfig(path=""), "data.path: '' is not allowed"),
         (lambda: ModelConfig(hidden_size=7), "model.hidden_size: 7 is not allowed, it must be even"),
         (lambda: ModelConfig(dropout=1.0), "model.dropout: 1.0 is not allowed"),
+        (lambda: ModelConfig(decoder="gnmt"), "model.layers: 1 is not allowed, it must be at least 2 with the gnmt"),
+        (lambda: ModelConfig(decoder="gnmt", layers=2, decoder_layers=1), "model.decoder_layers: 1 is not allowed"),
+        (lambda: ModelConfig(decoder_layers=-1), "model.decoder_layers: -1 is not allowed, it must be at least 0"),
+        (lambda: ModelConfig(bridge=False, decoder_layers=2), "model.bridge: False is not allowed, it must be true"),
         (lambda: ModelConfig(layers=0), "model.layers: 0 is not allowed, it must be positive"),
         (lambda: TrainingConfig(learning_rate=0), "training.learning_rate: 0 is not allowed"),
         (
@@ -36,18 +40,25 @@ from nmt.config import AttentionConfig, Config, DataConfig, ModelConfig, Tokeniz
         (lambda: Config(seed=-1), "seed: -1 is not allowed"),
         (lambda: Config(seed=1 << 63), "seed: 9223372036854775808 is not allowed"),
         (lambda: DataConfig(path="hub:"), "data.path: 'hub:' is not allowed"),
-        (lambda: ModelConfig(layer_norm=True, word_dropout=0.1), "model.word_dropout: 0.1 is not allowed"),
+        (lambda: ModelConfig(tie_embeddings="output", readout_size=9), "model.readout_size: 9 is not allowed"),
         (
             lambda: Config(
-                model=ModelConfig(tie_embeddings="all"), data=DataConfig(tokenizer=TokenizerConfig(joint=False))
+                model=ModelConfig(tie_embeddings="source"), data=DataConfig(tokenizer=TokenizerConfig(joint=False))
             ),
-            "model.tie_embeddings: 'all' is not allowed",
+            "model.tie_embeddings: 'source' is not allowed",
         ),
     ],
 )
 def test_a_value_that_is_not_allowed_is_named_with_its_key(make: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_bridge_stands_wherever_encoder_and_decoder_differ() -> None:
+    for alike in ({}, {"layers": 2}, {"layers": 2, "decoder_layers": 2}):
+        assert not ModelConfig(encoder="forward", **alike).bridged
+    for other in ({"decoder_layers": 2}, {"layers": 2, "decoder_layers": 1}, {"decoder_size": 64}):
+        assert ModelConfig(encoder="forward", **other).bridged
 
 
 def test_defaults_are_allowed() -> None:

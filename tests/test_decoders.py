@@ -76,20 +76,25 @@ class Equations:
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 @pytest.mark.parametrize("deep_output", [False, True])
-@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize(("layers", "decoder_layers"), [(1, 1), (2, 2), (1, 3), (3, 2)])
 @pytest.mark.parametrize("chosen", DECODERS, ids=lambda each: "-".join(map(str, each.values())))
 @torch.no_grad()
-def test_a_decoder_follows_its_equations(chosen: dict[str, Any], layers: int, deep_output: bool, cell: Any) -> None:
-    layers += chosen["decoder"] == "gnmt"
+def test_a_decoder_follows_its_equations(
+    chosen: dict[str, Any], layers: int, decoder_layers: int, deep_output: bool, cell: Any
+) -> None:
+    if chosen["decoder"] == "gnmt":
+        layers, decoder_layers = layers + 1, decoder_layers + 1
+    depths = {"layers": layers, "decoder_layers": decoder_layers}
     sizes = {"embedding_size": 6, "hidden_size": 8, "decoder_size": 10, "readout_size": 7}
-    config = ModelConfig(**chosen, **sizes, layers=layers, cell=cell, deep_output=deep_output, dropout=0.0)
+    config = ModelConfig(**chosen, **sizes, **depths, cell=cell, deep_output=deep_output, dropout=0.0)
     model = build(config, dtype=torch.float64)
     encoded, decoder = model.encoder(SRC, SRC_LENGTHS), model.decoder
     found, attention = model(SRC, SRC_LENGTHS, PREVIOUS)
-    summary = [part for state in encoded.final_state for part in state]
+    below = [max(0, layers - decoder_layers + depth) for depth in range(decoder_layers)]
+    summary = [part for depth in below for part in encoded.final_state[depth]]
     first = [torch.tanh(bridge(part)) for bridge, part in zip(decoder.bridge.layers, summary, strict=True)]
-    parts = len(first) // layers
-    states = [tuple(first[layer * parts : (layer + 1) * parts]) for layer in range(layers)]
+    parts = len(first) // decoder_layers
+    states = [tuple(first[layer * parts : (layer + 1) * parts]) for layer in range(decoder_layers)]
     feed = torch.zeros(2, 7 if chosen.get("input_feeding") else 0, dtype=torch.float64)
     equations = Equations(decoder, encoded.states, model.encode(SRC, SRC_LENGTHS)[0])
     for step, y in enumerate(decoder.embedding.table(PREVIOUS).unbind(1)):

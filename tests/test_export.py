@@ -143,7 +143,8 @@ OTHERS = [
         hidden_size=8,
     ),
     ModelConfig(
-        layers=2,
+        layers=3,
+        decoder_layers=2,
         residual=True,
         decoder="luong",
         input_feeding=False,

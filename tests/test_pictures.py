@@ -107,7 +107,7 @@ def test_a_place_is_seen_where_all_colours_are_alike() -> None:
 @pytest.mark.parametrize("decoder", ["bahdanau", "conditional", "luong", "gnmt"])
 def test_every_decoder_attends_to_a_picture_alike_in_one_go_and_step_by_step(decoder: str, cell: str) -> None:
     torch.manual_seed(0)
-    config = network(decoder=decoder, cell=cell, layers=2, attention=AttentionConfig(normalizer="sparsemax"))
+    config = network(decoder=decoder, cell=cell, decoder_layers=2, attention=AttentionConfig(normalizer="sparsemax"))
     model = Seq2Seq(config, PictureEncoder(config), 9).eval()
     source, lengths = pictures(3), torch.full((3,), CELLS)
     memory, state = model.encode(source, lengths)
@@ -129,9 +129,10 @@ def test_weights_in_another_form_caption_alike() -> None:
         torch.testing.assert_close(pack(model)(source, lengths, previous), model(source, lengths, previous))
 
 
-def test_a_picture_has_no_embeddings_to_tie() -> None:
-    config = network(tie_embeddings="all")
-    with pytest.raises(ValueError, match=r"model\.tie_embeddings: 'all' is not allowed, .*the source has none"):
+@pytest.mark.parametrize("tied", ["source", "all"])
+def test_a_picture_has_no_embeddings_to_tie(tied: str) -> None:
+    config = network(tie_embeddings=tied)
+    with pytest.raises(ValueError, match=rf"model\.tie_embeddings: '{tied}' is not allowed, .*the source has none"):
         Seq2Seq(config, PictureEncoder(config), 9)
 
 

@@ -111,7 +111,7 @@ def test_a_sentence_has_the_same_probabilities_alone_and_in_a_batch(model: Seq2S
         torch.testing.assert_close(together[only], alone, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("tied", ["none", "output", "all"])
+@pytest.mark.parametrize("tied", ["none", "output", "source", "all"])
 def test_the_model_that_is_given_stays_as_it_was(tied: Any) -> None:
     model = build(ModelConfig(embedding_size=8, hidden_size=8, tie_embeddings=tied))
     before = copy.deepcopy(model.state_dict())
@@ -122,7 +122,7 @@ def test_the_model_that_is_given_stays_as_it_was(tied: Any) -> None:
     kept = dict(small.named_parameters())
     assert all(each is kept[name] for name, each in model.named_parameters() if name.startswith("encoder.rnn"))
     tables = small.encoder.embedding.table.weight, small.decoder.embedding.table.weight, small.output.weight
-    assert len({id(table) for table in tables}) == {"none": 3, "output": 2, "all": 1}[tied]
+    assert len({id(table) for table in tables}) == {"none": 3, "output": 2, "source": 2, "all": 1}[tied]
 
 
 def test_weights_take_a_quarter_of_the_memory(model: Seq2Seq) -> None:

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from nmt.model.saved import ModelInfo, load_model, save_model
 
 
-@pytest.fixture(params=["none", "output", "all"])
+@pytest.fixture(params=["none", "output", "source", "all"])
 def saved(request: pytest.FixtureRequest, tmp_path: Path, info: ModelInfo) -> tuple[Path, torch.nn.Module, ModelInfo]:
     info = replace(info, network=replace(info.network, tie_embeddings=request.param, cell="lstm", layers=2))
     model = build(info.network, info.src_vocab_size)
@@ -29,8 +29,9 @@ def test_the_same_network_comes_back(saved: tuple) -> None:
     torch.testing.assert_close(loaded(*arguments), model(*arguments))
     torch.testing.assert_close(loaded.log_probs(*loaded(*arguments)), model.log_probs(*model(*arguments)))
     tied = info.network.tie_embeddings
-    assert (loaded.output.weight is loaded.decoder.embedding.table.weight) == (tied != "none")
-    assert (loaded.encoder.embedding.table.weight is loaded.decoder.embedding.table.weight) == (tied == "all")
+    table = loaded.decoder.embedding.table.weight
+    assert (loaded.output.weight is table) == (tied in ("output", "all"))
+    assert (loaded.encoder.embedding.table.weight is table) == (tied in ("source", "all"))
 
 
 def test_the_folder_holds_no_pickle(saved: tuple) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import DECODERS, NETWORKS, PAIR, build, name_of, step_log_probs
+from conftest import CELL_KINDS, DECODERS, NETWORKS, PAIR, build, name_of, step_log_probs
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import PackedSequence
@@ -149,6 +149,26 @@ def test_parameters_of_ones_own_keep_what_they_were_made_with(monkeypatch: pytes
         assert "temperature" in name or "norms" in name or 0 < parameter.abs().mean().item() < 0.3
 
 
+@pytest.mark.parametrize("cell", CELL_KINDS)
+@pytest.mark.parametrize("decoder", DECODERS, ids=str)
+def test_gradients_stay_bounded_where_words_are_dropped_before_layer_normalisation(
+    decoder: dict[str, Any], cell: Any
+) -> None:
+    """As a state of zeros would be normalised, again and again, in sentences that begin with dropped words."""
+    sizes = {"embedding_size": 32, "hidden_size": 32}
+    network = ModelConfig(**decoder, **sizes, cell=cell, layers=2, layer_norm=True, word_dropout=0.5)
+    chance = torch.Generator().manual_seed(0)
+    src_ids, tgt_ids = (torch.randint(4, 50, (8, 12), generator=chance) for _ in range(2))
+    batch = Batch(src_ids, torch.full((8,), 12), tgt_ids, torch.full((8,), 12), torch.arange(8))
+    torch.manual_seed(1)
+    model = Seq2Seq(network, 50, 50).train()
+    for _ in range(3):
+        model.zero_grad()
+        loss = sequence_loss(model, batch)
+        (loss.total / loss.tokens).backward()
+        assert nn.utils.get_total_norm([each.grad for each in model.parameters()]) < 20
+
+
 @pytest.mark.parametrize("network", NETWORKS[::20], ids=name_of)
 def test_tables_are_of_a_copy_and_change_nothing_of_the_network(network: ModelConfig) -> None:
     model = build(network)
@@ -163,7 +183,7 @@ def test_tables_are_of_a_copy_and_change_nothing_of_the_network(network: ModelCo
     found(model).amax(dim=1).sum().backward()  # the network itself is trained as ever,
     assert model.decoder.embedding.table.weight.grad is not None
     with torch.no_grad():
-        model.decoder.embedding.table.weight.mul_(2.0)
+        model.decoder.embedding.table.weight.neg_()  # layer normalisation would undo a change of size
         assert not torch.allclose(found(model), expected)  # and never sees an old table
 
 
@@ -179,15 +199,18 @@ def test_tables_are_looked_up() -> None:
 
 def test_tied_layers_are_one_parameter() -> None:
     sizes = {}
-    for tied in ("none", "output", "all"):
+    for tied in ("none", "output", "source", "all"):
         model = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=8, tie_embeddings=tied), 11, 11)
         sizes[tied] = sum(1 for each in model.parameters() if each.shape == (11, 8))
         model.tie()
-        assert (model.output.weight is model.decoder.embedding.table.weight) == (tied != "none")
-        assert (model.encoder.embedding.table.weight is model.decoder.embedding.table.weight) == (tied == "all")
-    assert sizes == {"none": 3, "output": 2, "all": 1}
-    with pytest.raises(ValueError, match="must be none or output: there are 50 source types and 11 target types"):
-        Seq2Seq(ModelConfig(embedding_size=8, hidden_size=8, tie_embeddings="all"), 50, 11)
+        table = model.decoder.embedding.table.weight
+        assert (model.output.weight is table) == (tied in ("output", "all"))
+        assert (model.encoder.embedding.table.weight is table) == (tied in ("source", "all"))
+    assert sizes == {"none": 3, "output": 2, "source": 2, "all": 1}
+    for tied in ("source", "all"):
+        with pytest.raises(ValueError, match=f"'{tied}' .* none or output: there are 50 source types and 11 target"):
+            Seq2Seq(ModelConfig(embedding_size=8, hidden_size=8, tie_embeddings=tied), 50, 11)
+    assert ModelConfig(embedding_size=8, hidden_size=16, tie_embeddings="source").readout_features == 16
 
 
 def in_precision(tree: Any, precision: torch.dtype) -> Any:

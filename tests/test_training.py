@@ -46,6 +46,7 @@ from nmt.decoding.translator import Translator
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import load_samples
 from nmt.training.checkpoints import best_checkpoint, latest_checkpoint
+from nmt.training.checks import idle_settings
 from nmt.training.loss import Loss
 from nmt.training.reporter import EpochBar
 from nmt.training.stopping import STOPPING, Signals
@@ -1198,6 +1199,14 @@ def test_settings_that_change_nothing_are_told(train: Callable, capsys: pytest.C
         "nmt train: training.halving_steps 9 changes nothing without training.schedule halving",
         "nmt train: training.learning_rate 0.001 is that of adamw: with training.optimizer sgd papers have 1",
     ]
+
+
+def test_residual_layers_need_a_second_one_on_either_side() -> None:
+    def idle(**network: int) -> list[str]:
+        return idle_settings(Config(model=ModelConfig(residual=True, **network)))
+
+    assert idle() == ["model.residual True changes nothing without a second of model.layers"]
+    assert idle(layers=2, decoder_layers=1) == idle(decoder_layers=2) == []
 
 
 def test_a_run_with_no_name_is_not_gone_on_with(train: Callable, capsys: pytest.CaptureFixture) -> None:

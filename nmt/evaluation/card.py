@@ -143,7 +143,7 @@ def _architecture(info: ModelInfo, weights: Path) -> str:
         parameters = sum(prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
     lines = {
         "encoder": f"{network.encoder}, {network.cell}, layers: {network.layers}, size: {network.hidden_size}",
-        "decoder": f"{network.decoder}, {network.cell}, layers: {network.layers}, size: {network.state_size}",
+        "decoder": f"{network.decoder}, {network.cell}, layers: {network.state_layers}, size: {network.state_size}",
         "attention": f"{attention.score} score, {attention.window} window, {attention.normalizer}, "
         f"coverage: {attention.coverage}, heads: {attention.heads}, {network.alignment} alignment",
         "embeddings": f"size {network.embedding_size}, tied: {network.tie_embeddings}",

@@ -84,12 +84,13 @@ Step = Callable[[Tensor, Tensor, DecoderState], Stepped]
 class Bridge(nn.Module):
     """Encoder summary -> first decoder state: ``tanh(W s + b)`` for each tensor of each layer.
 
-    In Bahdanau et al. 2015, A.2.2, it is of the backward reading alone, and without a bias.
+    In Bahdanau et al. 2015, A.2.2, it is of the backward reading alone, and without a bias. Where encoder and decoder
+    have not as many layers, the top ones belong together: what else the decoder has starts from the encoder's lowest.
 
     Args:
         summary_size: H.
         state_size: D.
-        layers: how many.
+        layers: of the decoder.
         parts: tensors of a layer's state.
     """
 
@@ -99,8 +100,11 @@ class Bridge(nn.Module):
         self.parts = parts
 
     def forward(self, summary: list[State]) -> list[State]:
-        """One state a layer, tensors (B, H) -> (B, D)."""
-        flat = [part for state in summary for part in state]
+        """One state for each layer of the encoder, tensors (B, H) -> one for each of the decoder, (B, D)."""
+        layers = len(self.layers) // self.parts
+        tops = summary[-layers:]
+        read = [tops[0]] * (layers - len(tops)) + tops
+        flat = [part for state in read for part in state]
         bridged = [torch.tanh(layer(part)) for layer, part in zip(self.layers, flat, strict=True)]
         return [tuple(bridged[first : first + self.parts]) for first in range(0, len(bridged), self.parts)]
 
@@ -166,7 +170,7 @@ class Decoder(nn.Module, ABC):
         self.rnn = RecurrentStack([recurrent_layer(config, below, size) for below in sizes], between, config.residual)
         self.attention = Attention(config.attention, size, state_size)
         parts = CELLS[config.cell].parts
-        self.bridge = Bridge(state_size, size, config.layers, parts) if config.bridged else None
+        self.bridge = Bridge(state_size, size, config.state_layers, parts) if config.bridged else None
         self.readout = Readout(config)
         self.latent = config.alignment == "latent"
         self.compiles = False

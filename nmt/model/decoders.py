@@ -34,7 +34,7 @@ class BahdanauDecoder(Decoder):
     """
 
     def __init__(self, config: ModelConfig, table: nn.Embedding) -> None:
-        super().__init__(config, table, extra_size=config.hidden_size, lowest_layers=config.layers)
+        super().__init__(config, table, extra_size=config.hidden_size, lowest_layers=config.state_layers)
 
     def _project_to_gates(self, values: Tensor) -> Tensor:
         return linear(values, self._extra_weight())
@@ -106,7 +106,7 @@ class ConditionalDecoder(Decoder):
         super().__init__(config, table, extra_size=0, lowest_layers=1)
         size = config.state_size
         self.transition = recurrent_layer(config, config.hidden_size, size)
-        above = [recurrent_layer(config, size, size) for _ in range(config.layers - 1)]
+        above = [recurrent_layer(config, size, size) for _ in range(config.state_layers - 1)]
         self.upper = RecurrentStack(
             above, SequenceDropout(config.dropout, config.variational), config.residual, plain=0
         )
@@ -141,7 +141,7 @@ class LuongDecoder(Decoder):
 
     def __init__(self, config: ModelConfig, table: nn.Embedding) -> None:
         self.feed_size = config.readout_features if config.input_feeding else 0
-        super().__init__(config, table, extra_size=self.feed_size, lowest_layers=config.layers)
+        super().__init__(config, table, extra_size=self.feed_size, lowest_layers=config.state_layers)
 
     def _stepper(self, memory: DecoderMemory, hypotheses: int) -> Step:
         attend, recur = self.attention.stepper(memory.attended, hypotheses), StackStepper(self.rnn)
@@ -182,7 +182,7 @@ class GNMTDecoder(Decoder):
         super().__init__(config, table, extra_size=0, lowest_layers=1)
         size = config.state_size
         self.between = SequenceDropout(config.dropout, config.variational)
-        above = [recurrent_layer(config, size + config.hidden_size, size) for _ in range(config.layers - 1)]
+        above = [recurrent_layer(config, size + config.hidden_size, size) for _ in range(config.state_layers - 1)]
         self.upper = RecurrentStack(above, self.between, config.residual)
 
     def _mixes_first(self, values: Tensor) -> bool:

@@ -38,7 +38,7 @@ class PictureEncoder(nn.Module):
             nn.Conv2d(below, above, 3, stride, padding=1)
             for below, above, stride in zip(sizes[:-1], sizes[1:], strides, strict=True)
         )
-        self.layers, self.parts = config.layers, CELLS[config.cell].parts
+        self.layers, self.parts = config.state_layers, CELLS[config.cell].parts
 
     def forward(self, pictures: Tensor, lengths: Tensor) -> EncoderOutput:
         """Encodes pictures (B, 3, Y, X), from 0 to 1; lengths (B,) are the cells of each, row by row: all of them."""

@@ -77,7 +77,7 @@ def idle_settings(config: Config) -> list[str]:
         "model.attention.reach": (attention.window != "global", "model.attention.window local_m or local_p"),
         "model.attention.coverage_size": (attention.coverage == "neural", "model.attention.coverage neural"),
         "model.input_feeding": (network.decoder == "luong", "model.decoder luong"),
-        "model.residual": (network.layers > 1, "a second of model.layers"),
+        "model.residual": (max(network.layers, network.state_layers) > 1, "a second of model.layers"),
         "model.variational": (network.dropout > 0, "model.dropout"),
         "training.patience": (training.schedule == "plateau", "training.schedule plateau"),
         "training.halving_start_steps": (training.schedule == "halving", "training.schedule halving"),
