@@ -526,9 +526,19 @@ def test_finished_sentences_leave_the_batch_and_ended_hypotheses_the_output_laye
 
 def test_limits_are_a_property_of_the_sentence() -> None:
     options = SearchOptions(max_length_ratio=1.5, max_length_offset=4)
-    assert options.limits(torch.tensor([1, 10, 3])).tolist() == [5, 19, 8]
-    assert replace(options, max_length=6).limits(torch.tensor([1, 10, 3])).tolist() == [5, 7, 7]
-    assert replace(options, min_length=6).limits(torch.tensor([1, 10, 3])).tolist() == [7, 19, 8]
+    assert [options.limit(tokens) for tokens in (1, 10, 3)] == [5, 19, 8]
+    assert [replace(options, max_length=6).limit(tokens) for tokens in (1, 10, 3)] == [5, 7, 7]
+    assert [replace(options, min_length=6).limit(tokens) for tokens in (1, 10, 3)] == [7, 19, 8]
+    assert options.limit(10, more=2) == 21
+
+
+@pytest.mark.parametrize("ratio", [0.55, 1.05, 1.15, 2.0, 3.3])  # of 100 tokens single precision has 125 with 1.15
+def test_as_long_as_its_limit_a_translation_is_allowed_and_no_longer(ratio: float) -> None:
+    options = SearchOptions(max_length_ratio=ratio)
+    for src_tokens in range(1, 101):
+        longest = ["a"] * options.limit(src_tokens)
+        assert options.allows(longest, src_tokens)
+        assert not options.allows([*longest, "a"], src_tokens)
 
 
 @settings(max_examples=20, deadline=None)
@@ -537,7 +547,7 @@ def test_a_wide_search_finds_all_that_its_options_allow(seed: int, n: int, least
     limits = {"max_length": most, "max_length_ratio": seed % 3 / 2, "max_length_offset": 2 + seed % 4}
     options = SearchOptions(beam_size=3**6, n_best=3**6, min_length=least, no_repeat_ngram=n, **limits)
     guides = [NoRepeat(n, VOCAB)] if n else None
-    found = Toy(seed, 1).search(options.limits(torch.tensor([2])).tolist(), options, guides)[0]
+    found = Toy(seed, 1).search([options.limit(2)], options, guides)[0]
     named = (tuple("</s>" if token == EOS else str(token) for token in ids) for ids in every_sequence(6))
     allowed = {tokens for tokens in named if options.allows(tokens, 2)}
     assert {tuple(map(str, each.ids[:-1])) for each in found if each.finished} == {each[:-1] for each in allowed}

@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from nmt.checked import check, fit_types
 from nmt.data.special import EOS
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 LARGEST = 1_000_000
 """What no number of a search exceeds."""
@@ -100,17 +97,16 @@ class SearchOptions:
     def _check(self, holds: bool, name: str, allowed: str) -> None:
         check(holds, name, getattr(self, name), allowed)
 
-    def limits(self, src_lengths: "Tensor", more: "Tensor | int" = 0) -> "Tensor":
-        """(B,) most target tokens of each sentence, EOS included: a property of the sentence, not of its batch.
+    def limit(self, src_tokens: int, more: int = 0) -> int:
+        """The most target tokens of a sentence, EOS included: a property of the sentence, not of its batch.
 
         Args:
-            src_lengths: (B,) with BOS.
-            more: (B,) tokens beyond the limit of the source's length, for what is demanded.
+            src_tokens: with BOS.
+            more: tokens beyond the limit of the source's length, for what is demanded.
         """
-        limits = (src_lengths * self.max_length_ratio).long() + self.max_length_offset + more
-        if self.max_length is not None:
-            limits = limits.clamp(max=self.max_length + 1)
-        return limits.clamp(min=self.min_length + 1)
+        most = int(src_tokens * self.max_length_ratio) + self.max_length_offset + more
+        most = most if self.max_length is None else min(most, self.max_length + 1)
+        return max(most, self.min_length + 1)
 
     def allows(self, tokens: Sequence[str], src_tokens: int) -> bool:
         """Whether a translation may be these tokens, by its length and by what comes twice in it.
@@ -120,11 +116,9 @@ class SearchOptions:
             src_tokens: with BOS.
         """
         written = tuple(tokens[:-1] if tokens[-1:] == (EOS,) else tokens)
-        most = int(src_tokens * self.max_length_ratio) + self.max_length_offset
-        most = most if self.max_length is None else min(most, self.max_length + 1)
         n = self.no_repeat_ngram
         grams = [written[at : at + n] for at in range(len(written) - n + 1)] if n else []
-        fits = self.min_length <= len(written) and len(tokens) <= max(most, self.min_length + 1)
+        fits = self.min_length <= len(written) and len(tokens) <= self.limit(src_tokens)
         return fits and len(set(grams)) == len(grams)
 
     def __str__(self) -> str:
