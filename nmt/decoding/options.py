@@ -79,7 +79,7 @@ class SearchOptions:
         self._check(self.max_length is None or self.max_length >= self.min_length, "max_length", "at least min_length")
         self._check(self.n_best <= self.beam_size, "n_best", f"at most beam_size, which is {self.beam_size}")
         self._check(self.beam_size % self.groups == 0, "groups", f"a divisor of beam_size, which is {self.beam_size}")
-        self._check(self.groups == 1 or self.method == "beam", "groups", "1 with method sample")
+        self._check(self.groups == 1 or not self.is_sampled, "groups", "1 with method sample")
         weights = "length_penalty", "coverage_penalty", "word_reward", "diversity"
         for name in (*weights, "max_length_ratio", "temperature"):
             self._check(abs(getattr(self, name)) <= LARGEST, name, f"at most {LARGEST:,}")
@@ -123,7 +123,7 @@ class SearchOptions:
 
     def __str__(self) -> str:
         """The method in a few words: "beam 5"."""
-        if self.method == "sample":
+        if self.is_sampled:
             drawn = "one sample" if self.width == 1 else f"{self.width} samples"
             searched = f"{drawn} at temperature {self.temperature:g}, seed {self.seed}"
         else:
@@ -134,4 +134,9 @@ class SearchOptions:
     @property
     def width(self) -> int:
         """The most hypotheses of a sentence at a time; of samples, no more are drawn than are needed."""
-        return self.n_best if self.method == "sample" and self.mbr == "none" else self.beam_size
+        return self.n_best if self.is_sampled and self.mbr == "none" else self.beam_size
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether hypotheses are drawn, not searched for."""
+        return self.method == "sample"

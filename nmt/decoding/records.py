@@ -41,8 +41,8 @@ class Records:
         if request.is_demanding:
             records = [replace(each, unmet=unmet(request, each, self._tokenizer)) for each in records]
         if options.mbr != "none":
-            sampled, highest = options.method == "sample", max(record.log_prob for record in records)
-            weights = [1.0 if sampled else math.exp(record.log_prob - highest) for record in records]
+            highest = max(record.log_prob for record in records)
+            weights = [1.0 if options.is_sampled else math.exp(record.log_prob - highest) for record in records]
             utilities = expected_utilities([record.text for record in records], weights, options.mbr)
             ranks = [(-each.met, not each.finished, -gain) for each, gain in zip(hypotheses, utilities, strict=True)]
             order = sorted(range(len(hypotheses)), key=ranks.__getitem__)
