@@ -2,10 +2,11 @@
 
 import argparse
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
+from nmt.checked import idle
 from nmt.cli.parsing import Parser, at_least, named
 from nmt.config import Combine, Precision
 from nmt.decoding.options import SearchOptions
@@ -67,7 +68,7 @@ def translating_parser(command: str, description: str, run: str, without: Collec
         for name, (metavar, told) in flags.items():
             if name not in without:
                 kind = _kind(hints[name], metavar)
-                group.add_argument(f"--{name.replace('_', '-')}", default=defaults[name], help=told, **kind)
+                group.add_argument(flag(name), default=defaults[name], help=told, **kind)
     return parser
 
 
@@ -111,19 +112,22 @@ def search_options(options: argparse.Namespace, **others: Any) -> SearchOptions:
     """
     names = (name for flags in SEARCH_FLAGS.values() for name in flags)
     search = SearchOptions(**{name: getattr(options, name) for name in names if hasattr(options, name)}, **others)
-    for flag, needed in _idle(options):
-        print(f"nmt: {flag} changes nothing without {needed}", file=sys.stderr)
+    needs = dict.fromkeys(SEARCH_FLAGS["samples"], (search.is_sampled, "--method sample"))
+    needs |= {"diversity": (search.groups > 1, "--groups"), "combine": (bool(options.ensemble), "--ensemble")}
+    tell_idle(options, needs, {**_defaults(), "combine": "log_linear"})
     return search
 
 
-def _idle(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
-    """Flags that change nothing, each with the flag that it needs."""
-    needs = dict.fromkeys(SEARCH_FLAGS["samples"], (options.method == "sample", "--method sample"))
-    needs |= {"diversity": (options.groups > 1, "--groups"), "combine": (bool(options.ensemble), "--ensemble")}
-    defaults = {**_defaults(), "combine": "log_linear"}
-    for name, (given, needed) in needs.items():
-        if not given and getattr(options, name) != defaults[name]:
-            yield f"--{name.replace('_', '-')} {getattr(options, name)}", needed
+def tell_idle(options: argparse.Namespace, needs: Mapping[str, tuple[bool, str]], defaults: Mapping[str, Any]) -> None:
+    """Prints a line on standard error for each flag that changes nothing, as `nmt.checked.idle` finds them by name."""
+    by_flag = ({flag(name): value for name, value in each.items()} for each in (needs, vars(options), defaults))
+    for told in idle(*by_flag):
+        print(f"nmt: {told}", file=sys.stderr)
+
+
+def flag(name: str) -> str:
+    """The flag of an option: "--beam-size" of "beam_size"."""
+    return f"--{name.replace('_', '-')}"
 
 
 def load_translator(options: argparse.Namespace, device: str) -> "Translator":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nmt.cli.files import add_output_flags, check_files, is_special, output_stream
 from nmt.cli.parsing import Parser, at_least, file_path
-from nmt.cli.searching import load_translator, search_options, translating_parser
+from nmt.cli.searching import load_translator, search_options, tell_idle, translating_parser
 from nmt.cli.startup import import_translator
 
 if TYPE_CHECKING:
@@ -97,9 +97,8 @@ def _kept(options: argparse.Namespace) -> dict[str, Any]:
     if options.format == "jsonl":
         most = 5 if options.alternatives is None else options.alternatives
         return {"alternatives": most, "keep_beam": options.keep_beam}
-    for flag, given in {"--alternatives": options.alternatives, "--keep-beam": options.keep_beam}.items():
-        if given:
-            print(f"nmt: {flag} changes nothing without --format jsonl", file=sys.stderr)
+    kept = {"alternatives": None, "keep_beam": False}
+    tell_idle(options, dict.fromkeys(kept, (False, "--format jsonl")), kept)
     return {"alternatives": 0}
 
 
@@ -268,5 +267,5 @@ def _pipe(options: argparse.Namespace, search: "SearchOptions", device: str, sta
     stack.callback(progress.close)
     warn = Warnings("argument" if options.text else str(options.input or "standard input"), progress.say)
     stack.callback(warn.close)
-    read = RequestReader(options.input_format, common, warn, sampled=options.method == "sample")
+    read = RequestReader(options.input_format, common, warn, sampled=search.is_sampled)
     return Pipe(translator, search, options.batch_sentences, read, _output(options), warn, progress)
