@@ -14,7 +14,8 @@ from torch import Tensor
 
 from nmt.cli.searching import search_options, translating_parser
 from nmt.decoding.beams import to_host
-from nmt.decoding.guides import Exclude, Guide, Include, NoRepeat, Prefix, Together
+from nmt.decoding.exclude import Exclude, Spellings
+from nmt.decoding.guides import Guide, Include, NoRepeat, Prefix, Together
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.proposals import largest
 from nmt.decoding.sampling import draw, generator
@@ -192,7 +193,7 @@ def test_a_wide_beam_finds_the_best_sequence_that_obeys(seed: int, demands: tupl
     if include:
         guides.append(Include(include, EOS, VOCAB, begins))
     if exclude:
-        guides.append(Exclude(exclude, SURFACES))
+        guides.append(Exclude([exclude], Spellings(SURFACES)))
     options = SearchOptions(beam_size=3**6, length_penalty=0.6)
     found = toy.search([limit, limit], options, [Together(guides), None])
     possible = [
@@ -213,7 +214,7 @@ def test_a_wide_beam_finds_the_best_sequence_that_obeys(seed: int, demands: tupl
 @given(st.integers(0, 10_000), st.integers(1, 4), guided)
 def test_a_narrow_beam_obeys_too(seed: int, beam: int, demands: tuple) -> None:
     prefix, include, exclude, begins = demands
-    guides: list[Any] = [Prefix(prefix, VOCAB), Exclude(exclude or b"zz", SURFACES)]
+    guides: list[Any] = [Prefix(prefix, VOCAB), Exclude([exclude or b"zz"], Spellings(SURFACES))]
     found = Toy(seed, 1).search([16], SearchOptions(beam_size=beam), [Together(guides)])[0]
     for each in found:
         assert each.ids[: len(prefix)] == prefix
@@ -252,7 +253,7 @@ def test_a_longer_word_that_begins_with_what_is_included_may_come_before_it(beam
 
 
 def test_where_nothing_is_allowed_a_translation_ends() -> None:
-    every = Together([Exclude(surface.strip(), SURFACES) for surface in SURFACES if surface])
+    every = Together([Exclude([surface.strip()], Spellings(SURFACES)) for surface in SURFACES if surface])
     ((found,), (free,)) = Toy(5, 2).search([6, 6], SearchOptions(beam_size=2, min_length=3), [every, None])
     assert (found.ids, found.finished) == ([EOS], True)
     assert len(free.ids) > 3
