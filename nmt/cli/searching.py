@@ -22,6 +22,7 @@ SEARCH_FLAGS: dict[str, dict[str, tuple[str | None, str]]] = {
         "mbr": (None, "give back what agrees best with the other hypotheses, by this utility"),
         "groups": ("G", "groups of a diverse beam"),
         "diversity": ("D", "what a token costs that an earlier group took"),
+        "replace_unknown": (None, "write <unk>, as of word models, as the source token that it attended to most"),
     },
     "score": {
         "length_norm": (None, "score is log P / length ** A, or / ((5 + length) / 6) ** A"),
@@ -40,7 +41,7 @@ SEARCH_FLAGS: dict[str, dict[str, tuple[str | None, str]]] = {
         "temperature": ("T", "below 1 the probable becomes more probable"),
         "top_k": ("K", "sample among the K most probable tokens; 0 for all"),
         "top_p": ("P", "sample among the fewest tokens that have this probability together"),
-        "seed": ("N", "the same seed and line give the same samples"),
+        "seed": ("N", "the same seed and number of the line give the same samples"),
     },
 }
 """Group -> field of `SearchOptions` -> how its value is called, and what it does; type and default are the field's."""
@@ -99,6 +100,8 @@ def _defaults() -> dict[str, Any]:
 
 def _kind(hint: Any, metavar: str | None) -> dict[str, Any]:
     """How argparse reads a value of that type."""
+    if hint is bool:
+        return {"action": "store_true"}
     if get_origin(hint) is Literal:
         return {"choices": get_args(hint)}
     return {"type": float if hint is float else int, "metavar": metavar}

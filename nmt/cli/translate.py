@@ -73,7 +73,7 @@ def _parser() -> Parser:
     source.add_argument(
         "--prefix", default="", metavar="TEXT", help="every translation begins with it, but for an empty line"
     )
-    for name, told in (("include", "contains it"), ("exclude", "does not contain it")):
+    for name, told in (("include", "contains it"), ("exclude", "does not contain it, such as '<unk>'")):
         told = f"every translation {told} (repeatable)"
         source.add_argument(f"--{name}", action="append", default=[], metavar="TEXT", help=told)
     told = (

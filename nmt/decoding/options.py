@@ -33,6 +33,8 @@ class SearchOptions:
         max_length_ratio: a hypothesis has at most this many tokens, EOS counted, for each source token, BOS counted,
         max_length_offset: and this many more, beside those of a prefix and of what it must include.
         no_repeat_ngram: no sequence of this many tokens comes twice in a hypothesis; 0 allows it.
+        replace_unknown: in place of each unknown token write the source token that it attended to most, as of names
+            (Jean et al. 2015, section 3.3). BPE and Unigram have no unknown token.
         early_stopping: end a sentence as soon as no open hypothesis can overtake the best; the result is the same.
         groups: of a diverse beam, each of ``beam_size / groups`` (Vijayakumar et al. 2016); 1 is the ordinary beam.
         diversity: what a token costs a group, in nats, for each time an earlier group takes it at the same step.
@@ -58,6 +60,7 @@ class SearchOptions:
     max_length_ratio: float = 2.0
     max_length_offset: int = 10
     no_repeat_ngram: int = 0
+    replace_unknown: bool = False
     early_stopping: bool = True
     groups: int = 1
     diversity: float = 0.5
