@@ -62,7 +62,10 @@ def translating_parser(command: str, description: str, run: str, without: Collec
     parser = Parser(f"nmt {command}", description)
     parser.add_argument("run", type=named, metavar="RUN", help=run)
     model = add_model_flags(parser)
-    model.add_argument("--shortlist", action="store_true", help="choose among likely words only (`nmt shortlist`)")
+    told = (
+        "choose among likely words only; every model needs a shortlist, that of the first says which (`nmt shortlist`)"
+    )
+    model.add_argument("--shortlist", action="store_true", help=told)
     hints, defaults = get_type_hints(SearchOptions), _defaults()
     for title, flags in SEARCH_FLAGS.items():
         group = parser.add_argument_group(title)

@@ -81,7 +81,8 @@ def _parser() -> Parser:
         "from 0, and has the score"
     )
     output = add_output_flags(parser, told, "translation", ", of several the best,")
-    output.add_argument("--scores", action="store_true", help="the score behind each translation")
+    told = "behind each translation what it was ranked by; with --mbr that is its utility, 0 to 100"
+    output.add_argument("--scores", action="store_true", help=told)
     output.add_argument(
         "--alternatives", type=at_least(0), metavar="N", help="most probable tokens a step, in jsonl (default: 5)"
     )
