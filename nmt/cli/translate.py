@@ -83,9 +83,11 @@ def _parser() -> Parser:
     output = add_output_flags(parser, told, "translation", ", of several the best,")
     told = "behind each translation what it was ranked by; with --mbr that is its utility, 0 to 100"
     output.add_argument("--scores", action="store_true", help=told)
-    output.add_argument(
-        "--alternatives", type=at_least(0), metavar="N", help="most probable tokens a step, in jsonl (default: 5)"
+    told = (
+        "most probable tokens a step, in jsonl (default: 5): of a usual sentence a line has 4 KB with them, 1 KB with 0, "
+        "and as much again for each hypothesis of an n-best list"
     )
+    output.add_argument("--alternatives", type=at_least(0), metavar="N", help=told)
     output.add_argument("--keep-beam", action="store_true", help="what the beam held after each step, in jsonl")
     shards = parser.add_argument_group("large files")
     shards.add_argument("--shard-lines", type=at_least(1), default=10_000, metavar="N", help="lines of a shard")
