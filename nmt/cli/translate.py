@@ -84,7 +84,7 @@ def _parser() -> Parser:
     told = "behind each translation what it was ranked by; with --mbr that is its utility, 0 to 100"
     output.add_argument("--scores", action="store_true", help=told)
     told = (
-        "most probable tokens a step, in jsonl (default: 5): of a usual sentence a line has 4 KB with them, 1 KB with 0, "
+        "most probable tokens a step, in jsonl (default: 5): a usual line has 4 KB with them, 1 KB with 0, "
         "and as much again for each hypothesis of an n-best list"
     )
     output.add_argument("--alternatives", type=at_least(0), metavar="N", help=told)

@@ -93,10 +93,8 @@ def load_attention(path: str | Path) -> list[np.ndarray]:
         with np.load(path, allow_pickle=False) as arrays:
             return _matrices(arrays["weights"], arrays["shapes"])
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, TypeError) as error:
-        # without numpy's advice to load what would be executed
-        raise ValueError(
-            f"{path} is no archive of attention that nmt has written, or damaged: make it again"
-        ) from error
+        told = "is no archive of attention that nmt has written, or damaged: make it again"
+        raise ValueError(f"{path} {told}") from error  # without numpy's advice to load what would be executed
 
 
 def _matrices(weights: np.ndarray, shapes: np.ndarray) -> list[np.ndarray]:
