@@ -90,7 +90,8 @@ nmt/
     export.py             the model -> ONNX
   decoding/             model + text -> translations
     options.py            what a search is asked for
-    guides.py             what a hypothesis may and must do: begin with, contain, not contain, not repeat
+    guides.py             what a hypothesis may and must do: begin with, contain, not repeat
+    exclude.py            what it may not contain, whatever tokens would spell it
     sampling.py           tokens drawn from a distribution
     scoring.py            by what hypotheses are ranked, and the bound of an open one
     sentences.py          the sentences of a search, and what is known of them

@@ -108,6 +108,19 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
+def idle(needs: Mapping[str, tuple[bool, str]], values: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
+    """What is to be said of values that differ from their defaults and change nothing.
+
+    Args:
+        needs: by its key, whether what a value needs is there, and what that is.
+        values: by their keys.
+        defaults: by their keys.
+    """
+    without = [(key, needed) for key, (is_met, needed) in needs.items() if not is_met and values[key] != defaults[key]]
+    given = {key: key if values[key] is True else f"{key} {values[key]}" for key, _ in without}
+    return [f"{given[key]} changes nothing without {needed}" for key, needed in without]
+
+
 def build(kind: type[Settings], values: Mapping[str, Any], section: str = "") -> Settings:
     """A dataclass, and those within it, of what YAML or JSON held; each fits its fields to their types.
 

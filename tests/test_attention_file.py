@@ -7,6 +7,8 @@ import pytest
 
 from nmt.decoding.attention_file import attention_archive, attention_pieces, load_attention, write_archive
 
+NO_ARCHIVE = r"^\S*a\.npz is no archive of attention that nmt has written, or damaged: make it again$"
+
 MATRICES = [np.random.default_rng(1).random((rows, rows + 2), np.float32) for rows in (3, 0, 1)]
 
 
@@ -38,8 +40,41 @@ def test_half_an_archive_is_named(tmp_path: Path, keep: int) -> None:
     with attention_archive(tmp_path / "a.npz") as add:
         add(MATRICES[0])
     (tmp_path / "a.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:keep])
-    with pytest.raises(ValueError, match=r"a\.npz is damaged \(.*\): make it again"):
+    with pytest.raises(ValueError, match=NO_ARCHIVE):
         load_attention(tmp_path / "a.npz")
+
+
+def numbers(*values: float) -> np.ndarray:
+    return np.array(values, np.float32)
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"weights": numbers(1, 1)},
+        {"weights": np.array(["a"]), "shapes": np.array([[1, 1]])},
+        {"weights": np.array([{}]), "shapes": np.array([[1, 1]])},
+        {"weights": numbers(1, 1, 1), "shapes": np.array([[2, 2]])},
+        {"weights": numbers(1, 1, 1), "shapes": np.array([[2, 1]])},
+        {"weights": numbers(1, 1, 1), "shapes": np.array([[1.5, 2]])},
+        {"weights": numbers(1, 1, 1, 1), "shapes": np.array([[-2, -2]])},
+        {"weights": numbers(1, 1, 1), "shapes": np.array([3])},
+        {"weights": numbers(1, 1), "shapes": np.array([[1, 2, 1]])},
+    ],
+)
+def test_arrays_that_are_no_matrices_are_refused(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(ValueError, match=NO_ARCHIVE):
+        load_attention(tmp_path / "a.npz")
+
+
+def test_other_files_are_refused_without_advice_to_unpickle_them(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", MATRICES[0])
+    (tmp_path / "a.npy").rename(tmp_path / "a.npz")
+    for content in ((tmp_path / "a.npz").read_bytes(), b"0.5 0.5\n"):
+        (tmp_path / "a.npz").write_bytes(content)
+        with pytest.raises(ValueError, match=NO_ARCHIVE):
+            load_attention(tmp_path / "a.npz")
 
 
 def test_what_was_written_before_an_interruption_is_there(tmp_path: Path) -> None:

@@ -240,7 +240,7 @@ def test_what_only_jsonl_has_a_place_for_is_told(translate: Callable) -> None:
     for flags in (["--keep-beam"], ["--alternatives", "3"]):
         code, output, error = translate(b"ja\n", *flags)
         assert (code, len(output)) == (0, 1)
-        assert error == f"nmt: {flags[0]} changes nothing without --format jsonl\n"
+        assert error == f"nmt: {' '.join(flags)} changes nothing without --format jsonl\n"
         assert translate(b"ja\n", *flags, "--format", "jsonl")[2] == ""
 
 

@@ -5,12 +5,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nmt.config import TokenizerConfig, TokenizerKind
 from nmt.data.special import EOS_ID
 from nmt.data.tokenizer import Tokenizer
 from nmt.decoding.demands import Demands, unmet
-from nmt.decoding.guides import Exclude, Guide, Include, NoRepeat, Prefix, Together
+from nmt.decoding.exclude import Exclude, Spellings
+from nmt.decoding.guides import Guide, Include, NoRepeat, Prefix, Together
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.records import nothing
 from nmt.decoding.translation import Request
@@ -47,17 +50,33 @@ def test_a_sequence_of_tokens_does_not_come_twice() -> None:
 
 
 def test_an_excluded_string_is_found_across_tokens_and_within_them() -> None:
-    assert closed(Exclude(b"dog", SURFACES), [1, 2]) == [3]
-    assert closed(Exclude(b"dog", SURFACES), [1, 2, 4]) == []
-    assert closed(Exclude(b"he", SURFACES), []) == [1]
-    assert closed(Exclude(b"o", SURFACES), []) == [2]
-    assert closed(Exclude(b"aa", [b"a", b"b", b"aab"]), [0]) == [0, 2]
-    assert closed(Exclude(b"aab", [b"a", b"b"]), [0, 0, 0]) == [1]  # the longest beginning that still fits
+    assert closed(Exclude([b"dog"], Spellings(SURFACES)), [1, 2]) == [3]
+    assert closed(Exclude([b"dog"], Spellings(SURFACES)), [1, 2, 4]) == []
+    assert closed(Exclude([b"he"], Spellings(SURFACES)), []) == [1]
+    assert closed(Exclude([b"o"], Spellings(SURFACES)), []) == [2]
+    assert closed(Exclude([b"aa"], Spellings([b"a", b"b", b"aab"])), [0]) == [0, 2]
+    assert closed(Exclude([b"aab"], Spellings([b"a", b"b"])), [0, 0, 0]) == [1]  # the longest beginning that still fits
 
 
 def test_an_excluded_string_is_found_byte_by_byte_and_across_two_spaces() -> None:
-    assert closed(Exclude("ä".encode(), SURFACES), [6]) == [7]
-    assert closed(Exclude(b"e do", SURFACES), [1, 5]) == [2]  # two spaces read as one
+    assert closed(Exclude(["ä".encode()], Spellings(SURFACES)), [6]) == [7]
+    assert closed(Exclude([b"e do"], Spellings(SURFACES)), [1, 5]) == [2]  # two spaces read as one
+
+
+@given(
+    st.lists(st.text("ab ", min_size=1, max_size=4).map(str.encode).filter(lambda text: b"  " not in text), max_size=5),
+    st.lists(st.integers(0, 5), max_size=8),
+)
+def test_none_of_several_strings_is_in_what_is_allowed(excluded: list[bytes], tokens: list[int]) -> None:
+    surfaces, text = [b"", b" a", b"b", b"ab", b" ", b" ba"], b""
+    guide = Exclude([*excluded, b""], Spellings(surfaces))
+    state = guide.start()
+    for token in tokens:
+        texts = [text + (surface.lstrip() if text.endswith(b" ") else surface) for surface in surfaces]
+        allowed = [not any(each in written for each in excluded) for written in texts]
+        assert guide.allowed(state).tolist() == allowed
+        if allowed[token]:
+            text, state = texts[token], guide.after(state, token)
 
 
 def test_phrases_are_met_in_any_order_and_given_up_when_another_token_comes() -> None:
@@ -74,10 +93,10 @@ def test_phrases_are_met_in_any_order_and_given_up_when_another_token_comes() ->
 
 
 def test_guides_hold_together_and_the_first_prevails_where_nothing_is_left() -> None:
-    guide = Together([Prefix([2], 3), Exclude(b"b", [b"", b"a", b"b"])])
+    guide = Together([Prefix([2], 3), Exclude([b"b"], Spellings([b"", b"a", b"b"]))])
     assert closed(guide, []) == [0, 1]
     assert closed(guide, [2]) == [2]
-    wants = Together([Include([(2,)], 0, 3), Exclude(b"b", [b"", b"a", b"b"])])
+    wants = Together([Include([(2,)], 0, 3), Exclude([b"b"], Spellings([b"", b"a", b"b"]))])
     assert list(wants.wanted(wants.start())) == []
 
 
@@ -102,6 +121,13 @@ def test_what_is_demanded_in_words_becomes_a_guide() -> None:
     assert guide is not None
     assert guide.goal == len(tokenizer.encode("dog").ids)
     assert guide.met(walk(guide, forced)) == guide.goal
+
+
+def test_what_all_requests_exclude_is_looked_up_once() -> None:
+    demands = Demands(Tokenizer.train(["the dog"] * 3, TokenizerConfig(vocab_size=300)), SearchOptions())
+    requests = [Request(text, exclude=[f"word {number}" for number in range(2000)]) for text in ("der Hund", "ja")]
+    (first,), (second,) = (demands.guide(request).guides for request in requests)
+    assert first is second
 
 
 @pytest.mark.parametrize("kind", ["bpe", "unigram", "wordpiece", "char"])

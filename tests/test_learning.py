@@ -66,7 +66,7 @@ def test_the_same_alone_in_a_batch_of_64_and_with_20_padding_positions(quickstar
             np.testing.assert_allclose(alone.attention, record.attention, atol=1e-5)
             ids, lengths = pad([src_sequence(translator.tokenizers.src.encode(source).ids)])
             with torch.inference_mode():
-                network, batch = translator.engine.network, SearchBatch(options.limits(lengths))
+                network, batch = translator.engine.network, SearchBatch(torch.tensor([options.limit(int(lengths))]))
                 memory, state = network.encode(torch.nn.functional.pad(ids, (0, 20)), lengths)
                 ((padded, *_),) = search(network, memory, state, batch, options)
             np.testing.assert_allclose(padded.attention[:, : alone.attention.shape[1]], alone.attention, atol=1e-5)

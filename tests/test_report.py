@@ -346,7 +346,9 @@ def test_heads_stand_in_a_table_and_in_their_sentences(run: Path, tmp_path: Path
 def test_a_search_is_repeated_by_its_flags(run: Path) -> None:
     saved = Evaluation.load(run / "evaluations" / "test")
     assert search_flags(saved) == []
-    options = SearchOptions(beam_size=20, n_best=3, length_penalty=0.2, mbr="chrf", max_length=7, keep_beam=True)
+    options = SearchOptions(
+        beam_size=20, n_best=3, length_penalty=0.2, mbr="chrf", max_length=7, replace_unknown=True, keep_beam=True
+    )
     command = "nmt evaluate runs/toy --precision int8 --ensemble 'runs/a b' --ensemble=runs/c=d --what-if 2"
     flags = search_flags(replace(saved, search={**asdict(options), "shortlist": True}, command=command))
     asked = translating_parser("translate", "", "").parse_args(["RUN", *flags])

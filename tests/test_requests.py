@@ -74,7 +74,9 @@ def test_a_line_of_json_may_have_a_name(told: list[str]) -> None:
     assert told == []
 
 
-@pytest.mark.parametrize("field", [{"prefix": 1}, {"include": "dog"}, {"exclude": [1]}, {"id": [1]}])
+@pytest.mark.parametrize(
+    "field", [{"prefix": 1}, {"include": "dog"}, {"exclude": [1]}, {"id": [1]}, {"id": 1.5}, {"id": True}]
+)
 def test_fields_that_are_none_are_left_out_and_said(told: list[str], field: dict[str, object]) -> None:
     assert reader(told)(0, json.dumps({"text": "ja", **field}).encode()) == Request("ja")
     assert told[0].startswith(f"in:1: left out {next(iter(field))!r}: ")

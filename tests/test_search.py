@@ -14,7 +14,8 @@ from torch import Tensor
 
 from nmt.cli.searching import search_options, translating_parser
 from nmt.decoding.beams import to_host
-from nmt.decoding.guides import Exclude, Guide, Include, NoRepeat, Prefix, Together
+from nmt.decoding.exclude import Exclude, Spellings
+from nmt.decoding.guides import Guide, Include, NoRepeat, Prefix, Together
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.proposals import largest
 from nmt.decoding.sampling import draw, generator
@@ -192,7 +193,7 @@ def test_a_wide_beam_finds_the_best_sequence_that_obeys(seed: int, demands: tupl
     if include:
         guides.append(Include(include, EOS, VOCAB, begins))
     if exclude:
-        guides.append(Exclude(exclude, SURFACES))
+        guides.append(Exclude([exclude], Spellings(SURFACES)))
     options = SearchOptions(beam_size=3**6, length_penalty=0.6)
     found = toy.search([limit, limit], options, [Together(guides), None])
     possible = [
@@ -213,7 +214,7 @@ def test_a_wide_beam_finds_the_best_sequence_that_obeys(seed: int, demands: tupl
 @given(st.integers(0, 10_000), st.integers(1, 4), guided)
 def test_a_narrow_beam_obeys_too(seed: int, beam: int, demands: tuple) -> None:
     prefix, include, exclude, begins = demands
-    guides: list[Any] = [Prefix(prefix, VOCAB), Exclude(exclude or b"zz", SURFACES)]
+    guides: list[Any] = [Prefix(prefix, VOCAB), Exclude([exclude or b"zz"], Spellings(SURFACES))]
     found = Toy(seed, 1).search([16], SearchOptions(beam_size=beam), [Together(guides)])[0]
     for each in found:
         assert each.ids[: len(prefix)] == prefix
@@ -252,7 +253,7 @@ def test_a_longer_word_that_begins_with_what_is_included_may_come_before_it(beam
 
 
 def test_where_nothing_is_allowed_a_translation_ends() -> None:
-    every = Together([Exclude(surface.strip(), SURFACES) for surface in SURFACES if surface])
+    every = Together([Exclude([surface.strip()], Spellings(SURFACES)) for surface in SURFACES if surface])
     ((found,), (free,)) = Toy(5, 2).search([6, 6], SearchOptions(beam_size=2, min_length=3), [every, None])
     assert (found.ids, found.finished) == ([EOS], True)
     assert len(free.ids) > 3
@@ -526,9 +527,19 @@ def test_finished_sentences_leave_the_batch_and_ended_hypotheses_the_output_laye
 
 def test_limits_are_a_property_of_the_sentence() -> None:
     options = SearchOptions(max_length_ratio=1.5, max_length_offset=4)
-    assert options.limits(torch.tensor([1, 10, 3])).tolist() == [5, 19, 8]
-    assert replace(options, max_length=6).limits(torch.tensor([1, 10, 3])).tolist() == [5, 7, 7]
-    assert replace(options, min_length=6).limits(torch.tensor([1, 10, 3])).tolist() == [7, 19, 8]
+    assert [options.limit(tokens) for tokens in (1, 10, 3)] == [5, 19, 8]
+    assert [replace(options, max_length=6).limit(tokens) for tokens in (1, 10, 3)] == [5, 7, 7]
+    assert [replace(options, min_length=6).limit(tokens) for tokens in (1, 10, 3)] == [7, 19, 8]
+    assert options.limit(10, more=2) == 21
+
+
+@pytest.mark.parametrize("ratio", [0.55, 1.05, 1.15, 2.0, 3.3])  # of 100 tokens single precision has 125 with 1.15
+def test_as_long_as_its_limit_a_translation_is_allowed_and_no_longer(ratio: float) -> None:
+    options = SearchOptions(max_length_ratio=ratio)
+    for src_tokens in range(1, 101):
+        longest = ["a"] * options.limit(src_tokens)
+        assert options.allows(longest, src_tokens)
+        assert not options.allows([*longest, "a"], src_tokens)
 
 
 @settings(max_examples=20, deadline=None)
@@ -537,7 +548,7 @@ def test_a_wide_search_finds_all_that_its_options_allow(seed: int, n: int, least
     limits = {"max_length": most, "max_length_ratio": seed % 3 / 2, "max_length_offset": 2 + seed % 4}
     options = SearchOptions(beam_size=3**6, n_best=3**6, min_length=least, no_repeat_ngram=n, **limits)
     guides = [NoRepeat(n, VOCAB)] if n else None
-    found = Toy(seed, 1).search(options.limits(torch.tensor([2])).tolist(), options, guides)[0]
+    found = Toy(seed, 1).search([options.limit(2)], options, guides)[0]
     named = (tuple("</s>" if token == EOS else str(token) for token in ids) for ids in every_sequence(6))
     allowed = {tokens for tokens in named if options.allows(tokens, 2)}
     assert {tuple(map(str, each.ids[:-1])) for each in found if each.finished} == {each[:-1] for each in allowed}

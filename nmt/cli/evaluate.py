@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nmt.checked import check_folder_name
 from nmt.cli.parsing import Parser, at_least, file_path, named
-from nmt.cli.searching import SEARCH_FLAGS, load_translator, search_options, translating_parser
+from nmt.cli.searching import SEARCH_FLAGS, flag, load_translator, search_options, translating_parser
 
 if TYPE_CHECKING:
     from nmt.evaluation.results import Evaluation
@@ -131,7 +131,7 @@ def _check_nothing_is_searched(options: argparse.Namespace, parser: argparse.Arg
     names = ["shortlist", *(name for flags in SEARCH_FLAGS.values() for name in flags), "what_if"]
     asked = [name for name in names if getattr(options, name, None) != parser.get_default(name)]
     if asked:
-        flags = ", ".join(f"--{name.replace('_', '-')}" for name in asked)
+        flags = ", ".join(map(flag, asked))
         raise ValueError(f"--translations takes the lines of a file, nothing is searched: leave out {flags}")
     if options.name in ("", options.split):
         raise ValueError("--translations needs --as NAME, not the split's: that is for what the model translates")

@@ -2,10 +2,11 @@
 
 import argparse
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
+from nmt.checked import idle
 from nmt.cli.parsing import Parser, at_least, named
 from nmt.config import Combine, Precision
 from nmt.decoding.options import SearchOptions
@@ -21,6 +22,7 @@ SEARCH_FLAGS: dict[str, dict[str, tuple[str | None, str]]] = {
         "mbr": (None, "give back what agrees best with the other hypotheses, by this utility"),
         "groups": ("G", "groups of a diverse beam"),
         "diversity": ("D", "what a token costs that an earlier group took"),
+        "replace_unknown": (None, "write <unk>, as of word models, as the source token that it attended to most"),
     },
     "score": {
         "length_norm": (None, "score is log P / length ** A, or / ((5 + length) / 6) ** A"),
@@ -39,7 +41,7 @@ SEARCH_FLAGS: dict[str, dict[str, tuple[str | None, str]]] = {
         "temperature": ("T", "below 1 the probable becomes more probable"),
         "top_k": ("K", "sample among the K most probable tokens; 0 for all"),
         "top_p": ("P", "sample among the fewest tokens that have this probability together"),
-        "seed": ("N", "the same seed and line give the same samples"),
+        "seed": ("N", "the same seed and number of the line give the same samples"),
     },
 }
 """Group -> field of `SearchOptions` -> how its value is called, and what it does; type and default are the field's."""
@@ -60,14 +62,17 @@ def translating_parser(command: str, description: str, run: str, without: Collec
     parser = Parser(f"nmt {command}", description)
     parser.add_argument("run", type=named, metavar="RUN", help=run)
     model = add_model_flags(parser)
-    model.add_argument("--shortlist", action="store_true", help="choose among likely words only (`nmt shortlist`)")
+    told = (
+        "choose among likely words only; every model needs a shortlist, that of the first says which (`nmt shortlist`)"
+    )
+    model.add_argument("--shortlist", action="store_true", help=told)
     hints, defaults = get_type_hints(SearchOptions), _defaults()
     for title, flags in SEARCH_FLAGS.items():
         group = parser.add_argument_group(title)
         for name, (metavar, told) in flags.items():
             if name not in without:
                 kind = _kind(hints[name], metavar)
-                group.add_argument(f"--{name.replace('_', '-')}", default=defaults[name], help=told, **kind)
+                group.add_argument(flag(name), default=defaults[name], help=told, **kind)
     return parser
 
 
@@ -98,6 +103,8 @@ def _defaults() -> dict[str, Any]:
 
 def _kind(hint: Any, metavar: str | None) -> dict[str, Any]:
     """How argparse reads a value of that type."""
+    if hint is bool:
+        return {"action": "store_true"}
     if get_origin(hint) is Literal:
         return {"choices": get_args(hint)}
     return {"type": float if hint is float else int, "metavar": metavar}
@@ -111,19 +118,22 @@ def search_options(options: argparse.Namespace, **others: Any) -> SearchOptions:
     """
     names = (name for flags in SEARCH_FLAGS.values() for name in flags)
     search = SearchOptions(**{name: getattr(options, name) for name in names if hasattr(options, name)}, **others)
-    for flag, needed in _idle(options):
-        print(f"nmt: {flag} changes nothing without {needed}", file=sys.stderr)
+    needs = dict.fromkeys(SEARCH_FLAGS["samples"], (search.is_sampled, "--method sample"))
+    needs |= {"diversity": (search.groups > 1, "--groups"), "combine": (bool(options.ensemble), "--ensemble")}
+    tell_idle(options, needs, {**_defaults(), "combine": "log_linear"})
     return search
 
 
-def _idle(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
-    """Flags that change nothing, each with the flag that it needs."""
-    needs = dict.fromkeys(SEARCH_FLAGS["samples"], (options.method == "sample", "--method sample"))
-    needs |= {"diversity": (options.groups > 1, "--groups"), "combine": (bool(options.ensemble), "--ensemble")}
-    defaults = {**_defaults(), "combine": "log_linear"}
-    for name, (given, needed) in needs.items():
-        if not given and getattr(options, name) != defaults[name]:
-            yield f"--{name.replace('_', '-')} {getattr(options, name)}", needed
+def tell_idle(options: argparse.Namespace, needs: Mapping[str, tuple[bool, str]], defaults: Mapping[str, Any]) -> None:
+    """Prints a line on standard error for each flag that changes nothing, as `nmt.checked.idle` finds them by name."""
+    by_flag = ({flag(name): value for name, value in each.items()} for each in (needs, vars(options), defaults))
+    for told in idle(*by_flag):
+        print(f"nmt: {told}", file=sys.stderr)
+
+
+def flag(name: str) -> str:
+    """The flag of an option: "--beam-size" of "beam_size"."""
+    return f"--{name.replace('_', '-')}"
 
 
 def load_translator(options: argparse.Namespace, device: str) -> "Translator":

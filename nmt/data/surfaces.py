@@ -2,7 +2,7 @@
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from nmt.data.pretokens import SPACE
@@ -37,15 +37,19 @@ class Surfaces:
         self._texts = [_WHITE.sub(" ", _text(each)) for each in tokens]  # of a byte token, not asked for
         self.utf8 = [byte or _text(each).encode() for byte, each in zip(self._bytes, tokens, strict=True)]
 
-    def decode(self, ids: Iterable[int]) -> Decoded:
+    def decode(self, ids: Iterable[int], words: Mapping[int, str] | None = None) -> Decoded:
         """The text of ids and where in it each of them went.
 
         Bytes that make up one character share its span; bytes that make up none become U+FFFD. The text has no
         white space but single spaces between words, whatever the ids are.
+
+        Args:
+            ids: any number of them.
+            words: what to write in place of some of them, by their positions.
         """
         ids = list(ids)
         text, spans = "", []
-        for piece, count in self._pieces(ids):
+        for piece, count in self._pieces(ids, words or {}):
             if not text or text[-1] == " ":
                 piece = piece.lstrip(" ")
             spans += [(len(text), len(text) + len(piece))] * count
@@ -54,11 +58,11 @@ class Surfaces:
         spans = [(start, min(end, len(text))) if start < min(end, len(text)) else (0, 0) for start, end in spans]
         return Decoded(text, [self._tokens[each] for each in ids], spans)
 
-    def _pieces(self, ids: Sequence[int]) -> Iterator[tuple[str, int]]:
+    def _pieces(self, ids: Sequence[int], words: Mapping[int, str]) -> Iterator[tuple[str, int]]:
         """The text of the tokens in turn, with the number of tokens that share it: the bytes of a character do."""
         utf8 = codecs.getincrementaldecoder("utf-8")("replace")
         waiting = 0
-        for each in ids:
+        for position, each in enumerate(ids):
             if byte := self._bytes[each]:
                 piece = utf8.decode(byte)
                 left = len(utf8.getstate()[0])
@@ -69,7 +73,7 @@ class Surfaces:
             if waiting:
                 yield utf8.decode(b"", final=True), waiting
                 waiting = 0
-            yield self._texts[each], 1
+            yield f" {words[position]}" if position in words else self._texts[each], 1
         if waiting:
             yield utf8.decode(b"", final=True), waiting
 

@@ -15,7 +15,7 @@ name a special token: ``</s>`` falls into the pre-tokens ``<``, ``/``, ``s`` and
 "added tokens", which would be looked for in the text before anything else.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -203,9 +203,9 @@ class Tokenizer:
         """The text of `ids`: special tokens leave none, the unknown token reads ``<unk>``."""
         return self.decode_with_spans(ids).text
 
-    def decode_with_spans(self, ids: Iterable[int]) -> Decoded:
+    def decode_with_spans(self, ids: Iterable[int], words: Mapping[int, str] | None = None) -> Decoded:
         """The text of `ids` and where in it each of them went: `Surfaces.decode`."""
-        return self.surfaces.decode(ids)
+        return self.surfaces.decode(ids, words)
 
     def unk_rate(self, texts: Iterable[str]) -> float:
         """The share of tokens of `texts` that are the unknown token, from 0 to 1."""

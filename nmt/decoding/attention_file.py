@@ -87,18 +87,26 @@ def load_attention(path: str | Path) -> list[np.ndarray]:
 
     Raises:
         FileNotFoundError: if there is none.
-        ValueError: if it is damaged, or holds anything but numbers.
+        ValueError: if it is damaged, or another file.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            weights, shapes = arrays["weights"], arrays["shapes"]
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError) as error:
-        raise ValueError(f"{path} is damaged ({error}): make it again") from error
+            return _matrices(arrays["weights"], arrays["shapes"])
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, TypeError) as error:
+        told = "is no archive of attention that nmt has written, or damaged: make it again"
+        raise ValueError(f"{path} {told}") from error  # without numpy's advice to load what would be executed
+
+
+def _matrices(weights: np.ndarray, shapes: np.ndarray) -> list[np.ndarray]:
+    """The matrices (T, S) that are these weights one behind the other; ValueError or TypeError if they are none."""
     ends = np.cumsum(shapes.prod(axis=1))
-    return [
+    matrices = [
         weights[end - rows * columns : end].reshape(rows, columns)
         for end, (rows, columns) in zip(ends, shapes, strict=True)
     ]
+    if weights.dtype != np.float32 or weights.size != sum(each.size for each in matrices):
+        raise ValueError("not the weights of these shapes")
+    return matrices
 
 
 def load_shaped(path: Path, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:

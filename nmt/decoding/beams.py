@@ -61,9 +61,8 @@ class Beams:
         self._limits, sentences = batch.limits.cpu().numpy(), len(batch.limits)
         self._guides = batch.guides or [None] * sentences
         self._has_guides = any(guide is not None for guide in self._guides)
-        self._sampled = options.method == "sample"
         width, places = options.groups, options.beam_size // options.groups
-        if self._sampled:
+        if options.is_sampled:
             width, places = options.width, 1
             self._generators = [generator(options.seed, number) for number in batch.numbers or range(sentences)]
         self.first = np.arange(sentences).repeat(width)
@@ -138,7 +137,7 @@ class Beams:
 
     def _chance(self) -> np.ndarray:
         """(L,) the uniform number of each sample at this step; of a beam, nothing."""
-        if not self._sampled:
+        if not self._options.is_sampled:
             return np.zeros(0)
         chances = np.stack([self._generators[sentence].random(self._options.width) for sentence in self._alive])
         rows, places = np.divmod(self.opened, self._totals.shape[1])
@@ -175,7 +174,7 @@ class Beams:
     def _best_of_groups(self, totals: np.ndarray, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Indices (B, P) into the W * m proposals, whether there is one to keep, and the group that keeps it."""
         sentences, width, m = totals.shape
-        if self._sampled:
+        if self._options.is_sampled:
             return np.tile(np.arange(width), (sentences, 1)), totals[:, :, 0] > -np.inf, self._groups
         picked: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         taken = np.zeros((sentences, 0), int)
@@ -246,7 +245,7 @@ class Beams:
     def _cut_off(self, picked: _Picked) -> None:
         """Ends what is open of the sentences at their limit, where too little has ended by itself."""
         for row in np.flatnonzero(self._limits[self._alive] <= len(self._steps)).tolist():
-            if self._sampled or self._endings.needs_more(self._alive[row]):
+            if self._endings.needs_more(self._alive[row]):
                 for place in np.flatnonzero(picked.opened[row]).tolist():
                     self._end(row, place, picked, finished=False)
 

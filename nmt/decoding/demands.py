@@ -3,21 +3,22 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from nmt.data.special import EOS_ID
 from nmt.data.tokenizer import Tokenizer
-from nmt.decoding.guides import Exclude, Guide, Include, NoRepeat, Prefix, Together
+from nmt.decoding.exclude import Exclude, Spellings
+from nmt.decoding.guides import Guide, Include, NoRepeat, Prefix, Together
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Request, Translation
 
 CLOSING = frozenset(".,;:!?…%'")
 """Marks that stand right behind a word, beside closing brackets and quotes."""
 
-MOST_EXCLUDED = 1000
-"""Phrases whose masks over the vocabulary are kept for the next request."""
+KEPT_EXCLUDES = 16
+"""Guides that keep something out, with their masks over the vocabulary, that are kept for the next request."""
 
 
 class Demands:
@@ -30,7 +31,7 @@ class Demands:
 
     def __init__(self, tokenizer: Tokenizer, options: SearchOptions) -> None:
         self._tokenizer, self._options = tokenizer, options
-        self._excludes: dict[str, Exclude] = {}
+        self._excluding = lru_cache(KEPT_EXCLUDES)(self._exclude)  # mostly all requests of a call exclude the same
 
     def forced(self, request: Request) -> list[int]:
         """The tokens that the translation must have, prefix first."""
@@ -50,7 +51,8 @@ class Demands:
         phrases = [ids for text in request.include if (ids := self._phrase(text))]  # a lone "▁" is white space
         if phrases:
             guides.append(Include(phrases, EOS_ID, size, self._begins))
-        guides += [self._exclude(text) for text in request.exclude]
+        if request.exclude:
+            guides.append(self._excluding(tuple(request.exclude)))
         if self._options.no_repeat_ngram:
             guides.append(NoRepeat(self._options.no_repeat_ngram, size))
         return Together(guides) if guides else None
@@ -76,13 +78,12 @@ class Demands:
                 return behind[len(alone) :]
         return self._tokens(text)
 
-    def _exclude(self, text: str) -> Exclude:
-        if len(self._excludes) > MOST_EXCLUDED:
-            self._excludes.clear()
-        if text not in self._excludes:
-            written = self._tokenizer.written(text).encode("utf-8", "replace")
-            self._excludes[text] = Exclude(written, self._tokenizer.surfaces.utf8)
-        return self._excludes[text]
+    @cached_property
+    def _spellings(self) -> Spellings:
+        return Spellings(self._tokenizer.surfaces.utf8)
+
+    def _exclude(self, texts: tuple[str, ...]) -> Exclude:
+        return Exclude([self._tokenizer.written(text).encode("utf-8", "replace") for text in texts], self._spellings)
 
 
 def unmet(request: Request, translation: Translation, tokenizer: Tokenizer) -> tuple[str, ...]:

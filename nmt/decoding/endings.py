@@ -25,6 +25,7 @@ class Endings:
     def __init__(self, batch: SearchBatch, options: SearchOptions) -> None:
         self._options, self._scoring = options, Scoring(options)
         self._wanted = options.n_best if options.mbr == "none" else options.beam_size
+        self._may_repeat = options.groups > 1 and self._wanted > 1  # what two groups have found counts once
         sentences = len(batch.limits)
         self._goals = [0 if guide is None else guide.goal for guide in batch.guides or [None] * sentences]
         self._least = np.full(sentences, -np.inf)  # score of the last that is wanted, once there are enough
@@ -46,7 +47,7 @@ class Endings:
 
     def needs_more(self, sentence: int) -> bool:
         """Whether fewer have ended than are wanted; with groups, which can find the same, perhaps."""
-        return len(self.of[sentence]) < self._wanted or (self._options.groups > 1 and self._wanted > 1)
+        return len(self.of[sentence]) < self._wanted or self._may_repeat
 
     def cannot_change(self, sentences: Sequence[int], best: np.ndarray, length: int, limits: np.ndarray) -> np.ndarray:
         """(B,) whether no open hypothesis can take the place of one that is wanted.
@@ -57,9 +58,7 @@ class Endings:
             length: of the open hypotheses.
             limits: (B,) most tokens.
         """
-        options = self._options
-        several = options.groups > 1 and self._wanted > 1  # what two groups have found counts once
-        if not options.early_stopping or options.method == "sample" or several:
+        if not self._options.early_stopping or self._options.is_sampled or self._may_repeat:
             return np.zeros(len(sentences), bool)
         return self._least[list(sentences)] >= self._scoring.bound(best, length, limits)
 
@@ -68,9 +67,9 @@ class Endings:
 
         Those that were cut off come behind those that have ended.
         """
-        sampled, several = self._options.method == "sample", self._options.groups > 1  # groups can find the same
+        sampled = self._options.is_sampled
         ranked = [sorted(endings, key=_number if sampled else _rank) for endings in self.of]
-        first = [endings if sampled or several else endings[: self._wanted] for endings in ranked]
+        first = [endings if sampled or self._may_repeat else endings[: self._wanted] for endings in ranked]
         flat = [(sentence, ending) for sentence, endings in enumerate(first) for ending in endings]
         backtracked = iter(backtrack(steps, flat))
         hypotheses = [list(islice(backtracked, len(endings))) for endings in first]

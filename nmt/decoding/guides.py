@@ -1,4 +1,4 @@
-"""What the hypotheses of a sentence may and must do: begin with, contain, not contain, not repeat.
+"""What the hypotheses of a sentence may and must do: begin with, contain, not repeat.
 
 A guide walks along each hypothesis: it has a state at the beginning, one after each token, and knows from a state which
 tokens are allowed and which would bring it on. States are hashable and never changed, so that hypotheses share them.
@@ -36,7 +36,7 @@ class Guide(Protocol):
         """How near it is."""
 
 
-class _Free:
+class Free:
     """What guides that ask for nothing have in common."""
 
     goal = 0
@@ -50,7 +50,7 @@ class _Free:
         return 0
 
 
-class Prefix(_Free):
+class Prefix(Free):
     """The hypothesis begins with these tokens; the state is how many of them are there.
 
     Args:
@@ -74,7 +74,7 @@ class Prefix(_Free):
         return self._masks[state] if state < len(self._masks) else None
 
 
-class NoRepeat(_Free):
+class NoRepeat(Free):
     """No sequence of n tokens comes twice (Paulus et al. 2018, section 2.5); the state is the hypothesis.
 
     Args:
@@ -102,43 +102,6 @@ class NoRepeat(_Free):
         mask = np.ones(self._size, bool)
         mask[before] = False
         return mask
-
-
-class Exclude(_Free):
-    """The text does not contain a string, whatever tokens would spell it.
-
-    The state is how many bytes at the end of the text are the string's first ones (Knuth, Morris & Pratt 1977).
-
-    Args:
-        text: what must not come, in UTF-8.
-        surfaces: V texts of the tokens, in UTF-8; a word's first token begins with a space.
-    """
-
-    def __init__(self, text: bytes, surfaces: Sequence[bytes]) -> None:
-        self.text = text
-        self.surfaces = surfaces
-        self._masks: dict[int, np.ndarray] = {}
-
-    def start(self) -> int:
-        """Nothing of it."""
-        return 0
-
-    def after(self, state: int, token: int) -> int:
-        """The longest beginning of the string, short of the whole, with which the text now ends."""
-        seen = self._followed(state, self.surfaces[token])
-        fits = (size for size in range(min(len(seen), len(self.text) - 1), 0, -1) if seen.endswith(self.text[:size]))
-        return next(fits, 0)
-
-    def allowed(self, state: int) -> np.ndarray | None:
-        """What does not complete the string."""
-        if state not in self._masks:
-            seen = (self._followed(state, surface) for surface in self.surfaces)
-            self._masks[state] = np.array([self.text not in each for each in seen])
-        return self._masks[state]
-
-    def _followed(self, state: int, surface: bytes) -> bytes:
-        begun = self.text[:state]
-        return begun + (surface.lstrip(b" ") if begun.endswith(b" ") else surface)
 
 
 class _Progress(NamedTuple):

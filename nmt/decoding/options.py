@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from nmt.checked import check, fit_types
 from nmt.data.special import EOS
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 LARGEST = 1_000_000
 """What no number of a search exceeds."""
@@ -36,6 +33,8 @@ class SearchOptions:
         max_length_ratio: a hypothesis has at most this many tokens, EOS counted, for each source token, BOS counted,
         max_length_offset: and this many more, beside those of a prefix and of what it must include.
         no_repeat_ngram: no sequence of this many tokens comes twice in a hypothesis; 0 allows it.
+        replace_unknown: in place of each unknown token write the source token that it attended to most, as of names
+            (Jean et al. 2015, section 3.3). BPE and Unigram have no unknown token.
         early_stopping: end a sentence as soon as no open hypothesis can overtake the best; the result is the same.
         groups: of a diverse beam, each of ``beam_size / groups`` (Vijayakumar et al. 2016); 1 is the ordinary beam.
         diversity: what a token costs a group, in nats, for each time an earlier group takes it at the same step.
@@ -61,6 +60,7 @@ class SearchOptions:
     max_length_ratio: float = 2.0
     max_length_offset: int = 10
     no_repeat_ngram: int = 0
+    replace_unknown: bool = False
     early_stopping: bool = True
     groups: int = 1
     diversity: float = 0.5
@@ -82,7 +82,7 @@ class SearchOptions:
         self._check(self.max_length is None or self.max_length >= self.min_length, "max_length", "at least min_length")
         self._check(self.n_best <= self.beam_size, "n_best", f"at most beam_size, which is {self.beam_size}")
         self._check(self.beam_size % self.groups == 0, "groups", f"a divisor of beam_size, which is {self.beam_size}")
-        self._check(self.groups == 1 or self.method == "beam", "groups", "1 with method sample")
+        self._check(self.groups == 1 or not self.is_sampled, "groups", "1 with method sample")
         weights = "length_penalty", "coverage_penalty", "word_reward", "diversity"
         for name in (*weights, "max_length_ratio", "temperature"):
             self._check(abs(getattr(self, name)) <= LARGEST, name, f"at most {LARGEST:,}")
@@ -100,17 +100,16 @@ class SearchOptions:
     def _check(self, holds: bool, name: str, allowed: str) -> None:
         check(holds, name, getattr(self, name), allowed)
 
-    def limits(self, src_lengths: "Tensor", more: "Tensor | int" = 0) -> "Tensor":
-        """(B,) most target tokens of each sentence, EOS included: a property of the sentence, not of its batch.
+    def limit(self, src_tokens: int, more: int = 0) -> int:
+        """The most target tokens of a sentence, EOS included: a property of the sentence, not of its batch.
 
         Args:
-            src_lengths: (B,) with BOS.
-            more: (B,) tokens beyond the limit of the source's length, for what is demanded.
+            src_tokens: with BOS.
+            more: tokens beyond the limit of the source's length, for what is demanded.
         """
-        limits = (src_lengths * self.max_length_ratio).long() + self.max_length_offset + more
-        if self.max_length is not None:
-            limits = limits.clamp(max=self.max_length + 1)
-        return limits.clamp(min=self.min_length + 1)
+        most = int(src_tokens * self.max_length_ratio) + self.max_length_offset + more
+        most = most if self.max_length is None else min(most, self.max_length + 1)
+        return max(most, self.min_length + 1)
 
     def allows(self, tokens: Sequence[str], src_tokens: int) -> bool:
         """Whether a translation may be these tokens, by its length and by what comes twice in it.
@@ -120,16 +119,14 @@ class SearchOptions:
             src_tokens: with BOS.
         """
         written = tuple(tokens[:-1] if tokens[-1:] == (EOS,) else tokens)
-        most = int(src_tokens * self.max_length_ratio) + self.max_length_offset
-        most = most if self.max_length is None else min(most, self.max_length + 1)
         n = self.no_repeat_ngram
         grams = [written[at : at + n] for at in range(len(written) - n + 1)] if n else []
-        fits = self.min_length <= len(written) and len(tokens) <= max(most, self.min_length + 1)
+        fits = self.min_length <= len(written) and len(tokens) <= self.limit(src_tokens)
         return fits and len(set(grams)) == len(grams)
 
     def __str__(self) -> str:
         """The method in a few words: "beam 5"."""
-        if self.method == "sample":
+        if self.is_sampled:
             drawn = "one sample" if self.width == 1 else f"{self.width} samples"
             searched = f"{drawn} at temperature {self.temperature:g}, seed {self.seed}"
         else:
@@ -140,4 +137,9 @@ class SearchOptions:
     @property
     def width(self) -> int:
         """The most hypotheses of a sentence at a time; of samples, no more are drawn than are needed."""
-        return self.n_best if self.method == "sample" and self.mbr == "none" else self.beam_size
+        return self.n_best if self.is_sampled and self.mbr == "none" else self.beam_size
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether hypotheses are drawn, not searched for."""
+        return self.method == "sample"

@@ -86,7 +86,7 @@ class Proposer:
         """
         alternatives, possible = self._options.alternatives, self._restrict(log_probs, length, guided)
         free = possible is log_probs
-        if self._options.method == "sample":
+        if self._options.is_sampled:
             tokens = draw(possible, torch.from_numpy(chance), self._options).to(possible.device).unsqueeze(1)
             return Proposals(possible.gather(1, tokens), tokens, *largest(log_probs, alternatives))
         values, tokens = largest(possible, max(self._options.beam_size, alternatives if free else 0))

@@ -18,7 +18,7 @@ def possible(text: str | Request, options: SearchOptions, tokenizer: Tokenizer) 
         ValueError: if the text is no string, a sample is to contain something, or a token is not in the vocabulary.
     """
     request = text if isinstance(text, Request) else Request(text)
-    if options.method == "sample" and request.include:
+    if options.is_sampled and request.include:
         raise ValueError("include: samples cannot be made to contain anything: choose method beam")
     tokenizer.ids(request.prefix_tokens)
     return request

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from nmt.data.special import BOS
+from nmt.data.special import BOS, UNK_ID
 from nmt.data.tokenizer import Encoded, Tokenizer
 from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.decoding.demands import unmet
@@ -37,23 +37,24 @@ class Records:
         """
         if not hypotheses:
             raise ValueError(DIVERGED)
-        records = [self.of(source, hypothesis) for hypothesis in hypotheses]
+        records = [self.of(source, hypothesis, options.replace_unknown) for hypothesis in hypotheses]
         if request.is_demanding:
             records = [replace(each, unmet=unmet(request, each, self._tokenizer)) for each in records]
         if options.mbr != "none":
-            sampled, highest = options.method == "sample", max(record.log_prob for record in records)
-            weights = [1.0 if sampled else math.exp(record.log_prob - highest) for record in records]
+            highest = max(record.log_prob for record in records)
+            weights = [1.0 if options.is_sampled else math.exp(record.log_prob - highest) for record in records]
             utilities = expected_utilities([record.text for record in records], weights, options.mbr)
             ranks = [(-each.met, not each.finished, -gain) for each, gain in zip(hypotheses, utilities, strict=True)]
             order = sorted(range(len(hypotheses)), key=ranks.__getitem__)
             records = [replace(records[index], score=utilities[index]) for index in order]
         return replace(records[0], beam=self._beam(hypotheses[0]), others=tuple(records[1 : options.n_best]))
 
-    def of(self, source: Encoded, hypothesis: Hypothesis) -> Translation:
+    def of(self, source: Encoded, hypothesis: Hypothesis, replace_unknown: bool = False) -> Translation:
         """The record of one hypothesis."""
         if math.isnan(hypothesis.log_prob):
             raise ValueError(DIVERGED)
-        text, tokens, spans = self._tokenizer.decode_with_spans(hypothesis.ids)
+        words = self._copied(source, hypothesis) if replace_unknown else {}
+        text, tokens, spans = self._tokenizer.decode_with_spans(hypothesis.ids, words)
         named = [tuple((self._tokens[token], score) for token, score in step) for step in hypothesis.alternatives]
         return Translation(
             source=source.text,
@@ -69,6 +70,13 @@ class Records:
             score=hypothesis.score,
             finished=hypothesis.finished,
         )
+
+    def _copied(self, source: Encoded, hypothesis: Hypothesis) -> dict[int, str]:
+        """What stands for the unknown tokens, by their positions: the source token that each attended to most."""
+        unknown = [position for position, token in enumerate(hypothesis.ids) if token == UNK_ID]
+        most = hypothesis.attention[unknown, 1 : len(source.ids) + 1].argmax(axis=1)
+        texts = [source.text[slice(*source.spans[place])].strip() for place in most.tolist()]
+        return {place: self._tokenizer.written(text) for place, text in zip(unknown, texts, strict=True) if text}
 
     def _beam(self, first: Hypothesis) -> Beam:
         """What the beam held, with its tokens named."""

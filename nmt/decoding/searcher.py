@@ -96,10 +96,11 @@ class Searcher:
         mask = length_mask(src_lengths, src_ids.shape[1])
         covered = mask & (src_ids != BOS_ID)
         forced = [demands.forced(job.request) for job in jobs]
-        more = torch.tensor([len(tokens) for tokens in forced], device=src_ids.device)
+        lengths = ((len(job.src_ids) + 1, len(tokens)) for job, tokens in zip(jobs, forced, strict=True))
+        limits = torch.tensor([self._options.limit(*each) for each in lengths], device=src_ids.device)
         guides = [demands.guide(job.request) for job in jobs]
         numbers = [job.number for job in jobs]
-        batch = SearchBatch(self._options.limits(src_lengths, more), numbers, covered, guides, demands.unsaid)
+        batch = SearchBatch(limits, numbers, covered, guides, demands.unsaid)
         if shortlist is None:
             return self._search(self._network, src_ids, src_lengths, batch)
         candidates = shortlist.candidates(src_ids, mask, forced)

@@ -85,18 +85,21 @@ class Translation:
         source_tokens: S tokens in reading order, the first is the special token before the source.
         source_spans: S character spans in `source`; (0, 0) for the special token.
         text: the translation, detokenised.
-        tokens: T target tokens; the last is the end-of-sentence token if the sentence is `finished`.
+        tokens: T target tokens, the last is the end-of-sentence token if the sentence is `finished`; none where there
+            is nothing to translate.
         spans: T character spans in `text`; (0, 0) for the end-of-sentence token.
         token_log_probs: T natural logarithms of the probability of each token.
         attention: float32 (T, S), row t is what target token t attended to; rows sum to one.
         alternatives: for each step the most probable tokens with their log-probability, best first.
         log_prob: the model's score, the sum of `token_log_probs`.
-        score: the search's score, by which the hypothesis was ranked (`log_prob` with length normalisation).
+        score: by which the hypothesis was ranked: `log_prob` with length normalisation, penalty and reward; of a choice
+            by the least risk the mean utility, 0 to 100.
         finished: False if the sentence was cut off at the length limit.
         unmet: what of its `Request` it does not do, such as "does not contain 'dog'": search does what it can, but no
             type of the vocabulary may write a string, or a limit may cut it off.
         beam: what the beam held after each step of the search; empty where that was not asked for.
-        others: the hypotheses after this one, best first, where more than one was asked for; not saved.
+        others: the hypotheses after this one, best first, or samples as they were drawn, where more than one was asked
+            for; not saved.
     """
 
     source: str

@@ -126,5 +126,5 @@ def _is_right(key: str, value: Any) -> bool:
     if key in ("include", "exclude"):
         return isinstance(value, list) and all(isinstance(each, str) for each in value)
     if key == "id":
-        return isinstance(value, str | int)
+        return isinstance(value, str) or type(value) is int  # not a bool, which is an int too
     return isinstance(value, str)

@@ -18,7 +18,11 @@ def search_flags(evaluation: Evaluation) -> list[str]:
     """Flags and values, such as "--beam-size", "20", of what is not as it is without them."""
     own = [each for each in fields(SearchOptions) if each.name in evaluation.search and each.name not in _OF_THE_PAGE]
     changed = {each.name: evaluation.search[each.name] for each in own if evaluation.search[each.name] != each.default}
-    flags = [part for name, value in changed.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    flags = [
+        part
+        for name, value in changed.items()
+        for part in (f"--{name.replace('_', '-')}", *([] if value is True else [str(value)]))
+    ]
     if evaluation.search.get("shortlist"):
         flags.append("--shortlist")
     given = [

@@ -10,7 +10,7 @@ from typing import Any
 import datasets
 import torch
 
-from nmt.checked import check, check_fits, flat, nearest
+from nmt.checked import check, check_fits, flat, idle, nearest
 from nmt.config import Config, DataConfig, TrainingConfig
 from nmt.data.corpus import load_split
 from nmt.data.mixture import load_training
@@ -84,18 +84,13 @@ def idle_settings(config: Config) -> list[str]:
         "training.halving_steps": (training.schedule == "halving", "training.schedule halving"),
         "training.scheduled_sampling_steps": (training.scheduled_sampling > 0, "training.scheduled_sampling"),
     }
-    settings, defaults = (flat(asdict(each)) for each in (config, Config()))
-    idle = [
-        f"{key} {settings[key]} changes nothing without {needed}"
-        for key, (is_met, needed) in needs.items()
-        if not is_met and settings[key] != defaults[key]
-    ]
+    told = idle(needs, flat(asdict(config)), flat(asdict(Config())))
     rate, optimizer = training.learning_rate, training.optimizer
     if optimizer != "adamw" and rate == TrainingConfig.learning_rate:
-        idle.append(
+        told.append(
             f"training.learning_rate {rate} is that of adamw: with training.optimizer {optimizer} papers have 1"
         )
-    return idle
+    return told
 
 
 def _holds_a_run(folder: Path) -> bool:

@@ -72,8 +72,8 @@ class Validation:
             self._compare_links(batch, loss.attention)
         memory, state = model.encode(batch.src_ids, batch.src_lengths)
         longest = 2 * self._data.config.max_length_tokens
-        limits = self._options.limits(beside(batch.src_lengths, batch.src_ids)).clamp(max=longest)
-        sentences = SearchBatch(limits, unsaid=self._data.tokenizers.tgt.unsaid)
+        limits = [min(self._options.limit(length), longest) for length in batch.src_lengths.tolist()]
+        sentences = SearchBatch(beside(torch.tensor(limits), batch.src_ids), unsaid=self._data.tokenizers.tgt.unsaid)
         found = search(model, memory, state, sentences, self._options)
         totals.lost += sum(not hypotheses for hypotheses in found)
         rows = zip(batch.indices.tolist(), found, strict=True)
