@@ -87,7 +87,7 @@ def test_scores_carry_sacrebleus_signatures() -> None:
     assert {score.form for score in scores} == {DETOKENISED}
 
 
-@pytest.mark.parametrize("tgt", ["zh", "zh-Hant", "zho_Hans", "ja_JP", "th"])
+@pytest.mark.parametrize("tgt", ["zh", "zh-Hant", "zho_Hans", "yue", "ja_JP", "th"])
 def test_languages_without_spaces_are_scored_by_smaller_units_than_the_line(tgt: str) -> None:
     hypothesis, reference = "\u72d7\u5728\u8349\u5730\u4e0a\u8dd1\u3002", "\u72d7\u5728\u8349\u5730\u4e0a\u53eb\u3002"
     assert bleu([hypothesis], [reference], "en") < 10

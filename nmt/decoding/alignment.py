@@ -123,7 +123,7 @@ def between_words(translation: Translation) -> tuple[list[Sequence[int]], list[S
 
 def pharaoh(links: Iterable[Link]) -> str:
     """The links of one sentence as text, sorted: ``0-0 1-2``."""
-    return " ".join(f"{source}-{target}" for source, target in sorted(set(links)))
+    return " ".join(f"{source}-{target}" for source, target in sorted(links))
 
 
 def words_of_sides(translation: Translation) -> tuple[list[list[int]], list[list[int]]]:
