@@ -31,8 +31,8 @@ from nmt.evaluation.samples import Samples, load_samples
 from nmt.report.beam import beam_places
 from nmt.report.build import build_report
 from nmt.report.figures import distribution_figure, training_figures
-from nmt.report.findings import findings
-from nmt.report.flags import sentence_flags
+from nmt.report.findings import findings, source_finding
+from nmt.report.flags import marks, sentence_flags
 from nmt.report.search_flags import search_flags
 from nmt.report.sentences import pack_attention, sentence_row
 from nmt.report.word_table import word_rows
@@ -574,6 +574,7 @@ def test_half_of_the_sentences_are_not_said_to_have_more_than_all(run: Path) -> 
     rows = [sentence_row(make_translation("Ja", "Yes"), "Yes", make_translation("Ja", "Yes"), None)] * 3
     texts = [finding["text"] for finding in findings(rows, [make_translation("Ja", "Yes")] * 3, flags=())]
     assert "At least half of the sentences have a chrF of 100.0; the weakest tenth have 100.0 at most." in texts
+    assert "No translation is cut off, repetitive, copied, empty or of quite another length." in texts
 
 
 def test_an_evaluation_is_a_baseline_for_the_others_of_its_split(run: Path, tmp_path: Path) -> None:
@@ -639,6 +640,22 @@ def test_flags(hypothesis: str, expected: list[str]) -> None:
     assert sentence_flags(["ein", "zwei", "drei"], hypothesis.split(), ["a", "b", "c"], finished=True) == expected
 
 
+@pytest.mark.parametrize(
+    ("source", "hypothesis", "reference", "expected"),
+    [
+        ("a b", "a b", "a b", ["exact"]),  # what the reference copies too may be copied
+        ("", "", "", ["empty"]),
+        ("", "", "a", ["empty"]),
+        ("x", "a b c", "", []),
+        ("x", "a b c d e f g h " * 2, "k l m n o p q r s t u v w x y z", ["repetition"]),
+        ("x", "a b c d e f g h i " * 2, "k l m n o p q r s t u v w x y z", []),
+    ],
+)
+def test_flags_at_their_edges(source: str, hypothesis: str, reference: str, expected: list[str]) -> None:
+    words = source.split(), hypothesis.split(), reference.split()
+    assert sentence_flags(*words, finished=True) == expected
+
+
 def test_what_is_much_shorter_than_the_reference_is_flagged() -> None:
     reference = ["a", "b", "c", "d", "e", "f", "g", "h"]
     assert sentence_flags([], reference[:4], reference, finished=True) == ["short"]
@@ -682,6 +699,7 @@ def test_what_is_most_serious_is_the_first_finding(run: Path, tmp_path: Path) ->
     assert weights[:2] == [("2 of 4 sour", 50), ("The source ", 25)]
     assert next(weight for text, weight in sound.items() if text.startswith("The source is")) == 0.1
     assert next(weight for text, weight in sound.items() if "flagged “cut off”" in text) == 5  # a quarter of them
+    assert next(weight for text, weight in sound.items() if text.startswith("In at least 1 of 4 sent")) == 1.25
 
 
 def test_a_model_that_writes_the_same_for_many_sources_is_found_out(tmp_path: Path) -> None:
@@ -712,6 +730,54 @@ def test_a_model_that_writes_the_same_for_many_sources_is_found_out(tmp_path: Pa
     assert (told["flag"], told["compared"]) == ("shared", "shared")
     make_evaluation(run, sentences=[(source, source, right, True) for source, right in pairs])
     assert found(None)[1] == found(other)[1] == []
+
+
+def test_nothing_at_all_is_not_what_another_source_has_too(tmp_path: Path) -> None:
+    make_evaluation(tmp_path, sentences=[("eins", "", "one", True), ("zwei", "", "two", True)])
+    evaluation = Evaluation.load(tmp_path / "evaluations" / "test")
+    assert marks(evaluation, [evaluation]) == [[], []]
+
+
+def weights_told(sentences: list[tuple[str, str, str]]) -> dict[str, float]:
+    """The findings about sources, translations and references, and their weights."""
+    records = [make_translation(source, text) for source, text, _ in sentences]
+    rows = [
+        sentence_row(record, reference, make_translation(record.source, reference), None)
+        for record, (*_, reference) in zip(records, sentences, strict=True)
+    ]
+    return {each["text"]: each["weight"] for each in findings(rows, records, ())}
+
+
+def test_short_and_long_sources_are_set_beside_each_other_where_there_are_enough() -> None:
+    lengths = [1] * 12 + [2, 3] * 8 + [4] * 12
+    sentences = [("a b c d"[: 2 * length - 1], "x y" if length < 3 else "q", "x y") for length in lengths]
+    told = "Sources of at most 1 words have a mean sentence chrF of 100.0, those of at least 4 words 0.0."
+    assert weights_told(sentences)[told] == 0
+    half = "Half of the sentences have a chrF of 50.0 or more; the weakest tenth have 0.0 at most."
+    assert weights_told(sentences)[half] == 0
+    for others in (sentences[:39], [("a b", "x y", "x y")] * 40):  # too few; all of one length
+        assert not any(text.startswith("Sources of") for text in weights_told(others))
+
+
+@pytest.mark.parametrize(
+    ("text", "reference", "told", "weight"),
+    [
+        ("a b c", "a b", "50.0% longer than the references (3 words against 2)", 5),
+        ("a", "a b", "50.0% shorter than the references (1 words against 2)", 5),
+        ("c d", "a b", "as long as the references (2 words against 2)", 0),
+    ],
+)
+def test_the_length_of_the_translations_is_set_beside_that_of_the_references(
+    text: str, reference: str, told: str, weight: float
+) -> None:
+    assert weights_told([("x", text, reference)])[f"The translations are {told}."] == weight
+    assert not any("the references (" in each for each in weights_told([("x", text, "")]))
+
+
+def test_a_source_that_does_harm_is_as_serious_as_one_that_is_worth_nothing(run: Path) -> None:
+    saved = Evaluation.load(run / "evaluations" / "test")
+    told = [source_finding(replace(saved, source_worth=worth), None)[0]["weight"] for worth in (5.0, 0.5, 0.0, -3.0)]
+    assert told == [0.1, 1, 50, 50]
 
 
 def test_the_spread_of_attention_is_told_as_a_share_of_the_most() -> None:
@@ -753,6 +819,8 @@ def test_sources_of_the_training_data_are_told_where_they_were_looked_up(run: Pa
     chrf = [row["chrf"] for row in some["sentences"]]
     means = f"{(chrf[0] + chrf[3]) / 2:.1f}, that of the others {(chrf[1] + chrf[2]) / 2:.1f}"
     assert text == f"2 of 4 sources (50.0%) stand in the training data: their mean sentence chrF is {means}."
+    every = [finding["text"] for finding in shown((0, 1, 2, 3))["findings"] if finding["flag"] == "seen"]
+    assert every == ["4 of 4 sources (100.0%) stand in the training data."]
 
 
 COUNTS = TrainingCounts(
@@ -782,8 +850,9 @@ def test_words_never_seen_in_training_are_told_where_they_were_looked_up(run: Pa
     assert {row["word"]: row["in_training"] for row in shown["words"]}.items() >= {"Hund": 3, "Kinder": 0}.items()
     assert shown["training_counts"] == {"pairs": 100, "of_pairs": 300}
     chrf = [row["chrf"] for row in shown["sentences"]]
-    [text] = [finding["text"] for finding in shown["findings"] if finding["flag"] == "unseen"]
-    assert text == (
+    [told] = [finding for finding in shown["findings"] if finding["flag"] == "unseen"]
+    assert told["weight"] == 1
+    assert told["text"] == (
         "2 of 4 sources (50.0%) have a word that stands nowhere in the training data: their mean sentence chrF is "
         f"{(chrf[1] + chrf[2]) / 2:.1f}, that of the others {(chrf[0] + chrf[3]) / 2:.1f}."
     )
