@@ -201,14 +201,15 @@ def test_linguistic_coverage_by_hand() -> None:
         received = [r + a / f for r, a, f in zip(received, row, fertility, strict=True)]
         rows.append(row)
     torch.testing.assert_close(weights, tensor([rows]))
+    assert attention.coverage.prepare(tensor([[[-99.0]]])).item() == pytest.approx(500), "no fertility is quite zero"
 
 
 def test_neural_coverage_is_a_gru_over_state_query_and_weight() -> None:
-    attention = build(AttentionConfig("general", coverage="neural", coverage_size=3))
+    attention = build(AttentionConfig("general", coverage="neural", coverage_size=3), query_size=4)
     states, mask = states_and_mask()
-    memory, queries = attention.prepare(states, mask), torch.randn(2, 6).double()
+    memory, queries = attention.prepare(states, mask), torch.randn(2, 4).double()
     weights, state = attention.stepper(memory)(queries, attention.start(memory))
-    cell = torch.nn.GRUCell(13, 3).double()
+    cell = torch.nn.GRUCell(11, 3).double()
     for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
         setattr(cell, name, getattr(attention.coverage.rnn.kernel, name + "_l0"))
     for row, position in product(range(2), range(5)):
@@ -216,14 +217,15 @@ def test_neural_coverage_is_a_gru_over_state_query_and_weight() -> None:
         torch.testing.assert_close(state.coverage[row, position], cell(read[None], torch.zeros(1, 3).double())[0])
 
 
+@pytest.mark.parametrize(("kind", "dtype"), [("mixed", torch.float32), ("true", torch.bfloat16)])
 @pytest.mark.parametrize("coverage", ["linguistic", "neural"])
-def test_coverage_is_carried_in_float32_under_autocast(coverage: str) -> None:
-    attention = build(AttentionConfig("general", coverage=coverage, coverage_size=3)).float()
+def test_coverage_is_carried_in_float32_by_a_model_of_bfloat16(coverage: str, kind: str, dtype: torch.dtype) -> None:
+    attention = build(AttentionConfig("general", coverage=coverage, coverage_size=3)).to(dtype)
     states, mask = states_and_mask()
-    with torch.autocast("cpu", torch.bfloat16):
-        memory = attention.prepare(states.float(), mask)
+    with torch.autocast("cpu", torch.bfloat16, enabled=kind == "mixed"):
+        memory = attention.prepare(states.to(dtype), mask)
         start = attention.start(memory)
-        _, state = attention.stepper(memory)(torch.randn(2, 6), start)
+        _, state = attention.stepper(memory)(torch.randn(2, 6, dtype=dtype), start)
     assert start.coverage.dtype == state.coverage.dtype == torch.float32
 
 

@@ -44,6 +44,7 @@ def test_batches_are_cut_by_padded_tokens_and_by_sentences() -> None:
     lengths = np.array([[4, 5], [5, 2], [1, 1], [9, 9], [30, 1], [2, 2], [2, 2], [2, 2]])
     # 2 x 5 fit into 12; a third would be 3 x 5; the pair of 30 is alone; three sentences at most
     assert cut_batches(lengths, max_tokens=12, max_sentences=3) == [2, 3, 4, 5, 8]
+    assert cut_batches(lengths[3:], max_tokens=4, max_sentences=3) == [1, 2, 4, 5], "what just fits, fits"
     assert cut_batches(lengths[:0], 12, 3) == []
 
 
@@ -72,6 +73,7 @@ def test_order_is_a_function_of_seed_and_epoch(lengths: np.ndarray) -> None:
     assert walk(lengths) == walk(lengths)
     assert walk(lengths) != walk(lengths, epoch=1)
     assert walk(lengths) != walk(lengths, seed=4)
+    assert walk(lengths, epoch=1) != walk(lengths, seed=4), "a seed is no epoch of its neighbour"
     assert len(walk(lengths)) == len(walk(lengths, epoch=1))
 
 

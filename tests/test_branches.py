@@ -81,7 +81,7 @@ def test_a_fork_that_the_reference_takes_is_tried_once() -> None:
 
 
 def test_a_branch_has_the_other_token_and_all_that_was_before_it(model_folder: Path) -> None:
-    translator, options = Translator.load(model_folder, device="cpu"), SearchOptions(beam_size=2)
+    translator, options = Translator.load(model_folder, device="cpu"), SearchOptions(beam_size=2, keep_beam=True)
     translations = list(translator.translate(SOURCES, options))
     places = forks(translations, list(translator.force(SENTENCES)), 2)
     branches = list(branch(translator, SOURCES, translations, places, options, size=3))
@@ -92,6 +92,7 @@ def test_a_branch_has_the_other_token_and_all_that_was_before_it(model_folder: P
         left = translations[each.fork.sentence]
         assert each.fork.token != left.tokens[each.fork.step]
         assert each.translation.source == left.source
+        assert (bool(left.beam), each.translation.beam) == (True, ()), "what is asked of the sentence is not of these"
         assert each.translation.tokens[: each.fork.step + 1] == (*left.tokens[: each.fork.step], each.fork.token)
         assert each.translation.finished or len(each.translation.tokens) > each.fork.step + 1
 

@@ -10,6 +10,7 @@ import pytest
 from test_results import evaluation, translation
 
 from nmt.cli import main
+from nmt.evaluation.chance import beyond_chance
 from nmt.evaluation.comparison import bleu_gains, compare, search_changes
 from nmt.evaluation.metrics import LITERATURE, Difference, corpus_scores, score_differences
 from nmt.evaluation.results import Evaluation
@@ -85,6 +86,13 @@ def test_a_difference_in_every_sentence_is_none_of_chance() -> None:
     for bootstrap, shown in ((99, "≤ 0.010"), (300, "≤ 0.004"), (1200, "≤ 0.001")):
         found = score_differences(worst, REFERENCES, REFERENCES, "en", bootstrap=bootstrap)
         assert {(each.p_value, each.p_text) for each in found} == {(1 / (bootstrap + 1), shown)}
+
+
+@pytest.mark.parametrize(("as_large", "shown"), [(0, "≤ 0.001"), (4, "≤ 0.001"), (5, "0.001")])
+def test_no_p_value_of_many_samples_is_shown_as_less_than_a_thousandth(as_large: int, shown: str) -> None:
+    samples = np.array([9.0] * as_large + [0.0] * (4999 - as_large))
+    *_, p_value, text = beyond_chance(5.0, samples, sentences=60)
+    assert (p_value, text) == ((as_large + 1) / 5000, shown)
 
 
 def test_a_p_value_is_shown_in_three_digits() -> None:
@@ -216,6 +224,9 @@ def test_only_what_a_translation_can_depend_on_tells_searches_apart() -> None:
     assert changes(corpus="b", keep_beam=False, groups=2) == {}
     assert changes(decoding="greedy, fp32", beam_size=1) == {"beam_size": (5, 1)}
     assert changes(decoding="beam 5, int8") == {"decoding": ("beam 5, fp32", "beam 5, int8")}
+    stops, goes_on = ({"groups": groups, "early_stopping": stops} for groups, stops in ((1, True), (2, False)))
+    assert search_changes(replace(plain, search=stops), replace(plain, search=goes_on)) == {"groups": (1, 2)}
+    assert search_changes(plain, replace(plain, search={"beam_size": 1}, given=True)) == {}
 
 
 def test_the_command_says_what_changed_and_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 import csv
 import gzip
+import io
 import json
 import lzma
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import Any
 
 import datasets
 import pyarrow
+import pyarrow.parquet
 import pytest
 from datasets.exceptions import DatasetGenerationError
 
@@ -37,6 +39,12 @@ def swapped(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def zstd(data: bytes) -> bytes:
     return pyarrow.compress(data, codec="zstd", asbytes=True)
+
+
+def parquet(columns: dict[str, list[Any]]) -> bytes:
+    file = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(columns), file)
+    return file.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -159,6 +167,20 @@ def test_quotes_are_text_in_tsv_and_quotes_in_csv(tmp_path: Path) -> None:
     assert pairs_of(tmp_path, split="test") == [("Ein, Hund", 'A "dog"')]
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("train.tsv", "de\ten\na\tb\n\t\n", [("a", "b"), ("", "")]),  # a pair of two empty texts is one too
+        ("train.tsv", "src\ttgt\tde\ten\n1\t2\ta\tb\n", [("a", "b")]),  # languages come before src and tgt
+        ("train.tsv", "\ufeffde\ten\n\ufeffa\tb\n", [("\ufeffa", "b")]),  # a mark of UTF-8 only begins a file
+        ("train.csv", 'de,en\n"a\nb",c\n', [("a\nb", "c")]),
+    ],
+)
+def test_edges_of_tables(tmp_path: Path, name: str, text: str, expected: list[tuple[str, str]]) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert pairs_of(tmp_path) == expected
+
+
 def test_a_text_that_is_null_is_empty(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text('{"de": null, "en": "A dog."}\n{"de": "Ein Hund.", "en": "A dog."}\n')
     assert pairs_of(tmp_path) == [("", "A dog."), ("Ein Hund.", "A dog.")]
@@ -198,6 +220,7 @@ GOOD = b"eins\nzwei\n"
         ({"train.en-de.tsv": b"a\tb\nc\td\te\n"}, r"train\.en-de\.tsv:2: 3 columns, expected 2 \(en, de\)"),
         ({"train.tsv": b"a\tb\n"}, r"train\.tsv:1: no header with 'de' and 'en': add one, .*as in train\.de-en\.tsv"),
         ({"train.csv": b"de,en\n\na,b\nc\n"}, r"train\.csv:4: 1 columns, expected 2 \(de, en\)"),
+        ({"train.csv": b"de,en\na,b,c\n"}, r"train\.csv:2: 3 columns, expected 2 \(de, en\)"),
         ({"train.csv": b'de,en\na,"b\n'}, r"train\.csv:2: unexpected end of data"),
         ({"train.csv": b"a,b\nc,d\n"}, r"train\.csv:2: no 'de' and 'en' \(nor 'src' and 'tgt'\): it has a, b; rename"),
         ({"train.csv": b"de;en\nc;d\n"}, r"train\.csv:2: no 'de' and 'en' .*: it has de;en; separate the columns by c"),
@@ -232,6 +255,10 @@ GOOD = b"eins\nzwei\n"
             r"twice: .*train\.align; .*train\.de-en\.align; keep one",
         ),
         ({"train.parquet": b"PAR1 no"}, r"train\.parquet: not a readable Parquet file"),
+        (
+            {"train.parquet": parquet({"de": ["a", "b"], "en": ["c", "d"], "alignment": [[[0, 0]], [[5, 0]]]})},
+            r"train\.parquet, row 2: link 5-0 is past the last word",
+        ),
     ],
 )
 def test_faults_are_named_with_their_place(tmp_path: Path, files: dict[str, bytes], message: str) -> None:

@@ -175,3 +175,35 @@ def test_what_is_serious_is_had_without_a_page() -> None:
     assert serious_findings(evaluated(sound)) == []
     [empty] = serious_findings(evaluated([*sound, ("Ja", "", "yes it is")]))
     assert empty == "1 flagged “empty”: no word at all."
+
+
+def weights_told(pairs: Sequence[Pair]) -> dict[str, float]:
+    """All findings, and their weights."""
+    evaluation = evaluated(pairs)
+    return {each["text"]: each["weight"] for each in findings(evaluation, sentence_rows(evaluation, None))}
+
+
+def test_short_and_long_sources_are_set_beside_each_other_where_there_are_enough() -> None:
+    lengths = [1] * 12 + [2, 3] * 8 + [4] * 12
+    sentences = [("a b c d"[: 2 * length - 1], "x y" if length < 3 else "q", "x y") for length in lengths]
+    told = "Sources of at most 1 words have a mean sentence chrF of 100.0, those of at least 4 words 0.0."
+    assert weights_told(sentences)[told] == 0
+    half = "Half of the sentences have a chrF of 50.0 or more; the weakest tenth have 0.0 at most."
+    assert weights_told(sentences)[half] == 0
+    for others in (sentences[:39], [("a b", "x y", "x y")] * 40):  # too few; all of one length
+        assert not any(text.startswith("Sources of") for text in weights_told(others))
+
+
+@pytest.mark.parametrize(
+    ("text", "reference", "told", "weight"),
+    [
+        ("a b c", "a b", "50.0% longer than the references (3 words against 2)", 5),
+        ("a", "a b", "50.0% shorter than the references (1 words against 2)", 5),
+        ("c d", "a b", "as long as the references (2 words against 2)", 0),
+    ],
+)
+def test_the_length_of_the_translations_is_set_beside_that_of_the_references(
+    text: str, reference: str, told: str, weight: float
+) -> None:
+    assert weights_told([("x", text, reference)])[f"The translations are {told}."] == weight
+    assert not any("the references (" in each for each in weights_told([("x", text, "")]))

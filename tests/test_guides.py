@@ -92,6 +92,12 @@ def test_phrases_are_met_in_any_order_and_given_up_when_another_token_comes() ->
     assert closed(guide, [1, 2, 3]) == []
 
 
+def test_a_phrase_that_is_begun_is_gone_on_with_though_another_stands_first() -> None:
+    guide = Include([(1, 2), (3, 4)], eos=0, size=5)
+    assert guide.met(walk(guide, [3])) == 1
+    assert list(guide.wanted(walk(guide, [3]))) == [4]
+
+
 def test_guides_hold_together_and_the_first_prevails_where_nothing_is_left() -> None:
     guide = Together([Prefix([2], 3), Exclude([b"b"], Spellings([b"", b"a", b"b"]))])
     assert closed(guide, []) == [0, 1]
@@ -131,9 +137,9 @@ def test_what_all_requests_exclude_is_looked_up_once() -> None:
 
 
 @pytest.mark.parametrize("kind", ["bpe", "unigram", "wordpiece", "char"])
-@pytest.mark.parametrize("phrase", [".", ", the cat", "'s", ").", "( the", "(the"])
+@pytest.mark.parametrize("phrase", [".", ", the cat", "'s", "»", ").", "( the", "(the"])
 def test_a_mark_that_ends_something_stands_right_behind_it(phrase: str, kind: TokenizerKind) -> None:
-    text = "( the dog's cat, the cat (the dog)."
+    text = "( the dog's» cat, the cat (the dog)."
     tokenizer = Tokenizer.train([text] * 3, TokenizerConfig(kind, vocab_size=300))
     guide = Demands(tokenizer, SearchOptions()).guide(Request("", include=(phrase,)))
     assert guide is not None
@@ -173,6 +179,13 @@ def test_phrases_are_found_wherever_they_stand(
     assert (mask is None or bool(mask[0])) == there
 
 
+@pytest.mark.parametrize("exclude", [" dog", "runs "])
+def test_what_is_excluded_is_found_at_the_edges_of_a_text(exclude: str) -> None:
+    tokenizer = Tokenizer.train(["the dog runs"] * 3, TokenizerConfig(vocab_size=300))
+    record = replace(nothing(""), text="dog runs")
+    assert unmet(Request("", exclude=(exclude,)), record, tokenizer) == (f"contains {exclude!r}",)
+
+
 def test_a_phrase_ends_with_a_word() -> None:
     tokenizer = Tokenizer.train(["tread on the tree . tre", "a tread"] * 3, TokenizerConfig(vocab_size=300))
     guide = Demands(tokenizer, SearchOptions()).guide(Request("", include=("tre",)))
@@ -181,7 +194,7 @@ def test_a_phrase_ends_with_a_word() -> None:
     assert guide.met(walk(guide, ids)) == guide.goal
     assert closed(guide, ids) == []
     goes_on = {token: guide.met(walk(guide, [*ids, token])) < guide.goal for token in range(tokenizer.vocab_size)}
-    assert {tokenizer.tokens[token] for token, does in goes_on.items() if does} >= {"a", "d", "e"}
+    assert {tokenizer.tokens[token] for token, does in goes_on.items() if does} >= {"a", "d", "e", "<0x5F>", "<0xA4>"}
     assert not {tokenizer.tokens[token] for token, does in goes_on.items() if does} & {"▁", "</s>", "."}
 
 

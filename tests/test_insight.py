@@ -11,10 +11,10 @@ import torch
 from conftest import SENTENCES, build
 from test_results import content, evaluation
 
-from nmt.config import AttentionConfig
+from nmt.config import AttentionConfig, TokenizerConfig
 from nmt.data.batch import pad, src_sequence, tgt_sequence
 from nmt.data.special import EOS_ID
-from nmt.data.tokenizer_pair import TokenizerPair
+from nmt.data.tokenizer_pair import TokenizerPair, train_tokenizers
 from nmt.decoding.one_look import one_look_log_probs
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Translation
@@ -112,6 +112,16 @@ def test_a_training_pair_is_nearest_to_itself(translator: Translator) -> None:
         ] + [""]
         assert {found.examples[step[0].example] for step in steps} == {Example(record.source, record.text)}
         assert all(step[0].similarity == pytest.approx(1, abs=1e-5) for step in steps)
+
+
+def test_training_pairs_that_were_cut_are_shown_as_plain_text(info: ModelInfo) -> None:
+    cut = corpus([("der Vo@@ gel", "the bi@@ rd")])
+    tokenizers = train_tokenizers(cut, TokenizerConfig("presplit", joiner="@@", min_frequency=1))
+    size = tokenizers.tgt.vocab_size
+    own = replace(info, src_vocab_size=size, tgt_vocab_size=size)
+    translator = Translator(build(info.network, size), tokenizers, own, device="cpu")
+    found = neighbors_of(translator, list(translator.force([("der Vo@@ gel", "the")])), cut, 1)
+    assert found.examples == (Example("der Vogel", "the bird"),)
 
 
 def test_there_are_no_more_neighbors_than_steps_of_training(translator: Translator) -> None:
@@ -249,6 +259,7 @@ def test_of_an_ensemble_nothing_of_it_is_known(model_folder: Path, tokenizers: T
     both = Translator.load([model_folder, model_folder], device="cpu")
     with pytest.raises(ValueError, match="an ensemble has no steps of its own to look into: take one of its models"):
         list(looks_of(both, translate(both)))
+    assert find_out(Wanted(), both, [], [], [], SearchOptions(), 8, None) == Insight()
 
 
 def test_what_is_wanted_is_found_out(translator: Translator) -> None:
@@ -278,9 +289,10 @@ def test_looks_and_neighbors_come_back_with_their_evaluation(tmp_path: Path) -> 
         np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-6)
         np.testing.assert_allclose(one.written, other.written, atol=1e-6)
     assert content(replace(loaded, insight=Insight())) == content(plain)
-    with pytest.raises(ValueError, match="looks.jsonl is of other translations: evaluate again"):
-        load_looks(tmp_path / "test" / "looks.jsonl", plain.translations[:1])
-    with pytest.raises(ValueError, match="neighbors is of other translations: evaluate again"):
-        load_neighbors(tmp_path / "test" / "neighbors", plain.translations[:1])
+    for others in (plain.translations[:1], [replace(each, tokens=("a", "b")) for each in plain.translations]):
+        with pytest.raises(ValueError, match="looks.jsonl is of other translations: evaluate again"):
+            load_looks(tmp_path / "test" / "looks.jsonl", others)
+        with pytest.raises(ValueError, match="neighbors is of other translations: evaluate again"):
+            load_neighbors(tmp_path / "test" / "neighbors", others)
     assert load_neighbors(tmp_path / "none", plain.translations) is None
     assert math.isclose(found.looks[0].probabilities[0, 1], 0.0001, abs_tol=1e-6)

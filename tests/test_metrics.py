@@ -98,7 +98,7 @@ def test_the_form_follows_the_references(caplog: pytest.LogCaptureFixture) -> No
     assert not caplog.records  # sacreBLEU's own warning, which names parameters of its own
 
 
-@pytest.mark.parametrize("tgt", ["zh", "zh-Hant", "zho_Hans", "ja_JP", "th"])
+@pytest.mark.parametrize("tgt", ["zh", "zh-Hant", "zho_Hans", "yue", "ja_JP", "th"])
 def test_languages_without_spaces_are_scored_by_smaller_units_than_the_line(tgt: str) -> None:
     hypothesis, reference = "\u72d7\u5728\u8349\u5730\u4e0a\u8dd1\u3002", "\u72d7\u5728\u8349\u5730\u4e0a\u53eb\u3002"
     assert bleu([hypothesis], [reference], "en") < 10

@@ -60,3 +60,8 @@ def test_what_a_worthless_source_means_is_told_by_the_translations(texts: str, w
     first, second = (each["text"] for each in shown["findings"][:2])
     assert "shifted by a line: there the mean" in first
     assert f"with another sentence’s source. Near zero, {why}" in second
+
+
+def test_a_source_that_does_harm_is_as_serious_as_one_that_is_worth_nothing() -> None:
+    told = [pair_findings(replace(MADE, source_worth=worth))[0]["weight"] for worth in (5.0, 0.5, 0.0, -3.0)]
+    assert told == [0.1, 1, 50, 50]

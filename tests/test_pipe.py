@@ -57,6 +57,11 @@ def test_lines_come_out_in_order_with_their_attention(pipe: Pipe, told: list[str
     assert told == ["in:13: only the first 1 tokens are translated"]
 
 
+def test_a_warning_has_the_number_of_its_line_in_the_whole_input(pipe: Pipe, told: list[str]) -> None:
+    pipe.run([[b"a", b"b"], [b"\xff"]], lambda line: None, first=10)
+    assert told == ["in:13: byte 1 is not UTF-8, read as U+FFFD"]
+
+
 def test_an_n_best_list_counts_the_lines_of_the_whole_input(pipe: Pipe) -> None:
     written: list[bytes] = []
     replace(pipe, output=OutputFormat(n_best=2)).run([[b"a"], [b"b"]], written.append, first=7)

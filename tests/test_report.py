@@ -34,7 +34,7 @@ from nmt.report.attention_findings import special, spread
 from nmt.report.beam import beam_places
 from nmt.report.build import build_report
 from nmt.report.figures import distribution_figure, training_figures
-from nmt.report.flags import sentence_flags
+from nmt.report.flags import marks, sentence_flags
 from nmt.report.search_flags import search_flags
 from nmt.report.sentences import pack_attention, sentence_row
 from nmt.report.text_findings import quality
@@ -647,6 +647,22 @@ def test_flags(hypothesis: str, expected: list[str]) -> None:
     assert sentence_flags(["ein", "zwei", "drei"], hypothesis.split(), ["a", "b", "c"], finished=True) == expected
 
 
+@pytest.mark.parametrize(
+    ("source", "hypothesis", "reference", "expected"),
+    [
+        ("a b", "a b", "a b", ["exact"]),  # what the reference copies too may be copied
+        ("", "", "", ["empty"]),
+        ("", "", "a", ["empty"]),
+        ("x", "a b c", "", []),
+        ("x", "a b c d e f g h " * 2, "k l m n o p q r s t u v w x y z", ["repetition"]),
+        ("x", "a b c d e f g h i " * 2, "k l m n o p q r s t u v w x y z", []),
+    ],
+)
+def test_flags_at_their_edges(source: str, hypothesis: str, reference: str, expected: list[str]) -> None:
+    words = source.split(), hypothesis.split(), reference.split()
+    assert sentence_flags(*words, finished=True) == expected
+
+
 def test_what_is_much_shorter_than_the_reference_is_flagged() -> None:
     reference = ["a", "b", "c", "d", "e", "f", "g", "h"]
     assert sentence_flags([], reference[:4], reference, finished=True) == ["short"]
@@ -690,6 +706,7 @@ def test_what_is_most_serious_is_the_first_finding(run: Path, tmp_path: Path) ->
     assert weights[:2] == [("2 of 4 sour", 50), ("The source ", 25)]
     assert next(weight for text, weight in sound.items() if text.startswith("The source is")) == 0.1
     assert next(weight for text, weight in sound.items() if "flagged “cut off”" in text) == 5  # a quarter of them
+    assert next(weight for text, weight in sound.items() if text.startswith("In at least 1 of 4 sent")) == 1.25
 
 
 def test_a_model_that_writes_the_same_for_many_sources_is_found_out(tmp_path: Path) -> None:
@@ -720,6 +737,12 @@ def test_a_model_that_writes_the_same_for_many_sources_is_found_out(tmp_path: Pa
     assert (told["flag"], told["compared"]) == ("shared", "shared")
     make_evaluation(run, sentences=[(source, source, right, True) for source, right in pairs])
     assert found(None)[1] == found(other)[1] == []
+
+
+def test_nothing_at_all_is_not_what_another_source_has_too(tmp_path: Path) -> None:
+    make_evaluation(tmp_path, sentences=[("eins", "", "one", True), ("zwei", "", "two", True)])
+    evaluation = Evaluation.load(tmp_path / "evaluations" / "test")
+    assert marks(evaluation, [evaluation]) == [[], []]
 
 
 def test_the_spread_of_attention_is_told_as_a_share_of_the_most() -> None:
@@ -759,6 +782,8 @@ def test_sources_of_the_training_data_are_told_where_they_were_looked_up(run: Pa
     chrf = [row["chrf"] for row in some["sentences"]]
     means = f"{(chrf[0] + chrf[3]) / 2:.1f}, that of the others {(chrf[1] + chrf[2]) / 2:.1f}"
     assert text == f"2 of 4 sources (50.0%) stand in the training data: their mean sentence chrF is {means}."
+    every = [finding["text"] for finding in shown((0, 1, 2, 3))["findings"] if finding["flag"] == "seen"]
+    assert every == ["4 of 4 sources (100.0%) stand in the training data."]
 
 
 COUNTS = TrainingCounts(
@@ -788,8 +813,9 @@ def test_words_never_seen_in_training_are_told_where_they_were_looked_up(run: Pa
     assert {row["word"]: row["in_training"] for row in shown["words"]}.items() >= {"Hund": 3, "Kinder": 0}.items()
     assert shown["training_counts"] == {"pairs": 100, "of_pairs": 300}
     chrf = [row["chrf"] for row in shown["sentences"]]
-    [text] = [finding["text"] for finding in shown["findings"] if finding["flag"] == "unseen"]
-    assert text == (
+    [told] = [finding for finding in shown["findings"] if finding["flag"] == "unseen"]
+    assert told["weight"] == 1
+    assert told["text"] == (
         "2 of 4 sources (50.0%) have a word that stands nowhere in the training data: their mean sentence chrF is "
         f"{(chrf[1] + chrf[2]) / 2:.1f}, that of the others {(chrf[0] + chrf[3]) / 2:.1f}."
     )

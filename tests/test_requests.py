@@ -26,6 +26,7 @@ def test_a_line_of_text_is_a_sentence_with_what_holds_for_all(told: list[str]) -
     read = reader(told, "text", prefix="The", include=("dog",))
     assert read(0, "\ufeffder Hund".encode()) == Request("der Hund", "The", ("dog",))
     assert read(1, b'{"text": "x"}') == Request('{"text": "x"}', "The", ("dog",))
+    assert read(1, "\ufeffja".encode()).text == "\ufeffja", "a mark of UTF-8 only begins a file"
     assert told == []
 
 
@@ -85,6 +86,12 @@ def test_fields_that_are_none_are_left_out_and_said(told: list[str], field: dict
 def test_unknown_fields_are_left_out_and_the_known_ones_told(told: list[str]) -> None:
     assert reader(told)(0, b'{"text": "ja", "ids": 7, "prefix": "A"}') == Request("ja", "A")
     assert told == ["in:1: left out 'ids': the fields are 'text', 'prefix', 'include', 'exclude', 'id'"]
+
+
+def test_samples_cannot_be_made_to_include_anything(told: list[str]) -> None:
+    read = RequestReader("jsonl", Request(""), Warnings("in", told.append), sampled=True)
+    assert read(0, b'{"text": "ja", "include": ["dog"]}') == Request("ja")
+    assert told == ["in:1: left out 'include': samples cannot be made to contain it"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])

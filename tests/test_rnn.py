@@ -241,6 +241,8 @@ def test_dropout_falls_between_layers_and_is_given_by_the_seed(variational: bool
     assert not torch.equal(first, layers(inputs)[0])
     torch.manual_seed(3)
     assert torch.equal(layers(inputs)[0], first)
+    lowest = RecurrentStack(layers.layers[:1], layers.dropout, residual=False)
+    assert torch.equal(lowest(inputs)[0], lowest(inputs)[0])
     layers.eval()
     assert torch.equal(layers(inputs)[0], layers(inputs)[0])
 

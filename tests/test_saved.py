@@ -96,6 +96,13 @@ def test_missing_weights_are_named(saved: tuple) -> None:
         load_model(saved[0])
 
 
+def test_weights_that_the_network_does_not_have_are_named(saved: tuple) -> None:
+    path = saved[0] / "model.safetensors"
+    save_file({**load_file(path), "more": torch.zeros(1)}, path)
+    with pytest.raises(ValueError, match=r"does not fit config\.json: more is in one of them only"):
+        load_model(saved[0])
+
+
 def test_everybody_reads_the_weights_who_reads_the_config(saved: tuple) -> None:
     assert len({path.stat().st_mode for path in saved[0].iterdir()}) == 1
 

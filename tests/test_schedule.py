@@ -51,6 +51,11 @@ def test_plateau_halves_after_patience_validations_without_improvement() -> None
     assert rates(made, 2)[1] == pytest.approx(0.025)
 
 
+def test_after_a_halving_the_patience_begins_anew() -> None:
+    made = schedule("plateau", warmup=0)
+    assert [made.validated(figure) for figure in (12, 11, 11, 11, 11)] == [False, False, True, False, True]
+
+
 def test_validations_within_the_warm_up_make_no_plateau() -> None:
     made = schedule("plateau", warmup=4, patience=1)
     assert not any(made.validated(figure) for figure in (3, 2, 1))

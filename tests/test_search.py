@@ -417,6 +417,11 @@ def test_the_largest_by_blocks_are_the_largest(seed: int, count: int, columns: i
     assert all(len(set(row)) == len(row) for row in index.tolist())
 
 
+@pytest.mark.parametrize("columns", [320, 321, 383])  # blocks of 64, and what is left
+def test_the_largest_is_found_in_every_column(columns: int) -> None:
+    assert largest(torch.eye(columns), 1)[1][:, 0].tolist() == list(range(columns))
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 9))
 def test_a_beam_of_one_is_greedy(seed: int, limit: int) -> None:

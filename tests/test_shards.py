@@ -153,6 +153,17 @@ def test_another_job_does_not_go_on_with_the_shards(
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize(("job", "told"), [({}, "--size 3, not None"), ({"size": 3, "more": 7}, "--more None, not 7")])
+def test_a_setting_that_only_one_of_two_jobs_has_tells_them_apart(tmp_path: Path, job: dict, told: str) -> None:
+    parts = Parts(tmp_path / "out", None, shard_lines=10)
+    parts.open({"size": 3}, resume=False)
+    (parts.folder / "00000000.lines").touch()
+    parts.close()
+    with pytest.raises(ValueError, match=f"was made with {told}"):
+        parts.open(job, resume=True)
+    parts.close()
+
+
 def test_a_shortlist_counts_only_where_it_is_asked_for(
     whole: tuple, translate: Callable, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,9 +15,9 @@ from torch import Tensor
 from nmt.cli import main
 from nmt.config import Config, DataConfig, ModelConfig
 from nmt.data.batch import Batch, collate, length_mask
-from nmt.data.special import BOS_ID, EOS_ID
+from nmt.data.special import BOS_ID, EOS_ID, PAD_ID
 from nmt.data.tokenizer_pair import TokenizerPair
-from nmt.decoding.fit_shortlist import READ_POSITIONS, build_shortlist, fit_rest
+from nmt.decoding.fit_shortlist import READ_POSITIONS, _read, build_shortlist, fit_rest
 from nmt.decoding.guides import Prefix
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.search import search
@@ -201,6 +201,12 @@ def test_an_output_layer_that_is_wrapped_is_refused() -> None:
         Restricted(model, SHORTLIST.candidates(SRC, length_mask(SRC_LENGTHS, 4)))
 
 
+def test_it_fits_a_model_of_the_same_sizes_only() -> None:
+    without, with_rest = SHORTLIST, Shortlist(TYPES, SHORTLIST.common, 12, Rest(torch.zeros(3), torch.tensor(0.5)))
+    assert [without.fits(12, 12, 3), with_rest.fits(12, 12, 3)] == [True, True]
+    assert [without.fits(11, 12, 3), without.fits(12, 11, 3), with_rest.fits(12, 12, 4)] == [False] * 3
+
+
 def test_it_comes_back_from_its_folder_and_damage_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no shortlist: make it with `nmt shortlist RUN`"):
         Shortlist.load(tmp_path)
@@ -238,6 +244,7 @@ def test_a_lexicon_is_what_attention_points_to(tokenizers: TokenizerPair) -> Non
     assert shortlist.types[10].tolist() == [20, 23, 10]  # by weight, and the same spelling
     assert shortlist.types[11].tolist() == [EOS_ID, 22, 11]  # EOS, too, points to the last token
     assert shortlist.types[12].tolist() == [EOS_ID, EOS_ID, 12]
+    assert not (shortlist.types == PAD_ID).any()
     assert shortlist.common.tolist() in ([20, EOS_ID], [22, EOS_ID])
     assert shortlist.vocab_size == tokenizers.tgt.vocab_size
 
@@ -255,10 +262,38 @@ def test_a_lexicon_leaves_out_little_attention_and_rare_links(tokenizers: Tokeni
     little = collate([{"src_ids": [10, 11], "tgt_ids": [20, 22], "index": 0}])
     shortlist = build_shortlist(blurred, tokenizers, [little], per_token=3, frequent=1)
     assert set(shortlist.types[10, :3].tolist()) == {20, EOS_ID}
+    every = build_shortlist(blurred, tokenizers, [little], per_token=3, frequent=99).common
+    assert sorted(every.tolist()) == [EOS_ID, 20, 22], "what never occurs is not frequent"
     sharp: Any = _Diagonal()
     rare = collate([{"src_ids": [10], "tgt_ids": [target], "index": 0} for target in [20] * 150 + [23]])
     shortlist = build_shortlist(sharp, tokenizers, [rare], per_token=3, frequent=1)
     assert set(shortlist.types[10, :3].tolist()) == {20, EOS_ID}
+
+
+def test_a_lexicon_goes_by_the_weight_of_links_not_by_their_number(tokenizers: TokenizerPair) -> None:
+    attention = torch.tensor([[[0.1, 0.9], [0.7, 0.3], [0.7, 0.3], [1.0, 0.0]]])
+    model: Any = lambda *_: (None, attention)  # noqa: E731
+    batch = collate([{"src_ids": [10], "tgt_ids": [20, 21, 21], "index": 0}])
+    assert build_shortlist(model, tokenizers, [batch], per_token=2, frequent=1).types[10].tolist() == [20, 21, 10]
+
+
+def test_padding_of_a_target_has_no_place_in_a_lexicon(tokenizers: TokenizerPair) -> None:
+    short, long = ({"src_ids": [10, 11, 12], "tgt_ids": targets, "index": 0} for targets in ([20], [20, 21, 24, 24]))
+    model: Any = _Diagonal()  # to which the padding of the short one would point to the end of its source
+    batch = collate([short, short, short, long])
+    assert build_shortlist(model, tokenizers, [batch], per_token=1, frequent=1).types[12, 0] == 24
+
+
+@pytest.mark.parametrize(("alignment", "positions"), [("soft", 3 + 2), ("latent", 3 * 3 + 2 * 2)])
+def test_for_the_rest_no_padding_is_read_and_of_many_positions_some_evenly_spread(
+    monkeypatch: pytest.MonkeyPatch, alignment: Any, positions: int
+) -> None:
+    model = build(ModelConfig(embedding_size=8, hidden_size=8, alignment=alignment))
+    whole = _read(model, SHORTLIST, PAIR)
+    assert [len(each) for each in whole] == [positions] * 3
+    monkeypatch.setattr("nmt.decoding.fit_shortlist.READ_POSITIONS", 2)
+    for some, each in zip(_read(model, SHORTLIST, PAIR), whole, strict=True):
+        torch.testing.assert_close(some, each[:: -(-positions // 2)])
 
 
 def test_what_readouts_hardly_differ_in_has_no_say_in_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,7 @@ def test_nothing_has_no_map() -> None:
         ("abcdef", 4, "abc…"),
         ("猫猫猫", 4, "猫… "),
         ("猫", 2, "猫"),
+        ("Ｈｉ", 5, "Ｈｉ "),
         ("é", 3, "é  "),
         ("abc", 1, "…"),
     ],
@@ -112,8 +113,9 @@ def test_text_is_fitted_by_the_width_of_its_characters(text: str, size: int, exp
     assert width(expected) == size
 
 
-def test_text_from_right_to_left_keeps_its_place() -> None:
-    assert fitted("שלום", 6) == "שלום\N{LEFT-TO-RIGHT MARK}  "
+@pytest.mark.parametrize("word", ["שלום", "سلام"])
+def test_text_from_right_to_left_keeps_its_place(word: str) -> None:
+    assert fitted(word, 6) == f"{word}\N{LEFT-TO-RIGHT MARK}  "
 
 
 def test_what_could_steer_the_terminal_is_not_printed() -> None:

@@ -111,6 +111,11 @@ def test_text_cannot_name_a_special_token(trained: dict[str, Tokenizer], kind: s
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_the_unknown_token_is_said_only_where_there_are_no_bytes(trained: dict[str, Tokenizer], kind: str) -> None:
+    assert sorted(trained[kind].unsaid) == [PAD_ID, *([UNK_ID] if kind in BYTE_KINDS else []), BOS_ID]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_training_is_deterministic(tmp_path, kind: str) -> None:
     random = Random(1)
     syllables = ["".join(map(random.choice, ("bdfgklmnprst", "aeiou", "nrs"))) for _ in range(60)]

@@ -20,6 +20,7 @@ from nmt.data.words import UNSPACED, is_run, split_words, word_texts, words_of_t
         ("Ma\u0308nner हिन्दी", ["Ma\u0308nner", "हिन्दी"]),
         ("שלום, 東京", ["שלום", ",", "東", "京"]),
         ("👍👍", ["👍", "👍"]),
+        ("👍\u200d a", ["👍\u200d", "a"]),  # a joiner that joins nothing
         ("हिन्दी क्षत्रिय", ["हिन्दी", "क्षत्रिय"]),
         ("مُحَمَّدٌ، می\u200cخواهم", ["مُحَمَّدٌ", "،", "می\u200cخواهم"]),
         ("e\u0301te\u0301 l'été", ["e\u0301te\u0301", "l", "'", "été"]),

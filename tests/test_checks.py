@@ -1,0 +1,81 @@
+"""What is known of a run before it trains: settings that change nothing, and settings that the trainer may not have."""
+
+from typing import Any, get_type_hints
+
+import pytest
+import pytorch_lightning as pl
+
+from nmt.checked import build
+from nmt.config import Config, TrainingConfig
+from nmt.training.checks import check_trainer, idle_settings
+
+KINDS = get_type_hints(pl.Trainer.__init__)
+
+
+def config(settings: dict[str, Any]) -> Config:
+    """The defaults but for some settings, by their whole keys."""
+    nested: dict[str, Any] = {}
+    for key, value in settings.items():
+        *sections, name = key.split(".")
+        place = nested
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[name] = value
+    return build(Config, nested)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "without", "needed"),
+    [
+        ("model.attention.size", 64, {"model.attention.score": "general"}, {}),
+        ("model.attention.positions", 9, {}, {"model.attention.score": "location"}),
+        ("model.attention.reach", 9, {}, {"model.attention.window": "local_p"}),
+        ("model.attention.coverage_size", 9, {}, {"model.attention.coverage": "neural"}),
+        ("model.input_feeding", False, {}, {"model.decoder": "luong"}),
+        ("model.residual", True, {}, {"model.layers": 2}),
+        ("model.variational", True, {"model.dropout": 0.0}, {}),
+        ("training.patience", 9, {}, {"training.schedule": "plateau"}),
+        ("training.halving_steps", 9, {}, {"training.schedule": "halving"}),
+        ("training.scheduled_sampling_steps", 9, {}, {"training.scheduled_sampling": 0.5}),
+        (
+            *("training.halving_start_steps", 9, {}),
+            {"training.schedule": "halving", "training.halving_steps": 9},
+        ),
+    ],
+)
+def test_a_setting_is_idle_only_without_what_it_needs(
+    key: str, value: Any, without: dict[str, Any], needed: dict[str, Any]
+) -> None:
+    idle = idle_settings(config({key: value, **without}))
+    assert [each.partition(" changes nothing without ")[0] for each in idle] == [f"{key} {value}"]
+    assert idle_settings(config({key: value, **needed})) == []
+
+
+@pytest.mark.parametrize(("rate", "is_told"), [(TrainingConfig.learning_rate, True), (0.5, False)])
+def test_a_learning_rate_is_told_where_it_was_left_as_it_is_for_another_optimiser(rate: float, is_told: bool) -> None:
+    told = idle_settings(config({"training.optimizer": "sgd", "training.learning_rate": rate}))
+    assert [each.startswith(f"training.learning_rate {rate} is that of adamw") for each in told] == [True] * is_told
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "allowed"),
+    [
+        ("check_val_every_n_epoch", 0, [1, None]),
+        ("val_check_interval", 0.0, [0.5, 7, None]),
+        ("accumulate_grad_batches", 0, [1]),
+        ("max_epochs", -2, [-1, 1, None]),
+        ("max_steps", 0, [-1, 1]),
+        ("gradient_clip_val", -0.5, [0, 0.5, None]),
+        ("strategy", "ddp_spawn", ["ddp"]),
+        ("strategy", "ddp_fork_find_unused_parameters_true", ["ddp_find_unused_parameters_true"]),
+        ("strategy", "ddp_notebook", ["auto"]),
+        ("precision", "16-true", ["16-mixed", "bf16-true"]),
+        ("logger", True, [None]),
+        ("logger", False, [None]),
+    ],
+)
+def test_what_a_trainer_may_not_have_is_named(setting: str, value: Any, allowed: list[Any]) -> None:
+    with pytest.raises(ValueError, match=rf"trainer\.{setting}: {value!r} is not allowed, it must be "):
+        check_trainer({setting: value}, KINDS, {})
+    for each in allowed:
+        check_trainer({setting: each}, KINDS, {})
