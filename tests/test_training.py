@@ -197,6 +197,28 @@ def test_a_run_stopped_by_a_signal_goes_on_bit_for_bit(
         assert logged(name) == logged("whole")
 
 
+@pytest.mark.parametrize(
+    "limits",
+    [
+        ["--trainer.max_epochs", "3", "--trainer.max_steps", "99"],
+        ["--trainer.max_epochs", "2", "--trainer.max_steps", "12"],
+        ["--trainer.max_steps", "17"],
+    ],
+)
+def test_a_run_stopped_at_the_end_of_an_epoch_goes_on_with_the_next_though_steps_are_limited(
+    train: Callable, monkeypatch: pytest.MonkeyPatch, limits: list[str]
+) -> None:
+    assert train("whole", *limits) == 0
+    with monkeypatch.context() as patch:
+        fail_at(patch, 8, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        assert train("stopped", *limits) == 128 + signal.SIGTERM
+    assert steps_of("stopped") == 8
+    assert main(["train", "--resume", "runs/stopped"]) == 0
+    assert steps_of("stopped") == steps_of("whole")
+    torch.testing.assert_close(weights("stopped"), weights("whole"), rtol=0, atol=0)
+    assert logged("stopped") == logged("whole")
+
+
 def test_a_run_killed_between_checkpoints_goes_on_bit_for_bit(train: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = ("--trainer.max_epochs", "3", "--training.checkpoint_steps", "5", "--training.schedule", "linear")
     assert train("whole", *arguments) == 0
@@ -659,10 +681,11 @@ def test_a_loss_that_is_not_finite_is_one_line(
     assert told.endswith("and train anew with --overwrite")
 
 
+@pytest.mark.parametrize("steps", ["-1", "99"])
 def test_a_run_that_has_diverged_goes_on_from_its_best_validation_bit_for_bit(
-    train: Callable, capsys: pytest.CaptureFixture
+    train: Callable, capsys: pytest.CaptureFixture, steps: str
 ) -> None:
-    average = ("--training.average_decay", "0.9")
+    average = ("--training.average_decay", "0.9", "--trainer.max_steps", steps)
     assert train("whole", "--trainer.max_epochs", "3", *average) == 0
     assert train("steep", "--trainer.max_epochs", "1", *average) == 0
     capsys.readouterr()

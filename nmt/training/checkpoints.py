@@ -60,6 +60,7 @@ class Resumable(Checkpoint):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Takes the signals over from Lightning, whose handler would stop before the logs are written."""
         self.signals.take()
+        _leave_done_epoch(trainer)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Takes them over where only the validation of the last step is left, after which the run is at its end."""
@@ -144,6 +145,19 @@ class Resumable(Checkpoint):
                 old.unlink()
 
         in_first_rank(put_in_place)  # the others wait: none ends the first before it is in its place
+
+
+def _leave_done_epoch(trainer: pl.Trainer) -> None:
+    """Goes on with the next epoch where a run was saved at the end of one.
+
+    Lightning does so only where steps are not limited. Otherwise it goes through the epoch once more, without a batch,
+    and counts it twice.
+    """
+    loop = trainer.fit_loop
+    if loop.restarted_on_epoch_end:
+        loop.epoch_progress.increment_completed()
+        loop.reset_restart_stage()
+        loop._restarting = loop.epoch_loop.restarting = False
 
 
 def _checkpoint_of(trainer: pl.Trainer) -> dict[str, Any]:
