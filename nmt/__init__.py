@@ -151,6 +151,7 @@ nmt/
     module.py             the LightningModule
     callbacks.py          moving average, early stopping
     stopping.py           signals that stop a training
+    checkpoint_files.py   checkpoints as files, and the one to go on from
     checkpoints.py        the best one, and exact stop and resume
     reporter.py           what a training prints
     quiet.py              what libraries need not say meanwhile

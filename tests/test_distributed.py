@@ -139,8 +139,8 @@ def test_two_ranks_stop_on_a_signal_and_go_on_bit_for_bit(corpus_folder: Path, t
     ("writes", "file"),
     [
         ("nmt.data.files.fsync", "/samples/"),
-        ("nmt.training.checkpoints.put", "best.ckpt"),
-        ("nmt.training.checkpoints.put", "step-"),
+        ("nmt.training.checkpoint_files.put", "best.ckpt"),
+        ("nmt.training.checkpoint_files.put", "step-"),
     ],
 )
 def test_where_the_first_rank_cannot_save_the_other_ends_with_it(

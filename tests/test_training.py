@@ -45,7 +45,8 @@ from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.translator import Translator
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import load_samples
-from nmt.training.checkpoints import best_checkpoint, latest_checkpoint
+from nmt.training.checkpoint_files import latest_checkpoint
+from nmt.training.checkpoints import best_checkpoint
 from nmt.training.loss import Loss
 from nmt.training.reporter import EpochBar
 from nmt.training.stopping import STOPPING, Signals
@@ -76,6 +77,11 @@ def logged(name: str) -> list[tuple[str, ...]]:
         return [
             tuple(value for key, value in row.items() if key != "tokens_per_second") for row in csv.DictReader(file)
         ]
+
+
+def progress(printed: str) -> list[str]:
+    """The lines of progress, without how fast it was."""
+    return re.findall(r"^step .*?(?=  tokens_per_second|$)", printed, re.MULTILINE)
 
 
 def files(folder: str) -> dict[Path, bytes]:
@@ -185,14 +191,17 @@ def test_a_run_stopped_by_a_signal_goes_on_bit_for_bit(
     capfd: pytest.CaptureFixture,
 ) -> None:
     assert train("whole", "--trainer.max_epochs", "3", *extra) == 0
+    told = progress(capfd.readouterr().out)
     for step in steps:
         name = f"stopped-{step}"
         with monkeypatch.context() as patch:
             fail_at(patch, step, lambda: os.kill(os.getpid(), signal.SIGTERM))
             assert train(name, "--trainer.max_epochs", "3", *extra) == 128 + signal.SIGTERM
-        assert f"go on with: nmt train --resume runs/{name}" in capfd.readouterr().err
+        before = capfd.readouterr()
+        assert f"go on with: nmt train --resume runs/{name}" in before.err
         assert latest_checkpoint(Path(f"runs/{name}/checkpoints")).name == f"step-{step}.ckpt"
         assert main(["train", "--resume", f"runs/{name}"]) == 0
+        assert progress(before.out + capfd.readouterr().out) == told
         torch.testing.assert_close(weights(name), weights("whole"), rtol=0, atol=0)
         assert logged(name) == logged("whole")
 
@@ -626,6 +635,25 @@ def test_a_damaged_checkpoint_is_named_and_stays(train: Callable, capsys: pytest
     checkpoint.unlink()
     assert main(["train", "--resume", "runs/cut", "--trainer.max_steps", "9"]) == 0
     assert steps_of("cut") == 9
+
+
+def test_a_checkpoint_of_another_form_is_told(train: Callable, capsys: pytest.CaptureFixture) -> None:
+    assert train("old", "--trainer.max_steps", "2") == 0
+    checkpoint = latest_checkpoint(Path("runs/old/checkpoints"))
+    torch.save({**torch.load(checkpoint, weights_only=True), "format_version": 0}, checkpoint)
+    capsys.readouterr()
+    assert main(["train", "--resume", "runs/old", "--trainer.max_steps", "3"]) == 2
+    assert f"{checkpoint} has format version 0, this program reads" in one_line(capsys)
+
+
+def test_a_checkpoint_that_cannot_be_opened_is_named(train: Callable) -> None:
+    assert train("cut", "--trainer.max_steps", "8") == 0
+    with pytest.raises(FileNotFoundError, match=r"step-5.ckpt is not there; there are: best.ckpt, step-8.ckpt"):
+        nmt.load_checkpoint("runs/cut", "step-5.ckpt")
+    best = Path("runs/cut/checkpoints/best.ckpt")
+    best.write_bytes(best.read_bytes()[:1000])
+    with pytest.raises(ValueError, match=rf"^{best} is damaged \(.*take another of best.ckpt, step-8.ckpt$"):
+        nmt.load_checkpoint("runs/cut")
 
 
 def test_a_second_signal_is_not_waited_for() -> None:
@@ -1427,10 +1455,11 @@ def test_what_a_step_minimises_is_logged_by_its_parts(train: Callable, corpus_fo
     align_word_by_word(corpus_folder, "train")
     terms = ("--training.guided_alignment", "2", "--training.r_drop", "4", "--training.label_smoothing", "0")
     sampled = ("--training.scheduled_sampling", "0.5", "--training.scheduled_sampling_steps", "4")
-    assert train("parts", "--trainer.max_steps", "4", *terms, *sampled) == 0
+    each = ("--trainer.max_steps", "4", "--trainer.log_every_n_steps", "1")
+    assert train("parts", *each, *terms, *sampled) == 0
     with open("runs/parts/metrics.csv", newline="") as file:
         rows = [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
-    first, second = (row for row in rows if "train_loss" in row)
+    _, first, _, second = (row for row in rows if "train_loss" in row)
     for row in (first, second):
         parts = row["train_nll"] + 2 * row["train_guided_alignment"] + 2 * row["train_divergence"]
         assert row["train_loss"] == pytest.approx(parts, rel=1e-5)
@@ -1567,11 +1596,17 @@ def test_a_line_tells_the_mean_of_what_was_trained_since_the_last(
         return losses[-1]
 
     monkeypatch.setattr(nmt.training.module, "sequence_loss", noting)
-    assert train("told", "--trainer.max_epochs", "2", "--training.label_smoothing", "0.2") == 0
+    accumulated = ("--trainer.accumulate_grad_batches", "3")  # of 8 an epoch: steps end with batch 3, 6, 8, 11, 14, 16
+    assert train("told", "--trainer.max_epochs", "2", "--training.label_smoothing", "0.2", *accumulated) == 0
     told = re.findall(r"^step \d+ \(epoch \d\)  train_nll ([\d.]+)  val_loss", capsys.readouterr().out, re.MULTILINE)
-    epochs = losses[:8], losses[8:]
-    means = [sum(float(each.nll) for each in epoch) / sum(each.tokens for each in epoch) for epoch in epochs]
-    assert list(map(float, told)) == pytest.approx(means, abs=6e-4)
+
+    def mean(first: int, end: int) -> float:
+        return sum(float(each.nll) for each in losses[first:end]) / sum(each.tokens for each in losses[first:end])
+
+    assert list(map(float, told)) == pytest.approx([mean(0, 8), mean(8, 16)], abs=6e-4)
+    with open("runs/told/metrics.csv", newline="") as file:
+        kept = [float(row["train_nll"]) for row in csv.DictReader(file) if row["train_nll"]]
+    assert kept == pytest.approx([mean(0, 6), mean(6, 11), mean(11, 16)], rel=1e-5)  # of steps 2, 4 and 6
 
 
 def test_a_file_has_no_progress_bar(train: Callable, capsys: pytest.CaptureFixture) -> None:

@@ -1,7 +1,6 @@
 """What can be known of a run before it trains: that it may begin or go on, and that all it needs is there."""
 
 import os
-import pickle
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +16,7 @@ from nmt.data.mixture import load_training
 from nmt.data.runs import run_config
 from nmt.model.hub import model_folder
 from nmt.model.saved import read_info
-from nmt.training.checkpoints import latest_checkpoint
+from nmt.training.checkpoint_files import latest_checkpoint, read_checkpoint
 
 COPYING_STRATEGIES = "ddp_spawn", "ddp_fork", "ddp_notebook"
 """Beginnings of names of strategies that train in copies of this process, of which nothing comes back to it."""
@@ -123,22 +122,13 @@ def _check_unvalidated(settings: TrainingConfig) -> None:
     check(settings.schedule != "plateau", "training.schedule", settings.schedule, f"another, {why}")
 
 
-def _whole(checkpoint: Path, otherwise: str) -> dict[str, Any]:
-    try:
-        return torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
-        # without torch's advice to load what would be executed
-        why = str(error).rpartition("WeightsUnpickler error: ")[2].split(". ")[0]
-        raise ValueError(f"{checkpoint} is damaged ({why}): put a copy in its place, or {otherwise}") from error
-
-
 def _check_resumable(config: Config, max_epochs: int | None, folder: Path, checkpoint: Path) -> None:
     best = checkpoint.with_name("best.ckpt")
     if best.is_file() and checkpoint != best:
-        saved = _whole(checkpoint, "delete it, and --resume goes on from the best validation")
-        _whole(best, "delete it, and the best is that of the validations to come")  # it is exported in the end
+        saved = read_checkpoint(checkpoint, "delete it, and --resume goes on from the best validation")
+        read_checkpoint(best, "delete it, and the best is that of the validations to come")  # it is exported in the end
     else:
-        saved = _whole(checkpoint, "train anew with --overwrite")
+        saved = read_checkpoint(checkpoint, "train anew with --overwrite")
     if max_epochs is not None and 0 <= max_epochs < saved["epoch"]:
         raise ValueError(
             f"trainer.max_epochs: {max_epochs} cannot be reached by --resume, {folder} is past {saved['epoch']}: "

@@ -17,7 +17,8 @@ from nmt.data.files import put_folder
 from nmt.evaluation.results import installed_versions
 from nmt.model.saved import ModelInfo, save_model
 from nmt.training.callbacks import Patience
-from nmt.training.checkpoints import Resumable, checkpoint_step, latest_checkpoint
+from nmt.training.checkpoint_files import checkpoint_step, latest_checkpoint
+from nmt.training.checkpoints import Resumable
 from nmt.training.module import TranslationModule
 from nmt.training.validation import MERIT, judged_by
 

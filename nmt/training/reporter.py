@@ -13,7 +13,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from nmt.data.ranks import in_first_rank
 from nmt.evaluation.samples import Samples
-from nmt.training.module import TranslationModule
+from nmt.training.module import Trained, TranslationModule
 from nmt.training.schedule import Schedule
 from nmt.training.validation import judged_by
 
@@ -43,8 +43,8 @@ class Reporter(Callback):
     """Prints what is trained, a line for each validation and what has become of its samples; keeps all of these.
 
     Where no progress bar is to be seen, as in a file, there is a line each minute too. The `train_nll` of a line is the
-    mean of all target tokens since the line before, as `val_loss` is of those of the split: a batch has sentences of
-    about one length, and that of one says little.
+    mean of all target tokens since the line before, also where the run was stopped in between, as `val_loss` is of
+    those of the split.
 
     Args:
         folder: where the samples of each validation go, into a folder of their own (`nmt.evaluation.samples`).
@@ -54,7 +54,15 @@ class Reporter(Callback):
         self.folder = folder
         self._shown: dict[int, str] = {}
         self._printed_at = 0.0
-        self._told_nll, self._told_tokens = 0.0, 0
+        self._trained_when_told = Trained()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What had been trained on at the last line."""
+        return {"trained_when_told": [*self._trained_when_told]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The same of the run that goes on."""
+        self._trained_when_told = Trained(*state_dict["trained_when_told"])
 
     @rank_zero_only
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -89,11 +97,10 @@ class Reporter(Callback):
 
     def _print_line(self, trainer: pl.Trainer, pl_module: TranslationModule, figures: Mapping[str, Any]) -> None:
         self._printed_at = time.monotonic()
-        nll, tokens = pl_module.trained_nll - self._told_nll, pl_module.trained_tokens - self._told_tokens
-        self._told_nll, self._told_tokens = pl_module.trained_nll, pl_module.trained_tokens
-        figures = {name: figures[name] for name in figures if name != "train_nll"}  # of one batch
-        if tokens:
-            figures["train_nll"] = nll / tokens
+        before, self._trained_when_told = self._trained_when_told, pl_module.trained
+        figures = {name: figures[name] for name in figures if name != "train_nll"}  # since a logged step
+        if pl_module.trained.tokens > before.tokens:
+            figures["train_nll"] = pl_module.trained.mean_since(before)
         known = [f"{name} {float(figures[name]):{form}}" for name, form in FORMS.items() if name in figures]
         print("  ".join([f"step {trainer.global_step:,} (epoch {pl_module.epoch})", *known]), flush=True)
 

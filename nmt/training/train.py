@@ -16,7 +16,8 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from nmt.config import Config, load_settings
 from nmt.data.datamodule import TranslationData
 from nmt.training.callbacks import MovingAverage, Patience
-from nmt.training.checkpoints import Resumable, best_checkpoint, checkpoint_step, latest_checkpoint
+from nmt.training.checkpoint_files import checkpoint_step, latest_checkpoint
+from nmt.training.checkpoints import Resumable, best_checkpoint
 from nmt.training.checks import check_may_train, check_processes, check_trainer, start_folder
 from nmt.training.ending import export, how_to_go_on, validate_last_step, why_it_ended
 from nmt.training.folder import RunFolder, recover
