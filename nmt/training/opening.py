@@ -4,7 +4,7 @@ from pathlib import Path
 
 from nmt.data.runs import run_config
 from nmt.data.tokenizer_pair import TokenizerPair
-from nmt.model.saved import ModelInfo
+from nmt.model.saved import ModelInfo, model_info
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.checkpoint_files import read_checkpoint
 
@@ -22,13 +22,12 @@ def load_checkpoint(run: str | Path, checkpoint: str = "best.ckpt") -> tuple[Seq
     """
     run = Path(run)
     config, tokenizers = run_config(run), TokenizerPair.load(run)
-    sizes = tokenizers.src.vocab_size, tokenizers.tgt.vocab_size
     path = run / "checkpoints" / checkpoint
     there = ", ".join(sorted(each.name for each in path.parent.glob("*.ckpt"))) or "none"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not there; there are: {there}")
     saved = read_checkpoint(path, f"take another of {there}")
-    model = Seq2Seq(config.model, *sizes)
+    info = model_info(config, tokenizers, {"step": saved["global_step"]})
+    model = Seq2Seq(info.network, info.src_vocab_size, info.tgt_vocab_size)
     model.load_state_dict({name.removeprefix("model."): each for name, each in saved["state_dict"].items()})
-    info = ModelInfo(config.data.src, config.data.tgt, *sizes, config.model, {"step": saved["global_step"]})
     return model.eval(), tokenizers, info
