@@ -155,6 +155,7 @@ nmt/
     checkpoints.py        the best one, and exact stop and resume
     reporter.py           what a training prints
     quiet.py              what libraries need not say meanwhile
+    trainer_settings.py   which settings of the trainer are a run's own, and what the others are
     checks.py             what can be known of a run before it trains
     folder.py             the run's folder, changed once training has begun
     ending.py             why training ended, its last validation, and the model of the best

@@ -39,7 +39,7 @@ from nmt.config import Config, DataConfig, ModelConfig, TokenizerConfig, load_co
 from nmt.data.batch import Batch
 from nmt.data.corpus import load_split
 from nmt.data.files import lock_folder
-from nmt.decoding.alignment import words_of_sides
+from nmt.decoding.alignment import attention_entropy, words_of_sides
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.translator import Translator
@@ -50,7 +50,7 @@ from nmt.training.checkpoints import best_checkpoint
 from nmt.training.loss import Loss
 from nmt.training.reporter import EpochBar
 from nmt.training.stopping import STOPPING, Signals
-from nmt.training.train import TRAINER_DEFAULTS
+from nmt.training.trainer_settings import TRAINER_DEFAULTS
 from nmt.training.validation import Validation
 
 UNAVAILABLE = ["--trainer.accelerator", "tpu"]  # nor is torch_xla installed
@@ -281,10 +281,16 @@ def test_a_validation_with_gold_alignments_has_the_error_rate_that_an_evaluation
     links.write_text(links.read_text().replace("1-1", "1?1 1?0"))
     assert train("aligned", "--trainer.max_epochs", "3", "--data.tokenizer.lowercase", "true") == 0
     with open("runs/aligned/metrics.csv", newline="") as file:
-        rates = [float(row["val_aer"]) for row in csv.DictReader(file) if row["val_aer"]]
-    assert f"val_aer {rates[-1]:.3f}" in capsys.readouterr().out
+        validations = [row for row in csv.DictReader(file) if row["val_aer"]]
+    rates = [float(row["val_aer"]) for row in validations]
+    evenness = float(validations[-1]["val_attention_evenness"])
+    assert f"val_aer {rates[-1]:.3f}  val_attention_evenness {evenness:.2f}" in capsys.readouterr().out
     assert main(["evaluate", "runs/aligned", "--split", "validation"]) == 0
-    assert Evaluation.load(Path("runs/aligned/evaluations/validation")).alignment.aer == pytest.approx(rates[-1])
+    evaluation = Evaluation.load(Path("runs/aligned/evaluations/validation"))
+    assert evaluation.alignment.aer == pytest.approx(rates[-1])
+    weights = [record.attention for record in evaluation.forced]
+    even = sum(len(each) * np.log(each.shape[1]) for each in weights)
+    assert evenness == pytest.approx(sum(attention_entropy(each).sum() for each in weights) / even, rel=1e-3)
     assert len(rates) == 3
     assert 0 < rates[-1] < 1
 
@@ -362,7 +368,10 @@ def test_a_longer_training_falls_to_zero_at_its_own_last_step(train: Callable) -
     assert second_epoch[-2] > second_epoch[-1] == 0
 
 
-@pytest.mark.parametrize("limit", [["-1"], ["null", "--trainer.max_time", "00:00:01:00"]])
+@pytest.mark.parametrize(
+    "limit",
+    [["-1"], ["null", "--trainer.max_time", "00:00:01:00"], ["null", "--training.early_stopping", "2"]],
+)
 def test_a_rate_that_falls_until_the_end_needs_an_end(
     train: Callable, capsys: pytest.CaptureFixture, limit: list[str]
 ) -> None:
@@ -549,9 +558,10 @@ def test_without_a_validation_the_latest_checkpoint_is_exported(
 
 def test_without_a_step_there_is_nothing_to_export(train: Callable, capsys: pytest.CaptureFixture) -> None:
     assert train("idle", "--trainer.limit_train_batches", "0") == 2
+    printed = capsys.readouterr()
+    assert "ended" not in printed.out, "the error says it all"
     assert (
-        "runs/idle: not a step was trained; raise trainer.max_epochs, max_steps or limit_train_batches"
-        in capsys.readouterr().err
+        "runs/idle: not a step was trained; raise trainer.max_epochs, max_steps or limit_train_batches" in printed.err
     )
 
 
@@ -1247,7 +1257,8 @@ def test_settings_that_change_nothing_are_told(train: Callable, capsys: pytest.C
         "nmt train: model.attention.size 64 changes nothing without model.attention.score additive",
         "nmt train: model.input_feeding False changes nothing without model.decoder luong",
         "nmt train: training.halving_steps 9 changes nothing without training.schedule halving",
-        "nmt train: training.learning_rate 0.001 is that of adamw: with training.optimizer sgd papers have 1",
+        "nmt train: training.learning_rate 0.001 is that of adamw: with training.optimizer sgd papers have 1"
+        ", which is here 1 times the target tokens of a sentence if their loss is a mean over sentences",
     ]
 
 
@@ -1304,8 +1315,9 @@ def test_a_run_begins_with_the_weights_and_tokenizers_of_another(
     shutil.rmtree("runs/before")  # the checkpoint has all that is needed
     assert main(["train", "--resume", "runs/after", "--trainer.max_epochs", "2"]) == 0
     capsys.readouterr()
-    assert train("other", *begun[:1], "runs/after", "--model.hidden_size", "16") == 2
-    assert "model.hidden_size: 16 is not that of training.start_from, runs/after: it has 12" in one_line(capsys)
+    assert train("other", *begun[:1], "runs/after", "--model.hidden_size", "16", "--model.layers", "2") == 2
+    others = "training.start_from: runs/after has model.layers 1, not 2; model.hidden_size 12, not 16: give the same"
+    assert f"{others}, as by `--config runs/after/config.yaml --name NEW`" in one_line(capsys)
     assert train("other", *begun[:1], "runs/nowhere/model") == 2
     assert "runs/nowhere/model: no such folder; give a run" in one_line(capsys)
     assert not Path("runs/other").exists()
@@ -1522,7 +1534,7 @@ def test_tokenizers_of_another_run_are_those_that_the_config_says(
 ) -> None:
     assert train("before", "--trainer.max_steps", "1") == 0
     assert train("after", "--training.start_from", "runs/before", "--data.tokenizer.lowercase", "true") == 2
-    assert "data.tokenizer.lowercase: True is not that of training.start_from, runs/before" in one_line(capsys)
+    assert "training.start_from: runs/before has data.tokenizer.lowercase False, not True" in one_line(capsys)
 
 
 @pytest.mark.usefixtures("hurry")
@@ -1537,6 +1549,10 @@ def test_tokenizers_of_another_run_are_those_that_the_config_says(
             "ended at step 16: trainer.max_time is 00:00:07:30",
         ),
         (["--trainer.limit_train_batches", "1"], "ended at step 10: trainer.max_epochs is 10"),
+        (
+            ["--trainer.limit_train_batches", "1", "--training.early_stopping", "11", *STILL],
+            "ended at step 12: val_loss has not improved in 11 validations (training.early_stopping)",
+        ),
         (["--trainer.limit_train_batches", "1", "--trainer.max_steps", "11"], "ended at step 11: trainer.max_steps"),
         (
             ["--training.early_stopping", "2", *STILL],
@@ -1562,6 +1578,8 @@ def test_a_training_says_what_it_trains(train: Callable, capsys: pytest.CaptureF
     assert ", 3 updates" in printed
     assert "8 batches an epoch, on average 15 pairs and" in printed
     assert "data.batch_sentences limits most of them" in printed
+    learns = "adamw 0.01, inverse_sqrt after 4 updates of warm-up, gradient clipped at 1, label smoothing 0.1"
+    assert learns in printed
     assert (
         "training.warmup_steps 4 are more than there are updates: the learning rate never comes to its highest"
         in printed
@@ -1637,8 +1655,10 @@ def test_the_help_tells_when_training_ends(capsys: pytest.CaptureFixture) -> Non
     with pytest.raises(SystemExit):
         main(["train", "--help"])
     told = " ".join(capsys.readouterr().out.split())
-    assert "null: as many as max_steps or max_time allow, or 10 without these" in told
+    assert "null: as many as max_steps, max_time or training.early_stopping allow, or 10 without these" in told
     assert "max_epochs = 1000" not in told, "as Lightning has it"
+    assert "validate after so many batches, not optimiser steps" in told
+    assert "Default: " not in told, "Lightning's: gradient_clip_val is None"
     for optimizer in ("adamw", "sgd", "adadelta"):
         assert optimizer in told
 

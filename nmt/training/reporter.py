@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, RichProgressBar
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
+from nmt.config import TrainingConfig
 from nmt.data.ranks import in_first_rank
 from nmt.evaluation.samples import Samples
 from nmt.training.module import Trained, TranslationModule
@@ -21,7 +22,7 @@ LINE_SECONDS = 60.0
 """From one line to the next, where no progress bar is to be seen."""
 
 FORMS = {
-    **{"train_nll": ".3f", "val_loss": ".3f", "val_bleu": ".2f", "val_aer": ".3f"},
+    **{"train_nll": ".3f", "val_loss": ".3f", "val_bleu": ".2f", "val_aer": ".3f", "val_attention_evenness": ".2f"},
     **{"learning_rate": ".2g", "tokens_per_second": ",.0f"},
 }
 """Of the figures in a line, in this order."""
@@ -37,6 +38,20 @@ class EpochBar(RichProgressBar):
         last = self.trainer.max_epochs
         name = f"Epoch {current_epoch + 1}" + (f"/{last}" if last is not None and last > 0 else "")
         return f"{name:{len(self.validation_description)}}"  # with the bar of validation below it
+
+
+def _how_it_learns(trainer: pl.Trainer, training: TrainingConfig) -> str:
+    """Optimiser, learning rate, schedule, clipping and smoothing, in a line."""
+    clip, is_by_value = trainer.gradient_clip_val, trainer.gradient_clip_algorithm == "value"
+    rises = f" after {training.warmup_steps:,} updates of warm-up" if training.warmup_steps else ""
+    return ", ".join(
+        [
+            f"{training.optimizer} {training.learning_rate:g}",
+            f"{training.schedule}{rises}",
+            f"gradient clipped {'by value ' if is_by_value else ''}at {clip:g}" if clip else "gradient not clipped",
+            f"label smoothing {training.label_smoothing:g}",
+        ]
+    )
 
 
 class Reporter(Callback):
@@ -80,7 +95,8 @@ class Reporter(Callback):
         device = f"{devices}{trainer.strategy.root_device.type} ({trainer.precision})"
         types = f"{data.config.src} {src:,} types, {data.config.tgt} {tgt:,} types"
         print(f"{types}, {parameters:,} parameters{kept}, {device}{end}")
-        print(data.batch_sizes(), flush=True)
+        print(data.batch_sizes())
+        print(_how_it_learns(trainer, training), flush=True)
         if training.warmup_steps > steps:
             rises = "than there are updates: the learning rate never comes to its highest"
             print(f"training.warmup_steps {training.warmup_steps:,} are more {rises}")
