@@ -158,9 +158,11 @@ nmt/
     module.py             the LightningModule
     callbacks.py          moving average, early stopping
     stopping.py           signals that stop a training
+    checkpoint_files.py   checkpoints as files, and the one to go on from
     checkpoints.py        the best one, and exact stop and resume
     reporter.py           what a training prints
     quiet.py              what libraries need not say meanwhile
+    trainer_settings.py   which settings of the trainer are a run's own, and what the others are
     checks.py             what can be known of a run before it trains
     folder.py             the run's folder, changed once training has begun
     ending.py             why training ended, its last validation, and the model of the best

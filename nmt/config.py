@@ -332,14 +332,17 @@ class TrainingConfig:
     """How the parameters are learned; how long, and on what hardware, is the trainer's.
 
     Attributes:
-        optimizer: Adam (adamw), plain gradient descent (sgd: Luong et al. 2015) or adadelta (Bahdanau et al. 2015).
-        learning_rate: at its highest; the papers have 1 with sgd and adadelta.
+        optimizer: adamw, which is Adam where weight_decay is 0; plain gradient descent (sgd: Luong et al. 2015); or
+            adadelta (Bahdanau et al. 2015).
+        learning_rate: at its highest; the papers have 1 with sgd and adadelta. The loss is a mean over target tokens:
+            of a setup whose loss is a mean over sentences (OpenNMT-py and JoeyNMT unless told otherwise), divide
+            trainer.gradient_clip_val by the target tokens of a sentence, and with sgd multiply the rate by them.
         schedule: what follows the warm-up: constant; falling with the inverse square root of the step (also known as
             noam, whose factor * (size * warmup) ** -0.5 is the learning_rate); falling linearly to zero at the last
             step; halving every halving_steps; or halved on a plateau of the monitored figure.
         warmup_steps: optimiser steps over which the learning rate rises from zero.
         patience: validations without improvement before a plateau is called; those within the warm-up do not count.
-        halving_start_steps: optimiser steps before the first halving.
+        halving_start_steps: optimiser steps before the first halving, those of the warm-up too; 0 for halving_steps.
         halving_steps: optimiser steps from one halving to the next.
         weight_decay: share of each weight that it loses at every step, times the learning rate (Loshchilov & Hutter
             2019); 0 for none.
@@ -359,7 +362,8 @@ class TrainingConfig:
         checkpoint_steps: optimiser steps between two checkpoints to resume from; each epoch ends with one too.
         sample_sentences: validation sentences whose translation is printed as it changes, and kept for the report.
         start_from: run, folder of a model, or user/name on the Hugging Face hub, whose weights and tokenizers a new run
-            begins with; the network is to be the same, but for dropout.
+            begins with. The section model is to be the same and, of a run, data.tokenizer, but for dropout: begin with
+            its config, by --config RUN/config.yaml --name NEW.
     """
 
     optimizer: Literal["adamw", "sgd", "adadelta"] = "adamw"

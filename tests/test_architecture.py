@@ -27,6 +27,7 @@ MAY_IMPORT_LIGHTNING = {
     "nmt.training.module",
     "nmt.training.callbacks",
     "nmt.training.checkpoints",
+    "nmt.training.trainer_settings",
     "nmt.training.ending",
     "nmt.training.reporter",
     "nmt.training.folder",

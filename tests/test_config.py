@@ -2,12 +2,14 @@
 
 import math
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from nmt.checked import flat
 from nmt.config import AttentionConfig, Config, DataConfig, ModelConfig, TokenizerConfig, TrainingConfig, load_config
 
 
@@ -149,3 +151,10 @@ def test_lists_and_numbers_of_numpy_are_taken_for_what_they_stand_for() -> None:
     assert made.freeze == ("encoder",)
     assert (type(made.patience), type(made.learning_rate)) == (int, float)
     assert DataConfig(train=["train", "bt"]).train == ("train", "bt")
+
+
+def test_what_the_configs_advise_can_be_set() -> None:
+    advice = (Path(__file__).parents[1] / "configs" / "README.md").read_text()
+    keys = set(re.findall(r"\b(?:model|training)\.[a-z_.]+[a-z]", advice))
+    assert len(keys) > 10
+    assert keys <= flat(asdict(Config())).keys()

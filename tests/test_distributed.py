@@ -1,6 +1,7 @@
 """Two processes on one machine, or on what they take for two (gloo): they train one model, each sentence once."""
 
 import csv
+import math
 import os
 import shutil
 import signal
@@ -106,6 +107,8 @@ def test_figures_of_two_ranks_are_those_of_one(corpus_folder: Path, tmp_path: Pa
     assert float(best["val_loss"]) == pytest.approx(float(loss.nll) / loss.tokens, rel=1e-5)
     entropy = float(torch.special.entr(loss.attention).sum()) / loss.tokens
     assert float(best["val_attention_entropy"]) == pytest.approx(entropy, rel=1e-4)
+    even = sum((len(row["tgt_ids"]) + 1) * math.log(len(row["src_ids"]) + 1) for row in rows) / loss.tokens
+    assert float(best["val_attention_evenness"]) == pytest.approx(entropy / even, rel=1e-4)
     found = [record.text for record in translator.translate(list(split["src"]), SearchOptions(beam_size=1))]
     assert float(best["val_bleu"]) == pytest.approx(bleu(found, list(split["tgt"]), "en"), abs=1e-4)
     forced = list(translator.force(zip(split["src"], split["tgt"], strict=True)))
@@ -139,8 +142,8 @@ def test_two_ranks_stop_on_a_signal_and_go_on_bit_for_bit(corpus_folder: Path, t
     ("writes", "file"),
     [
         ("nmt.data.files.fsync", "/samples/"),
-        ("nmt.training.checkpoints.put", "best.ckpt"),
-        ("nmt.training.checkpoints.put", "step-"),
+        ("nmt.training.checkpoint_files.put", "best.ckpt"),
+        ("nmt.training.checkpoint_files.put", "step-"),
     ],
 )
 def test_where_the_first_rank_cannot_save_the_other_ends_with_it(

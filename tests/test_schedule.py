@@ -37,6 +37,12 @@ def test_shapes_after_the_warm_up() -> None:
     assert rates(schedule("halving"), 17)[4:] == pytest.approx([0.1] * 6 + [0.05] * 3 + [0.025] * 3 + [0.0125])
 
 
+def test_the_rate_is_halved_first_after_as_many_steps_as_then_if_nothing_else_is_said() -> None:
+    settings = TrainingConfig(schedule="halving", warmup_steps=2, halving_steps=3)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    assert rates(Schedule(optimizer, settings, 9), 7) == pytest.approx([0.05] + [0.1] * 2 + [0.05] * 3 + [0.025])
+
+
 def test_without_warm_up_the_first_step_has_the_highest_rate() -> None:
     assert rates(schedule("inverse_sqrt", warmup=0), 4) == pytest.approx([0.1, 0.1 / 2**0.5, 0.1 / 3**0.5, 0.05])
 

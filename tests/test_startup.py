@@ -11,6 +11,13 @@ PACKAGES = (
 SLOW = {*PACKAGES.split(), "torch._dynamo", "torch._inductor"}
 
 
+def test_the_help_of_training_offers_no_callbacks_that_a_run_has_already() -> None:
+    command = [sys.executable, "-m", "nmt", "train", "--help"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "pytorch_lightning.callbacks" in told
+    assert "nmt.training" not in told
+
+
 def test_translating_a_sentence_imports_nothing_slow_but_torch(model_folder: Path) -> None:
     script = (
         "import gc, json, sys; from nmt.cli import main; code = main(sys.argv[1:]); "

@@ -39,18 +39,19 @@ from nmt.config import Config, DataConfig, ModelConfig, TokenizerConfig, load_co
 from nmt.data.batch import Batch
 from nmt.data.corpus import load_split
 from nmt.data.files import lock_folder
-from nmt.decoding.alignment import words_of_sides
+from nmt.decoding.alignment import attention_entropy, words_of_sides
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.translator import Translator
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import load_samples
-from nmt.training.checkpoints import best_checkpoint, latest_checkpoint
+from nmt.training.checkpoint_files import latest_checkpoint
+from nmt.training.checkpoints import best_checkpoint
 from nmt.training.checks import idle_settings
 from nmt.training.loss import Loss
 from nmt.training.reporter import EpochBar
 from nmt.training.stopping import STOPPING, Signals
-from nmt.training.train import TRAINER_DEFAULTS
+from nmt.training.trainer_settings import TRAINER_DEFAULTS
 from nmt.training.validation import Validation
 
 UNAVAILABLE = ["--trainer.accelerator", "tpu"]  # nor is torch_xla installed
@@ -77,6 +78,11 @@ def logged(name: str) -> list[tuple[str, ...]]:
         return [
             tuple(value for key, value in row.items() if key != "tokens_per_second") for row in csv.DictReader(file)
         ]
+
+
+def progress(printed: str) -> list[str]:
+    """The lines of progress, without how fast it was."""
+    return re.findall(r"^step .*?(?=  tokens_per_second|$)", printed, re.MULTILINE)
 
 
 def files(folder: str) -> dict[Path, bytes]:
@@ -186,16 +192,41 @@ def test_a_run_stopped_by_a_signal_goes_on_bit_for_bit(
     capfd: pytest.CaptureFixture,
 ) -> None:
     assert train("whole", "--trainer.max_epochs", "3", *extra) == 0
+    told = progress(capfd.readouterr().out)
     for step in steps:
         name = f"stopped-{step}"
         with monkeypatch.context() as patch:
             fail_at(patch, step, lambda: os.kill(os.getpid(), signal.SIGTERM))
             assert train(name, "--trainer.max_epochs", "3", *extra) == 128 + signal.SIGTERM
-        assert f"go on with: nmt train --resume runs/{name}" in capfd.readouterr().err
+        before = capfd.readouterr()
+        assert f"go on with: nmt train --resume runs/{name}" in before.err
         assert latest_checkpoint(Path(f"runs/{name}/checkpoints")).name == f"step-{step}.ckpt"
         assert main(["train", "--resume", f"runs/{name}"]) == 0
+        assert progress(before.out + capfd.readouterr().out) == told
         torch.testing.assert_close(weights(name), weights("whole"), rtol=0, atol=0)
         assert logged(name) == logged("whole")
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        ["--trainer.max_epochs", "3", "--trainer.max_steps", "99"],
+        ["--trainer.max_epochs", "2", "--trainer.max_steps", "12"],
+        ["--trainer.max_steps", "17"],
+    ],
+)
+def test_a_run_stopped_at_the_end_of_an_epoch_goes_on_with_the_next_though_steps_are_limited(
+    train: Callable, monkeypatch: pytest.MonkeyPatch, limits: list[str]
+) -> None:
+    assert train("whole", *limits) == 0
+    with monkeypatch.context() as patch:
+        fail_at(patch, 8, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        assert train("stopped", *limits) == 128 + signal.SIGTERM
+    assert steps_of("stopped") == 8
+    assert main(["train", "--resume", "runs/stopped"]) == 0
+    assert steps_of("stopped") == steps_of("whole")
+    torch.testing.assert_close(weights("stopped"), weights("whole"), rtol=0, atol=0)
+    assert logged("stopped") == logged("whole")
 
 
 def test_a_run_killed_between_checkpoints_goes_on_bit_for_bit(train: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,10 +282,16 @@ def test_a_validation_with_gold_alignments_has_the_error_rate_that_an_evaluation
     links.write_text(links.read_text().replace("1-1", "1?1 1?0"))
     assert train("aligned", "--trainer.max_epochs", "3", "--data.tokenizer.lowercase", "true") == 0
     with open("runs/aligned/metrics.csv", newline="") as file:
-        rates = [float(row["val_aer"]) for row in csv.DictReader(file) if row["val_aer"]]
-    assert f"val_aer {rates[-1]:.3f}" in capsys.readouterr().out
+        validations = [row for row in csv.DictReader(file) if row["val_aer"]]
+    rates = [float(row["val_aer"]) for row in validations]
+    evenness = float(validations[-1]["val_attention_evenness"])
+    assert f"val_aer {rates[-1]:.3f}  val_attention_evenness {evenness:.2f}" in capsys.readouterr().out
     assert main(["evaluate", "runs/aligned", "--split", "validation"]) == 0
-    assert Evaluation.load(Path("runs/aligned/evaluations/validation")).alignment.aer == pytest.approx(rates[-1])
+    evaluation = Evaluation.load(Path("runs/aligned/evaluations/validation"))
+    assert evaluation.alignment.aer == pytest.approx(rates[-1])
+    weights = [record.attention for record in evaluation.forced]
+    even = sum(len(each) * np.log(each.shape[1]) for each in weights)
+    assert evenness == pytest.approx(sum(attention_entropy(each).sum() for each in weights) / even, rel=1e-3)
     assert len(rates) == 3
     assert 0 < rates[-1] < 1
 
@@ -332,7 +369,10 @@ def test_a_longer_training_falls_to_zero_at_its_own_last_step(train: Callable) -
     assert second_epoch[-2] > second_epoch[-1] == 0
 
 
-@pytest.mark.parametrize("limit", [["-1"], ["null", "--trainer.max_time", "00:00:01:00"]])
+@pytest.mark.parametrize(
+    "limit",
+    [["-1"], ["null", "--trainer.max_time", "00:00:01:00"], ["null", "--training.early_stopping", "2"]],
+)
 def test_a_rate_that_falls_until_the_end_needs_an_end(
     train: Callable, capsys: pytest.CaptureFixture, limit: list[str]
 ) -> None:
@@ -519,9 +559,10 @@ def test_without_a_validation_the_latest_checkpoint_is_exported(
 
 def test_without_a_step_there_is_nothing_to_export(train: Callable, capsys: pytest.CaptureFixture) -> None:
     assert train("idle", "--trainer.limit_train_batches", "0") == 2
+    printed = capsys.readouterr()
+    assert "ended" not in printed.out, "the error says it all"
     assert (
-        "runs/idle: not a step was trained; raise trainer.max_epochs, max_steps or limit_train_batches"
-        in capsys.readouterr().err
+        "runs/idle: not a step was trained; raise trainer.max_epochs, max_steps or limit_train_batches" in printed.err
     )
 
 
@@ -607,6 +648,25 @@ def test_a_damaged_checkpoint_is_named_and_stays(train: Callable, capsys: pytest
     assert steps_of("cut") == 9
 
 
+def test_a_checkpoint_of_another_form_is_told(train: Callable, capsys: pytest.CaptureFixture) -> None:
+    assert train("old", "--trainer.max_steps", "2") == 0
+    checkpoint = latest_checkpoint(Path("runs/old/checkpoints"))
+    torch.save({**torch.load(checkpoint, weights_only=True), "format_version": 0}, checkpoint)
+    capsys.readouterr()
+    assert main(["train", "--resume", "runs/old", "--trainer.max_steps", "3"]) == 2
+    assert f"{checkpoint} has format version 0, this program reads" in one_line(capsys)
+
+
+def test_a_checkpoint_that_cannot_be_opened_is_named(train: Callable) -> None:
+    assert train("cut", "--trainer.max_steps", "8") == 0
+    with pytest.raises(FileNotFoundError, match=r"step-5.ckpt is not there; there are: best.ckpt, step-8.ckpt"):
+        nmt.load_checkpoint("runs/cut", "step-5.ckpt")
+    best = Path("runs/cut/checkpoints/best.ckpt")
+    best.write_bytes(best.read_bytes()[:1000])
+    with pytest.raises(ValueError, match=rf"^{best} is damaged \(.*take another of best.ckpt, step-8.ckpt$"):
+        nmt.load_checkpoint("runs/cut")
+
+
 def test_a_second_signal_is_not_waited_for() -> None:
     numbers, signals = (signal.SIGINT, signal.SIGTERM), Signals()
     before = [signal.getsignal(number) for number in numbers]
@@ -660,10 +720,11 @@ def test_a_loss_that_is_not_finite_is_one_line(
     assert told.endswith("and train anew with --overwrite")
 
 
+@pytest.mark.parametrize("steps", ["-1", "99"])
 def test_a_run_that_has_diverged_goes_on_from_its_best_validation_bit_for_bit(
-    train: Callable, capsys: pytest.CaptureFixture
+    train: Callable, capsys: pytest.CaptureFixture, steps: str
 ) -> None:
-    average = ("--training.average_decay", "0.9")
+    average = ("--training.average_decay", "0.9", "--trainer.max_steps", steps)
     assert train("whole", "--trainer.max_epochs", "3", *average) == 0
     assert train("steep", "--trainer.max_epochs", "1", *average) == 0
     capsys.readouterr()
@@ -1197,7 +1258,8 @@ def test_settings_that_change_nothing_are_told(train: Callable, capsys: pytest.C
         "nmt train: model.attention.size 64 changes nothing without model.attention.score additive",
         "nmt train: model.input_feeding False changes nothing without model.decoder luong",
         "nmt train: training.halving_steps 9 changes nothing without training.schedule halving",
-        "nmt train: training.learning_rate 0.001 is that of adamw: with training.optimizer sgd papers have 1",
+        "nmt train: training.learning_rate 0.001 is that of adamw: with training.optimizer sgd papers have 1"
+        ", which is here 1 times the target tokens of a sentence if their loss is a mean over sentences",
     ]
 
 
@@ -1262,8 +1324,9 @@ def test_a_run_begins_with_the_weights_and_tokenizers_of_another(
     shutil.rmtree("runs/before")  # the checkpoint has all that is needed
     assert main(["train", "--resume", "runs/after", "--trainer.max_epochs", "2"]) == 0
     capsys.readouterr()
-    assert train("other", *begun[:1], "runs/after", "--model.hidden_size", "16") == 2
-    assert "model.hidden_size: 16 is not that of training.start_from, runs/after: it has 12" in one_line(capsys)
+    assert train("other", *begun[:1], "runs/after", "--model.hidden_size", "16", "--model.layers", "2") == 2
+    others = "training.start_from: runs/after has model.layers 1, not 2; model.hidden_size 12, not 16: give the same"
+    assert f"{others}, as by `--config runs/after/config.yaml --name NEW`" in one_line(capsys)
     assert train("other", *begun[:1], "runs/nowhere/model") == 2
     assert "runs/nowhere/model: no such folder; give a run" in one_line(capsys)
     assert not Path("runs/other").exists()
@@ -1413,10 +1476,11 @@ def test_what_a_step_minimises_is_logged_by_its_parts(train: Callable, corpus_fo
     align_word_by_word(corpus_folder, "train")
     terms = ("--training.guided_alignment", "2", "--training.r_drop", "4", "--training.label_smoothing", "0")
     sampled = ("--training.scheduled_sampling", "0.5", "--training.scheduled_sampling_steps", "4")
-    assert train("parts", "--trainer.max_steps", "4", *terms, *sampled) == 0
+    each = ("--trainer.max_steps", "4", "--trainer.log_every_n_steps", "1")
+    assert train("parts", *each, *terms, *sampled) == 0
     with open("runs/parts/metrics.csv", newline="") as file:
         rows = [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
-    first, second = (row for row in rows if "train_loss" in row)
+    _, first, _, second = (row for row in rows if "train_loss" in row)
     for row in (first, second):
         parts = row["train_nll"] + 2 * row["train_guided_alignment"] + 2 * row["train_divergence"]
         assert row["train_loss"] == pytest.approx(parts, rel=1e-5)
@@ -1479,7 +1543,7 @@ def test_tokenizers_of_another_run_are_those_that_the_config_says(
 ) -> None:
     assert train("before", "--trainer.max_steps", "1") == 0
     assert train("after", "--training.start_from", "runs/before", "--data.tokenizer.lowercase", "true") == 2
-    assert "data.tokenizer.lowercase: True is not that of training.start_from, runs/before" in one_line(capsys)
+    assert "training.start_from: runs/before has data.tokenizer.lowercase False, not True" in one_line(capsys)
 
 
 @pytest.mark.usefixtures("hurry")
@@ -1494,6 +1558,10 @@ def test_tokenizers_of_another_run_are_those_that_the_config_says(
             "ended at step 16: trainer.max_time is 00:00:07:30",
         ),
         (["--trainer.limit_train_batches", "1"], "ended at step 10: trainer.max_epochs is 10"),
+        (
+            ["--trainer.limit_train_batches", "1", "--training.early_stopping", "11", *STILL],
+            "ended at step 12: val_loss has not improved in 11 validations (training.early_stopping)",
+        ),
         (["--trainer.limit_train_batches", "1", "--trainer.max_steps", "11"], "ended at step 11: trainer.max_steps"),
         (
             ["--training.early_stopping", "2", *STILL],
@@ -1519,6 +1587,8 @@ def test_a_training_says_what_it_trains(train: Callable, capsys: pytest.CaptureF
     assert ", 3 updates" in printed
     assert "8 batches an epoch, on average 15 pairs and" in printed
     assert "data.batch_sentences limits most of them" in printed
+    learns = "adamw 0.01, inverse_sqrt after 4 updates of warm-up, gradient clipped at 1, label smoothing 0.1"
+    assert learns in printed
     assert (
         "training.warmup_steps 4 are more than there are updates: the learning rate never comes to its highest"
         in printed
@@ -1553,11 +1623,17 @@ def test_a_line_tells_the_mean_of_what_was_trained_since_the_last(
         return losses[-1]
 
     monkeypatch.setattr(nmt.training.module, "sequence_loss", noting)
-    assert train("told", "--trainer.max_epochs", "2", "--training.label_smoothing", "0.2") == 0
+    accumulated = ("--trainer.accumulate_grad_batches", "3")  # of 8 an epoch: steps end with batch 3, 6, 8, 11, 14, 16
+    assert train("told", "--trainer.max_epochs", "2", "--training.label_smoothing", "0.2", *accumulated) == 0
     told = re.findall(r"^step \d+ \(epoch \d\)  train_nll ([\d.]+)  val_loss", capsys.readouterr().out, re.MULTILINE)
-    epochs = losses[:8], losses[8:]
-    means = [sum(float(each.nll) for each in epoch) / sum(each.tokens for each in epoch) for epoch in epochs]
-    assert list(map(float, told)) == pytest.approx(means, abs=6e-4)
+
+    def mean(first: int, end: int) -> float:
+        return sum(float(each.nll) for each in losses[first:end]) / sum(each.tokens for each in losses[first:end])
+
+    assert list(map(float, told)) == pytest.approx([mean(0, 8), mean(8, 16)], abs=6e-4)
+    with open("runs/told/metrics.csv", newline="") as file:
+        kept = [float(row["train_nll"]) for row in csv.DictReader(file) if row["train_nll"]]
+    assert kept == pytest.approx([mean(0, 6), mean(6, 11), mean(11, 16)], rel=1e-5)  # of steps 2, 4 and 6
 
 
 def test_a_file_has_no_progress_bar(train: Callable, capsys: pytest.CaptureFixture) -> None:
@@ -1588,8 +1664,10 @@ def test_the_help_tells_when_training_ends(capsys: pytest.CaptureFixture) -> Non
     with pytest.raises(SystemExit):
         main(["train", "--help"])
     told = " ".join(capsys.readouterr().out.split())
-    assert "null: as many as max_steps or max_time allow, or 10 without these" in told
+    assert "null: as many as max_steps, max_time or training.early_stopping allow, or 10 without these" in told
     assert "max_epochs = 1000" not in told, "as Lightning has it"
+    assert "validate after so many batches, not optimiser steps" in told
+    assert "Default: " not in told, "Lightning's: gradient_clip_val is None"
     for optimizer in ("adamw", "sgd", "adadelta"):
         assert optimizer in told
 

@@ -19,7 +19,7 @@ def settings_parser() -> "ArgumentParser":
     from jsonargparse import ArgumentParser
 
     from nmt.config import Config
-    from nmt.training.train import DEFAULT_EPOCHS, OWN_TRAINER_ARGUMENTS, TRAINER_DEFAULTS
+    from nmt.training.trainer_settings import DEFAULT_EPOCHS, OWN_TRAINER_ARGUMENTS, TRAINER_DEFAULTS
 
     parser = ArgumentParser(prog="nmt train", exit_on_error=False, allow_abbrev=False, description="Train a model.")
     parser.add_argument("--config", action="config", help="YAML file with what differs from the defaults")
@@ -29,13 +29,23 @@ def settings_parser() -> "ArgumentParser":
     parser.add_class_arguments(pl.Trainer, "trainer", instantiate=False, skip={*OWN_TRAINER_ARGUMENTS})
     parser.set_defaults({f"trainer.{key}": value for key, value in TRAINER_DEFAULTS.items()})
     own_words = {
-        "trainer.max_epochs": "epochs after which training ends, -1 for no end; null: as many as max_steps or max_time "
-        f"allow, or {DEFAULT_EPOCHS} without these",
+        "trainer.max_epochs": "epochs after which training ends, -1 for no end; null: as many as max_steps, max_time "
+        f"or training.early_stopping allow, or {DEFAULT_EPOCHS} without these",
         "trainer.max_steps": "optimiser steps after which training ends, -1 for no end",
+        "trainer.val_check_interval": "validate after so many batches, not optimiser steps (of these times "
+        "accumulate_grad_batches), in each epoch, or across epochs with check_val_every_n_epoch null; a number below 1 "
+        "is a share of an epoch, a time such as 00:00:30:00 goes by the clock; null: at the end of an epoch",
+        "trainer.logger": "loggers beside metrics.csv and TensorBoard's events, which are always written; each by its "
+        "class_path",
     }
     for action in parser._actions:
-        action.help = own_words.get(action.dest, action.help)
+        action.help = own_words.get(action.dest, _without_default(action.help))
     return parser
+
+
+def _without_default(text: str | None) -> str | None:
+    """A help of Lightning without the default that it tells, which is not always that of a run."""
+    return text and re.sub(r"\s*Default: (``.*?``|\d)\.", "", text)
 
 
 def parse_settings(parser: "ArgumentParser", arguments: list[str]) -> Any:
@@ -127,7 +137,7 @@ def dump_settings(parser: "ArgumentParser", settings: Any) -> str:
 
 def _mistake(kinds: Mapping[str, Any], message: str) -> str:
     """What the parser says of a mistake, in the words of this project; with the type of each key."""
-    from nmt.training.train import OWN_TRAINER_ARGUMENTS
+    from nmt.training.trainer_settings import OWN_TRAINER_ARGUMENTS
 
     own_arguments = {f"trainer.{name}": why for name, why in OWN_TRAINER_ARGUMENTS.items()}
     group = re.search(r"Group '([\w.]+)' does not accept option '([\w.]+)'", message)

@@ -15,8 +15,9 @@ from safetensors.torch import load_file, save_file
 from torch.overrides import TorchFunctionMode
 
 from nmt.checked import build, check, fit_types
-from nmt.config import ModelConfig
+from nmt.config import Config, ModelConfig
 from nmt.data.json_files import load_json, save_json
+from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.model.seq2seq import Seq2Seq
 
 FORMAT_VERSION = 2
@@ -53,6 +54,12 @@ class ModelInfo:
         """Which weights these are: of which step, as far as that is known."""
         step = self.training.get("step")
         return f"step {step:,}" if isinstance(step, int) else "an unknown step"
+
+
+def model_info(config: Config, tokenizers: TokenizerPair, training: dict[str, Any]) -> ModelInfo:
+    """What the model of a run is; `training` says how it came to be."""
+    sizes = tokenizers.src.vocab_size, tokenizers.tgt.vocab_size
+    return ModelInfo(config.data.src, config.data.tgt, *sizes, config.model, training)
 
 
 def save_model(folder: str | Path, model: Seq2Seq, info: ModelInfo) -> None:

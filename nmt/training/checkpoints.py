@@ -1,6 +1,5 @@
 """Checkpoints: the best one, and one to go on from, so that a run can be stopped at any step."""
 
-import io
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
-from nmt.data.files import naming, put
+from nmt.data.files import naming
 from nmt.data.ranks import in_first_rank
+from nmt.training.checkpoint_files import write_checkpoint
 from nmt.training.stopping import Signals, Stopped
 from nmt.training.validation import MERIT
 
@@ -60,6 +60,7 @@ class Resumable(Checkpoint):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Takes the signals over from Lightning, whose handler would stop before the logs are written."""
         self.signals.take()
+        _leave_done_epoch(trainer)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Takes them over where only the validation of the last step is left, after which the run is at its end."""
@@ -139,26 +140,29 @@ class Resumable(Checkpoint):
             with naming(self.folder.parent):
                 for logger in trainer.loggers:
                     logger.save()
-            _write(checkpoint, path)
+            write_checkpoint(checkpoint, path)
             for old in set(self.folder.glob("step-*.ckpt")) - {path}:
                 old.unlink()
 
         in_first_rank(put_in_place)  # the others wait: none ends the first before it is in its place
 
 
+def _leave_done_epoch(trainer: pl.Trainer) -> None:
+    """Goes on with the next epoch where a run was saved at the end of one.
+
+    Lightning does so only where steps are not limited. Otherwise it goes through the epoch once more, without a batch,
+    and counts it twice.
+    """
+    loop = trainer.fit_loop
+    if loop.restarted_on_epoch_end:
+        loop.epoch_progress.increment_completed()
+        loop.reset_restart_stage()
+        loop._restarting = loop.epoch_loop.restarting = False
+
+
 def _checkpoint_of(trainer: pl.Trainer) -> dict[str, Any]:
     """What Lightning would save; each rank has to ask for it."""
     return trainer._checkpoint_connector.dump_checkpoint()
-
-
-def _write(checkpoint: dict[str, Any], path: Path) -> None:
-    """Puts a checkpoint in its place, as a whole: Lightning's own way is to copy it there from the system's /tmp."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh, content = path.with_name("writing.ckpt"), io.BytesIO()
-    torch.save(checkpoint, content)  # into a file it would hide what the system says of a full disk
-    with naming(fresh):
-        fresh.write_bytes(content.getbuffer())
-        put(fresh, path)
 
 
 class _Best(ModelCheckpoint):
@@ -173,7 +177,7 @@ class _Best(ModelCheckpoint):
         return super().check_monitor_top_k(trainer, current) or is_equal
 
     def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
-        in_first_rank(partial(_write, _checkpoint_of(trainer), Path(filepath)))
+        in_first_rank(partial(write_checkpoint, _checkpoint_of(trainer), Path(filepath)))
         self._last_global_step_saved, self._last_checkpoint_saved = trainer.global_step, filepath
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -199,16 +203,3 @@ def best_checkpoint(folder: Path) -> ModelCheckpoint:
         enable_version_counter=False,
         save_on_train_epoch_end=False,  # steps after the last validation have not been validated
     )
-
-
-def checkpoint_step(path: Path) -> int:
-    """Optimiser steps behind a checkpoint."""
-    if path.name.startswith("step-"):
-        return int(path.stem.removeprefix("step-"))
-    return int(torch.load(path, map_location="cpu", weights_only=True, mmap=True)["global_step"])
-
-
-def latest_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint of `Resumable` with the most steps, or else the best one; None if there is none."""
-    best = folder / "best.ckpt"
-    return max(folder.glob("step-*.ckpt"), key=checkpoint_step, default=best if best.is_file() else None)

@@ -1,7 +1,6 @@
 """What can be known of a run before it trains: that it may begin or go on, and that all it needs is there."""
 
 import os
-import pickle
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -10,17 +9,14 @@ from typing import Any
 import datasets
 import torch
 
-from nmt.checked import check, check_fits, flat, idle, nearest
+from nmt.checked import check, flat, idle
 from nmt.config import Config, DataConfig, TrainingConfig
 from nmt.data.corpus import load_split
 from nmt.data.mixture import load_training
 from nmt.data.runs import run_config
 from nmt.model.hub import model_folder
 from nmt.model.saved import read_info
-from nmt.training.checkpoints import latest_checkpoint
-
-COPYING_STRATEGIES = "ddp_spawn", "ddp_fork", "ddp_notebook"
-"""Beginnings of names of strategies that train in copies of this process, of which nothing comes back to it."""
+from nmt.training.checkpoint_files import latest_checkpoint, read_checkpoint
 
 DROPOUT = {
     *("model.dropout", "model.recurrent_dropout", "model.variational", "model.word_dropout"),
@@ -87,9 +83,9 @@ def idle_settings(config: Config) -> list[str]:
     told = idle(needs, flat(asdict(config)), flat(asdict(Config())))
     rate, optimizer = training.learning_rate, training.optimizer
     if optimizer != "adamw" and rate == TrainingConfig.learning_rate:
-        told.append(
-            f"training.learning_rate {rate} is that of adamw: with training.optimizer {optimizer} papers have 1"
-        )
+        papers = f"training.learning_rate {rate} is that of adamw: with training.optimizer {optimizer} papers have 1"
+        here = ", which is here 1 times the target tokens of a sentence if their loss is a mean over sentences"
+        told.append(papers + (here if optimizer == "sgd" else ""))
     return told
 
 
@@ -118,22 +114,13 @@ def _check_unvalidated(settings: TrainingConfig) -> None:
     check(settings.schedule != "plateau", "training.schedule", settings.schedule, f"another, {why}")
 
 
-def _whole(checkpoint: Path, otherwise: str) -> dict[str, Any]:
-    try:
-        return torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
-        # without torch's advice to load what would be executed
-        why = str(error).rpartition("WeightsUnpickler error: ")[2].split(". ")[0]
-        raise ValueError(f"{checkpoint} is damaged ({why}): put a copy in its place, or {otherwise}") from error
-
-
 def _check_resumable(config: Config, max_epochs: int | None, folder: Path, checkpoint: Path) -> None:
     best = checkpoint.with_name("best.ckpt")
     if best.is_file() and checkpoint != best:
-        saved = _whole(checkpoint, "delete it, and --resume goes on from the best validation")
-        _whole(best, "delete it, and the best is that of the validations to come")  # it is exported in the end
+        saved = read_checkpoint(checkpoint, "delete it, and --resume goes on from the best validation")
+        read_checkpoint(best, "delete it, and the best is that of the validations to come")  # it is exported in the end
     else:
-        saved = _whole(checkpoint, "train anew with --overwrite")
+        saved = read_checkpoint(checkpoint, "train anew with --overwrite")
     if max_epochs is not None and 0 <= max_epochs < saved["epoch"]:
         raise ValueError(
             f"trainer.max_epochs: {max_epochs} cannot be reached by --resume, {folder} is past {saved['epoch']}: "
@@ -158,12 +145,15 @@ def start_folder(config: Config) -> Path:
     name = config.training.start_from
     folder = model_folder(name)
     has, given = (flat(asdict(each), "model.") for each in (read_info(folder).network, config.model))
+    free, its_config = {*DROPOUT, "data.tokenizer.path"}, ""
     if (folder.parent / "config.yaml").is_file():  # of a run; how other tokenizers came to be is not known
+        its_config = f", as by `--config {folder.parent / 'config.yaml'} --name NEW`"
         has |= flat(asdict(run_config(folder.parent).data.tokenizer), "data.tokenizer.")
         given |= flat(asdict(config.data.tokenizer), "data.tokenizer.")
-    for key, value in given.items():
-        if key not in (*DROPOUT, "data.tokenizer.path") and value != has[key]:
-            raise ValueError(f"{key}: {value!r} is not that of training.start_from, {name}: it has {has[key]!r}")
+    differ = [key for key, value in given.items() if key not in free and value != has[key]]
+    if differ:
+        others = "; ".join(f"{key} {has[key]!r}, not {given[key]!r}" for key in differ)
+        raise ValueError(f"training.start_from: {name} has {others}: give the same{its_config}")
     return folder
 
 
@@ -172,39 +162,6 @@ def _fixed(config: Config) -> dict[str, Any]:
     own = "name", "seed", "training.monitor", "training.optimizer", "data.src", "data.tgt"
     settings = flat(asdict(config))
     return {key: settings[key] for key in settings if key in own or key.startswith(("model.", "data.tokenizer."))}
-
-
-def check_trainer(settings: Mapping[str, Any], kinds: Mapping[str, Any], reserved: Mapping[str, str]) -> None:
-    """Makes sure that the trainer's settings are allowed, so far as it would not do so itself.
-
-    Args:
-        settings: by name.
-        kinds: the type of each argument that the trainer has.
-        reserved: its arguments that are not to be set, and why.
-
-    Raises:
-        ValueError: if one is not.
-    """
-    for name, value in settings.items():
-        if name in reserved:
-            raise ValueError(f"trainer.{name} cannot be set: {reserved[name]}")
-        check(name in kinds, f"trainer.{name}", value, f"left out: there is no such key{nearest(name, kinds)}")
-        check_fits(kinds[name], f"trainer.{name}", value)
-    for name in ("accumulate_grad_batches", "check_val_every_n_epoch", "val_check_interval"):
-        value = settings.get(name)
-        check(not isinstance(value, int | float) or value > 0, f"trainer.{name}", value, "positive")
-    for name in ("max_epochs", "max_steps"):
-        value = settings.get(name)
-        check(value is None or value == -1 or value > 0, f"trainer.{name}", value, "positive, or -1 for no end")
-    clipped = settings.get("gradient_clip_val")
-    check(clipped is None or clipped >= 0, "trainer.gradient_clip_val", clipped, "at least 0, or null for no clipping")
-    precision = settings.get("precision")
-    check(precision != "16-true", "trainer.precision", precision, "16-mixed: weights and losses need more digits")
-    strategy = settings.get("strategy")
-    copies = str(strategy).startswith(COPYING_STRATEGIES)
-    check(not copies, "trainer.strategy", strategy, "another, such as ddp: of a copied process nothing comes back")
-    logger = settings.get("logger")
-    check(not isinstance(logger, bool), "trainer.logger", logger, "loggers beside metrics.csv and TensorBoard's")
 
 
 def check_processes(world_size: int) -> None:

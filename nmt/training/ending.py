@@ -15,9 +15,10 @@ from nmt.config import Config, TrainingConfig
 from nmt.data.datamodule import TranslationData
 from nmt.data.files import put_folder
 from nmt.evaluation.results import installed_versions
-from nmt.model.saved import ModelInfo, save_model
+from nmt.model.saved import model_info, save_model
 from nmt.training.callbacks import Patience
-from nmt.training.checkpoints import Resumable, checkpoint_step, latest_checkpoint
+from nmt.training.checkpoint_files import checkpoint_step, latest_checkpoint
+from nmt.training.checkpoints import Resumable
 from nmt.training.module import TranslationModule
 from nmt.training.validation import MERIT, judged_by
 
@@ -103,38 +104,37 @@ def export(
         best: the best validation.
         latest_is_best: no validation was better than that of the latest checkpoint.
     """
-    best_file, latest = folder / "checkpoints" / "best.ckpt", latest_checkpoint(folder / "checkpoints")
-    assert latest is not None
-    merit = best.best_model_score
-    is_validated = merit is not None and (latest_is_best or best_file.is_file())
-    chosen = latest if latest_is_best or not is_validated else best_file
+    chosen, is_validated = _chosen_checkpoint(config, folder / "checkpoints", best, latest_is_best)
     assert module.model is not None
     saved = torch.load(chosen, map_location="cpu", weights_only=True)
     module.load_state_dict(saved["state_dict"])
-    if merit is not None and is_validated:
-        figure = judged_by(float(merit), config.training.monitor)
-        print(f"exporting step {saved['global_step']:,}, the best by {figure}")
-    else:
-        print(f"no validation has chosen a checkpoint: exporting the latest, {latest.name}")
-    tokenizers = data.tokenizers
-    info = ModelInfo(
-        src=config.data.src,
-        tgt=config.data.tgt,
-        src_vocab_size=tokenizers.src.vocab_size,
-        tgt_vocab_size=tokenizers.tgt.vocab_size,
-        network=config.model,
-        training={
-            "run": config.name,
-            "seed": config.seed,
-            "step": saved["global_step"],
-            "epoch": saved["epoch"],
-            "validated": is_validated,
-            "config": asdict(config.training),
-            "versions": installed_versions(),
-        },
-    )
+    training = {
+        "run": config.name,
+        "seed": config.seed,
+        "step": saved["global_step"],
+        "epoch": saved["epoch"],
+        "validated": is_validated,
+        "config": asdict(config.training),
+        "versions": installed_versions(),
+    }
     with put_folder(folder / "model") as fresh:
         if (folder / "model").exists():
             shutil.copytree(folder / "model", fresh, dirs_exist_ok=True)
-        save_model(fresh, module.model, info)
-        tokenizers.save(fresh)
+        save_model(fresh, module.model, model_info(config, data.tokenizers, training))
+        data.tokenizers.save(fresh)
+
+
+def _chosen_checkpoint(
+    config: Config, checkpoints: Path, best: ModelCheckpoint, latest_is_best: bool
+) -> tuple[Path, bool]:
+    """The checkpoint to export, and whether a validation has chosen it; says so."""
+    best_file, latest = checkpoints / "best.ckpt", latest_checkpoint(checkpoints)
+    assert latest is not None
+    merit = best.best_model_score
+    if merit is None or not (latest_is_best or best_file.is_file()):
+        print(f"no validation has chosen a checkpoint: exporting the latest, {latest.name}")
+        return latest, False
+    chosen = latest if latest_is_best else best_file
+    figure = judged_by(float(merit), config.training.monitor)
+    print(f"exporting step {checkpoint_step(chosen):,}, the best by {figure}")
+    return chosen, True

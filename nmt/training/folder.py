@@ -17,7 +17,8 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from nmt.data.files import beside, lock_folder, put
 from nmt.data.runs import aside
-from nmt.training.checkpoints import Resumable, checkpoint_step
+from nmt.training.checkpoint_files import checkpoint_step
+from nmt.training.checkpoints import Resumable
 
 
 @rank_zero_only

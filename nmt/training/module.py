@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
@@ -29,21 +29,30 @@ class Diverged(ValueError):
     """The loss, a validation or the weights are not finite: the training cannot go on from here."""
 
 
+class Trained(NamedTuple):
+    """What a run was trained on: the cross entropy in nats and the number of target tokens, of all ranks together."""
+
+    nll: float = 0.0
+    tokens: int = 0
+
+    def mean_since(self, before: "Trained") -> float:
+        """Nats a target token of what came after."""
+        return (self.nll - before.nll) / (self.tokens - before.tokens)
+
+
 class TranslationModule(pl.LightningModule):
     """Trains a `Seq2Seq` and validates it by loss and by BLEU of greedy translations.
 
-    Logs of training, of one batch each, in nats a target token: `train_loss` (what is minimised), `train_nll` (the
-    cross entropy, with dropout and after sampled tokens), `train_guided_alignment` and `train_divergence` (the added
+    Logs of training, in nats a target token: `train_nll` (the cross entropy, with dropout and after sampled tokens, of
+    all tokens since the last step that was logged: a batch has sentences of about one length, and its own mean says
+    little); of one batch `train_loss` (what is minimised), `train_guided_alignment` and `train_divergence` (the added
     terms before their weights); `sampling_probability`, `gradient_norm` (before clipping), `learning_rate` and
-    `tokens_per_second` (target tokens, all ranks). Of each validation `val_loss` (nats a target token), `val_bleu`
-    (0 to 100), `val_attention_entropy` (nats a target token of the references: 0 where each attends to one position; of
-    several heads, that of their mean) and, where the split has gold word alignments, `val_aer` (0 to 1, of the
-    attention to them). Steps and epochs count from 1.
+    `tokens_per_second` (target tokens, all ranks). Of each validation those of `nmt.training.validation`. Steps and
+    epochs count from 1.
 
     Attribute `samples` holds, for callbacks, what the last validation made of `training.sample_sentences` sentences
     spread evenly over the split, by row; `epoch` the number of the epoch that is trained, or was last; `rate_is_halved`
-    whether the last validation halved the learning rate; `trained_nll` and `trained_tokens` the cross entropy, in nats,
-    and the number of all target tokens that this process has trained on, and the other ranks with it.
+    whether the last validation halved the learning rate; `trained` what the run was trained on so far.
 
     Every random choice of a step is a function of seed, step and rank, so that a resumed run repeats it without any
     saved random state.
@@ -63,7 +72,7 @@ class TranslationModule(pl.LightningModule):
         self._learning_rate, self._gradient_norm = 0.0, torch.zeros(())
         self._clock = 0.0
         self._tokens_since = 0
-        self.trained_nll, self.trained_tokens = 0.0, 0
+        self.trained = self._trained_when_logged = Trained()
 
     @property
     def data(self) -> TranslationData:
@@ -103,20 +112,23 @@ class TranslationModule(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keeps the checkpoint before this one where this one is of no use.
+        """Adds what the next figures are means of; keeps the checkpoint before this one where this one is of no use.
 
         Raises:
             Diverged: if a weight is not finite.
         """
         if not torch.stack([each.isfinite().all() for each in self.parameters()]).all():
             raise self._diverged("weights are not finite", self.trainer.global_step)
+        checkpoint["trained"], checkpoint["trained_when_logged"] = [*self.trained], [*self._trained_when_logged]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """The epoch in which the run was saved, which Lightning counts from 0; and the weights that are trained.
+        """What the run was trained on, until which epoch, which Lightning counts from 0; and the weights to train.
 
         Of a run that averaged them they stand beside the average, which is no longer wanted where it is off.
         """
         self.epoch = checkpoint["epoch"] + 1
+        self.trained = Trained(*checkpoint["trained"])
+        self._trained_when_logged = Trained(*checkpoint["trained_when_logged"])
         if not self.config.training.average_decay:
             checkpoint["state_dict"] = checkpoint.get("current_model_state", checkpoint["state_dict"])
 
@@ -146,19 +158,25 @@ class TranslationModule(pl.LightningModule):
         sums = torch.stack([each.float() for each in own])
         total, nll, tokens, *added = sum_over_ranks(sums, self.device).tolist()  # at once: a GPU is waited for
         self._tokens_since += int(tokens)
-        self.trained_nll, self.trained_tokens = self.trained_nll + nll, self.trained_tokens + int(tokens)
+        self.trained = Trained(self.trained.nll + nll, self.trained.tokens + int(tokens))
         if not math.isfinite(total):
             raise self._diverged(f"the loss is {total}", self.trainer.global_step + 1)
         self.log("train_loss", total / tokens, prog_bar=True)
         if self._is_logged:
             self._log_position(self.trainer.global_step + 1)
-            self.log("train_nll", nll / tokens)
+            self.log("train_nll", self.trained.mean_since(self._trained_when_logged))
             for name, value in zip(loss.added, added, strict=True):
                 self.log(f"train_{name}", value / tokens)
             if self.config.training.scheduled_sampling:
                 self.log("sampling_probability", sampling)
+            if self._completes_step(batch_idx):
+                self._trained_when_logged = self.trained
         # DDP averages gradients over the ranks; the mean over all their tokens is the sum of these.
         return loss.total / tokens * (self.trainer.world_size * self._scale(batch_idx))
+
+    def _completes_step(self, batch_idx: int) -> bool:
+        """Whether no gradient is to be added to that of this batch."""
+        return (batch_idx + 1) % self.trainer.accumulate_grad_batches == 0 or self.trainer.is_last_batch
 
     def _scale(self, batch_idx: int) -> float:
         """Above 1 where fewer batches are left of an epoch than a step accumulates, by whose number it is divided."""
@@ -210,8 +228,7 @@ class TranslationModule(pl.LightningModule):
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Logs rate and speed as often as the trainer logs."""
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
-        has_stepped = (batch_idx + 1) % self.trainer.accumulate_grad_batches == 0 or self.trainer.is_last_batch
-        if every and has_stepped and self.trainer.global_step % every == 0:
+        if every and self._completes_step(batch_idx) and self.trainer.global_step % every == 0:
             now = time.perf_counter()
             self.log("tokens_per_second", self._tokens_since / (now - self._clock), prog_bar=True)
             self.log("learning_rate", self._learning_rate)

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import torch
-
 from nmt.data.runs import run_config
 from nmt.data.tokenizer_pair import TokenizerPair
-from nmt.model.saved import ModelInfo
+from nmt.model.saved import ModelInfo, model_info
 from nmt.model.seq2seq import Seq2Seq
+from nmt.training.checkpoint_files import read_checkpoint
 
 
 def load_checkpoint(run: str | Path, checkpoint: str = "best.ckpt") -> tuple[Seq2Seq, TokenizerPair, ModelInfo]:
@@ -15,17 +14,20 @@ def load_checkpoint(run: str | Path, checkpoint: str = "best.ckpt") -> tuple[Seq
 
     Args:
         run: the run's folder.
-        checkpoint: name of a file in its `checkpoints/`, such as `step-500.ckpt`.
+        checkpoint: name of a file in its `checkpoints/`: the best one, or `step-500.ckpt`, say, of the latest step.
 
     Raises:
         FileNotFoundError: if there is no such run or no such checkpoint.
-        ValueError: if the config or a tokenizer is damaged.
+        ValueError: if the checkpoint, the config or a tokenizer is damaged.
     """
     run = Path(run)
     config, tokenizers = run_config(run), TokenizerPair.load(run)
-    sizes = tokenizers.src.vocab_size, tokenizers.tgt.vocab_size
-    saved = torch.load(run / "checkpoints" / checkpoint, map_location="cpu", weights_only=True)
-    model = Seq2Seq(config.model, *sizes)
+    path = run / "checkpoints" / checkpoint
+    there = ", ".join(sorted(each.name for each in path.parent.glob("*.ckpt"))) or "none"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not there; there are: {there}")
+    saved = read_checkpoint(path, f"take another of {there}")
+    info = model_info(config, tokenizers, {"step": saved["global_step"]})
+    model = Seq2Seq(info.network, info.src_vocab_size, info.tgt_vocab_size)
     model.load_state_dict({name.removeprefix("model."): each for name, each in saved["state_dict"].items()})
-    info = ModelInfo(config.data.src, config.data.tgt, *sizes, config.model, {"step": saved["global_step"]})
     return model.eval(), tokenizers, info

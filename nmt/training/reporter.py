@@ -11,9 +11,10 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, RichProgressBar
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
+from nmt.config import TrainingConfig
 from nmt.data.ranks import in_first_rank
 from nmt.evaluation.samples import Samples
-from nmt.training.module import TranslationModule
+from nmt.training.module import Trained, TranslationModule
 from nmt.training.schedule import Schedule
 from nmt.training.validation import judged_by
 
@@ -21,7 +22,7 @@ LINE_SECONDS = 60.0
 """From one line to the next, where no progress bar is to be seen."""
 
 FORMS = {
-    **{"train_nll": ".3f", "val_loss": ".3f", "val_bleu": ".2f", "val_aer": ".3f"},
+    **{"train_nll": ".3f", "val_loss": ".3f", "val_bleu": ".2f", "val_aer": ".3f", "val_attention_evenness": ".2f"},
     **{"learning_rate": ".2g", "tokens_per_second": ",.0f"},
 }
 """Of the figures in a line, in this order."""
@@ -39,12 +40,26 @@ class EpochBar(RichProgressBar):
         return f"{name:{len(self.validation_description)}}"  # with the bar of validation below it
 
 
+def _how_it_learns(trainer: pl.Trainer, training: TrainingConfig) -> str:
+    """Optimiser, learning rate, schedule, clipping and smoothing, in a line."""
+    clip, is_by_value = trainer.gradient_clip_val, trainer.gradient_clip_algorithm == "value"
+    rises = f" after {training.warmup_steps:,} updates of warm-up" if training.warmup_steps else ""
+    return ", ".join(
+        [
+            f"{training.optimizer} {training.learning_rate:g}",
+            f"{training.schedule}{rises}",
+            f"gradient clipped {'by value ' if is_by_value else ''}at {clip:g}" if clip else "gradient not clipped",
+            f"label smoothing {training.label_smoothing:g}",
+        ]
+    )
+
+
 class Reporter(Callback):
     """Prints what is trained, a line for each validation and what has become of its samples; keeps all of these.
 
     Where no progress bar is to be seen, as in a file, there is a line each minute too. The `train_nll` of a line is the
-    mean of all target tokens since the line before, as `val_loss` is of those of the split: a batch has sentences of
-    about one length, and that of one says little.
+    mean of all target tokens since the line before, also where the run was stopped in between, as `val_loss` is of
+    those of the split.
 
     Args:
         folder: where the samples of each validation go, into a folder of their own (`nmt.evaluation.samples`).
@@ -54,7 +69,15 @@ class Reporter(Callback):
         self.folder = folder
         self._shown: dict[int, str] = {}
         self._printed_at = 0.0
-        self._told_nll, self._told_tokens = 0.0, 0
+        self._trained_when_told = Trained()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What had been trained on at the last line."""
+        return {"trained_when_told": [*self._trained_when_told]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The same of the run that goes on."""
+        self._trained_when_told = Trained(*state_dict["trained_when_told"])
 
     @rank_zero_only
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -72,7 +95,8 @@ class Reporter(Callback):
         device = f"{devices}{trainer.strategy.root_device.type} ({trainer.precision})"
         types = f"{data.config.src} {src:,} types, {data.config.tgt} {tgt:,} types"
         print(f"{types}, {parameters:,} parameters{kept}, {device}{end}")
-        print(data.batch_sizes(), flush=True)
+        print(data.batch_sizes())
+        print(_how_it_learns(trainer, training), flush=True)
         if training.warmup_steps > steps:
             rises = "than there are updates: the learning rate never comes to its highest"
             print(f"training.warmup_steps {training.warmup_steps:,} are more {rises}")
@@ -89,11 +113,10 @@ class Reporter(Callback):
 
     def _print_line(self, trainer: pl.Trainer, pl_module: TranslationModule, figures: Mapping[str, Any]) -> None:
         self._printed_at = time.monotonic()
-        nll, tokens = pl_module.trained_nll - self._told_nll, pl_module.trained_tokens - self._told_tokens
-        self._told_nll, self._told_tokens = pl_module.trained_nll, pl_module.trained_tokens
-        figures = {name: figures[name] for name in figures if name != "train_nll"}  # of one batch
-        if tokens:
-            figures["train_nll"] = nll / tokens
+        before, self._trained_when_told = self._trained_when_told, pl_module.trained
+        figures = {name: figures[name] for name in figures if name != "train_nll"}  # since a logged step
+        if pl_module.trained.tokens > before.tokens:
+            figures["train_nll"] = pl_module.trained.mean_since(before)
         known = [f"{name} {float(figures[name]):{form}}" for name, form in FORMS.items() if name in figures]
         print("  ".join([f"step {trainer.global_step:,} (epoch {pl_module.epoch})", *known]), flush=True)
 

@@ -56,7 +56,8 @@ class Schedule(LRScheduler):
         if kind == "linear":
             return max(0.0, (self.total_steps - step) / max(1.0, self.total_steps - warmup_steps))
         if kind == "halving":
-            return 0.5 ** max(0, 1 + (step - 1 - self.settings.halving_start_steps) // self.settings.halving_steps)
+            each = self.settings.halving_steps
+            return 0.5 ** max(0, 1 + (step - 1 - (self.settings.halving_start_steps or each)) // each)
         if kind == "constant" or kind == "plateau":
             return self.factor
         assert_never(kind)

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import pytorch_lightning as pl
 import yaml
@@ -16,8 +16,9 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from nmt.config import Config, load_settings
 from nmt.data.datamodule import TranslationData
 from nmt.training.callbacks import MovingAverage, Patience
-from nmt.training.checkpoints import Resumable, best_checkpoint, checkpoint_step, latest_checkpoint
-from nmt.training.checks import check_may_train, check_processes, check_trainer, start_folder
+from nmt.training.checkpoint_files import checkpoint_step, latest_checkpoint
+from nmt.training.checkpoints import Resumable, best_checkpoint
+from nmt.training.checks import check_may_train, check_processes, start_folder
 from nmt.training.ending import export, how_to_go_on, validate_last_step, why_it_ended
 from nmt.training.folder import RunFolder, recover
 from nmt.training.memory import keep_freed_memory
@@ -25,30 +26,8 @@ from nmt.training.module import Diverged, TranslationModule
 from nmt.training.quiet import quiet
 from nmt.training.reporter import EpochBar, Reporter
 from nmt.training.stopping import Signals
+from nmt.training.trainer_settings import resolve_trainer_settings
 from nmt.training.validation import MERIT
-
-TRAINER_DEFAULTS: Mapping[str, Any] = {
-    "gradient_clip_val": 1.0,
-    "log_every_n_steps": 20,
-    "num_sanity_val_steps": 0,
-}
-"""Where a run differs from Lightning's defaults unless the config says otherwise."""
-
-DEFAULT_EPOCHS = 10
-"""Of a training for which neither epochs nor steps nor time are given."""
-
-OWN_TRAINER_ARGUMENTS: Mapping[str, str] = {
-    **dict.fromkeys(("default_root_dir", "enable_checkpointing"), "a run keeps its checkpoints in its own folder"),
-    **dict.fromkeys(("barebones", "enable_autolog_hparams", "model_registry"), "a run keeps logs of its own"),
-    "enable_model_summary": "the network is what the config says",
-    "use_distributed_sampler": "batches are shared out by the data module",
-    "reload_dataloaders_every_n_epochs": "batches are cut anew in each epoch as it is",
-    "limit_test_batches": "training does not test: see `nmt evaluate`",
-    "limit_predict_batches": "training does not predict: see `nmt translate`",
-    "plugins": "choose trainer.precision and trainer.strategy",
-    "sync_batchnorm": "nothing here is normalised over a batch",
-}
-"""Arguments of `pl.Trainer` that are not the user's, and why."""
 
 
 @quiet()
@@ -85,21 +64,13 @@ def train(
         KeyboardInterrupt: if one came before the training.
     """
     trainer_settings, folder = trainer_settings or {}, Path(folder or Path("runs") / config.name)
-    if not rank_zero_only.rank:  # type: ignore[attr-defined]
-        # until it has a trainer, Lightning takes the first process of every machine for the first of all
-        rank_zero_only.rank = int(os.environ.get("NODE_RANK") or 0)  # type: ignore[attr-defined]
+    _tell_machines_apart()
     recover(folder)
-    checkpoint = latest_checkpoint(folder / "checkpoints") if resume else None
-    if resume and checkpoint is None:
-        raise ValueError(f"{folder}: there is no checkpoint to resume from: train it anew, without --resume")
+    checkpoint = _checkpoint_to_resume(folder) if resume else None
     if checkpoint is not None:
         trainer_settings = {**_settings_of(folder), **trainer_settings}
     run_folder = RunFolder(folder, resolved or saved_config(config, trainer_settings), checkpoint)
-    settings = {**TRAINER_DEFAULTS, **trainer_settings}
-    check_trainer(settings, get_type_hints(pl.Trainer.__init__), OWN_TRAINER_ARGUMENTS)
-    is_limited = settings.get("max_steps", -1) != -1 or settings.get("max_time") is not None
-    if settings.get("max_epochs") is None and not is_limited:
-        settings["max_epochs"] = DEFAULT_EPOCHS
+    settings = resolve_trainer_settings(trainer_settings, config.training)
     rank_zero_only(check_may_train)(config, settings, folder, checkpoint, overwrite)
     start = start_folder(config) if checkpoint is None and config.training.start_from else None
     keep_freed_memory()
@@ -133,6 +104,19 @@ def train(
     return folder / "model"
 
 
+def _tell_machines_apart() -> None:
+    """Until it has a trainer, Lightning takes the first process of every machine for the first of all."""
+    if not rank_zero_only.rank:  # type: ignore[attr-defined]
+        rank_zero_only.rank = int(os.environ.get("NODE_RANK") or 0)  # type: ignore[attr-defined]
+
+
+def _checkpoint_to_resume(folder: Path) -> Path:
+    checkpoint = latest_checkpoint(folder / "checkpoints")
+    if checkpoint is None:
+        raise ValueError(f"{folder}: there is no checkpoint to resume from: train it anew, without --resume")
+    return checkpoint
+
+
 def _settings_of(run: Path) -> dict[str, Any]:
     """The trainer's settings of a run, but for objects such as callbacks, which only the command line makes of them."""
     saved = load_settings(run / "config.yaml")[1]
@@ -160,7 +144,7 @@ def _say_why_it_ended(
     if step == done:
         limits = "trainer.max_epochs, max_steps or max_time, or training.early_stopping"
         print(f"{folder} had come to its end at step {step:,}, and nothing was trained: to go on, raise {limits}")
-    elif not trainer.fast_dev_run:  # type: ignore[attr-defined]
+    elif step and not trainer.fast_dev_run:  # type: ignore[attr-defined]
         print(f"ended at step {step:,}: {why_it_ended(trainer, settings, config.training)}")
 
 

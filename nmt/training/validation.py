@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,18 +32,16 @@ LEAST_BLEU = 1.0
 
 @dataclass
 class _Totals:
-    """Of the references: nats, entropy and number of their tokens, EOS included, and links as in `LinkCounts`.
+    """Of the references: nats, entropy and number of their tokens, EOS included.
 
-    Lost are sentences for which the search found nothing that is finite.
+    The even entropy is that of attention to all source positions alike. Lost are sentences for which the search found
+    nothing that is finite.
     """
 
     nll: float = 0.0
     entropy: float = 0.0
+    even_entropy: float = 0.0
     tokens: float = 0.0
-    sure_links: float = 0.0
-    right_links: float = 0.0
-    attention_links: float = 0.0
-    gold_links: float = 0.0
     lost: float = 0.0
 
 
@@ -55,7 +54,7 @@ class Validation:
 
     def __init__(self, data: TranslationData) -> None:
         self._data, self._options = data, SearchOptions(beam_size=1, alternatives=0)
-        self._totals = _Totals()
+        self._totals, self._links = _Totals(), np.zeros(len(LinkCounts._fields))
         self._best: dict[int, Hypothesis] = {}
 
     def add(self, model: Seq2Seq, batch: Batch) -> None:
@@ -67,6 +66,7 @@ class Validation:
         totals, loss = self._totals, sequence_loss(model, batch)
         totals.nll += float(loss.nll)
         totals.entropy += float(torch.special.entr(loss.attention.float()).sum())
+        totals.even_entropy += float(((batch.tgt_lengths - 1) * batch.src_lengths.log()).sum())
         totals.tokens += loss.tokens
         if "alignment" in self._data.validation.column_names:
             self._compare_links(batch, loss.attention)
@@ -89,21 +89,23 @@ class Validation:
             )
             for row, weights in zip(rows, each, strict=True)
         ]
-        counts = count_links(links, [row["alignment"] for row in rows])
-        self._totals.sure_links += counts.sure
-        self._totals.right_links += counts.right
-        self._totals.attention_links += counts.predicted
-        self._totals.gold_links += counts.gold
+        self._links += count_links(links, [row["alignment"] for row in rows])
 
     def figures(self, device: torch.device) -> dict[str, float]:
         """The figures of the whole split, whatever the ranks' shares of it were; the ranks speak over the device.
+
+        Of the references under teacher forcing `val_loss` (nats a target token), `val_attention_entropy` (nats a target
+        token: 0 where each attends to one position; of several heads, that of their mean), `val_attention_evenness`
+        (what that is of the entropy of attention to all positions alike, 0 to 1), and, where the split has gold word
+        alignments, `val_aer` (0 to 1, of the attention to them); of greedy translations `val_bleu` (0 to 100).
 
         Raises:
             FloatingPointError: if the loss, or what a search looked at, is not finite; in all ranks, for none would
                 wait for the others.
         """
-        own = torch.tensor(astuple(self._totals), dtype=torch.float64)
-        totals = _Totals(*sum_over_ranks(own, device).tolist())
+        own = torch.tensor([*self._links, *astuple(self._totals)], dtype=torch.float64)
+        sums = sum_over_ranks(own, device).tolist()
+        links, totals = LinkCounts(*sums[: len(self._links)]), _Totals(*sums[len(self._links) :])
         if not math.isfinite(totals.nll):
             raise FloatingPointError(f"the loss is {totals.nll}")
         if totals.lost:
@@ -114,10 +116,10 @@ class Validation:
             "val_loss": totals.nll / totals.tokens,
             "val_bleu": bleu(list(texts.values()), [references[row] for row in texts], self._data.config.tgt),
             "val_attention_entropy": totals.entropy / totals.tokens,
+            "val_attention_evenness": totals.entropy / (totals.even_entropy or 1.0),
         }
-        if totals.gold_links:
-            links = totals.sure_links, totals.right_links, totals.attention_links, totals.gold_links
-            figures["val_aer"] = error_rate(LinkCounts(*links))
+        if links.gold:
+            figures["val_aer"] = error_rate(links)
         return figures
 
     def samples(self, sentences: int) -> dict[int, Translation]:
