@@ -1,6 +1,7 @@
 """A run and a split of its corpus -> an Evaluation: translate, score, align, save."""
 
 import os
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -11,6 +12,7 @@ import datasets
 
 from nmt.checked import check, check_folder_name
 from nmt.config import DataConfig
+from nmt.data import doubts
 from nmt.data.alignment_units import with_word_links
 from nmt.data.corpus import load_split, sources_within
 from nmt.data.links import Link
@@ -79,6 +81,8 @@ def evaluate(
     if wanted.looks or wanted.neighbors:
         single_model(translator.engine)
     sources, references, gold = _read(data, split, translator.tokenizers)
+    for doubt in doubts.of_cut_text([*sources, *references], translator.tokenizers.src.joiner, split):
+        print(doubt, file=sys.stderr)
     lines = None if given is None else _given_lines(given, split, len(sources))
     folder = _writable(run / "evaluations")
     training = _training_split(trained_on, needed=wanted.neighbors > 0)
