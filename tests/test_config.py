@@ -36,6 +36,7 @@ from nmt.config import AttentionConfig, Config, DataConfig, ModelConfig, Tokeniz
         (lambda: Config(seed=-1), "seed: -1 is not allowed"),
         (lambda: Config(seed=1 << 63), "seed: 9223372036854775808 is not allowed"),
         (lambda: DataConfig(path="hub:"), "data.path: 'hub:' is not allowed"),
+        (lambda: DataConfig(path="hub::x"), "data.path: 'hub::x' is not allowed"),
         (lambda: ModelConfig(layer_norm=True, word_dropout=0.1), "model.word_dropout: 0.1 is not allowed"),
         (
             lambda: Config(

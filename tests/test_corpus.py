@@ -199,6 +199,7 @@ GOOD = b"eins\nzwei\n"
         ({"train.en-de.tsv": b"a\tb\nc\td\te\n"}, r"train\.en-de\.tsv:2: 3 columns, expected 2 \(en, de\)"),
         ({"train.tsv": b"a\tb\n"}, r"train\.tsv:1: no header with 'de' and 'en': add one, .*as in train\.de-en\.tsv"),
         ({"train.csv": b"de,en\n\na,b\nc\n"}, r"train\.csv:4: 1 columns, expected 2 \(de, en\)"),
+        ({"train.csv": b"de,en\na\rb,c\n"}, r"train\.csv:2: a carriage return in a field that is not quoted: quote"),
         ({"train.csv": b'de,en\na,"b\n'}, r"train\.csv:2: unexpected end of data"),
         ({"train.csv": b"a,b\nc,d\n"}, r"train\.csv:2: no 'de' and 'en' \(nor 'src' and 'tgt'\): it has a, b; rename"),
         ({"train.csv": b"de;en\nc;d\n"}, r"train\.csv:2: no 'de' and 'en' .*: it has de;en; separate the columns by c"),
