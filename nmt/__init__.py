@@ -46,7 +46,8 @@ nmt/
     corpus.py             phrasebook, files or hub -> datasets.Dataset of src, tgt, alignment
     mixture.py            the training splits of a run, one behind the other
     marks.py              what other programs leave in a text that they have cut or tokenised
-    doubts.py             what in a corpus looks like a mistake: text that is not plain, links of other units
+    doubts.py             what in a text looks like a mistake: it is not plain, or not cut; links of other units
+    pair_doubts.py        what in pairs looks like a mistake: sides exchanged or alike, repetitions, another case, leaks
     special.py            the tokens that are no text
     pretokens.py          text -> normal form -> pre-tokens; plain text, or text that another program has cut
     vocabulary.py         sentences -> a vocabulary, byte for byte the same each time

@@ -33,7 +33,8 @@ class TokenizerConfig:
         joiner: what tells in such text which pieces are one word: @@ at the end of all but the last (subword-nmt), ▁ at
             the beginning of the first (SentencePiece), or none, where each piece is a word.
         path: run, folder or file of a tokenizer of this program, to be taken instead of learning one; kind, joiner,
-            joint and lowercase are to be as there.
+            joint and lowercase are to be as there, vocab_size, tgt_vocab_size, min_frequency and protected count for
+            nothing.
         vocab_size: number of types at most, the special tokens included.
         tgt_vocab_size: the same of the target language, where it has a vocabulary of its own; 0 for vocab_size.
         min_frequency: how often a word, a piece of text that was cut, a character or a pair to be merged must occur.
@@ -89,15 +90,27 @@ class TokenizerConfig:
         check(differ, "data.tokenizer.protected", self.protected, allowed)
 
 
+def is_hub(corpus: str) -> bool:
+    """Whether the path of a corpus names a dataset of the Hugging Face hub."""
+    return corpus.startswith("hub:")
+
+
+def hub_name(corpus: str) -> tuple[str, str | None]:
+    """Name and, if it names one, configuration of the dataset in "hub:owner/name:configuration"."""
+    name, _, configuration = corpus.removeprefix("hub:").partition(":")
+    return name, configuration or None
+
+
 @dataclass(frozen=True)
 class DataConfig:
     """Where sentence pairs come from and how they are cut into batches.
 
     Attributes:
-        path: "phrasebook" (the embedded corpus), a folder of files, or "hub:owner/name". In a folder, a split such as
-            train is two text files, train.de and train.en, or a table with a header, train.tsv, train.csv, train.jsonl
-            or train.parquet, that has columns (keys) de and en, or src and tgt; train.de-en.tsv needs none. Text, TSV,
-            CSV and JSON lines may be compressed (.gz, .xz, .zst).
+        path: "phrasebook" (the embedded corpus), a folder of files, "hub:owner/name" or, of a dataset that has several
+            configurations, "hub:owner/name:configuration". In a folder, a split such as train is two text files,
+            train.de and train.en, or a table with a header, train.tsv, train.csv, train.jsonl or train.parquet, that
+            has columns (keys) de and en, or src and tgt; train.de-en.tsv needs none. Text, TSV, CSV and JSON lines may
+            be compressed (.gz, .xz, .zst).
         src: language to translate from, as the files or columns name it.
         tgt: language to translate to.
         train: name of the training split; or of several, a list.
@@ -143,8 +156,9 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         fit_types(self, "data.")
-        named = self.path not in ("", "hub:")
-        check(named, "data.path", self.path, 'a folder, "phrasebook" or "hub:owner/name"')
+        named = bool(hub_name(self.path)[0] if is_hub(self.path) else self.path)
+        allowed = 'a folder, "phrasebook", "hub:owner/name" or "hub:owner/name:configuration"'
+        check(named, "data.path", self.path, allowed)
         check(self.src != self.tgt, "data.tgt", self.tgt, "another language than data.src")
         names, several = self.train_splits, "one for each split of data.train"
         check(bool(names) and len(set(names)) == len(names), "data.train", names, "a split, or different ones")
@@ -444,7 +458,7 @@ class Config:
 
     def _name_of_corpus(self) -> str:
         place = self.data.path
-        path = Path(place.split(":")[1]) if place.startswith("hub:") else Path(place).expanduser().resolve()
+        path = Path(hub_name(place)[0]) if is_hub(place) else Path(place).expanduser().resolve()
         return f"{path.name}_{self.data.src}_{self.data.tgt}".lstrip("._")
 
 

@@ -44,12 +44,15 @@ def test_words_of_cut_text_are_those_of_the_plain_text(cut: TokenizerPair) -> No
     given = corpus("Er ge@@ ht nicht .", "He does n@@ 't go .", [3, 6])
     assert with_word_links(given, cut, "words", "train")["alignment"][:] == [[[3, 6]]]
     wrong = corpus("Er ge@@ ht nicht .", "He does n@@ 't go .", [4, 6])
-    with pytest.raises(ValueError, match="train, pair 1: link 4-6 is past the last: the source has 4 words, the tar"):
+    with pytest.raises(
+        ValueError, match="train, pair 1: link 4-6 is past the last: the source has 4 words, the"
+    ) as told:
         with_word_links(wrong, cut, "words", "train")
+    assert str(told.value).endswith("; if the links count pieces, give data.alignment_units tokens")
 
 
 def test_a_link_past_the_last_token_is_named(plain: TokenizerPair) -> None:
-    with pytest.raises(ValueError, match="test, pair 1: link 2-3 is past the last: .* 3 tokens, the target 3, counted"):
+    with pytest.raises(ValueError, match="test, pair 1: link 2-3 is past .* 3 tokens, the target 3, counted from 0$"):
         with_word_links(corpus("Er geht nicht.", "He doesn't go.", [2, 3]), plain, "tokens", "test")
 
 

@@ -43,6 +43,7 @@ from nmt.config import AttentionConfig, Config, DataConfig, ModelConfig, Tokeniz
         (lambda: Config(seed=1 << 63), "seed: 9223372036854775808 is not allowed"),
         (lambda: DataConfig(path="hub:"), "data.path: 'hub:' is not allowed"),
         (lambda: ModelConfig(tie_embeddings="output", readout_size=9), "model.readout_size: 9 is not allowed"),
+        (lambda: DataConfig(path="hub::x"), "data.path: 'hub::x' is not allowed"),
         (
             lambda: Config(
                 model=ModelConfig(tie_embeddings="source"), data=DataConfig(tokenizer=TokenizerConfig(joint=False))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -16,7 +17,7 @@ from datasets.exceptions import DatasetGenerationError
 from nmt.config import DataConfig
 from nmt.data import corpus, phrasebook, readers
 from nmt.data.corpus import from_columns, load_split, texts_within
-from nmt.data.pairs import told_of_dropped, why_dropped
+from nmt.data.pairs import KEPT, told_of_dropped, why_dropped
 from nmt.data.phrasebook import SentencePair
 
 PAIRS = [("Ein Hund.", "A dog."), ("", "No German."), ("Zwei Hunde\x0b\x85\u2028schlafen.", "Two dogs sleep.")]
@@ -221,6 +222,7 @@ GOOD = b"eins\nzwei\n"
         ({"train.tsv": b"a\tb\n"}, r"train\.tsv:1: no header with 'de' and 'en': add one, .*as in train\.de-en\.tsv"),
         ({"train.csv": b"de,en\n\na,b\nc\n"}, r"train\.csv:4: 1 columns, expected 2 \(de, en\)"),
         ({"train.csv": b"de,en\na,b,c\n"}, r"train\.csv:2: 3 columns, expected 2 \(de, en\)"),
+        ({"train.csv": b"de,en\na\rb,c\n"}, r"train\.csv:2: a carriage return in a field that is not quoted: quote"),
         ({"train.csv": b'de,en\na,"b\n'}, r"train\.csv:2: unexpected end of data"),
         ({"train.csv": b"a,b\nc,d\n"}, r"train\.csv:2: no 'de' and 'en' \(nor 'src' and 'tgt'\): it has a, b; rename"),
         ({"train.csv": b"de;en\nc;d\n"}, r"train\.csv:2: no 'de' and 'en' .*: it has de;en; separate the columns by c"),
@@ -400,13 +402,13 @@ def test_texts_that_stand_in_a_corpus_are_found_by_their_words(tmp_path: Path) -
 def test_pairs_that_are_no_use_are_dropped_and_counted() -> None:
     config = DataConfig(max_length_tokens=1000, max_length_ratio=2.5)
     lengths = [(1000, 400), (2, 5), (5, 2), (1, 1), (0, 3), (3, 0), (0, 0), (1001, 1001), (1001, 1), (2, 6), (6, 2)]
-    reasons = [why_dropped(config, *pair) for pair in lengths]
-    assert reasons == [None] * 4 + ["empty"] * 3 + ["too long"] * 2 + ["length ratio"] * 2
+    reasons = why_dropped(config, np.array(lengths))
+    assert reasons.tolist() == [KEPT] * 4 + ["empty"] * 3 + ["too long"] * 2 + ["length ratio"] * 2
     assert told_of_dropped(config, reasons) == (
         "dropped 7 of 11 pairs: 3 empty, 2 too long (> 1000 tokens), 2 length ratio (> 2.5)"
     )
-    assert told_of_dropped(config, [None] * 29_000) == "dropped 0 of 29,000 pairs"
-    many = told_of_dropped(DataConfig(), ["too long"] * 1234)
+    assert told_of_dropped(config, np.array([KEPT] * 29_000)) == "dropped 0 of 29,000 pairs"
+    many = told_of_dropped(DataConfig(), np.array(["too long"] * 1234))
     assert many == "dropped 1,234 of 1,234 pairs: 1,234 too long (> 100 tokens)"
 
 

@@ -119,3 +119,29 @@ def test_a_run_takes_the_tokenizer_of_another_model(
     assert main(["train", "--name", "fourth", *common, *own, *presplit]) == 2
     assert "data.tokenizer.path: " in capsys.readouterr().err
     assert "(text is to be cut as it was for training, joiner: @@)" in model_card(run, "me/cut")
+
+
+def test_text_without_the_mark_that_keeps_its_spaces_is_told_of(
+    corpus_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plain").mkdir()
+    for path in corpus_folder.iterdir():
+        (tmp_path / "plain" / path.name).write_bytes(path.read_bytes())
+        path.write_text("".join(f"{' '.join('▁' + word for word in text.split())}\n" for text in lines(path)))
+    presplit = ["--data.tokenizer.kind", "presplit", "--data.tokenizer.joiner", "▁", "--trainer.max_steps", "1"]
+    assert main(["train", "--name", "run", "--data.path", str(corpus_folder), *TINY_RUN, *presplit]) == 0
+    told = "no ▁, without which its spaces are lost: give what `spm_encode` writes\n"
+    texts = [str(tmp_path / "plain" / name) for name in ("test.de", "test.en")]
+    capsys.readouterr()
+    assert main(["translate", "runs/run", "--device", "cpu", "der hund"]) == 0
+    assert capsys.readouterr().err == f"nmt translate: argument:1: it has {told}"
+    assert main(["score", "runs/run", *texts, "--device", "cpu"]) == 0
+    said = capsys.readouterr().err
+    assert f"nmt score: {texts[0]}:1: it has {told}" in said
+    assert f"nmt score: {texts[1]}:1: it has {told}" in said
+    evaluated = ["evaluate", "runs/run", "--device", "cpu", "--beam-size", "1"]
+    assert main([*evaluated, "--path", "plain", "--as", "uncut"]) == 0
+    assert "test: few sentences have ▁, without which their spaces are lost" in capsys.readouterr().err
+    assert main(evaluated) == 0
+    assert "▁" not in capsys.readouterr().err

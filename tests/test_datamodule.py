@@ -319,3 +319,39 @@ def test_gold_links_may_count_tokens_of_text_that_was_cut(corpus_folder: Path, t
     for batch in (next(iter(data.train_dataloader())), next(iter(data.val_dataloader()))):
         assert batch.alignment is not None
         assert batch.alignment[0].tolist() == rows
+
+
+def test_what_looks_like_a_mistake_is_said_of_pairs_as_they_are_in_the_corpus(
+    corpus_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for side in ("de", "en"):
+        texts = (corpus_folder / f"train.{side}").read_text().splitlines()
+        (corpus_folder / f"bt.{side}").write_text("".join(f"{number} {text}\n" for number, text in enumerate(texts)))
+        (corpus_folder / f"validation.{side}").write_text("".join(f"{text}\n" for text in texts[:100]))
+
+    def said(name: str, prefix: str, **settings: Any) -> list[str]:
+        tokenizer = TokenizerConfig(vocab_size=320, **settings)
+        mixed = {"train": ("train", "bt"), "train_weights": (1, 5), "train_prefixes": (prefix, "")}
+        data = TranslationData(DataConfig(str(corpus_folder), tokenizer=tokenizer, **mixed), 1, tmp_path / name)
+        data.prepare_data()
+        data.setup("fit")
+        return capsys.readouterr().out.splitlines()
+
+    cut = said("cut", "<bt>")
+    assert any(line.startswith("validation: 100 of 100 sources stand in train + bt") for line in cut)
+    assert not any("different pairs" in line and "among 720" in line for line in cut), "weights are no repetitions"
+    assert "tokenizing 720 pairs" in cut
+    (tag,) = (line for line in cut if line.startswith("data.train_prefixes"))
+    assert tag.endswith("to make it one, add it to data.tokenizer.protected, before the vocabulary is learned")
+    for name, prefix, settings in (("whole", "<bt>", {"protected": ("<bt>",)}), ("words", "aus dem", {})):
+        assert not any(line.startswith("data.train_prefixes") for line in said(name, prefix, **settings))
+
+
+@pytest.mark.parametrize("with_alignment", [True, False])
+def test_text_is_read_in_training_only_where_it_is_cut_anew(
+    aligned_folder: Path, tmp_path: Path, with_alignment: bool
+) -> None:
+    links = ["src_words", "tgt_words", "alignment"] if with_alignment else []
+    data = data_of(aligned_folder, tmp_path, with_alignment)
+    assert sorted(data.train_dataloader().dataset.column_names) == sorted(["src_ids", "tgt_ids", "index", *links])
+    assert "src" in data_of(aligned_folder, tmp_path, with_alignment, bpe_dropout=0.1).train.column_names

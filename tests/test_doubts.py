@@ -7,7 +7,7 @@ import pytest
 
 from nmt.config import DataConfig, TokenizerConfig
 from nmt.data.corpus import load_split
-from nmt.data.doubts import of_references, of_sides, of_training
+from nmt.data.doubts import of_cut_text, of_references, of_training
 
 TOKENS = [[0, 0], [1, 1]]
 WORDS = [[0, 0], [1, 1], [2, 4]]
@@ -49,15 +49,12 @@ def test_links_of_tokens_are_seen_in_training() -> None:
     assert not list(of_training(load_split("phrasebook", "de", "en", "train"), DataConfig(), guided=True))
 
 
-def test_sides_that_were_exchanged_are_seen() -> None:
-    train, validation = (load_split("phrasebook", "de", "en", split) for split in ("train", "validation"))
-    exchanged = validation.rename_columns({"src": "was", "tgt": "src"}).rename_columns({"was": "tgt"})
-    (said,) = of_sides(exchanged, train, DataConfig())
-    assert said.startswith("validation: its sources are in the language of the targets of train")
-    assert not list(of_sides(validation, train, DataConfig()))
-    for alike in (corpus("ja", "ja"), corpus("12 !", "ja"), corpus("hoi", "oui")):
-        assert not list(of_sides(alike, alike, DataConfig()))
-        assert not list(of_sides(alike, train, DataConfig()))
+def test_text_that_was_not_cut_is_seen_in_training() -> None:
+    data = DataConfig(tokenizer=TokenizerConfig(kind="presplit", joiner="▁"))
+    (said,) = of_training(corpus("ein Mann", "a man"), data, guided=False)
+    assert said.startswith("train: few sentences have ▁, without which their spaces are lost")
+    assert not list(of_cut_text(["▁ein ▁Mann"], "▁", "train"))
+    assert not list(of_cut_text(["ein Mann"], "@@", "train"))
 
 
 @pytest.mark.parametrize(
@@ -69,6 +66,7 @@ def test_sides_that_were_exchanged_are_seen() -> None:
         ("a well @-@ known dog", "@-@"),
         ("the dog sleeps .", " ."),
         ("the dog , it sleeps", " ."),
+        ("le chien dort-il ? oui ! ...", None),
         ("The dog's well-known, isn't it? me@home.org & co.", None),
         ("Ça va ? Oui ! It costs .5 or 1,5 ... or .NET : “so” .", None),
     ],

@@ -128,3 +128,15 @@ def test_compressed_lines_are_not_read_as_text(told: list[str], pack: Callable[[
     with pytest.raises(ValueError, match=r"in is compressed \((gzip|xz|Zstandard)\): unpack it"):
         reader(told, "text")(0, first)
     assert reader(told, "text")(1, first).text
+
+
+def test_lines_that_are_not_cut_are_told_of_where_their_spaces_would_be_lost(told: list[str]) -> None:
+    lines = "▁der ▁Hund", "Hund", "", "der Hund"
+    for form in ("text", "jsonl"):
+        given = [line if form == "text" else json.dumps(line) for line in lines]
+        for joiner in ("none", "@@", "▁"):
+            read = RequestReader(form, Request(""), Warnings("in", told.append), joiner=joiner)
+            assert [read(number, line.encode()).text for number, line in enumerate(given)] == list(lines)
+            expected = ["in:4: it has no ▁, without which its spaces are lost: give what `spm_encode` writes"]
+            assert told == (expected if joiner == "▁" else [])
+        told.clear()

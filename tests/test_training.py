@@ -49,6 +49,7 @@ from nmt.training.checkpoint_files import latest_checkpoint
 from nmt.training.checkpoints import best_checkpoint
 from nmt.training.checks import idle_settings
 from nmt.training.loss import Loss
+from nmt.training.quiet import quiet
 from nmt.training.reporter import EpochBar
 from nmt.training.stopping import STOPPING, Signals
 from nmt.training.trainer_settings import TRAINER_DEFAULTS
@@ -1254,7 +1255,9 @@ def test_settings_that_change_nothing_are_told(train: Callable, capsys: pytest.C
     network = ["--model.attention.score", "general", "--model.attention.size", "64", "--model.decoder", "bahdanau"]
     training = ["--training.optimizer", "sgd", "--training.learning_rate", "0.001", "--training.halving_steps", "9"]
     assert train("idle", "--trainer.max_steps", "1", *network, "--model.input_feeding", "false", *training) == 0
-    assert capsys.readouterr().err.splitlines() == [
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[0] == f"reading {load_config('runs/idle/config.yaml').data.path}"
+    assert printed.err.splitlines() == [
         "nmt train: model.attention.size 64 changes nothing without model.attention.score additive",
         "nmt train: model.input_feeding False changes nothing without model.decoder luong",
         "nmt train: training.halving_steps 9 changes nothing without training.schedule halving",
@@ -1742,6 +1745,27 @@ def test_libraries_are_quiet_within_a_training_and_only_there(
     assert ([str(each.message) for each in told], capfd.readouterr().err) == ([], "")
     assert (logging.getLogger("pytorch_lightning").level, list(warnings.filters)) == (level, filters)
     assert not datasets.are_progress_bars_disabled()
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_progress_is_shown_at_a_terminal(monkeypatch: pytest.MonkeyPatch, is_terminal: bool) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
+    datasets.enable_progress_bars()
+    with quiet():
+        assert datasets.are_progress_bars_disabled() != is_terminal
+    assert not datasets.are_progress_bars_disabled()
+
+
+def test_settings_of_a_vocabulary_change_nothing_where_one_is_given() -> None:
+    given = {"vocab_size": 500, "min_frequency": 3, "protected": ("<x>",)}
+    path = TokenizerConfig(path="runs/other", **given)
+    told = [line.partition(" changes nothing with data.tokenizer.path")[0] for line in idle_settings(config_of(path))]
+    assert told == [f"data.tokenizer.{name} {value}" for name, value in given.items()]
+    assert idle_settings(config_of(TokenizerConfig(**given))) == idle_settings(config_of(TokenizerConfig("char"))) == []
+
+
+def config_of(tokenizer: TokenizerConfig) -> Config:
+    return Config("made", data=DataConfig(tokenizer=tokenizer))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from nmt.cli.parsing import Parser, at_least, file_path, named
 from nmt.cli.searching import add_model_flags, load_translator
 
 if TYPE_CHECKING:
+    from nmt.data.tokenizer import Tokenizer
+    from nmt.data.tokenizer_pair import TokenizerPair
     from nmt.pipe.progress import Progress
 
 EPILOG = """A line of output for each pair: the log-probability of the target, its end included, in nats; in jsonl also
@@ -39,7 +41,8 @@ def run(arguments: list[str]) -> int:
         stack.callback(progress.close)
         stream = output_stream(options.output, stack)
         add = stack.enter_context(attention_archive(options.attention)) if options.attention else None
-        for record in translator.force(_pairs(options, progress), alternatives, options.batch_sentences):
+        pairs = _pairs(options, progress, translator.tokenizers)
+        for record in translator.force(pairs, alternatives, options.batch_sentences):
             if add:
                 add(record.attention)
             with naming(place):
@@ -76,22 +79,23 @@ def _check_lengths(sources: Path, targets: Path) -> None:
         raise ValueError(f"{sources} has {counts[0]:,} lines, {targets} has {counts[1]:,}: {PARTNERS}")
 
 
-def _pairs(options: argparse.Namespace, progress: "Progress") -> Iterator[tuple[str, str]]:
+def _pairs(options: argparse.Namespace, progress: "Progress", tokenizers: "TokenizerPair") -> Iterator[tuple[str, str]]:
     """The lines of both files, as `nmt translate` reads them."""
-    readers = _texts(options.sources, progress), _texts(options.targets, progress)
+    sources, targets = (options.sources, tokenizers.src), (options.targets, tokenizers.tgt)
+    readers = _texts(*sources, progress), _texts(*targets, progress)
     for number, (source, target) in enumerate(zip_longest(*readers), 1):
         if source is None or target is None:
             raise ValueError(f"line {number:,} is in one of {options.sources} and {options.targets} only: {PARTNERS}")
         yield source, target
 
 
-def _texts(path: Path, progress: "Progress") -> Iterator[str]:
+def _texts(path: Path, tokenizer: "Tokenizer", progress: "Progress") -> Iterator[str]:
     from nmt.data.compression import file_lines
     from nmt.decoding.translation import Request
     from nmt.pipe.requests import RequestReader, Warnings
 
     warn = Warnings(str(path), progress.say)
-    read = RequestReader("text", Request(""), warn)
+    read = RequestReader("text", Request(""), warn, joiner=tokenizer.joiner)
     for number, line in enumerate(file_lines(path)):
         yield read(number, line).text
     warn.close()

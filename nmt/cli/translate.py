@@ -135,8 +135,10 @@ def _is_conversation(options: argparse.Namespace) -> bool:
 
 
 def _converse(options: argparse.Namespace, search: "SearchOptions") -> None:
+    from nmt.data.pretokens import is_uncut
     from nmt.decoding.translation import Translation
     from nmt.pipe.pipe import told_of_cut
+    from nmt.pipe.requests import TOLD_OF_UNCUT
     from nmt.pipe.terminal import converse
 
     translator, output, common = load_translator(options, options.device), _output(options), _common(options)
@@ -146,6 +148,8 @@ def _converse(options: argparse.Namespace, search: "SearchOptions") -> None:
         translation = translator.translate(replace(common, text=text, prefix=prefix), search)
         if not translation.source_complete:
             print(f"nmt translate: {told_of_cut(translation)}", file=sys.stderr)
+        if is_uncut(text, translator.tokenizers.src.joiner):
+            print(f"nmt translate: {TOLD_OF_UNCUT}", file=sys.stderr)
         return translation
 
     converse(translate, lambda translation: output.write(0, translation).decode().removesuffix("\n"))
@@ -270,5 +274,6 @@ def _pipe(options: argparse.Namespace, search: "SearchOptions", device: str, sta
     stack.callback(progress.close)
     warn = Warnings("argument" if options.text else str(options.input or "standard input"), progress.say)
     stack.callback(warn.close)
-    read = RequestReader(options.input_format, common, warn, sampled=search.is_sampled)
+    joiner = translator.tokenizers.src.joiner
+    read = RequestReader(options.input_format, common, warn, sampled=search.is_sampled, joiner=joiner)
     return Pipe(translator, search, options.batch_sentences, read, _output(options), warn, progress)

@@ -41,8 +41,10 @@ def with_word_links(
         links: set[Link] = set()
         for source, target, *possible in row["alignment"]:
             if source >= len(src) or target >= len(tgt):
-                counts = f"the source has {len(src)} {units}, the target {len(tgt)}, counted from 0"
-                raise ValueError(f"{split}, pair {index + 1}: link {source}-{target} is past the last: {counts}")
+                told = f"the source has {len(src)} {units}, the target {len(tgt)}, counted from 0"
+                if units == "words":
+                    told += "; if the links count pieces, give data.alignment_units tokens"
+                raise ValueError(f"{split}, pair {index + 1}: link {source}-{target} is past the last: {told}")
             links.update((*words, *possible) for words in product(src[source], tgt[target]))
         return {"alignment": sorted(links)}
 

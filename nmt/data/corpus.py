@@ -13,6 +13,7 @@ import pyarrow
 import pyarrow.compute
 from datasets.exceptions import DatasetGenerationError, DatasetsError
 
+from nmt.config import hub_name, is_hub
 from nmt.data import compression, links, phrasebook, readers
 from nmt.data.files import digest
 from nmt.data.links import word_links
@@ -37,7 +38,7 @@ def load_split(path: str, src: str, tgt: str, split: str) -> datasets.Dataset:
     """The sentence pairs of one split, memory-mapped where they come from files or the hub.
 
     Args:
-        path: "phrasebook", a folder, or "hub:owner/name".
+        path: "phrasebook", a folder, "hub:owner/name" or "hub:owner/name:configuration".
         src: code of the source language.
         tgt: code of the target language.
         split: name of the split; "validation", "val", "dev" and "valid" find each other.
@@ -51,7 +52,7 @@ def load_split(path: str, src: str, tgt: str, split: str) -> datasets.Dataset:
     """
     if path == "phrasebook":
         return _load_phrasebook(src, tgt, split)
-    if path.startswith("hub:"):
+    if is_hub(path):
         return _load_hub(path, src, tgt, split)
     folder = Path(path).expanduser()
     splits = readers.find_splits(folder, src, tgt)
@@ -191,12 +192,6 @@ def _missing_files(folder: Path, src: str, tgt: str, split: str, names: list[str
     return message
 
 
-def _hub_name(path: str) -> tuple[str, str | None]:
-    """Name and configuration in "hub:owner/name:configuration"."""
-    name, _, configuration = path.removeprefix("hub:").partition(":")
-    return name, configuration or None
-
-
 _UNREADABLE = OSError, ValueError, RuntimeError, DatasetsError
 """What `datasets` raises of a dataset that is not there, is broken, or would have to run a program to be read."""
 
@@ -209,7 +204,7 @@ def _cannot_be_read(path: str, error: Exception) -> ValueError:
 def _hub_splits(path: str) -> list[str]:
     """The splits of a dataset of the hub."""
     try:
-        return list(datasets.get_dataset_split_names(*_hub_name(path)))
+        return list(datasets.get_dataset_split_names(*hub_name(path)))
     except _UNREADABLE as error:
         raise _cannot_be_read(path, error) from error
 
@@ -221,7 +216,7 @@ def _load_hub(path: str, src: str, tgt: str, split: str) -> datasets.Dataset:
     if name not in names:
         raise ValueError(f"no split '{split}' in {path}: {_choose(names)}")
     try:
-        dataset = datasets.load_dataset(*_hub_name(path), split=name)
+        dataset = datasets.load_dataset(*hub_name(path), split=name)
     except _UNREADABLE as error:
         raise _cannot_be_read(path, error) from error
     return from_columns(dataset, src, tgt, path)

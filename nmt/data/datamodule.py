@@ -1,6 +1,7 @@
 """The LightningDataModule: corpus -> tokenizers -> ids -> loaders of batches."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from nmt.data.batch import Batch, BucketSampler, collate
 from nmt.data.bpe_dropout import DroppedPairs
 from nmt.data.corpus import load_split
 from nmt.data.mixture import load_training
-from nmt.data.pairs import SPECIAL_COUNTS, encode, pair_lengths, training_pairs
+from nmt.data.pair_doubts import of_pairs
+from nmt.data.pairs import SPECIAL_COUNTS, encode, pair_lengths, read_by_model, training_pairs
 from nmt.data.tokenizer_pair import TokenizerPair, train_tokenizers
 
 
@@ -119,18 +121,38 @@ class TranslationData(pl.LightningDataModule):
             return
         config, (train, validation) = self.config, self._splits()
         self.tokenizers = TokenizerPair.load(self.folder)
-        for doubt in doubts.of_training(train, config, self.with_alignment):
-            _say(doubt)
+        self._say_doubts(train, validation)
         train, validation = self._with_word_links(train, validation, self.tokenizers)
+        _say(f"tokenizing {len(train):,} pairs")
         self.train, self.train_lengths, summary = training_pairs(train, self.tokenizers, config, self.with_alignment)
         _say(f"{config.train_name}: {summary}")
         self.validation_references = [self.tokenizers.tgt.plain(text) for text in validation["tgt"]]
         self.validation = encode(validation, self.tokenizers, with_words="alignment" in validation.column_names)
         _say(f"{config.validation}: {len(self.validation):,} pairs{self._too_long()}{self._unknown()}")
-        for doubt in doubts.of_sides(validation, train, config):
-            _say(doubt)
         for doubt in doubts.of_references(self.validation_references):
             _say(f"{config.validation}: {doubt}")
+
+    @rank_zero_only
+    def _say_doubts(self, train: datasets.Dataset, validation: datasets.Dataset) -> None:
+        """Says what looks like a mistake in the corpus."""
+        config = self.config
+        once = train
+        if config.train_weights or config.train_prefixes:
+            once = load_training(replace(config, train_weights=(), train_prefixes=()))
+        for doubt in (
+            *doubts.of_training(train, config, self.with_alignment),
+            *of_pairs(once, validation, config),
+            *self._cut_prefixes(),
+        ):
+            _say(doubt)
+
+    def _cut_prefixes(self) -> Iterator[str]:
+        """Tags before sources that are several tokens, which a text could have too."""
+        for prefix in self.config.train_prefixes:
+            tokens = len(self.tokenizers.src.encode(prefix).tokens)
+            if tokens > 1 and " " not in prefix:
+                protected = "data.tokenizer.protected, before the vocabulary is learned"
+                yield f"data.train_prefixes: {prefix!r} is {tokens} tokens: to make it one, add it to {protected}"
 
     def _splits(self) -> tuple[datasets.Dataset, datasets.Dataset]:
         """For training, and for validation."""
@@ -187,7 +209,7 @@ class TranslationData(pl.LightningDataModule):
             _check_interval(self.trainer, len(sampler))
         probability = self.config.tokenizer.bpe_dropout
         if not probability:
-            return EpochLoader(self.train, sampler, self._position, self._is_on_gpu)
+            return EpochLoader(read_by_model(self.train), sampler, self._position, self._is_on_gpu)
         dropped = DroppedPairs(self.train, self.tokenizers, probability, self.seed, lambda: sampler.epoch)
         return EpochLoader(dropped, sampler, self._position, self._is_on_gpu)
 

@@ -1,18 +1,18 @@
-"""What in a corpus looks like a mistake, in a line each: text that is not plain, links that count something else."""
+"""What in a text looks like a mistake, in a line each: it is not plain, or not cut; links that count something else."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 import datasets
 
-from nmt.config import DataConfig
+from nmt.config import DataConfig, Joiner
 from nmt.data.marks import JOINERS, is_in_many, marks_in
-from nmt.data.words import split_words, word_texts
+from nmt.data.words import split_words
 
 SAMPLE = 1000
 """Pairs that are looked at, from the first on."""
 
 ENOUGH = 20
-"""Pairs that tell words from tokens, or words that tell languages, at least."""
+"""Pairs that tell words from tokens, at least."""
 
 
 def of_training(corpus: datasets.Dataset, data: DataConfig, guided: bool) -> Iterator[str]:
@@ -25,25 +25,15 @@ def of_training(corpus: datasets.Dataset, data: DataConfig, guided: bool) -> Ite
                 f"{data.train_name}: many sentences have {joiner!r}, as if another program had cut them: give plain "
                 f"text, or data.tokenizer.kind presplit with data.tokenizer.joiner {joiner}"
             )
+    yield from of_cut_text(texts, data.tokenizer.joiner, data.train_name)
     if guided and not cut and data.alignment_units == "words" and _counts_tokens(first):
         yield f"{data.train_name}: the links seem to count what is between spaces: give data.alignment_units tokens"
 
 
-def of_sides(validation: datasets.Dataset, training: datasets.Dataset, data: DataConfig) -> Iterator[str]:
-    """What is doubtful of the languages of validation pairs: whether they are those of the training pairs."""
-    sides = {side: set(_letters(training[:SAMPLE][side])) for side in ("src", "tgt")}
-    words = {side: _letters(validation[:SAMPLE][side]) for side in sides}
-    same = sum(word in sides[side] for side in sides for word in words[side])
-    crossed = sum(word in sides[other] for side, other in (("src", "tgt"), ("tgt", "src")) for word in words[side])
-    if crossed > max(ENOUGH, 2 * same):
-        yield (
-            f"{data.validation}: its sources are in the language of the targets of {data.train_name}, and its targets "
-            "in that of the sources, by their words: exchange its files or columns"
-        )
-
-
-def _letters(texts: Iterable[str]) -> list[str]:
-    return [word for text in texts for word in word_texts(text) if word.isalpha()]
+def of_cut_text(texts: Collection[str], joiner: Joiner, name: str) -> Iterator[str]:
+    """What is doubtful of text that should have been cut so; it is called by its name."""
+    if joiner == "▁" and not is_in_many(JOINERS[joiner], texts):
+        yield f"{name}: few sentences have ▁, without which their spaces are lost: give what `spm_encode` writes"
 
 
 def of_references(references: Collection[str]) -> Iterator[str]:

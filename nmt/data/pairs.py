@@ -1,8 +1,5 @@
 """Sentence pairs -> rows of ids, and which of them are trained on."""
 
-from collections import Counter
-from collections.abc import Iterable
-
 import datasets
 import numpy as np
 
@@ -13,6 +10,8 @@ from nmt.data.words import words_of_tokens
 
 SPECIAL_COUNTS = np.array([1, 2])
 """How many the model reads beside the tokens of a source (BOS) and of a target (BOS and EOS)."""
+
+KEPT = ""
 
 
 def training_pairs(
@@ -25,34 +24,35 @@ def training_pairs(
     """
     pairs = encode(corpus, tokenizers, with_words)
     lengths = pair_lengths(pairs)
-    reasons = [why_dropped(config, *pair) for pair in (lengths - SPECIAL_COUNTS).tolist()]
-    kept, summary = [row for row, reason in enumerate(reasons) if reason is None], told_of_dropped(config, reasons)
-    if not kept:
+    reasons = why_dropped(config, lengths - SPECIAL_COUNTS)
+    kept, summary = np.flatnonzero(reasons == KEPT), told_of_dropped(config, reasons)
+    if not len(kept):
         raise ValueError(f"no pair of split {config.train_name!r} of {config.path} is left: {summary}")
     return pairs.select(kept), lengths[kept], summary
 
 
-def why_dropped(config: DataConfig, src_length_tokens: int, tgt_length_tokens: int) -> str | None:
-    """Why a training pair is left out: "empty", "too long" or "length ratio"; None if it stays."""
-    shorter, longer = sorted((src_length_tokens, tgt_length_tokens))
-    if shorter == 0:
-        return "empty"
-    if longer > config.max_length_tokens:
-        return "too long"
-    return "length ratio" if longer > config.max_length_ratio * shorter else None
+def why_dropped(config: DataConfig, lengths_tokens: np.ndarray) -> np.ndarray:
+    """Why each training pair is left out, by the (N, 2) lengths of its sides: (N,) `KEPT`, or a key of `_limits`."""
+    shorter, longer = lengths_tokens.min(axis=1), lengths_tokens.max(axis=1)
+    is_dropped = shorter == 0, longer > config.max_length_tokens, longer > config.max_length_ratio * shorter
+    return np.select(is_dropped, list(_limits(config)), KEPT)
 
 
-def told_of_dropped(config: DataConfig, reasons: Iterable[str | None]) -> str:
+def told_of_dropped(config: DataConfig, reasons: np.ndarray) -> str:
     """One line on what `why_dropped` said of each pair of a corpus."""
-    counts = Counter(reasons)
-    total, kept = counts.total(), counts.pop(None, 0)
-    limits = {
+    counts = dict(zip(*(each.tolist() for each in np.unique(reasons, return_counts=True)), strict=True))
+    why = ", ".join(f"{counts[reason]:,} {text}" for reason, text in _limits(config).items() if reason in counts)
+    dropped = len(reasons) - counts.get(KEPT, 0)
+    return f"dropped {dropped:,} of {len(reasons):,} pairs" + (f": {why}" if why else "")
+
+
+def _limits(config: DataConfig) -> dict[str, str]:
+    """Why a pair may be left out, the first that holds, and how that is said."""
+    return {
         "empty": "empty",
         "too long": f"too long (> {config.max_length_tokens} tokens)",
         "length ratio": f"length ratio (> {config.max_length_ratio:g})",
     }
-    why = ", ".join(f"{counts[reason]:,} {text}" for reason, text in limits.items() if counts[reason])
-    return f"dropped {total - kept:,} of {total:,} pairs" + (f": {why}" if why else "")
 
 
 def encode(corpus: datasets.Dataset, tokenizers: TokenizerPair, with_words: bool = False) -> datasets.Dataset:
@@ -74,6 +74,12 @@ def encode(corpus: datasets.Dataset, tokenizers: TokenizerPair, with_words: bool
         return columns
 
     return corpus.map(tokenize, batched=True, with_indices=True, desc="tokenizing")
+
+
+def read_by_model(pairs: datasets.Dataset) -> datasets.Dataset:
+    """The columns that `nmt.data.batch.collate` reads: the text is left on the disk."""
+    links = ["src_words", "tgt_words", "alignment"] if "src_words" in pairs.column_names else []
+    return pairs.select_columns(["src_ids", "tgt_ids", "index", *links])
 
 
 def _words_of_tokens(tokenizer: Tokenizer, text: str) -> list[list[int]]:

@@ -53,6 +53,11 @@ def takes_presplit(backend: tokenizers.Tokenizer) -> bool:
     return " " in normal
 
 
+def is_uncut(text: str, joiner: Joiner) -> bool:
+    """Whether a text that is to be cut with this joiner is not, but has spaces: they are lost."""
+    return joiner == "▁" and joiner not in text and len(text.split()) > 1
+
+
 def _plain_form(lowercase: bool, protected: Sequence[str]) -> normalizers.Normalizer:
     folded = [normalizers.Lowercase(), *(each for text in protected for each in _capitals(text))]
     return normalizers.Sequence(

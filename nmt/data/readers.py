@@ -210,7 +210,10 @@ def _csv_records(path: Path) -> Iterator[tuple[str, Row]]:
             else:
                 yield f"{path}:{reader.line_num}", dict(zip(header, fields, strict=True))
     except csv.Error as error:
-        raise ValueError(f"{path}:{reader.line_num}: {error}") from error
+        told = str(error)
+        if "new-line character" in told:  # followed by advice for a program
+            told = "a carriage return in a field that is not quoted: quote the field, or remove it (`tr -d '\\r'`)"
+        raise ValueError(f"{path}:{reader.line_num}: {told}") from error
 
 
 def _json_records(path: Path) -> Iterator[tuple[str, Any]]:

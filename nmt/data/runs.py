@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from nmt.config import Config, load_config
+from nmt.config import Config, is_hub, load_config
 from nmt.data.files import beside
 
 
@@ -59,6 +59,6 @@ def config_of(run: Path, corpus: str | None = None) -> Config:
     if corpus:
         return replace(config, data=replace(config.data, path=corpus))
     path = config.data.path
-    if path != "phrasebook" and not path.startswith("hub:") and not Path(path).expanduser().exists():
+    if path != "phrasebook" and not is_hub(path) and not Path(path).expanduser().exists():
         raise FileNotFoundError(f"the corpus of {run}, {path}, is not there: say where with --path CORPUS")
     return config

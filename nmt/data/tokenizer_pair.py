@@ -74,9 +74,11 @@ def train_tokenizers(corpus: "datasets.Dataset | datasets.IterableDataset", sett
     Raises:
         ValueError: as `Tokenizer.train`.
     """
+    from datasets.utils import tqdm  # translating does without it
 
     def train(vocab_size: int, *columns: str) -> Tokenizer:
-        sentences = (text for batch in corpus.iter(batch_size=1000) for column in columns for text in batch[column])
+        batches = tqdm(corpus.iter(batch_size=1000), "learning", leave=False, unit=" thousand pairs", disable=None)
+        sentences = (text for batch in batches for column in columns for text in batch[column])
         return Tokenizer.train(sentences, replace(settings, vocab_size=vocab_size))
 
     if settings.joint:

@@ -7,7 +7,7 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCardData
 from safetensors import safe_open
 
-from nmt.config import Config, DataConfig
+from nmt.config import Config, DataConfig, hub_name, is_hub
 from nmt.data.runs import run_config
 from nmt.evaluation.results import Evaluation, saved_evaluations
 from nmt.model.saved import ModelInfo, read_info
@@ -48,12 +48,12 @@ def _is_of(info: ModelInfo, evaluation: Evaluation) -> bool:
 
 def _corpus(path: str) -> str:
     """The corpus as the config names it; of a folder only its own name, its location is private."""
-    return path if path.startswith("hub:") else Path(path).name
+    return path if is_hub(path) else Path(path).name
 
 
 def _hub_name(path: str) -> str | None:
     """Of a corpus of the hub, its name there."""
-    return path.removeprefix("hub:").partition(":")[0] if path.startswith("hub:") else None
+    return hub_name(path)[0] if is_hub(path) else None
 
 
 def _fields(name: str, licence: str | None, info: ModelInfo, corpus: str, evaluations: Sequence[Evaluation]) -> str:

@@ -1,6 +1,7 @@
 """A run and a split of its corpus -> an Evaluation: translate, score, align, save."""
 
 import os
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -11,6 +12,7 @@ import datasets
 
 from nmt.checked import check, check_folder_name
 from nmt.config import DataConfig
+from nmt.data import doubts
 from nmt.data.corpus import texts_within
 from nmt.data.mixture import load_training
 from nmt.data.runs import config_of, run_config
@@ -74,6 +76,8 @@ def evaluate(
     translator = translator or Translator.load(run)
     _check(name, options, wanted, translator)
     sentences = read_sentences(data, split, translator.tokenizers, references, given)
+    for doubt in doubts.of_cut_text(sentences.sources, translator.tokenizers.src.joiner, split):
+        print(doubt, file=sys.stderr)
     folder = _writable(run / "evaluations")
     training = _training_split(trained_on, needed=wanted.neighbors > 0)
     began = time.perf_counter()

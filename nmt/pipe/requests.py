@@ -7,11 +7,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
+from nmt.config import Joiner
 from nmt.data.compression import MAGIC
+from nmt.data.pretokens import is_uncut
 from nmt.decoding.translation import Request
 
 SHOWN = 10
 """Warnings of one kind that are printed; the others are counted."""
+
+TOLD_OF_UNCUT = "it has no ▁, without which its spaces are lost: give what `spm_encode` writes"
 
 FIELDS = ("text", "prefix", "include", "exclude", "id")
 """Of a line of JSON."""
@@ -51,11 +55,19 @@ class RequestReader:
         common: what holds for all lines; a line's own prefix replaces the common one, its other demands are added.
         warn: is told of what is wrong with a line.
         sampled: whether translations are drawn, which cannot be made to include anything.
+        joiner: of text that is to be cut.
     """
 
-    def __init__(self, form: Literal["text", "jsonl"], common: Request, warn: Warnings, sampled: bool = False) -> None:
+    def __init__(
+        self,
+        form: Literal["text", "jsonl"],
+        common: Request,
+        warn: Warnings,
+        sampled: bool = False,
+        joiner: Joiner = "none",
+    ) -> None:
         self._read = {"text": self._text, "jsonl": self._json}[form]
-        self._common, self._warn, self._sampled = common, warn, sampled
+        self._common, self._warn, self._sampled, self._joiner = common, warn, sampled, joiner
 
     def __call__(self, number: int, line: bytes) -> Request:
         """The request of line `number`, counted from 0.
@@ -75,7 +87,10 @@ class RequestReader:
         except UnicodeDecodeError as error:
             self._warn(number, "are not UTF-8", f"byte {error.start + 1} is not UTF-8, read as U+FFFD")
             text = line.decode("utf-8", "replace")
-        return self._read(number, text)
+        request = self._read(number, text)
+        if is_uncut(request.text, self._joiner):
+            self._warn(number, "have no ▁", TOLD_OF_UNCUT)
+        return request
 
     def _text(self, number: int, text: str) -> Request:
         return replace(self._common, text=text)

@@ -10,7 +10,7 @@ import datasets
 import torch
 
 from nmt.checked import check, flat, idle
-from nmt.config import Config, DataConfig, TrainingConfig
+from nmt.config import Config, DataConfig, TrainingConfig, is_hub
 from nmt.data.corpus import load_split
 from nmt.data.mixture import load_training
 from nmt.data.runs import run_config
@@ -52,6 +52,7 @@ def check_may_train(
     elif not overwrite and _holds_a_run(folder):
         how = f"go on with `--resume {folder}`, or give --overwrite, or a new --name"
         raise ValueError(f"{folder} exists: {how}; in Python, resume=True, overwrite=True or another folder")
+    print(f"reading {config.data.path}", flush=True)
     load_split(config.data.path, config.data.src, config.data.tgt, config.data.validation)
     corpus = load_training(config.data)
     if config.training.guided_alignment:
@@ -80,7 +81,15 @@ def idle_settings(config: Config) -> list[str]:
         "training.halving_steps": (training.schedule == "halving", "training.schedule halving"),
         "training.scheduled_sampling_steps": (training.scheduled_sampling > 0, "training.scheduled_sampling"),
     }
-    told = idle(needs, flat(asdict(config)), flat(asdict(Config())))
+    settings, defaults = (flat(asdict(each)) for each in (config, Config()))
+    told = idle(needs, settings, defaults)
+    if config.data.tokenizer.path:
+        learned = (f"data.tokenizer.{name}" for name in ("vocab_size", "tgt_vocab_size", "min_frequency", "protected"))
+        told += [
+            f"{key} {settings[key]} changes nothing with data.tokenizer.path, whose tokenizer is taken as it is"
+            for key in learned
+            if settings[key] != defaults[key]
+        ]
     rate, optimizer = training.learning_rate, training.optimizer
     if optimizer != "adamw" and rate == TrainingConfig.learning_rate:
         papers = f"training.learning_rate {rate} is that of adamw: with training.optimizer {optimizer} papers have 1"
@@ -100,7 +109,7 @@ def check_alignment(corpus: datasets.Dataset, config: DataConfig) -> None:
     if "alignment" in corpus.column_names:
         return
     message = f"training.guided_alignment: split {config.train_name!r} of {config.path} has no word alignment: "
-    if config.path.startswith("hub:"):
+    if is_hub(config.path):
         raise ValueError(message + "the dataset has no column 'alignment', a list of [source word, target word]")
     raise ValueError(
         f"{message}add a file {config.train_splits[0]}.align beside the texts, a line such as '0-0 1-2' for each pair, "

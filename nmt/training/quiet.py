@@ -1,6 +1,10 @@
-"""What libraries say of things that are as they should be in a training is left out, and only there."""
+"""What libraries say of things that are as they should be in a training is left out, and only there.
+
+The bars of `datasets` stay at a terminal: to read and tokenise millions of pairs takes minutes.
+"""
 
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +33,8 @@ def quiet() -> Iterator[None]:
     logger = logging.getLogger("pytorch_lightning")
     level, has_bars = logger.level, not datasets.are_progress_bars_disabled()
     logger.setLevel(logging.WARNING)
-    datasets.disable_progress_bars()
+    if not sys.stderr.isatty():
+        datasets.disable_progress_bars()
     try:
         with warnings.catch_warnings():
             for message in _EXPECTED:
