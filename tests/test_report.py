@@ -16,6 +16,7 @@ import pytest
 from sacrebleu import sentence_chrf
 
 from nmt.cli.searching import search_options, translating_parser
+from nmt.data.marks import marks_in
 from nmt.data.words import split_words, word_texts
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Translation
@@ -25,7 +26,7 @@ from nmt.evaluation.effects import effect_columns, effect_error_rate
 from nmt.evaluation.frequencies import MOST_PAIRS, TrainingCounts
 from nmt.evaluation.insight import Insight
 from nmt.evaluation.looks import Looks
-from nmt.evaluation.metrics import Score
+from nmt.evaluation.metrics import DETOKENISED, NOT_DETOKENISED, Score
 from nmt.evaluation.neighbors import MOST_EXAMPLES, Example, Neighbor, Neighbors
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import Samples, load_samples
@@ -123,6 +124,7 @@ def make_evaluation(
     longest: int = 5,
 ) -> None:
     signature = "nrefs:1|case:mixed|tok:13a"
+    form = NOT_DETOKENISED if any(marks_in([reference for _, _, reference, _ in sentences])) else DETOKENISED
     Evaluation(
         split=split,
         src="de",
@@ -138,8 +140,8 @@ def make_evaluation(
         ),
         gold=(((0, 0), (1, 1, 0)), ((0, 0),), *[None] * (len(sentences) - 2)),
         scores=(
-            Score("BLEU", 31.24, 30.1, 32.3, signature, "cased, detokenised", True),
-            Score("TER", 52.0, None, None, "nrefs:1|case:mixed|tok:tercom", "cased, detokenised", False),
+            Score("BLEU", 31.24, 30.1, 32.3, signature, form, True),
+            Score("TER", 52.0, None, None, "nrefs:1|case:mixed|tok:tercom", form, False),
         ),
         alignment=AlignmentScore(0.25, 0.8, 0.7, 2, "forced decoding"),
         search={"decoding": "beam 5, fp32", "method": "beam", "mbr": "none", "beam_size": 5, "length_penalty": 1.0},

@@ -219,7 +219,7 @@ def test_what_is_serious_stands_open_and_the_rest_is_folded(browser: Browser) ->
         return tuple(browser.evaluate(f"[{counts}, {texts}, byId('findings').closest('details').open]"))
 
     serious, others, *told = shown("test")
-    assert (serious, told) == (4, ["Serious findings", f"{others} others", False])
+    assert (serious, told) == (5, ["Serious findings", f"{others} others", False])
     weights = browser.evaluate("state.evaluation.findings.map(({ weight }) => weight)")
     assert sum(weight >= 1 for weight in weights) == serious
     serious, others, *told = shown("many")
