@@ -196,7 +196,8 @@ class Beams:
         """Indices (B, W * m) of the proposals, best first.
 
         With a goal, the best proposal of each degree of progress comes before the second best of any, so that the
-        places are divided among them (dynamic beam allocation: Post & Vilar 2018, section 3).
+        places are divided among them (dynamic beam allocation: Post & Vilar 2018, section 3). A phrase that the next
+        token may take back is a degree of its own: else it could stand in the way of those that go on from it.
         """
         flat = scores.reshape(len(scores), -1)
         order = np.argsort(-flat, axis=1, kind="stable")
@@ -204,13 +205,14 @@ class Beams:
             guide = self._guides[sentence]
             if guide is None or not guide.goal:
                 continue
-            seen: dict[int, int] = {}
+            seen: dict[tuple[int, bool], int] = {}
             keys = []
             for index in order[row, : int((flat[row] > -np.inf).sum())]:
                 place, proposal = divmod(int(index), scores.shape[2])
-                met = guide.met(guide.after(self._tracks[row][place], int(tokens[row, place, proposal])))
-                seen[met] = seen.get(met, 0) + 1
-                keys.append((seen[met], -met))
+                state = guide.after(self._tracks[row][place], int(tokens[row, place, proposal]))
+                degree = guide.met(state), guide.is_settled(state)
+                seen[degree] = seen.get(degree, 0) + 1
+                keys.append((seen[degree], -degree[0], not degree[1]))
             best = sorted(range(len(keys)), key=keys.__getitem__)
             order[row, : len(best)] = order[row, best]
         return order

@@ -35,6 +35,9 @@ class Guide(Protocol):
     def met(self, state: Any) -> int:
         """How near it is."""
 
+    def is_settled(self, state: Any) -> bool:
+        """Whether it stays as near, whatever token follows, but for what is only begun."""
+
 
 class Free:
     """What guides that ask for nothing have in common."""
@@ -48,6 +51,10 @@ class Free:
     def met(self, state: Any) -> int:
         """Nothing is asked for."""
         return 0
+
+    def is_settled(self, state: Any) -> bool:
+        """Nothing can be lost."""
+        return True
 
 
 class Prefix(Free):
@@ -160,6 +167,10 @@ class Include:
         """Tokens of the phrases that are there or begun."""
         return sum(len(self.phrases[phrase]) for phrase in state.done) + self._begun(state)[1]
 
+    def is_settled(self, state: _Progress) -> bool:
+        """Whether no word can go on that ends a phrase."""
+        return not state.ended or bool(self._begins.all())
+
     def _left(self, done: frozenset[int]) -> list[int]:
         return [phrase for phrase in range(len(self.phrases)) if phrase not in done]
 
@@ -214,6 +225,10 @@ class Together:
         """The sum."""
         return sum(guide.met(each) for guide, each in zip(self.guides, state, strict=True))
 
+    def is_settled(self, state: tuple[State, ...]) -> bool:
+        """Whether all are."""
+        return all(guide.is_settled(each) for guide, each in zip(self.guides, state, strict=True))
+
 
 class OfColumns:
     """A guide over a selection of the vocabulary: a token is its column among the selected ids.
@@ -246,3 +261,7 @@ class OfColumns:
     def met(self, state: Any) -> int:
         """The guide's."""
         return self._guide.met(state)
+
+    def is_settled(self, state: Any) -> bool:
+        """As of the guide."""
+        return self._guide.is_settled(state)
