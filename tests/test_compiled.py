@@ -65,7 +65,7 @@ def test_compiled_steps_train_as_the_others_do(network: ModelConfig) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("traced")
-@pytest.mark.parametrize("network", NETWORKS[::20], ids=name_of)
+@pytest.mark.parametrize("network", NETWORKS[::40], ids=name_of)
 def test_so_do_all_networks(network: ModelConfig) -> None:
     assert_trains_alike(network)
 
