@@ -112,7 +112,9 @@ ASKED: list[tuple[dict[str, Any], dict[str, Any]]] = [
 """Fields of a search, and of a request."""
 
 
-@pytest.mark.parametrize("models", ["one", *(pytest.param(each, marks=pytest.mark.slow) for each in ("ensemble", "shortlist"))])
+@pytest.mark.parametrize(
+    "models", ["one", *(pytest.param(each, marks=pytest.mark.slow) for each in ("ensemble", "shortlist"))]
+)
 @pytest.mark.parametrize(("asked", "demand"), ASKED)
 def test_translations_are_those_of_the_cpu(
     model_folder: Path,
