@@ -65,6 +65,7 @@ nmt/
       repeated.py           a matrix that every step multiplies by: its gradient is one product
       linear.py             a layer of all positions of a batch
       gru_sequence.py       the GRU over whole sequences
+      additive.py           the additive score, of every query and key
       attentive_gru.py      Bahdanau's recurrence over whole targets
       compiled.py           steps that torch compiles, for a GPU
     dropout.py            dropout along a sequence, of elements and of words

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from nmt.config import AttentionConfig
 from nmt.model.attention import Attention, AttentionState, Memory
-from nmt.model.scores import Additive, decay
+from nmt.model.kernels.additive import decay
+from nmt.model.scores import Additive
 from nmt.model.windows import build_window
 
 COVERAGES = ["none", "linguistic", "neural"]

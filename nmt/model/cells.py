@@ -48,7 +48,7 @@ class GRU(RecurrentLayer):
 
     def is_written_out(self, inputs: Tensor) -> bool:
         """Whether `gru_sequences` serves: training on a CPU, with nothing between the gates and the state."""
-        is_plain = self.norms is None and not (self.training and self.state_dropout)
+        is_plain = self.has_kernel and self.norms is None and not (self.training and self.state_dropout)
         return is_plain and is_trained_on_cpu(inputs)
 
     def inner_bias(self) -> Tensor:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config import ModelConfig
+from nmt.model.attention import Attention
 from nmt.model.cells import GRU, recurrent_layer
 from nmt.model.context import Context, mixer, reader
 from nmt.model.decoder import Decoder, DecoderMemory, DecoderState, Step, Stepped, Unrolled
@@ -83,16 +84,15 @@ class BahdanauDecoder(Decoder):
 
     @property
     def _is_plain(self) -> bool:
-        """Whether it is one layer with this step and Bahdanau's attention (2015), with keys of the state's size."""
-        attention, score = self.attention, self.attention.score
-        as_published = isinstance(score, Additive) and isinstance(attention.window, Global) and attention.heads == 1
+        """Whether it is one layer with Bahdanau's attention (2015), not one derived from it, with keys of its size."""
+        attention = self.attention
         return (
-            as_published
+            (type(attention), type(attention.score), type(attention.window)) == (Attention, Additive, Global)
             and attention.normalize is torch.softmax
             and attention.coverage is None
+            and attention.heads == 1
             and len(self.rnn.layers) == 1
-            and score.key_size == self._lowest.hidden_size
-            and type(self)._stepper is BahdanauDecoder._stepper
+            and attention.score.key_size == self._lowest.hidden_size
         )
 
 

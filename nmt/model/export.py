@@ -29,10 +29,8 @@ from nmt.data.special import BOS_ID, EOS_ID, PAD_ID, UNK_ID
 from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.model.cells import GRU, LSTM, Elman, GRUResetFirst
 from nmt.model.decoder import DecoderMemory, DecoderState
-from nmt.model.kernels.repeated import Product
 from nmt.model.rnn import RecurrentLayer, State
 from nmt.model.saved import load_model
-from nmt.model.scores import Additive, Match, Score, decay
 from nmt.model.seq2seq import Seq2Seq
 
 FORMAT_VERSION = 1
@@ -79,31 +77,6 @@ class _OperatorLayer(nn.Module):
             shapes=[[positions, 1, sentences, self.size]] + [[1, sentences, self.size]] * self.parts,
         )
         return outputs.squeeze(1).transpose(0, 1), tuple(part.squeeze(0) for part in state)
-
-
-class _AdditiveAtOnce(Score):
-    """The additive score of all queries at once; a loop over them would have as many rounds as the example."""
-
-    def __init__(self, score: Additive) -> None:
-        super().__init__()
-        self.score, self.key_size = score, score.key_size
-
-    def keys(self, states: Tensor) -> Tensor:
-        """(B, S, H) -> (B, S, A)."""
-        return self.score.keys(states)
-
-    def shifted(self, keys: Tensor, by: Tensor) -> Tensor:
-        """Keys (B, S, A) with something added."""
-        return self.score.shifted(keys, by)
-
-    def queries(self) -> Product:
-        """(B, T, Q) -> (B, T, A)."""
-        return self.score.queries()
-
-    def match(self, keys: Tensor) -> Match:
-        """Keys (B, M, S, a) -> what scores queries (B, M, T, a) against them."""
-        energy = 2.0 * self.score.energy[:, None, :, None]  # (M, 1, a, 1)
-        return lambda queries: (1.0 / (1.0 + keys.unsqueeze(2) * decay(queries).unsqueeze(3)) @ energy).squeeze(4)
 
 
 class _Encoder(nn.Module):
@@ -216,7 +189,7 @@ def _memory_sizes(name: str, heads: int) -> dict[int, Any]:
 
 
 def _exportable(model: Seq2Seq) -> Seq2Seq:
-    """A copy whose encoder and score are written in what can be exported."""
+    """A copy whose encoder is written in what can be exported."""
     model = deepcopy(model).cpu().eval()
     for parent in list(model.encoder.modules()):
         for name, layer in parent.named_children():
@@ -228,9 +201,6 @@ def _exportable(model: Seq2Seq) -> Seq2Seq:
                         f"model.cell: {type(layer).__name__} cannot be exported, ONNX has no operator of it"
                     )
                 setattr(parent, name, _OperatorLayer(layer))
-    attention = model.decoder.attention
-    if isinstance(attention.score, Additive):
-        attention.score = _AdditiveAtOnce(attention.score)
     return model
 
 

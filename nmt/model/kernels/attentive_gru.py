@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from nmt.model.kernels.additive import FARTHEST
 from nmt.model.kernels.products import gapless, packed, product, product_over_rows, sum_of_product
-from nmt.model.scores import FARTHEST
 
 
 class _AttentiveGRU(Function):
@@ -123,7 +123,7 @@ def attentive_gru(
     Args:
         projected: (T, B, 3D) what the inputs add to reset gate, update gate and candidate.
         values: (B, S, H) what the context is mixed of.
-        keys: (B, S, D) as `nmt.model.scores.decay` gives them.
+        keys: (B, S, D) as `nmt.model.kernels.additive.decay` gives them.
         energy: (D,) by which the logistic function of query and key is weighted.
         score_bias: (B, S) added to the scores; no gradient flows here.
         weight_context: (3D, H) from the context to reset gate, update gate and candidate.
