@@ -23,6 +23,7 @@ nmt/
     push.py               nmt push
   checked.py            what is given is checked: conditions, types, dataclasses of YAML or JSON
   config.py             what a user can set, and its validation
+  config_file.py        a config file <-> the config and the trainer's settings
   data/                 text -> batches
     phrasebook/           the embedded corpus: sentence pairs with their gold word alignment
       lexicon.json          its words, as data
@@ -202,9 +203,8 @@ if TYPE_CHECKING:
         ModelConfig,
         TokenizerConfig,
         TrainingConfig,
-        load_config,
-        load_settings,
     )
+    from nmt.config_file import load_config, load_settings
     from nmt.decoding.attention_file import load_attention
     from nmt.decoding.options import SearchOptions
     from nmt.decoding.translation import Request, Translation
@@ -258,8 +258,8 @@ _PLACES = {
     "evaluate": "nmt.evaluation.evaluate",
     "load_attention": "nmt.decoding.attention_file",
     "load_checkpoint": "nmt.training.opening",
-    "load_config": "nmt.config",
-    "load_settings": "nmt.config",
+    "load_config": "nmt.config_file",
+    "load_settings": "nmt.config_file",
     "train": "nmt.training.train",
 }
 

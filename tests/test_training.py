@@ -35,7 +35,8 @@ import nmt.training.reporter
 import nmt.training.train
 import nmt.training.validation
 from nmt.cli import main
-from nmt.config import Config, DataConfig, ModelConfig, TokenizerConfig, load_config, load_settings
+from nmt.config import Config, DataConfig, ModelConfig, TokenizerConfig
+from nmt.config_file import load_config, load_settings
 from nmt.data.batch import Batch
 from nmt.data.corpus import load_split
 from nmt.data.files import lock_folder

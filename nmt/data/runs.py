@@ -3,7 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from nmt.config import Config, is_hub, load_config
+from nmt.config import Config, is_hub
+from nmt.config_file import load_config
 from nmt.data.files import beside
 
 
