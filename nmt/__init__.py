@@ -111,7 +111,8 @@ nmt/
     fit_shortlist.py      the attention of the training data -> a shortlist
     workers.py            processes that search side by side
     threads.py            threads that search side by side
-    engine.py             a network on a device; given targets -> hypotheses
+    engine.py             a network on a device
+    forcing.py            given targets -> hypotheses
     searcher.py           the sentences of one call -> batches, side by side -> hypotheses
     one_look.py           what a step would write if it looked at one source position alone
     steps.py              given targets -> what goes on at each of their steps

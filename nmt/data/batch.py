@@ -103,16 +103,13 @@ def _alignment(pairs: Sequence[dict], predictions: int, positions: int) -> Tenso
     return alignment
 
 
-def cut_batches(lengths: np.ndarray, max_tokens: int, max_sentences: int) -> list[int]:
-    """Where to cut a sequence of pairs into batches.
+def cut_batches(lengths: np.ndarray, max_tokens: int, max_sentences: int) -> list[slice]:
+    """A sequence of pairs, cut into batches. A pair longer than `max_tokens` is a batch of its own.
 
     Args:
         lengths: (N, 2) int, source and target length of each pair, in the order in which batches are filled.
         max_tokens: on either side, padding included: sentences times the longest of them.
         max_sentences: a batch.
-
-    Returns:
-        The end of each batch, N last. A pair longer than `max_tokens` is a batch of its own.
     """
     ends, start, longest = [], 0, 0
     for position, length in enumerate(lengths.max(axis=1).tolist()):
@@ -121,7 +118,7 @@ def cut_batches(lengths: np.ndarray, max_tokens: int, max_sentences: int) -> lis
         if size > 1 and (size > max_sentences or size * longest > max_tokens):
             ends.append(position)
             start, longest = position, length
-    return [*ends, len(lengths)] if len(lengths) else []
+    return list(map(slice, [0, *ends], [*ends, len(lengths)])) if len(lengths) else []
 
 
 def spread(count: int) -> list[int]:
@@ -163,7 +160,7 @@ class BucketSampler(Sampler[list[int]]):
         # Equal lengths are neighbours in any order of the ties, so that all epochs are cut alike and have one length.
         self.order = np.lexsort((lengths[:, 0], lengths[:, 1]))[::-1]
         self.lengths = lengths[self.order]
-        self.ends = cut_batches(self.lengths, max_tokens, max_sentences)
+        self.cuts = cut_batches(self.lengths, max_tokens, max_sentences)
         self.shuffle, self.seed = shuffle, seed
         self.rank, self.world_size = rank, world_size
         self.epoch = 0
@@ -172,20 +169,19 @@ class BucketSampler(Sampler[list[int]]):
         """Batches of this rank to leave out at the beginning of the next walk."""
 
     def __len__(self) -> int:
-        batches = len(self.ends)
+        batches = len(self.cuts)
         if self.shuffle:
             return -(-batches // self.world_size)
         return len(range(self.rank, batches, self.world_size))
 
     def __iter__(self) -> Iterator[list[int]]:
         start, self.start = self.start, 0
-        order, sequence = self.order, np.array(spread(len(self.ends)), dtype=int)
+        order, sequence = self.order, np.array(spread(len(self.cuts)), dtype=int)
         if self.shuffle:
             random = np.random.default_rng((self.seed, self.epoch))
             ties = random.permutation(len(order))
             order = order[np.lexsort((ties, -self.lengths[:, 0], -self.lengths[:, 1]))]
-            sequence = random.permutation(len(self.ends))
+            sequence = random.permutation(len(self.cuts))
             sequence = np.resize(sequence, len(self) * self.world_size)
-        begins = [0, *self.ends[:-1]]
         for batch in sequence[self.rank :: self.world_size][start:]:
-            yield order[begins[batch] : self.ends[batch]].tolist()
+            yield order[self.cuts[batch]].tolist()

@@ -216,7 +216,7 @@ class TranslationData(pl.LightningDataModule):
     def batch_sizes(self) -> str:
         """How large the batches of the training split are, and by which setting, in words."""
         sampler = self._sampler(self.train_lengths, True, self.config.batch_sentences)
-        sizes = np.diff(sampler.ends, prepend=0)
+        sizes = np.array([cut.stop - cut.start for cut in sampler.cuts])
         tokens = (sampler.lengths[:, 1] - 1).sum() / len(sizes)
         words = f"{len(sizes):,} batches an epoch, on average {sizes.mean():,.0f} pairs and {tokens:,.0f} target tokens"
         full = (sizes == self.config.batch_sentences).mean()

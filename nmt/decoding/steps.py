@@ -129,13 +129,10 @@ def _of_step(log_probs: Tensor, given: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return best, highest.exp(), own.exp()
 
 
-def _batches(sources: Sequence[list[int]], targets: Sequence[list[int]], tokens: int) -> Iterator[slice]:
+def _batches(sources: Sequence[list[int]], targets: Sequence[list[int]], tokens: int) -> list[slice]:
     """Sentences side by side that have so many tokens at most on either side, padding and BOS included."""
     sizes = np.array([(len(source) + 1, len(target)) for source, target in zip(sources, targets, strict=True)])
-    begin = 0
-    for end in cut_batches(sizes.reshape(-1, 2), tokens, len(sizes)):
-        yield slice(begin, end)
-        begin = end
+    return cut_batches(sizes.reshape(-1, 2), tokens, len(sizes))
 
 
 def _padded(engine: Engine, targets: Sequence[list[int]]) -> Tensor:
