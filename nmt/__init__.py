@@ -39,7 +39,7 @@ nmt/
     words.py              the word: unit of gold alignments and of AER
     links.py              links of words, links of tokens: the targets of guided alignment
     files.py              files that outlast a power cut, errors that name them, folders held by one process
-    runs.py               the folder of a run: whether it is one, where it is put aside, its config
+    runs.py               the folder of a run: whether it is one, where it is put aside, its config, its evaluations
     ranks.py              what the processes of one job know together, what the first does for all
     json_files.py         JSON in files: one object, or one a line
     compression.py        files that may be compressed, and their lines
@@ -72,7 +72,7 @@ nmt/
     rnn.py                a recurrent layer: fused over a sequence, or one step at a time
     cells.py              Elman, GRU (both forms), LSTM
     stack.py              layers in both directions and on top of each other
-    encoder.py            source ids -> states in reading order, summary, mask
+    encoder.py            source ids -> states in reading order, mask, what a decoder starts from
     picture.py            a picture -> states of its cells, in the encoder's place: visual attention
     scores.py             queries and states -> scores: additive, dot, general, concat, location
     windows.py            which positions are open to a step: global, local-m, local-p
@@ -154,7 +154,7 @@ nmt/
   training/             batches -> checkpoint
     cross_entropy.py      output layer and cross entropy, a piece at a time
     loss.py               what is minimised: smoothing, guided alignment, R-Drop, scheduled sampling
-    optimizer.py          how a gradient becomes a step
+    optimizer.py          how a gradient becomes a step, and which parameters it moves
     schedule.py           the learning rate
     memory.py             memory that a step frees, kept for the next
     validation.py         what a validation finds out

@@ -1,16 +1,16 @@
-"""Ids -> batches: padding, and a sampler that fills batches by tokens out of length buckets.
+"""Ids -> batches: padding, a sampler that fills batches by tokens out of length buckets, a loader of an epoch's rest.
 
 The order of the batches is a function of seed and epoch alone, so that a resumed run needs no random state: it goes
 to the batch where it stopped.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Sampler
+from torch.utils.data import DataLoader, Sampler
 
 from nmt.data.links import token_links
 from nmt.data.special import BOS_ID, EOS_ID, PAD_ID
@@ -68,7 +68,7 @@ def pad(sequences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     return ids, lengths
 
 
-def beside(small: Tensor, other: Tensor) -> Tensor:
+def on_device_of(small: Tensor, other: Tensor) -> Tensor:
     """A small tensor on the device of another one, without waiting for it where it comes from the host."""
     if small.device == other.device:
         return small
@@ -185,3 +185,33 @@ class BucketSampler(Sampler[list[int]]):
             sequence = np.resize(sequence, len(self) * self.world_size)
         for batch in sequence[self.rank :: self.world_size][start:]:
             yield order[self.cuts[batch]].tolist()
+
+
+class EpochLoader(DataLoader[Batch]):
+    """A loader that asks where training stands when an epoch begins, so that a run can go on in mid-epoch.
+
+    Args:
+        dataset: rows for `collate`.
+        sampler: of its batches.
+        position: gives the epoch, and how many of its batches were trained on before; None: passes are epochs.
+        pinned: batches lie in memory from which a GPU reads by itself.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        sampler: BucketSampler,
+        position: Callable[[], tuple[int, int] | None],
+        pinned: bool = False,
+    ) -> None:
+        super().__init__(dataset, batch_sampler=sampler, collate_fn=collate, pin_memory=pinned)
+        self._sampler, self._position, self._passes = sampler, position, 0
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        position, sampler = self._position(), self._sampler
+        if position is None:
+            sampler.epoch, sampler.start = self._passes, 0
+            self._passes += 1
+        else:
+            sampler.epoch, sampler.start = position
+        yield from super().__iter__()

@@ -15,7 +15,7 @@ from nmt.config import DataConfig
 from nmt.data import doubts
 from nmt.data.corpus import texts_within
 from nmt.data.mixture import load_training
-from nmt.data.runs import config_of, run_config
+from nmt.data.runs import config_with_corpus, run_config
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.steps import single_model
 from nmt.decoding.translation import Translation
@@ -72,7 +72,7 @@ def evaluate(
         OSError: if nothing can be saved there, or a file cannot be opened.
     """
     run, options, wanted = Path(run), options or SearchOptions(keep_beam=True), wanted or Wanted()
-    data, trained_on = config_of(run, corpus).data, run_config(run).data
+    data, trained_on = config_with_corpus(run, corpus).data, run_config(run).data
     translator = translator or Translator.load(run)
     _check(name, options, wanted, translator)
     sentences = read_sentences(data, split, translator.tokenizers, references, given)

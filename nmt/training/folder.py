@@ -15,7 +15,7 @@ from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from nmt.data.files import beside, lock_folder, put
+from nmt.data.files import lock_folder, put, sibling
 from nmt.data.runs import aside
 from nmt.training.checkpoint_files import checkpoint_step
 from nmt.training.checkpoints import Resumable
@@ -115,8 +115,8 @@ class RunFolder(Callback):
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         config = self.folder / "config.yaml"
-        beside(config, "new").write_text(self.resolved, encoding="utf-8")
-        put(beside(config, "new"), config)
+        sibling(config, "new").write_text(self.resolved, encoding="utf-8")
+        put(sibling(config, "new"), config)
         self.begun = True
         if not self.aside.exists():
             return
