@@ -409,10 +409,8 @@ class TrainingConfig:
         check(0 <= self.average_decay < 1, "training.average_decay", self.average_decay, "at least 0 and below 1")
         sampled = 0 <= self.scheduled_sampling <= 1
         check(sampled, "training.scheduled_sampling", self.scheduled_sampling, "between 0 and 1")
-        for name in ("guided_alignment", "r_drop", "weight_decay"):
-            check(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "at least 0")
-        counts = "warmup_steps", "halving_start_steps", "halving_steps", "scheduled_sampling_steps"
-        for name in (*counts, "early_stopping", "sample_sentences"):
+        counts = "warmup_steps", "halving_start_steps", "halving_steps", "scheduled_sampling_steps", "early_stopping"
+        for name in ("guided_alignment", "r_drop", "weight_decay", *counts, "sample_sentences"):
             check(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "at least 0")
         halves = self.schedule != "halving" or self.halving_steps > 0
         check(halves, "training.halving_steps", self.halving_steps, "positive with training.schedule halving")

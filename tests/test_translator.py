@@ -502,8 +502,8 @@ def test_forced_decoding_of_what_search_found_gives_its_attention_and_scores(
 
 @pytest.mark.parametrize("most", [forcing.FORCED_TOKENS, 8], ids=["together", "a few tokens at a time"])
 def test_forced_decoding_of_a_reference(translator: Translator, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
-    forced, sizes = forcing._forced, []
-    monkeypatch.setattr(forcing, "_forced", lambda *given: sizes.append(len(given[1])) or forced(*given))
+    pad, sizes = forcing.pad, []
+    monkeypatch.setattr(forcing, "pad", lambda targets: sizes.append(len(targets)) or pad(targets))
     monkeypatch.setattr(forcing, "FORCED_TOKENS", most)
     records = list(translator.force(SENTENCES, batch_sentences=2))
     assert (max(sizes), sum(sizes)) == (2 if most > 8 else 1, len(SENTENCES))

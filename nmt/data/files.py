@@ -77,9 +77,9 @@ def digest(*paths: Path) -> str:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Has a folder for oneself, once no other holds it; where the system has no locks for folders, at once."""
-    handle = lock_folder(folder, wait=True)
+def locked(folder: Path, wait: bool = True) -> Iterator[None]:
+    """Has a folder for oneself, as `lock_folder` locks it."""
+    handle = lock_folder(folder, wait)
     try:
         yield
     finally:

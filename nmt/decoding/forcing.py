@@ -26,6 +26,7 @@ FORCED_LATENT_TOKENS = 1 << 9
 """The same of a latent alignment, which has a readout for each pair of target and source position."""
 
 
+@torch.inference_mode()
 def force(
     engine: Engine,
     sources: Sequence[list[int]],
@@ -42,33 +43,21 @@ def force(
         alternatives: most probable tokens that are kept of each step.
         ranking: of the score.
     """
+    engine.may_compute()
+    scoring = Scoring(ranking)
     sizes = np.array([(len(source), len(target)) for source, target in zip(sources, targets, strict=True)])
     for rows in cut_batches(sizes, FORCED_LATENT_TOKENS if engine.is_latent else FORCED_TOKENS, len(sizes)):
-        yield from _forced(engine, sources[rows], targets[rows], alternatives, ranking)
-
-
-@torch.inference_mode()
-def _forced(
-    engine: Engine,
-    sources: Sequence[list[int]],
-    targets: Sequence[list[int]],
-    alternatives: int,
-    ranking: SearchOptions,
-) -> list[Hypothesis]:
-    """Those of one batch."""
-    engine.may_compute()
-    tgt_ids = pad([tgt_sequence(target) for target in targets])[0].to(engine.device)
-    forced, scoring = [], Scoring(ranking)
-    with engine.autocast():
-        outputs, attention = engine.network(*engine.padded(sources), tgt_ids[:, :-1])
-        for row, (source, target) in enumerate(zip(sources, targets, strict=True)):
-            corner = row, slice(len(target) + 1)
-            log_probs = engine.network.log_probs(tree_map(itemgetter(corner), outputs), attention[corner])
-            weights = attention[corner].float().cpu().numpy()
-            coverage = scoring.coverage(weights[:, 1 : len(source) + 1].sum(axis=0))
-            score = partial(scoring.score, length=len(target) + 1, coverage=coverage)
-            forced.append(_given([*target, EOS_ID], log_probs, weights, alternatives, score))
-    return forced
+        tgt_ids, forced = pad([tgt_sequence(target) for target in targets[rows]])[0].to(engine.device), []
+        with engine.autocast():
+            outputs, attention = engine.network(*engine.padded(sources[rows]), tgt_ids[:, :-1])
+            for row, (source, target) in enumerate(zip(sources[rows], targets[rows], strict=True)):
+                corner = row, slice(len(target) + 1)
+                log_probs = engine.network.log_probs(tree_map(itemgetter(corner), outputs), attention[corner])
+                weights = attention[corner].float().cpu().numpy()
+                coverage = scoring.coverage(weights[:, 1 : len(source) + 1].sum(axis=0))
+                score = partial(scoring.score, length=len(target) + 1, coverage=coverage)
+                forced.append(_given([*target, EOS_ID], log_probs, weights, alternatives, score))
+        yield from forced
 
 
 def _given(

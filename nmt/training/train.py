@@ -18,7 +18,7 @@ from nmt.training.callbacks import MovingAverage, Patience
 from nmt.training.checkpoint_files import checkpoint_step, latest_checkpoint
 from nmt.training.checkpoints import Resumable, best_checkpoint
 from nmt.training.checks import check_may_train, check_processes, start_folder
-from nmt.training.ending import export, how_to_go_on, validate_last_step, why_it_ended
+from nmt.training.ending import export_best, how_to_go_on, validate_last_step, why_it_ended
 from nmt.training.folder import RunFolder, recover
 from nmt.training.memory import keep_freed_memory
 from nmt.training.module import Diverged, TranslationModule
@@ -94,7 +94,7 @@ def train(
             raise ValueError(
                 f"{folder}: not a step was trained; raise trainer.max_epochs, max_steps or limit_train_batches"
             )
-        export(config, data, module, folder, best, latest_is_best)
+        export_best(config, data, module, folder, best, latest_is_best)
     return folder / "model"
 
 
