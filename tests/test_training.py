@@ -35,7 +35,8 @@ import nmt.training.reporter
 import nmt.training.train
 import nmt.training.validation
 from nmt.cli import main
-from nmt.config import Config, DataConfig, ModelConfig, TokenizerConfig, load_config, load_settings
+from nmt.config import Config, DataConfig, ModelConfig, TokenizerConfig
+from nmt.config_file import load_config, load_settings
 from nmt.data.batch import Batch
 from nmt.data.corpus import load_split
 from nmt.data.files import lock_folder
@@ -976,7 +977,7 @@ def test_a_model_is_exported_as_a_whole(train: Callable, monkeypatch: pytest.Mon
 def test_a_run_is_held_and_no_signal_counts_until_its_model_is_exported(
     train: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = nmt.training.train.export
+    real = nmt.training.train.export_best
 
     def signalled(*given: Any) -> None:
         with pytest.raises(BlockingIOError):
@@ -984,7 +985,7 @@ def test_a_run_is_held_and_no_signal_counts_until_its_model_is_exported(
         os.kill(os.getpid(), signal.SIGTERM)
         real(*given)
 
-    monkeypatch.setattr(nmt.training.train, "export", signalled)
+    monkeypatch.setattr(nmt.training.train, "export_best", signalled)
     assert train("held", "--trainer.max_steps", "1") == 0
     assert Translator.load("runs/held").translate("der hund").source == "der hund"
 
