@@ -249,16 +249,6 @@ def test_a_run_killed_between_checkpoints_goes_on_bit_for_bit(train: Callable, m
     assert logged("killed") == logged("whole")
 
 
-def test_what_was_logged_of_a_saved_step_is_written_before_the_next(
-    train: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    written: list[str] = []
-    fail_at(monkeypatch, 5, lambda: written.extend(row["step"] for row in csv.DictReader(io.StringIO(log.read_text()))))
-    log = Path("runs/saved/metrics.csv")
-    assert train("saved", "--trainer.max_steps", "5", "--training.checkpoint_steps", "4") == 0
-    assert written == ["2", "4"]
-
-
 def test_a_latent_alignment_is_trained_translated_with_and_aligned_with(train: Callable) -> None:
     network = ["--model.alignment", "latent", "--model.decoder", "luong", "--model.attention.score", "general"]
     assert train("latent", "--trainer.max_epochs", "1", *network) == 0

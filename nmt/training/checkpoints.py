@@ -46,7 +46,7 @@ class Resumable(Checkpoint):
         self.signals = signals
         self.validated_step = 0
         self._saved_step = 0
-        self._due = self._is_over = self._row_follows = False
+        self._due = self._is_over = False
         self._stop_for = 0
 
     def state_dict(self) -> dict[str, Any]:
@@ -75,13 +75,7 @@ class Resumable(Checkpoint):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Stops before the next step: by now all that belongs to the last one is validated, saved and logged.
-
-        What was logged after a checkpoint is written at once: a run that is killed does not train that step again.
-        """
-        if self._row_follows:
-            self._row_follows = False
-            in_first_rank(partial(self._save_logs, trainer))
+        """Stops before the next step: by now all that belongs to the last one is validated, saved and logged."""
         if self._stop_for:
             raise Stopped(self._stop_for)
 
@@ -102,9 +96,8 @@ class Resumable(Checkpoint):
         if self._is_over:
             trainer.fit_loop.epoch_loop.max_steps = trainer.global_step
         self._due = self._ends(trainer) or bool(received) or trainer.global_step - self._saved_step >= self.every_steps
-        if self._due and not (trainer.is_last_batch or self._validation_follows(trainer, batch_idx)):
-            self._save(trainer)
-            self._row_follows = True
+        if not (trainer.is_last_batch or self._validation_follows(trainer, batch_idx)):
+            self._save_if_due(trainer)
 
     @staticmethod
     def _ends(trainer: pl.Trainer) -> bool:
@@ -125,12 +118,15 @@ class Resumable(Checkpoint):
             return
         if not trainer.is_last_batch:
             self._due = self._due or self._ends(trainer)
-            if self._due:
-                self._save(trainer)
+            self._save_if_due(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Saves in any case where the epoch is done, so that a finished run can be trained longer."""
         if trainer.is_last_batch:
+            self._save(trainer)
+
+    def _save_if_due(self, trainer: pl.Trainer) -> None:
+        if self._due:
             self._save(trainer)
 
     def _save(self, trainer: pl.Trainer) -> None:
@@ -141,17 +137,14 @@ class Resumable(Checkpoint):
         checkpoint, path = _checkpoint_of(trainer), self.folder / f"step-{trainer.global_step}.ckpt"
 
         def put_in_place() -> None:
-            self._save_logs(trainer)
+            with naming(self.folder.parent):
+                for logger in trainer.loggers:
+                    logger.save()
             write_checkpoint(checkpoint, path)
             for old in set(self.folder.glob("step-*.ckpt")) - {path}:
                 old.unlink()
 
         in_first_rank(put_in_place)  # the others wait: none ends the first before it is in its place
-
-    def _save_logs(self, trainer: pl.Trainer) -> None:
-        with naming(self.folder.parent):
-            for logger in trainer.loggers:
-                logger.save()
 
 
 def _leave_done_epoch(trainer: pl.Trainer) -> None:
