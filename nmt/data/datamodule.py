@@ -141,6 +141,7 @@ class TranslationData(pl.LightningDataModule):
             once = load_training(replace(config, train_weights=(), train_prefixes=()))
         for doubt in (
             *doubts.of_training(train, config, self.with_alignment),
+            *doubts.of_cut_text(validation["src"], validation["tgt"], config.tokenizer.joiner, config.validation),
             *of_pairs(once, validation, config),
             *self._cut_prefixes(),
         ):
