@@ -617,8 +617,8 @@ def test_how_a_place_began_is_read_in_the_direction_of_its_text(browser: Browser
     told = f"(line => [line.dir, {texts}])(document.querySelector('.beam-told strong'))"
     found = make_translation(*SENTENCES[0][:2])
     assert browser.evaluate(told) == ["ltr", " ".join(found.tokens)]
-    begun = "tellPlace({ ...tree.best, token: 'X', parent: { token: '\\u05e9', parent: { token: '\\u2581', parent: null } } })"
-    browser.evaluate(begun)
+    begun = "{ token: '\\u05e9', parent: { token: '\\u2581', parent: null } }"
+    browser.evaluate(f"tellPlace({{ ...tree.best, token: 'X', parent: {begun} }})")
     assert browser.evaluate(told) == ["rtl", "\u2581 \u05e9 X"]
     assert browser.evaluate("getComputedStyle(document.querySelector('.beam-told')).direction") == "ltr"
     scripts = "['\\u0627', '1 \\u05d0', '\\u07ca', '\\ud83a\\udd00', 'a \\u0627', '\\u4e00']"

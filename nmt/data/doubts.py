@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 import datasets
 
 from nmt.config import DataConfig, Joiner
+from nmt.data.languages import lacks_spaces
 from nmt.data.marks import JOINERS, MANY, is_in_many, marks_in
 from nmt.data.pretokens import is_uncut
 from nmt.data.words import split_words
@@ -36,6 +37,15 @@ def of_cut_text(sources: Collection[str], targets: Collection[str], joiner: Join
     for side, texts in (("sources", sources), ("targets", targets)):
         if sum(is_uncut(text, joiner) for text in texts) > MANY * len(texts):
             yield f"{name}: many {side} have no ▁, without which their spaces are lost: give what `spm_encode` writes"
+
+
+def of_language(references: Collection[str], code: str) -> Iterator[str]:
+    """What is doubtful of the code of a language, in which references are."""
+    if lacks_spaces(references, code):
+        yield (
+            f"the references write no spaces between words, of which the language code {code!r} tells nothing: BLEU "
+            "takes a sentence for a word: call the files or columns by a code such as zh, ja or th, and data.tgt too"
+        )
 
 
 def of_references(references: Collection[str]) -> Iterator[str]:
