@@ -37,6 +37,7 @@ nmt/
       patterns.py           sentence patterns
     scenes.py             the embedded pictures: drawn, with captions and where each word is to be seen
     words.py              the word: unit of gold alignments and of AER
+    languages.py          languages by their codes, and which write no spaces between words
     links.py              links of words, links of tokens: the targets of guided alignment
     files.py              files that outlast a power cut, errors that name them, folders held by one process
     runs.py               the folder of a run: whether it is one, where it is put aside, its config, its evaluations

@@ -99,7 +99,8 @@ class TranslationData(pl.LightningDataModule):
         self.validation_references = [self.tokenizers.tgt.plain(text) for text in validation["tgt"]]
         self.validation = encode(validation, self.tokenizers, with_words="alignment" in validation.column_names)
         _say(f"{config.validation}: {len(self.validation):,} pairs{self._too_long()}{self._unknown()}")
-        for doubt in doubts.of_references(self.validation_references):
+        references = self.validation_references
+        for doubt in (*doubts.of_language(references, config.tgt), *doubts.of_references(references)):
             _say(f"{config.validation}: {doubt}")
 
     @rank_zero_only
@@ -111,6 +112,7 @@ class TranslationData(pl.LightningDataModule):
             once = load_training(replace(config, train_weights=(), train_prefixes=()))
         for doubt in (
             *doubts.of_training(train, config, self.with_alignment),
+            *doubts.of_cut_text(validation["src"], validation["tgt"], config.tokenizer.joiner, config.validation),
             *of_pairs(once, validation, config),
             *self._cut_prefixes(),
         ):

@@ -77,7 +77,8 @@ def evaluate(
     translator = translator or Translator.load(run)
     _check(name, options, wanted, translator)
     sentences = read_sentences(data, split, translator.tokenizers, references, given)
-    for doubt in doubts.of_cut_text(sentences.sources, translator.tokenizers.src.joiner, split):
+    joiner = translator.tokenizers.src.joiner
+    for doubt in doubts.of_cut_text(sentences.sources, sentences.targets, joiner, split):
         print(doubt, file=sys.stderr)
     folder = _writable(run / "evaluations")
     training = _training_split(trained_on, needed=wanted.neighbors > 0)
