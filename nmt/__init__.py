@@ -23,6 +23,7 @@ nmt/
     push.py               nmt push
   checked.py            what is given is checked: conditions, types, dataclasses of YAML or JSON
   config.py             what a user can set, and its validation
+  config_file.py        a config file <-> the config and the trainer's settings
   data/                 text -> batches
     phrasebook/           the embedded corpus: sentence pairs with their gold word alignment
       lexicon.json          its words, as data
@@ -36,9 +37,10 @@ nmt/
       patterns.py           sentence patterns
     scenes.py             the embedded pictures: drawn, with captions and where each word is to be seen
     words.py              the word: unit of gold alignments and of AER
+    languages.py          languages by their codes, and which write no spaces between words
     links.py              links of words, links of tokens: the targets of guided alignment
     files.py              files that outlast a power cut, errors that name them, folders held by one process
-    runs.py               the folder of a run: whether it is one, where it is put aside, its config
+    runs.py               the folder of a run: whether it is one, where it is put aside, its config, its evaluations
     ranks.py              what the processes of one job know together, what the first does for all
     json_files.py         JSON in files: one object, or one a line
     compression.py        files that may be compressed, and their lines
@@ -72,7 +74,7 @@ nmt/
     rnn.py                a recurrent layer: fused over a sequence, or one step at a time
     cells.py              Elman, GRU (both forms), LSTM
     stack.py              layers in both directions and on top of each other
-    encoder.py            source ids -> states in reading order, summary, mask
+    encoder.py            source ids -> states in reading order, mask, what a decoder starts from
     picture.py            a picture -> states of its cells, in the encoder's place: visual attention
     scores.py             queries and states -> scores: additive, dot, general, concat, location
     windows.py            which positions are open to a step: global, local-m, local-p
@@ -111,7 +113,8 @@ nmt/
     fit_shortlist.py      the attention of the training data -> a shortlist
     workers.py            processes that search side by side
     threads.py            threads that search side by side
-    engine.py             a network on a device; given targets -> hypotheses
+    engine.py             a network on a device
+    forcing.py            given targets -> hypotheses
     searcher.py           the sentences of one call -> batches, side by side -> hypotheses
     one_look.py           what a step would write if it looked at one source position alone
     steps.py              given targets -> what goes on at each of their steps
@@ -153,7 +156,7 @@ nmt/
   training/             batches -> checkpoint
     cross_entropy.py      output layer and cross entropy, a piece at a time
     loss.py               what is minimised: smoothing, guided alignment, R-Drop, scheduled sampling
-    optimizer.py          how a gradient becomes a step
+    optimizer.py          how a gradient becomes a step, and which parameters it moves
     schedule.py           the learning rate
     memory.py             memory that a step frees, kept for the next
     validation.py         what a validation finds out
@@ -203,9 +206,8 @@ if TYPE_CHECKING:
         ModelConfig,
         TokenizerConfig,
         TrainingConfig,
-        load_config,
-        load_settings,
     )
+    from nmt.config_file import load_config, load_settings
     from nmt.decoding.attention_file import load_attention
     from nmt.decoding.options import SearchOptions
     from nmt.decoding.translation import Request, Translation
@@ -259,8 +261,8 @@ _PLACES = {
     "evaluate": "nmt.evaluation.evaluate",
     "load_attention": "nmt.decoding.attention_file",
     "load_checkpoint": "nmt.training.opening",
-    "load_config": "nmt.config",
-    "load_settings": "nmt.config",
+    "load_config": "nmt.config_file",
+    "load_settings": "nmt.config_file",
     "train": "nmt.training.train",
 }
 

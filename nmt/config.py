@@ -3,10 +3,10 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from unicodedata import normalize
 
-from nmt.checked import build, check, check_folder_name, fit_types
+from nmt.checked import check, check_folder_name, fit_types
 
 TokenizerKind = Literal["bpe", "unigram", "wordpiece", "word", "char", "presplit"]
 Joiner = Literal["@@", "▁", "none"]
@@ -409,10 +409,8 @@ class TrainingConfig:
         check(0 <= self.average_decay < 1, "training.average_decay", self.average_decay, "at least 0 and below 1")
         sampled = 0 <= self.scheduled_sampling <= 1
         check(sampled, "training.scheduled_sampling", self.scheduled_sampling, "between 0 and 1")
-        for name in ("guided_alignment", "r_drop", "weight_decay"):
-            check(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "at least 0")
-        counts = "warmup_steps", "halving_start_steps", "halving_steps", "scheduled_sampling_steps"
-        for name in (*counts, "early_stopping", "sample_sentences"):
+        counts = "warmup_steps", "halving_start_steps", "halving_steps", "scheduled_sampling_steps", "early_stopping"
+        for name in ("guided_alignment", "r_drop", "weight_decay", *counts, "sample_sentences"):
             check(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "at least 0")
         halves = self.schedule != "halving" or self.halving_steps > 0
         check(halves, "training.halving_steps", self.halving_steps, "positive with training.schedule halving")
@@ -460,35 +458,3 @@ class Config:
         place = self.data.path
         path = Path(hub_name(place)[0]) if is_hub(place) else Path(place).expanduser().resolve()
         return f"{path.name}_{self.data.src}_{self.data.tgt}".lstrip("._")
-
-
-def load_config(path: str | Path) -> Config:
-    """The config of a run, from its folder or its `config.yaml`; its trainer's settings are left out.
-
-    Raises:
-        FileNotFoundError: if there is none.
-        ValueError: if it is not a config, or a value is not allowed.
-    """
-    return load_settings(path)[0]
-
-
-def load_settings(path: str | Path) -> tuple[Config, dict[str, Any]]:
-    """The config and the trainer's settings, in that order what `nmt.train` takes, of a run or of `configs/`.
-
-    Args:
-        path: of the file, or of the folder of a run.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is not a config, or a value is not allowed; the trainer's settings are not looked at.
-    """
-    import yaml  # translating does without it
-
-    path = Path(path)
-    path = path / "config.yaml" if path.is_dir() else path
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        trainer = dict(values.pop("trainer", None) or {})
-        return build(Config, values), trainer
-    except (yaml.YAMLError, ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is not the config of a run: {error}") from error

@@ -6,8 +6,9 @@ nmt train --config FILE --training.start_from START --training.freeze '[encoder.
 
 The vectors are text as word2vec, GloVe and fastText write it, a word and its numbers on each line; model.embedding_size
 is to be their size. All other flags are those of `nmt train`, and are to be the same there. A type of the vocabulary
-has the vector of the word that it is, so data.tokenizer.kind word has most of them. The others begin with random
-numbers, as without this program, and keep them where the embedding is frozen.
+has the vector of the word that it is, or else of the first that differs from it in case alone: so one of the two may
+be in small letters. With data.tokenizer.kind word most types have one. The others begin with random numbers, as without
+this program, and keep them where the embedding is frozen.
 """
 
 import sys
@@ -32,11 +33,11 @@ from nmt.model.seq2seq import Seq2Seq
 
 
 def read_vectors(path: Path, words: Container[str], size: int) -> Iterator[tuple[str, list[float]]]:
-    """The vectors of some words.
+    """The vectors of some words, in the case that the file has them in.
 
     Args:
         path: text, or compressed text (.gz, .xz, .zst).
-        words: whose.
+        words: whose, in small letters.
         size: of a vector.
 
     Raises:
@@ -46,7 +47,8 @@ def read_vectors(path: Path, words: Container[str], size: int) -> Iterator[tuple
     for number, line in enumerate(file_lines(path), 1):
         first, _, rest = line.partition(b" ")
         word, is_second = first.decode(errors="replace"), number == 2  # which is a vector in all of the formats
-        if word not in words and not is_second:
+        is_wanted = word.lower() in words
+        if not is_wanted and not is_second:
             continue
         numbers = rest.split()
         has_counts = number == 1 and len(numbers) == 1
@@ -59,21 +61,26 @@ def read_vectors(path: Path, words: Container[str], size: int) -> Iterator[tuple
             vector = [float(each) for each in numbers]
         except ValueError as error:
             raise ValueError(f"{path}:{number}: not a word and its numbers: {error}") from error
-        if word in words:
+        if is_wanted:
             yield word, vector
 
 
 def fill(table: nn.Embedding, tokens: Sequence[str], path: Path) -> int:
-    """Writes the vectors of a file into the rows of the tokens; how many rows have one."""
+    """Writes the vectors of a file into the rows of the tokens; how many rows have one.
+
+    A token has that of the word that it is, or else of the first that differs in case alone.
+    """
+    words = [token.removeprefix("▁") for token in tokens]
     rows = defaultdict(list)
-    for row, token in enumerate(tokens):
+    for row, word in enumerate(words):
         if row != PAD_ID:
-            rows[token.removeprefix("▁")].append(row)
+            rows[word.lower()].append(row)
     filled: set[int] = set()
     with torch.no_grad():
         for word, vector in read_vectors(path, rows.keys(), table.embedding_dim):
-            table.weight[rows[word]] = torch.tensor(vector)
-            filled.update(rows[word])
+            own = [row for row in rows[word.lower()] if row not in filled or words[row] == word]
+            table.weight[own] = torch.tensor(vector)
+            filled.update(own)
     return len(filled)
 
 

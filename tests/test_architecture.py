@@ -16,7 +16,19 @@ PACKAGE = Path(__file__).parents[1] / "nmt"
 
 # A module imports modules of its own stage and of stages before it. Training comes late because it decodes and scores
 # its validation set.
-STAGES = ("checked", "config", "data", "model", "decoding", "pipe", "evaluation", "training", "report", "cli")
+STAGES = (
+    "checked",
+    "config",
+    "config_file",
+    "data",
+    "model",
+    "decoding",
+    "pipe",
+    "evaluation",
+    "training",
+    "report",
+    "cli",
+)
 
 # Decoding and reporting meet through files only: the report never loads a model.
 REPORT_MUST_NOT_IMPORT = {"model", "training"}

@@ -43,8 +43,10 @@ def test_mask_is_true_on_real_tokens() -> None:
 def test_batches_are_cut_by_padded_tokens_and_by_sentences() -> None:
     lengths = np.array([[4, 5], [5, 2], [1, 1], [9, 9], [30, 1], [2, 2], [2, 2], [2, 2]])
     # 2 x 5 fit into 12; a third would be 3 x 5; the pair of 30 is alone; three sentences at most
-    assert cut_batches(lengths, max_tokens=12, max_sentences=3) == [2, 3, 4, 5, 8]
-    assert cut_batches(lengths[3:], max_tokens=4, max_sentences=3) == [1, 2, 4, 5], "what just fits, fits"
+    cuts = cut_batches(lengths, max_tokens=12, max_sentences=3)
+    assert cuts == [slice(0, 2), slice(2, 3), slice(3, 4), slice(4, 5), slice(5, 8)]
+    just = cut_batches(lengths[3:], max_tokens=4, max_sentences=3)
+    assert just == [slice(0, 1), slice(1, 2), slice(2, 4), slice(4, 5)], "what just fits, fits"
     assert cut_batches(lengths[:0], 12, 3) == []
 
 

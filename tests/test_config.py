@@ -1,4 +1,4 @@
-"""The config: wrong values are named with their key, and a saved run's config comes back."""
+"""The config: wrong values are named with their key."""
 
 import math
 import re
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from nmt.checked import flat
-from nmt.config import AttentionConfig, Config, DataConfig, ModelConfig, TokenizerConfig, TrainingConfig, load_config
+from nmt.config import AttentionConfig, Config, DataConfig, ModelConfig, TokenizerConfig, TrainingConfig
 
 
 @pytest.mark.parametrize(
@@ -80,45 +80,6 @@ def test_defaults_are_allowed() -> None:
 def test_a_run_is_called_by_its_corpus_unless_it_has_a_name(path: str, name: str) -> None:
     assert Config(data=DataConfig(path)).name == name
     assert Config("mine", data=DataConfig(path)).name == "mine"
-
-
-def test_a_saved_config_comes_back_and_the_trainers_keys_are_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "config.yaml"
-    path.write_text("name: x\ndata:\n  src: en\n  tgt: fr\n  tokenizer:\n    kind: char\ntrainer:\n  max_epochs: 3\n")
-    config = load_config(path)
-    assert load_config(tmp_path) == config, "a run's folder will do"
-    assert config == Config("x", data=DataConfig(src="en", tgt="fr", tokenizer=TokenizerConfig(kind="char")))
-
-
-def test_what_is_no_config_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="config.yaml"):
-        load_config(tmp_path / "config.yaml")
-    (tmp_path / "config.yaml").write_text("- 1\n- [")
-    with pytest.raises(ValueError, match="is not the config of a run"):
-        load_config(tmp_path / "config.yaml")
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("data:\n  src: 5\n", "data.src: 5 is not allowed, it must be text, in YAML in quotes"),
-        ("data:\n  literature_fom: true\n", "data.literature_fom: True is not allowed, it must be left out"),
-        (
-            "data:\n  literature_form: 'false'\n",
-            "data.literature_form: 'false' is not allowed, it must be true or false",
-        ),
-        (
-            "data:\n  tokenizer:\n    kind: bpee\n",
-            "data.tokenizer.kind: 'bpee' is not allowed, it must be bpe, unigram, wordpiece, word, char or presplit",
-        ),
-        ("model: gru\n", "model: 'gru' is not allowed, it must be a mapping"),
-        ("model:\n  bridge: 1\n", "model.bridge: 1 is not allowed, it must be true, false or null"),
-    ],
-)
-def test_a_config_that_was_changed_by_hand_is_read_strictly(text: str, message: str, tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text(text)
-    with pytest.raises(ValueError, match=f"config.yaml is not the config of a run: {re.escape(message)}"):
-        load_config(tmp_path / "config.yaml")
 
 
 @pytest.mark.parametrize(

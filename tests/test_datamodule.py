@@ -347,6 +347,26 @@ def test_what_looks_like_a_mistake_is_said_of_pairs_as_they_are_in_the_corpus(
         assert not any(line.startswith("data.train_prefixes") for line in said(name, prefix, **settings))
 
 
+def test_validation_sentences_that_are_not_cut_as_they_should_be_are_told_of(
+    corpus_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And that their language is not what its code tells."""
+    for side in ("de", "en"):
+        texts = (corpus_folder / f"train.{side}").read_text().split("\n")[:-1]
+        (corpus_folder / f"train.{side}").write_text("".join(f"▁{text.replace(' ', ' ▁')}\n" for text in texts))
+    (corpus_folder / "validation.en").write_text("狗 在 睡觉 。\n" * 12)
+    tokenizer = TokenizerConfig("presplit", joiner="▁", vocab_size=320)
+    data = TranslationData(DataConfig(str(corpus_folder), tokenizer=tokenizer), 1, tmp_path)
+    data.prepare_data()
+    data.setup("fit")
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("train: many", "validation: "))]
+    assert [line for line in said if "▁" in line] == [
+        "validation: many sources have no ▁, without which their spaces are lost: give what `spm_encode` writes"
+    ]
+    (language,) = (line for line in said if "language code" in line)
+    assert language.startswith("validation: the references write no spaces between words, of which the language code")
+
+
 @pytest.mark.parametrize("with_alignment", [True, False])
 def test_text_is_read_in_training_only_where_it_is_cut_anew(
     aligned_folder: Path, tmp_path: Path, with_alignment: bool

@@ -54,6 +54,7 @@ sys.exit(main())
 """The command, where a function cannot write files of a certain name."""
 
 SRUN = """#!/usr/bin/env bash
+[[ $1 == --kill-on-bad-exit ]] && shift
 processes=()
 for rank in 0 1; do
   SLURM_PROCID=$rank SLURM_NODEID=$rank SLURM_LOCALID=0 "$@" &

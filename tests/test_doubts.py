@@ -8,6 +8,7 @@ import pytest
 from nmt.config import DataConfig, TokenizerConfig
 from nmt.data.corpus import load_split
 from nmt.data.doubts import of_cut_text, of_references, of_training
+from nmt.data.pretokens import is_uncut
 
 TOKENS = [[0, 0], [1, 1]]
 WORDS = [[0, 0], [1, 1], [2, 4]]
@@ -26,6 +27,7 @@ def corpus(src: str, tgt: str, links: Sequence[list[int]] = (), size: int = 50) 
         ("weiß@@ e Katze", {"kind": "presplit"}, "@@"),
         ("weiß@@ e Katze", {"kind": "presplit", "joiner": "@@"}, None),
         ("▁wei ß e ▁Katze", {"kind": "presplit", "joiner": "▁"}, None),
+        ("▁ 我 喜欢 你", {}, "▁"),
         ("weiße Katze @@ a@@b _ ## @home", {}, None),
     ],
 )
@@ -49,12 +51,27 @@ def test_links_of_tokens_are_seen_in_training() -> None:
     assert not list(of_training(load_split("phrasebook", "de", "en", "train"), DataConfig(), guided=True))
 
 
+CUT_BY_SENTENCEPIECE = DataConfig(tokenizer=TokenizerConfig(kind="presplit", joiner="▁"))
+
+
 def test_text_that_was_not_cut_is_seen_in_training() -> None:
-    data = DataConfig(tokenizer=TokenizerConfig(kind="presplit", joiner="▁"))
-    (said,) = of_training(corpus("ein Mann", "a man"), data, guided=False)
-    assert said.startswith("train: few sentences have ▁, without which their spaces are lost")
-    assert not list(of_cut_text(["▁ein ▁Mann"], "▁", "train"))
-    assert not list(of_cut_text(["ein Mann"], "@@", "train"))
+    told = "train: many {} have no ▁, without which their spaces are lost: give what `spm_encode` writes"
+    said = list(of_training(corpus("ein Mann", "a man"), CUT_BY_SENTENCEPIECE, guided=False))
+    assert said == [told.format("sources"), told.format("targets")]
+    (said,) = of_training(corpus("▁ein ▁Mann", "a man ."), CUT_BY_SENTENCEPIECE, guided=False)
+    assert said == told.format("targets")
+    assert not list(of_cut_text(["ein Mann"], ["a man"], "@@", "train"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["▁ein ▁Mann", "▁ 我 喜欢 iPhone", "我 喜欢 你 。", "▁我 用 ▁Py thon 。", "Ja !", "ein▁ Ma nn▁", "", "สวัสดี ครับ"],
+    ids=["▁", "Chinese", "no prefix", "mixed", "one word", "suffix", "empty", "Thai"],
+)
+def test_text_whose_spaces_are_kept_or_that_has_none_was_cut(text: str) -> None:
+    """SentencePiece writes ▁ where a space was, which in some scripts is nowhere, and before each sentence if told."""
+    assert not list(of_training(corpus(text, text), CUT_BY_SENTENCEPIECE, guided=False))
+    assert not is_uncut(text, "▁")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +81,11 @@ def test_text_that_was_not_cut_is_seen_in_training() -> None:
         ("▁the ▁wh ite", "▁"),
         ("the dog &apos;s", "&apos;"),
         ("a well @-@ known dog", "@-@"),
+        ("&lt; l&#39;ami &amp; co &eacute;", "&amp;"),
         ("the dog sleeps .", " ."),
+        ("狗 在 睡觉 。", " 。"),
+        ("▁ 狗 在 睡觉", "▁"),
+        ("狗在睡觉。 AT&T R&D; 狗", None),
         ("the dog , it sleeps", " ."),
         ("le chien dort-il ? oui ! ...", None),
         ("The dog's well-known, isn't it? me@home.org & co.", None),

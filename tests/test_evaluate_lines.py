@@ -4,6 +4,7 @@ import gzip
 import json
 from dataclasses import asdict
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 from conftest import SENTENCES
@@ -62,6 +63,25 @@ def test_lines_are_scored_shown_and_compared(run: Path, lines: Path, capsys: pyt
     card = model_card(run, "me/small")
     assert "| test | 5 | BLEU |" in card
     assert "(other)" not in card  # what others have translated says nothing of the model
+
+
+def test_how_a_letter_is_spelled_costs_nothing(run: Path, lines: Path, tmp_path: Path) -> None:
+    """As one character, or as a letter and its accent: what a model writes is composed."""
+    texts = [f"un café très crémeux {number}\n" for number, _ in enumerate(SENTENCES)]
+    composed, decomposed = (normalize(form, "".join(texts)) for form in ("NFC", "NFD"))
+    (tmp_path / "corpus" / "test.en").write_text(decomposed, encoding="utf-8")
+    lines.write_text(composed, encoding="utf-8")
+    (tmp_path / "references").write_text(decomposed, encoding="utf-8")
+    for name, options in (("split", []), ("file", ["--references", str(tmp_path / "references")])):
+        asked = ["--device", "cpu", "--translations", str(lines), "--as", name, *options]
+        assert main(["evaluate", str(run), *asked]) == 0
+        made = Evaluation.load(run / "evaluations" / name)
+        assert [round(score.score) for score in made.scores] == [100, 100, 0]
+        assert [f"{each}\n" for each in made.references] == texts
+    lines.write_text(decomposed, encoding="utf-8")
+    (tmp_path / "corpus" / "test.en").write_text(composed, encoding="utf-8")
+    assert main(["evaluate", str(run), "--device", "cpu", "--translations", str(lines), "--as", "theirs"]) == 0
+    assert Evaluation.load(run / "evaluations" / "theirs").scores[0].score == pytest.approx(100)
 
 
 def test_a_source_that_is_worth_next_to_nothing_has_no_sign(

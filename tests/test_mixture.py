@@ -6,7 +6,8 @@ import datasets
 import pytest
 from conftest import align_word_by_word
 
-from nmt.config import DataConfig, load_config
+from nmt.config import DataConfig
+from nmt.config_file import load_config
 from nmt.data.corpus import load_split
 from nmt.data.datamodule import TranslationData
 from nmt.data.mixture import load_training

@@ -37,6 +37,15 @@ def test_references_that_are_not_detokenised_are_told() -> None:
     assert (found["text"], found["weight"]) == (f"{told}so have the translations.", 0)
 
 
+def test_a_language_whose_code_does_not_tell_that_it_has_no_spaces_is_told() -> None:
+    """BLEU and TER count the words of another language then."""
+    chinese = replace(MADE, references=("狗在睡觉。",) * 4)
+    [found] = pair_findings(replace(chinese, tgt="target"))
+    assert found["text"].startswith("The references write no spaces between words, of which the language code “target”")
+    assert found["weight"] == 2
+    assert pair_findings(replace(chinese, tgt="zh_CN")) == []
+
+
 def test_references_of_the_training_data_are_told() -> None:
     [found] = pair_findings(replace(MADE, seen_references=(2,)))
     assert (found["text"], found["weight"]) == ("1 of 4 references (25.0%) stand in the training data.", 5)

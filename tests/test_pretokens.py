@@ -98,6 +98,7 @@ def test_joiners_at_odd_places() -> None:
     assert len(sentencepiece.encode("▁die▁weiß e").ids) == 2, "a piece may span words"
     plain = Tokenizer.train(SENTENCES, TokenizerConfig("word", vocab_size=100))
     assert plain.plain("weiß@@ e  ▁") == "weiß@@ e  ▁"
+    assert plain.plain("Cafe\u0301") == "Café"  # as it is decoded
 
 
 @pytest.mark.parametrize("joiner", JOINERS)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import distributed
 
 from nmt.data import ranks
 from nmt.data.ranks import in_first_rank
@@ -54,3 +55,20 @@ def test_the_others_hear_of_a_mistake_of_the_first_and_end(monkeypatch: pytest.M
     monkeypatch.setattr(ranks.dist, "broadcast_object_list", lambda heard: heard.__setitem__(0, True))
     with pytest.raises(SystemExit, match="2"):
         in_first_rank(fail)
+
+
+@pytest.mark.parametrize(
+    "lost", [RuntimeError("[gloo/transport] Connection closed by peer"), distributed.DistNetworkError("timed out")]
+)
+def test_a_process_that_has_ended_is_told_and_how_to_go_on(lost: RuntimeError, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[bool] = []
+    monkeypatch.setattr(distributed, "init_process_group", lambda *_, **__: None)
+    monkeypatch.setattr(distributed, "destroy_process_group", lambda: ended.append(True))
+    with (
+        pytest.raises(ValueError, match="another process of the translation has ended.*go on with --resume"),
+        Processes(0, 2).together(),
+    ):
+        raise lost
+    with pytest.raises(RuntimeError, match="of another kind"), Processes(0, 2).together():
+        raise RuntimeError("of another kind")
+    assert ended == [True, True]

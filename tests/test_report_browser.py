@@ -610,6 +610,21 @@ def test_a_source_word_is_held_to_see_which_targets_look_at_it(browser: Browser)
     assert press("ArrowRight", "false").startswith("Word 2 of 6")
 
 
+def test_how_a_place_began_is_read_in_the_direction_of_its_text(browser: Browser) -> None:
+    """Each token stands by itself, so that no mark or special token joins the words around it."""
+    go(browser, "#/sentences/1?split=test")
+    texts = "[...line.children].map(node => node.textContent).join(' ')"
+    told = f"(line => [line.dir, {texts}])(document.querySelector('.beam-told strong'))"
+    found = make_translation(*SENTENCES[0][:2])
+    assert browser.evaluate(told) == ["ltr", " ".join(found.tokens)]
+    begun = "{ token: '\\u05e9', parent: { token: '\\u2581', parent: null } }"
+    browser.evaluate(f"tellPlace({{ ...tree.best, token: 'X', parent: {begun} }})")
+    assert browser.evaluate(told) == ["rtl", "\u2581 \u05e9 X"]
+    assert browser.evaluate("getComputedStyle(document.querySelector('.beam-told')).direction") == "ltr"
+    scripts = "['\\u0627', '1 \\u05d0', '\\u07ca', '\\ud83a\\udd00', 'a \\u0627', '\\u4e00']"
+    assert browser.evaluate(f"{scripts}.map(isRightToLeft)") == [True, True, True, True, False, False]
+
+
 def test_the_beam_is_a_tree_whose_places_tell_how_they_began(browser: Browser) -> None:
     go(browser, "#/sentences/1")
     found = make_translation(*SENTENCES[0][:2])

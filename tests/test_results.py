@@ -17,7 +17,7 @@ from nmt.evaluation.branches import Branch, Fork
 from nmt.evaluation.frequencies import TrainingCounts
 from nmt.evaluation.insight import Insight
 from nmt.evaluation.metrics import Score
-from nmt.evaluation.results import Evaluation, installed_versions, saved_evaluations
+from nmt.evaluation.results import Evaluation, installed_versions
 from nmt.evaluation.shift import Shift
 
 SCORE = Score("BLEU", 38.1, 37.0, None, "nrefs:1|version:2.6.0", "cased, detokenised", True)
@@ -347,12 +347,3 @@ def test_files_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
     path.write_text('{"reference": "eins!", "alignment": null}\n{"refer\n')
     with pytest.raises(ValueError, match="references.jsonl:2: not JSON"):
         Evaluation.load(tmp_path / "test")
-
-
-def test_the_evaluations_of_a_run_are_whole_ones(tmp_path: Path) -> None:
-    folder = tmp_path / "evaluations"
-    for name in ("flickr", ".flickr.new", ".coco.old", ".web.new"):
-        (folder / name).mkdir(parents=True)
-    (folder / "notes.txt").touch()
-    assert saved_evaluations(tmp_path) == [folder / "coco", folder / "flickr"]
-    assert saved_evaluations(tmp_path / "none") == []

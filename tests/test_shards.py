@@ -126,7 +126,7 @@ def test_nothing_is_left_of_a_file_that_was_interrupted_at_once(
         (["--format", "text"], "was made with --format 'tsv', not 'text'"),
         (["--shard-lines", "11"], "was made with --shard-lines 10, not 11"),
         (["--prefix", "das"], "was made with --prefix '', not 'das'"),
-        (["input"], "was made with another input"),
+        (["input"], "was made with another input: give the same, or delete it"),
         (["model"], "was made with another model"),
     ],
 )

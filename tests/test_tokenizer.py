@@ -1,7 +1,11 @@
 import itertools
 import json
+import os
+import signal
 import unicodedata
+from collections.abc import Iterable
 from random import Random
+from threading import Event
 
 import datasets
 import pytest
@@ -13,7 +17,7 @@ from nmt.config import TokenizerConfig
 from nmt.data.special import BOS_ID, EOS_ID, PAD_ID, SPECIAL_TOKENS, UNK_ID
 from nmt.data.tokenizer import Tokenizer
 from nmt.data.tokenizer_pair import TokenizerPair, train_tokenizers
-from nmt.data.vocabulary import encodable
+from nmt.data.vocabulary import encodable, learn_in_thread
 
 KINDS = ("bpe", "unigram", "wordpiece", "word", "char")
 BYTE_KINDS = ("bpe", "unigram")
@@ -268,3 +272,26 @@ def test_an_endless_word_is_not_learnt_from() -> None:
     settings = TokenizerConfig("bpe", vocab_size=300)
     tokenizer = Tokenizer.train([*sentences, "x" * 1_000_000], settings)
     assert tokenizer.tokens == Tokenizer.train(sentences, settings).tokens
+
+
+@pytest.mark.parametrize("sentences", [["one"], itertools.repeat("one of many")])
+def test_a_signal_does_not_wait_until_a_vocabulary_is_learned(sentences: Iterable[str]) -> None:
+    may_end, has_ended = Event(), Event()
+
+    class Backend:
+        """A library that is interrupted while it reads, and learns for long from what it has read."""
+
+        def train_from_iterator(self, read: Iterable[str], trainer: object) -> None:
+            try:
+                for number, _ in enumerate(read):
+                    if number == 0:
+                        os.kill(os.getpid(), signal.SIGINT)
+                may_end.wait(60)
+            finally:
+                has_ended.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        learn_in_thread(Backend(), sentences, None)
+    assert not has_ended.is_set()
+    may_end.set()
+    assert has_ended.wait(60), "it reads no further"

@@ -35,7 +35,8 @@ import nmt.training.reporter
 import nmt.training.train
 import nmt.training.validation
 from nmt.cli import main
-from nmt.config import Config, DataConfig, ModelConfig, TokenizerConfig, load_config, load_settings
+from nmt.config import Config, DataConfig, ModelConfig, TokenizerConfig
+from nmt.config_file import load_config, load_settings
 from nmt.data.batch import Batch
 from nmt.data.corpus import load_split
 from nmt.data.files import lock_folder
@@ -592,16 +593,35 @@ def test_a_trial_run_leaves_nothing_and_replaces_nothing(train: Callable, capsys
     assert files("runs") == before
 
 
-def test_a_signal_before_the_first_step_leaves_nothing(train: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        nmt.data.datamodule.TranslationData, "prepare_data", lambda self: os.kill(os.getpid(), signal.SIGTERM)
-    )
-    before = signal.getsignal(signal.SIGTERM)
+JOB = {"JOB_ID": "1", "JOB_NAME": "nmt", "NTASKS": "1", "PROCID": "0", "LOCALID": "0", "NODEID": "0"}
+"""What SLURM tells a job of one task, before the names of which it puts its own."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_before_the_first_step_leaves_nothing(
+    train: Callable, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    for name, value in JOB.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    monkeypatch.setattr(nmt.data.datamodule.TranslationData, "prepare_data", lambda self: os.kill(os.getpid(), number))
+    before = signal.getsignal(number)
     with pytest.raises(SystemExit) as stopped:
         train("stopped")
-    assert stopped.value.code == 128 + signal.SIGTERM
+    assert stopped.value.code == 128 + number
     assert not list(Path("runs").iterdir())
-    assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.getsignal(number) == before
+
+
+def test_the_signal_before_the_time_of_a_job_is_over_stops_a_run(
+    train: Callable, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    for name, value in JOB.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    fail_at(monkeypatch, 2, lambda: os.kill(os.getpid(), signal.SIGUSR1))
+    assert train("stopped") == 128 + signal.SIGUSR1
+    assert capsys.readouterr().err == "stopped by SIGUSR1; go on with: nmt train --resume runs/stopped\n"
+    assert latest_checkpoint(Path("runs/stopped/checkpoints")).name == "step-2.ckpt"
+    assert not list(Path("runs/stopped").glob("hpc*")), "as Lightning stops, and queues the job again"
 
 
 def test_a_signal_waits_for_the_gradient_that_is_accumulated(train: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -669,13 +689,13 @@ def test_a_checkpoint_that_cannot_be_opened_is_named(train: Callable) -> None:
 
 
 def test_a_second_signal_is_not_waited_for() -> None:
-    numbers, signals = (signal.SIGINT, signal.SIGTERM), Signals()
+    numbers, signals = STOPPING, Signals()
     before = [signal.getsignal(number) for number in numbers]
     with signals.given_back():
         signals.take()
         os.kill(os.getpid(), signal.SIGTERM)
         assert signals.received == signal.SIGTERM
-        assert [signal.getsignal(number) for number in numbers] == [signal.SIG_DFL] * 2
+        assert [signal.getsignal(number) for number in numbers] == [signal.SIG_DFL] * len(numbers)
     assert [signal.getsignal(number) for number in numbers] == before
 
 
@@ -976,7 +996,7 @@ def test_a_model_is_exported_as_a_whole(train: Callable, monkeypatch: pytest.Mon
 def test_a_run_is_held_and_no_signal_counts_until_its_model_is_exported(
     train: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = nmt.training.train.export
+    real = nmt.training.train.export_best
 
     def signalled(*given: Any) -> None:
         with pytest.raises(BlockingIOError):
@@ -984,7 +1004,7 @@ def test_a_run_is_held_and_no_signal_counts_until_its_model_is_exported(
         os.kill(os.getpid(), signal.SIGTERM)
         real(*given)
 
-    monkeypatch.setattr(nmt.training.train, "export", signalled)
+    monkeypatch.setattr(nmt.training.train, "export_best", signalled)
     assert train("held", "--trainer.max_steps", "1") == 0
     assert Translator.load("runs/held").translate("der hund").source == "der hund"
 
@@ -1007,12 +1027,19 @@ def test_a_training_goes_on_though_its_output_cannot_be_written(
 def test_where_another_process_has_ended_it_is_told_how_to_go_on(
     train: Callable, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    def lose(*_: object) -> None:
-        raise RuntimeError("[/gloo/transport/tcp/pair.cc:537] Read error [127.0.0.1]:24971: Connection reset by peer")
+    lost = RuntimeError("[/gloo/transport/tcp/pair.cc:537] Read error [127.0.0.1]:24971: Connection reset by peer")
+    late = torch.distributed.DistNetworkError("The client socket has timed out after 1800000ms")
 
+    def lose(config: Config, *_: object) -> None:
+        raise lost if config.name == "begun" else late
+
+    assert train("begun", "--trainer.max_steps", "1") == 0
     monkeypatch.setattr(nmt.training.train, "train", lose)
-    assert train("two") == 2
-    assert "another process of the training has ended" in capsys.readouterr().err
+    told = "another process of the training has ended, or not come: see what it says (nothing, if it was killed), and"
+    for name, then in {"begun": "go on with: nmt train --resume runs/begun", "new": "train anew"}.items():
+        capsys.readouterr()
+        assert train(name) == 2
+        assert one_line(capsys) == f"nmt train: {told} {then}"
 
 
 def test_what_was_put_aside_is_not_put_back_over_a_run_that_has_begun(

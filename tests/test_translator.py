@@ -27,6 +27,7 @@ from nmt.data.special import BOS, BOS_ID, EOS_ID, PAD, PAD_ID
 from nmt.data.tokenizer import Tokenizer
 from nmt.data.tokenizer_pair import TokenizerPair, train_tokenizers
 from nmt.data.words import split_words, words_of_tokens
+from nmt.decoding import forcing
 from nmt.decoding.demands import Demands
 from nmt.decoding.engine import Engine, Precision, choose_device, for_inference
 from nmt.decoding.options import SearchOptions
@@ -490,7 +491,7 @@ def test_forced_decoding_of_what_search_found_gives_its_attention_and_scores(
     records, encode = list(translator.translate(SOURCES, options)), translator.tokenizers.src.encode
     types = translator.tokenizers.tgt.tokens.index
     targets = [[types(token) for token in record.tokens[:-1]] for record in records]  # its text may have other tokens
-    every = translator.engine.force([encode(source).ids for source in SOURCES], targets, 5, options)
+    every = forcing.force(translator.engine, [encode(source).ids for source in SOURCES], targets, 5, options)
     for record, forced in zip(records, every, strict=True):
         assert record.finished
         assert forced.score == pytest.approx(record.score, abs=1e-4)
@@ -499,11 +500,11 @@ def test_forced_decoding_of_what_search_found_gives_its_attention_and_scores(
         assert forced.token_log_probs == pytest.approx(record.token_log_probs, abs=1e-4)
 
 
-@pytest.mark.parametrize("most", [translator_module.FORCED_TOKENS, 8], ids=["together", "a few tokens at a time"])
+@pytest.mark.parametrize("most", [forcing.FORCED_TOKENS, 8], ids=["together", "a few tokens at a time"])
 def test_forced_decoding_of_a_reference(translator: Translator, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
-    forced, sizes = translator.engine.force, []
-    monkeypatch.setattr(translator.engine, "force", lambda *given: sizes.append(len(given[0])) or forced(*given))
-    monkeypatch.setattr(translator_module, "FORCED_TOKENS", most)
+    pad, sizes = forcing.pad, []
+    monkeypatch.setattr(forcing, "pad", lambda targets: sizes.append(len(targets)) or pad(targets))
+    monkeypatch.setattr(forcing, "FORCED_TOKENS", most)
     records = list(translator.force(SENTENCES, batch_sentences=2))
     assert (max(sizes), sum(sizes)) == (2 if most > 8 else 1, len(SENTENCES))
     assert [(each.source, each.text) for each in records] == SENTENCES

@@ -64,6 +64,27 @@ def test_types_are_filled_wherever_in_a_word_they_stand_and_padding_is_not(tmp_p
     assert torch.equal(table.weight[[0, 1, 4]], before[[0, 1, 4]])
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Hund 1 1 1\nHUND 2 2 2\nDie 3 3 3\n", [1, 1, 3]),
+        ("HUND 1 1 1\nhund 2 2 2\nHund 3 3 3\n", [2, 3, None]),
+        ("die 4 4 4\nhund 5 5 5\n", [5, 5, 4]),
+        ("Hunde 1 1 1\nhündin 1 1 1\n", [None, None, None]),
+    ],
+    ids=["small letters", "own vectors", "vectors in small letters", "other words"],
+)
+def test_a_type_without_a_vector_has_that_of_its_word_in_another_case(
+    tmp_path: Path, text: str, expected: list[int | None]
+) -> None:
+    table = torch.nn.Embedding(4, 3)
+    before = table.weight.detach().clone()
+    filled = vectors.fill(table, ["<pad>", "▁hund", "▁Hund", "▁DIE"], written(tmp_path / "v.txt", text))
+    assert filled == sum(each is not None for each in expected)
+    for row, value in enumerate([None, *expected]):
+        assert table.weight[row].tolist() == (before[row].tolist() if value is None else [value] * 3)
+
+
 def test_a_run_begins_with_them_and_goes_on_with_what_it_made_of_them(
     corpus_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
@@ -74,8 +95,8 @@ def test_a_run_begins_with_them_and_goes_on_with_what_it_made_of_them(
     settings = ["--data.path", str(corpus_folder), *TINY_RUN, "--data.tokenizer.kind", "word"]
     vectors.main(["--out", "start", "--src", str(src), "--tgt", str(tgt), *settings])
     out = capsys.readouterr().out
-    assert f"{src}: 2 of " in out
-    assert f"{tgt}: 2 of " in out
+    assert f"{src}: 4 of " in out
+    assert f"{tgt}: 4 of " in out  # the vocabulary is one, and the words of one side are those of the other in capitals
     expected = [float(each) for each in numbers.split()]
     tokens = TokenizerPair.load("start").src.tokens
     hund, bird = tokens.index("▁hund"), tokens.index("▁VOGEL")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nmt.cli.parsing import Parser, at_least, file_path
-from nmt.data.runs import check_run_folder
+from nmt.data.runs import check_run_folder, is_evaluation, saved_evaluations
 
 if TYPE_CHECKING:
     from nmt.cli.differences import Compared, Found
@@ -76,7 +76,7 @@ def _evaluations(paths: list[Path], label: str | None) -> "list[Evaluation]":
         FileNotFoundError: if there is no such run or evaluation.
         ValueError: if the runs have several in common, and none of them is the default, or have none.
     """
-    from nmt.evaluation.results import Evaluation, is_evaluation, saved_evaluations
+    from nmt.evaluation.results import Evaluation
 
     named = {path: Evaluation.load(path) for path in paths if is_evaluation(path)}
     there = {path: [folder.name for folder in saved_evaluations(path)] for path in paths if path not in named}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from nmt.evaluation.breakdown import Breakdown, Sentences, Values
+    from nmt.evaluation.breakdown import Breakdown, SentenceRange, Values
     from nmt.evaluation.comparison import Comparison
     from nmt.evaluation.metrics import Difference, Score
     from nmt.evaluation.results import Evaluation
@@ -144,7 +144,7 @@ def _show_breakdown(found: "Breakdown") -> None:
             print(_row(_shown(word.word), word.references, _counts(word.written)))
 
 
-def _show_sources(what: str, ranges: "Sequence[Sentences]", last: str, values: Sequence[str]) -> None:
+def _show_sources(what: str, ranges: "Sequence[SentenceRange]", last: str, values: Sequence[str]) -> None:
     """The sentences in each range, with their BLEU and another value."""
     scores = [_scores(each.bleu) for each in ranges]
     if ranges:

@@ -21,13 +21,13 @@ def run(arguments: list[str]) -> int:
     if options.translations:
         _check_nothing_is_searched(options, parser)
     search = search_options(options, keep_beam=True)
-    from nmt.data.runs import config_of
+    from nmt.data.runs import config_with_corpus
     from nmt.evaluation.evaluate import evaluate as run_evaluation
     from nmt.evaluation.find_out import Wanted
     from nmt.report.findings import serious_findings
 
     folder = Path(options.run)
-    config_of(folder, options.path)  # a mistake is told before the model is read
+    config_with_corpus(folder, options.path)  # a mistake is told before the model is read
     if options.name:
         check_folder_name("--as", options.name)
     result = run_evaluation(

@@ -30,14 +30,14 @@ def run(arguments: list[str]) -> int:
         "--sentences", type=at_least(1), default=100_000, metavar="N", help="training pairs read, at most"
     )
     options = parser.parse_args(arguments)
-    from nmt.data.runs import config_of
+    from nmt.data.runs import config_with_corpus
     from nmt.data.tokenizer_pair import TokenizerPair
     from nmt.decoding.fit_shortlist import build_shortlist, fit_rest
     from nmt.decoding.shortlist import FILE
     from nmt.model.saved import load_model
     from nmt.pipe.progress import watched
 
-    config, folder = config_of(options.run, options.path), options.run / "model"
+    config, folder = config_with_corpus(options.run, options.path), options.run / "model"
     model, _ = load_model(folder)
     tokenizers = TokenizerPair.load(folder)
     batches, total = _batches(config, tokenizers, options.sentences)

@@ -1,6 +1,5 @@
 """`nmt train`: a new run, or a stopped one again."""
 
-import re
 import signal
 import sys
 from pathlib import Path
@@ -23,8 +22,10 @@ def run(arguments: list[str]) -> int:
     from pytorch_lightning.utilities.exceptions import MisconfigurationException
     from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
+    from nmt.data.ranks import naming_the_lost
+    from nmt.training.checkpoint_files import latest_checkpoint
     from nmt.training.checks import idle_settings
-    from nmt.training.stopping import Stopped
+    from nmt.training.stopping import STOPPING, Stopped
     from nmt.training.train import train as run_training
 
     config = Config(made.name, made.seed, made.data, made.model, made.training)
@@ -33,9 +34,15 @@ def run(arguments: list[str]) -> int:
     settings.name = config.name
     folder = Path(settings.resume or Path("runs") / config.name)
     resolved = dump_settings(parser, settings)
-    earlier = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # the folder is put back first
+
+    def then() -> str:
+        return f"go on with: nmt train --resume {folder}" if latest_checkpoint(folder / "checkpoints") else "train anew"
+
+    ending = [number for number in STOPPING if number != signal.SIGINT]  # of which Python makes an exception itself
+    # the folder is put back first; and SIGUSR1 is left to us by Lightning, which would queue a job of SLURM again
+    earlier = {number: signal.signal(number, lambda number, _: sys.exit(128 + number)) for number in ending}
     try:
-        with dispensable_output():
+        with dispensable_output(), naming_the_lost("training", then):
             model = run_training(
                 config, vars(made.trainer), folder, bool(settings.resume), settings.overwrite, resolved
             )
@@ -43,16 +50,12 @@ def run(arguments: list[str]) -> int:
             rank_zero_only(print)(f"model: {model}" if model else nothing, flush=True)
     except (MisconfigurationException, ModuleNotFoundError) as error:  # of the trainer's settings
         raise ValueError(str(error)) from error
-    except RuntimeError as error:
-        if not re.search("gloo|NCCL", str(error)):  # by which the processes of a training speak with each other
-            raise
-        then = f"see what it says, and go on with: nmt train --resume {folder}"
-        raise ValueError(f"another process of the training has ended: {then}") from error
     except Stopped as stopped:
         rank_zero_only(print)(f"{stopped}; go on with: nmt train --resume {folder}", file=sys.stderr)
         return 128 + stopped.signal_number
     finally:
-        signal.signal(signal.SIGTERM, earlier)
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
     return 0
 
 

@@ -53,11 +53,11 @@ def with_word_links(
 
 def words_of_units(tokenizer: Tokenizer, text: str, units: AlignmentUnits) -> list[list[int]]:
     """The words of the plain text that each word, or each token, of a text consists of."""
-    words = list(enumerate(split_words(tokenizer.plain(text))))
-    if units == "words":
-        return [[word] for word, _ in words]
     if tokenizer.takes_presplit:
-        spans = tokenizer.encode(text).spans
+        _, _, spans, text = tokenizer.encode(text)
     else:
         spans = [match.span() for match in re.finditer(r"\S+", text)]
+    words = list(enumerate(split_words(text)))
+    if units == "words":
+        return [[word] for word, _ in words]
     return [[word for word, (first, last) in words if first < end and last > start] for start, end in spans]

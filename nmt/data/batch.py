@@ -1,16 +1,16 @@
-"""Ids -> batches: padding, and a sampler that fills batches by tokens out of length buckets.
+"""Ids -> batches: padding, a sampler that fills batches by tokens out of length buckets, a loader of an epoch's rest.
 
 The order of the batches is a function of seed and epoch alone, so that a resumed run needs no random state: it goes
 to the batch where it stopped.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Sampler
+from torch.utils.data import DataLoader, Sampler
 
 from nmt.data.links import token_links
 from nmt.data.special import BOS_ID, EOS_ID, PAD_ID
@@ -68,7 +68,7 @@ def pad(sequences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     return ids, lengths
 
 
-def beside(small: Tensor, other: Tensor) -> Tensor:
+def on_device_of(small: Tensor, other: Tensor) -> Tensor:
     """A small tensor on the device of another one, without waiting for it where it comes from the host."""
     if small.device == other.device:
         return small
@@ -103,16 +103,13 @@ def _alignment(pairs: Sequence[dict], predictions: int, positions: int) -> Tenso
     return alignment
 
 
-def cut_batches(lengths: np.ndarray, max_tokens: int, max_sentences: int) -> list[int]:
-    """Where to cut a sequence of pairs into batches.
+def cut_batches(lengths: np.ndarray, max_tokens: int, max_sentences: int) -> list[slice]:
+    """A sequence of pairs, cut into batches. A pair longer than `max_tokens` is a batch of its own.
 
     Args:
         lengths: (N, 2) int, source and target length of each pair, in the order in which batches are filled.
         max_tokens: on either side, padding included: sentences times the longest of them.
         max_sentences: a batch.
-
-    Returns:
-        The end of each batch, N last. A pair longer than `max_tokens` is a batch of its own.
     """
     ends, start, longest = [], 0, 0
     for position, length in enumerate(lengths.max(axis=1).tolist()):
@@ -121,7 +118,7 @@ def cut_batches(lengths: np.ndarray, max_tokens: int, max_sentences: int) -> lis
         if size > 1 and (size > max_sentences or size * longest > max_tokens):
             ends.append(position)
             start, longest = position, length
-    return [*ends, len(lengths)] if len(lengths) else []
+    return list(map(slice, [0, *ends], [*ends, len(lengths)])) if len(lengths) else []
 
 
 def spread(count: int) -> list[int]:
@@ -163,7 +160,7 @@ class BucketSampler(Sampler[list[int]]):
         # Equal lengths are neighbours in any order of the ties, so that all epochs are cut alike and have one length.
         self.order = np.lexsort((lengths[:, 0], lengths[:, 1]))[::-1]
         self.lengths = lengths[self.order]
-        self.ends = cut_batches(self.lengths, max_tokens, max_sentences)
+        self.cuts = cut_batches(self.lengths, max_tokens, max_sentences)
         self.shuffle, self.seed = shuffle, seed
         self.rank, self.world_size = rank, world_size
         self.epoch = 0
@@ -172,20 +169,49 @@ class BucketSampler(Sampler[list[int]]):
         """Batches of this rank to leave out at the beginning of the next walk."""
 
     def __len__(self) -> int:
-        batches = len(self.ends)
+        batches = len(self.cuts)
         if self.shuffle:
             return -(-batches // self.world_size)
         return len(range(self.rank, batches, self.world_size))
 
     def __iter__(self) -> Iterator[list[int]]:
         start, self.start = self.start, 0
-        order, sequence = self.order, np.array(spread(len(self.ends)), dtype=int)
+        order, sequence = self.order, np.array(spread(len(self.cuts)), dtype=int)
         if self.shuffle:
             random = np.random.default_rng((self.seed, self.epoch))
             ties = random.permutation(len(order))
             order = order[np.lexsort((ties, -self.lengths[:, 0], -self.lengths[:, 1]))]
-            sequence = random.permutation(len(self.ends))
+            sequence = random.permutation(len(self.cuts))
             sequence = np.resize(sequence, len(self) * self.world_size)
-        begins = [0, *self.ends[:-1]]
         for batch in sequence[self.rank :: self.world_size][start:]:
-            yield order[begins[batch] : self.ends[batch]].tolist()
+            yield order[self.cuts[batch]].tolist()
+
+
+class EpochLoader(DataLoader[Batch]):
+    """A loader that asks where training stands when an epoch begins, so that a run can go on in mid-epoch.
+
+    Args:
+        dataset: rows for `collate`.
+        sampler: of its batches.
+        position: gives the epoch, and how many of its batches were trained on before; None: passes are epochs.
+        pinned: batches lie in memory from which a GPU reads by itself.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        sampler: BucketSampler,
+        position: Callable[[], tuple[int, int] | None],
+        pinned: bool = False,
+    ) -> None:
+        super().__init__(dataset, batch_sampler=sampler, collate_fn=collate, pin_memory=pinned)
+        self._sampler, self._position, self._passes = sampler, position, 0
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        position, sampler = self._position(), self._sampler
+        if position is None:
+            sampler.epoch, sampler.start = self._passes, 0
+            self._passes += 1
+        else:
+            sampler.epoch, sampler.start = position
+        yield from super().__iter__()

@@ -1,6 +1,6 @@
 """The LightningDataModule: corpus -> tokenizers -> ids -> loaders of batches."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -15,43 +15,13 @@ from torch.utils.data import DataLoader
 from nmt.config import DataConfig
 from nmt.data import doubts
 from nmt.data.alignment_units import with_word_links
-from nmt.data.batch import Batch, BucketSampler, collate
+from nmt.data.batch import BucketSampler, EpochLoader, collate
 from nmt.data.bpe_dropout import DroppedPairs
 from nmt.data.corpus import load_split
 from nmt.data.mixture import load_training
 from nmt.data.pair_doubts import of_pairs
 from nmt.data.pairs import SPECIAL_COUNTS, encode, pair_lengths, read_by_model, training_pairs
 from nmt.data.tokenizer_pair import TokenizerPair, train_tokenizers
-
-
-class EpochLoader(DataLoader[Batch]):
-    """A loader that asks where training stands when an epoch begins, so that a run can go on in mid-epoch.
-
-    Args:
-        dataset: rows for `collate`.
-        sampler: of its batches.
-        position: gives the epoch, and how many of its batches were trained on before; None: passes are epochs.
-        pinned: batches lie in memory from which a GPU reads by itself.
-    """
-
-    def __init__(
-        self,
-        dataset: Any,
-        sampler: BucketSampler,
-        position: Callable[[], tuple[int, int] | None],
-        pinned: bool = False,
-    ) -> None:
-        super().__init__(dataset, batch_sampler=sampler, collate_fn=collate, pin_memory=pinned)
-        self._sampler, self._position, self._passes = sampler, position, 0
-
-    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
-        position, sampler = self._position(), self._sampler
-        if position is None:
-            sampler.epoch, sampler.start = self._passes, 0
-            self._passes += 1
-        else:
-            sampler.epoch, sampler.start = position
-        yield from super().__iter__()
 
 
 class TranslationData(pl.LightningDataModule):
@@ -129,7 +99,8 @@ class TranslationData(pl.LightningDataModule):
         self.validation_references = [self.tokenizers.tgt.plain(text) for text in validation["tgt"]]
         self.validation = encode(validation, self.tokenizers, with_words="alignment" in validation.column_names)
         _say(f"{config.validation}: {len(self.validation):,} pairs{self._too_long()}{self._unknown()}")
-        for doubt in doubts.of_references(self.validation_references):
+        references = self.validation_references
+        for doubt in (*doubts.of_language(references, config.tgt), *doubts.of_references(references)):
             _say(f"{config.validation}: {doubt}")
 
     @rank_zero_only
@@ -141,6 +112,7 @@ class TranslationData(pl.LightningDataModule):
             once = load_training(replace(config, train_weights=(), train_prefixes=()))
         for doubt in (
             *doubts.of_training(train, config, self.with_alignment),
+            *doubts.of_cut_text(validation["src"], validation["tgt"], config.tokenizer.joiner, config.validation),
             *of_pairs(once, validation, config),
             *self._cut_prefixes(),
         ):
@@ -208,15 +180,15 @@ class TranslationData(pl.LightningDataModule):
         if self.trainer:
             _check_interval(self.trainer, len(sampler))
         probability = self.config.tokenizer.bpe_dropout
-        if not probability:
-            return EpochLoader(read_by_model(self.train), sampler, self._position, self._is_on_gpu)
-        dropped = DroppedPairs(self.train, self.tokenizers, probability, self.seed, lambda: sampler.epoch)
-        return EpochLoader(dropped, sampler, self._position, self._is_on_gpu)
+        rows = read_by_model(self.train)
+        if probability:
+            rows = DroppedPairs(self.train, self.tokenizers, probability, self.seed, lambda: sampler.epoch)
+        return EpochLoader(rows, sampler, self._position, self._is_on_gpu)
 
     def batch_sizes(self) -> str:
         """How large the batches of the training split are, and by which setting, in words."""
         sampler = self._sampler(self.train_lengths, True, self.config.batch_sentences)
-        sizes = np.diff(sampler.ends, prepend=0)
+        sizes = np.array([cut.stop - cut.start for cut in sampler.cuts])
         tokens = (sampler.lengths[:, 1] - 1).sum() / len(sizes)
         words = f"{len(sizes):,} batches an epoch, on average {sizes.mean():,.0f} pairs and {tokens:,.0f} target tokens"
         full = (sizes == self.config.batch_sentences).mean()

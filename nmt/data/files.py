@@ -30,7 +30,7 @@ def put(unfinished: Path, path: Path, *others: Path) -> None:
     fsync(path.parent)
 
 
-def beside(path: Path, state: str) -> Path:
+def sibling(path: Path, state: str) -> Path:
     """The hidden file or folder beside another that is what will take its place, or what had it."""
     if not path.name.strip("."):  # the folder one is in, or that above it
         path = path.resolve()
@@ -41,9 +41,9 @@ def beside(path: Path, state: str) -> Path:
 def put_folder(folder: Path) -> Iterator[Path]:
     """A new folder, which takes the place of another once all of it is on the disk: a crash leaves one of the two.
 
-    Between its two moves the old one is `beside` its place, as "old".
+    Between its two moves the old one is its `sibling`, as "old".
     """
-    fresh, old = beside(folder, "new"), beside(folder, "old")
+    fresh, old = sibling(folder, "new"), sibling(folder, "old")
     shutil.rmtree(fresh, ignore_errors=True)  # of a process that was killed
     fresh.mkdir(parents=True)
     with naming(fresh):
@@ -77,9 +77,9 @@ def digest(*paths: Path) -> str:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Has a folder for oneself, once no other holds it; where the system has no locks for folders, at once."""
-    handle = lock_folder(folder, wait=True)
+def locked(folder: Path, wait: bool = True) -> Iterator[None]:
+    """Has a folder for oneself, as `lock_folder` locks it."""
+    handle = lock_folder(folder, wait)
     try:
         yield
     finally:

@@ -6,14 +6,16 @@ from collections.abc import Collection, Iterator
 MANY = 0.02
 """Part of the sentences that have a mark of another program; of plain text none has one."""
 
-JOINERS = {"@@": re.compile(r"\S@@( |$)"), "▁": re.compile(r"(^| )▁\S")}
-"""Of what cuts words into pieces."""
+JOINERS = {"@@": re.compile(r"\S@@( |$)"), "▁": re.compile("(^| )▁")}
+"""Of what cuts words into pieces; a text without spaces has ▁ only at its beginning, as a piece of its own."""
 
 MARKS = {
     **JOINERS,
-    "&apos;": re.compile(r"&(apos|quot|amp|#91|#93);"),
+    "&apos;": re.compile(r"&(apos|quot|#91|#93|#124);"),
+    "&amp;": re.compile(r"&(?!(apos|quot|#91|#93|#124);)(#\w+|\w{2,});"),
     "@-@": re.compile(r" @[-/.,]@ "),
     " .": re.compile(r"\w [.,]( |$)"),  # French has spaces before ? ! : ; as well
+    " 。": re.compile(r"\w [。，、]"),
 }
 
 

@@ -53,9 +53,13 @@ def takes_presplit(backend: tokenizers.Tokenizer) -> bool:
     return " " in normal
 
 
+UNCUT = re.compile(rf"[^▁]*[^\W{UNSPACED}][{SPACE}]+[^\W{UNSPACED}][^▁]*")
+"""A whole text without ▁ in which a space stands between two letters whose scripts write spaces between words."""
+
+
 def is_uncut(text: str, joiner: Joiner) -> bool:
-    """Whether a text that is to be cut with this joiner is not, but has spaces: they are lost."""
-    return joiner == "▁" and joiner not in text and len(text.split()) > 1
+    """Whether a text that is to be cut with this joiner is not, but has spaces between words: they are lost."""
+    return joiner == "▁" and bool(UNCUT.fullmatch(text))
 
 
 def _plain_form(lowercase: bool, protected: Sequence[str]) -> normalizers.Normalizer:

@@ -1,6 +1,8 @@
 """What the processes of one job know together, and what the first of them does for all."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -49,6 +51,27 @@ def in_first_rank(action: Callable[[], None]) -> None:
             raise SystemExit(2)
     if failure is not None:
         raise failure
+
+
+@contextmanager
+def naming_the_lost(job: str, then: Callable[[], str]) -> Iterator[None]:
+    """Says in a line that another process of a job has ended, or not come in time.
+
+    Args:
+        job: of what they are the processes.
+        then: what is to be done, in words; asked for when it has happened.
+
+    Raises:
+        ValueError: in place of the error of what they speak with each other by.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        is_of_processes = dist.is_available() and isinstance(error, dist.DistError)
+        if not is_of_processes and not re.search("gloo|NCCL", str(error)):
+            raise
+        said = "has ended, or not come: see what it says (nothing, if it was killed)"
+        raise ValueError(f"another process of the {job} {said}, and {then()}") from error
 
 
 def _has_others() -> bool:

@@ -1,15 +1,16 @@
-"""The folder of a run: whether it is there and is one, where a training puts it aside, and its config."""
+"""The folder of a run: whether it is there and is one, where a training puts it aside, its config, its evaluations."""
 
 from dataclasses import replace
 from pathlib import Path
 
-from nmt.config import Config, is_hub, load_config
-from nmt.data.files import beside
+from nmt.config import Config, is_hub
+from nmt.config_file import load_config
+from nmt.data.files import sibling
 
 
 def aside(replaced: Path) -> Path:
     """Where the folder or the log of a run is until the training that replaces it has begun."""
-    return beside(replaced, "replaced")
+    return sibling(replaced, "replaced")
 
 
 def check_in_place(run: Path) -> None:
@@ -46,7 +47,7 @@ def run_config(run: Path) -> Config:
     return load_config(run / "config.yaml")
 
 
-def config_of(run: Path, corpus: str | None = None) -> Config:
+def config_with_corpus(run: Path, corpus: str | None = None) -> Config:
     """The config of a run, with another corpus if one is given.
 
     Raises:
@@ -62,3 +63,21 @@ def config_of(run: Path, corpus: str | None = None) -> Config:
     if path != "phrasebook" and not is_hub(path) and not Path(path).expanduser().exists():
         raise FileNotFoundError(f"the corpus of {run}, {path}, is not there: say where with --path CORPUS")
     return config
+
+
+def saved_evaluations(run: Path) -> list[Path]:
+    """The folders of a run's evaluations, by name, also of one whose replacement did not come to its end."""
+    folders = {path.name: path for path in (run / "evaluations").glob("*") if path.is_dir()}
+    names = {name for name in folders if not name.startswith(".")}
+    names |= {name[1:-4] for name in folders if name.startswith(".") and name.endswith(".old")}
+    return [run / "evaluations" / name for name in sorted(names)]
+
+
+def is_evaluation(path: Path) -> bool:
+    """Whether a folder lies where the evaluations of a run do."""
+    return path.absolute().parent.name == "evaluations"
+
+
+def run_of(path: Path) -> Path:
+    """The run that a folder is, or that it is an evaluation of."""
+    return path.absolute().parent.parent if is_evaluation(path) else path

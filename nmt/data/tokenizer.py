@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
+from unicodedata import normalize
 
 import tokenizers
 from tokenizers import models
@@ -149,8 +150,8 @@ class Tokenizer:
         return [encoding.ids for encoding in self.backend.encode_batch_fast(batch)]
 
     def plain(self, text: str) -> str:
-        """What a text reads as: text that was cut without its joiners, any other as it is."""
-        return self._joined(text).text if self.takes_presplit else text
+        """What a text reads as: in composed characters, and text that was cut without its joiners."""
+        return self._joined(text).text if self.takes_presplit else normalize("NFC", text)
 
     def _joined(self, text: str) -> Decoded:
         """The plain text of a text that was cut, with its pieces and their spans."""

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
+from threading import Event, Thread
 from typing import Any
 
 import tokenizers
@@ -36,7 +37,7 @@ def learn(sentences: Iterable[str], settings: TokenizerConfig) -> tokenizers.Tok
     seen: set[str] = set()
     fits = True
     try:
-        backend.train_from_iterator(_watched(sentences, seen), _trainer(settings, special_tokens))
+        learn_in_thread(backend, _watched(sentences, seen), _trainer(settings, special_tokens))
     except Exception as error:
         if type(error) is not Exception:  # the library has no type of its own for "too small"
             raise
@@ -63,6 +64,41 @@ def _watched(sentences: Iterable[str], seen: set[str]) -> Iterator[str]:
         sentence = _ENDLESS_WORD.sub(" ", sentence)
         seen.update(sentence)
         yield encodable(sentence)
+
+
+def learn_in_thread(backend: tokenizers.Tokenizer, sentences: Iterable[str], trainer: trainers.Trainer) -> None:
+    """Trains a tokenizer of the library, which hears of no signal until it is done; this thread hears of it at once."""
+    failures: list[BaseException] = []
+    is_given_up, is_read = Event(), Event()
+
+    def read() -> Iterator[str]:
+        try:
+            for sentence in sentences:
+                if is_given_up.is_set():
+                    return
+                yield sentence
+        finally:
+            is_read.set()
+
+    def train() -> None:
+        try:
+            backend.train_from_iterator(read(), trainer)
+        except BaseException as error:  # for the thread that waits
+            failures.append(error)
+        finally:
+            is_read.set()
+
+    thread = Thread(target=train, daemon=True)
+    try:
+        thread.start()
+        thread.join()
+    except BaseException:  # what a signal raises
+        is_given_up.set()
+        if thread.is_alive():
+            is_read.wait()  # what is left runs without Python, which may end meanwhile
+        raise
+    if failures:
+        raise failures[0]
 
 
 def _model(kind: TokenizerKind) -> models.Model:

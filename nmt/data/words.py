@@ -90,8 +90,8 @@ def split_words(text: str) -> list[Span]:
 
 
 def word_texts(text: str) -> list[str]:
-    """The words of `text`."""
-    return [text[start:end] for start, end in split_words(text)]
+    """The words of `text`, in composed characters: however a letter is spelled, a word is the same word."""
+    return [unicodedata.normalize("NFC", text[start:end]) for start, end in split_words(text)]
 
 
 def is_run(word: str) -> bool:

@@ -1,6 +1,6 @@
-"""A network on a device: what runs it, alone or in processes, and given targets -> hypotheses.
+"""A network on a device: what runs it, alone or in processes.
 
-Letters: B sentences, S source positions, T target positions, V vocabulary.
+Letters: B sentences, S source positions.
 """
 
 import os
@@ -9,19 +9,14 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from nmt.checked import check_fits
 from nmt.config import Precision
-from nmt.data.batch import pad, src_sequence, tgt_sequence
-from nmt.data.special import EOS_ID
+from nmt.data.batch import pad, src_sequence
 from nmt.decoding.options import SearchOptions
-from nmt.decoding.scoring import Scoring
-from nmt.decoding.search import tree_map
 from nmt.decoding.shortlist import Shortlist
-from nmt.decoding.tree import Hypothesis
 from nmt.decoding.workers import Result, Task, Workers
 from nmt.model.ensemble import Ensemble
 from nmt.model.inference.packed import pack
@@ -111,27 +106,6 @@ class Engine:
             self._workers, self._asked = Workers(count, ready()), asked
         return self._workers
 
-    @torch.inference_mode()
-    def force(
-        self, sources: Sequence[list[int]], targets: Sequence[list[int]], alternatives: int, ranking: SearchOptions
-    ) -> list[Hypothesis]:
-        """Each given target as a hypothesis (forced decoding), scored as a search with options `ranking` would be."""
-        self.may_compute()
-        src_ids, src_lengths = self.padded(sources)
-        tgt_ids = pad([tgt_sequence(target) for target in targets])[0].to(self.device)
-        forced, scoring = [], Scoring(ranking)
-        with self.autocast():
-            outputs, attention = self.network(src_ids, src_lengths, tgt_ids[:, :-1])
-            for row, target in enumerate(targets):
-                size = len(target) + 1
-                corner = partial(_corner, row, size)
-                log_probs = self.network.log_probs(tree_map(corner, outputs), corner(attention))
-                weights = corner(attention).float().cpu().numpy()
-                coverage = scoring.coverage(weights[:, 1 : len(sources[row]) + 1].sum(axis=0))
-                score = partial(scoring.score, length=size, coverage=coverage)
-                forced.append(_given([*target, EOS_ID], log_probs, weights, alternatives, score))
-        return forced
-
     def padded(self, sources: Sequence[list[int]]) -> tuple[Tensor, Tensor]:
         """Ids (B, S) and lengths (B,), BOS first, on the device."""
         src_ids, src_lengths = pad([src_sequence(source) for source in sources])
@@ -181,18 +155,3 @@ def _versions(network: nn.Module) -> list[tuple[int, int]]:
     """
     tensors = chain(network.parameters(), network.buffers())
     return [(each.data_ptr(), 0 if each.is_inference() else each._version) for each in tensors]
-
-
-def _corner(row: int, size: int, tensor: Tensor) -> Tensor:
-    return tensor[row, :size]
-
-
-def _given(
-    ids: list[int], log_probs: Tensor, attention: np.ndarray, alternatives: int, score: Callable[[float], float]
-) -> Hypothesis:
-    """The hypothesis of given ids (T), from what the network thought at each of them: (T, V), (T, S)."""
-    taken = log_probs.gather(1, torch.tensor(ids, device=log_probs.device).unsqueeze(1)).squeeze(1).tolist()
-    best = log_probs.topk(min(alternatives, log_probs.shape[1]), dim=-1)
-    steps = zip(best.indices.tolist(), best.values.tolist(), strict=True)
-    named = [list(zip(*step, strict=True)) for step in steps]
-    return Hypothesis(ids, taken, attention, named, sum(taken), score(sum(taken)), finished=True)

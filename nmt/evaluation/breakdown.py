@@ -34,7 +34,7 @@ Values = tuple[float, ...]
 """One of each evaluation, in their order: a baseline comes first."""
 
 
-class Sentences(NamedTuple):
+class SentenceRange(NamedTuple):
     """Those whose source has `least` to `most` of something; None is any number of it.
 
     `chrf` is the mean over the sentences, `bleu` that of all of them, both 0 to 100; `length_ratio` the words of the
@@ -51,7 +51,7 @@ class Sentences(NamedTuple):
     intervals: dict[str, tuple[float, float]]
 
 
-class Frequencies(NamedTuple):
+class FrequencyRange(NamedTuple):
     """The words that occur `least` to `most` times; None is any number of times.
 
     `words` is how many of them the references have, `f1` that of finding them in the right sentence, 0 to 100.
@@ -78,9 +78,9 @@ class Breakdown(NamedTuple):
         lost: the same of less often.
     """
 
-    by_length: list[Sentences]
-    by_rarest: list[Sentences]
-    by_frequency: list[Frequencies]
+    by_length: list[SentenceRange]
+    by_rarest: list[SentenceRange]
+    by_frequency: list[FrequencyRange]
     frequencies_of: str
     too_often: list[Word]
     too_seldom: list[Word]
@@ -125,7 +125,7 @@ def by_sentences(
     texts: Sequence[Sequence[str]],
     references: Sequence[str],
     tgt: str,
-) -> list[Sentences]:
+) -> list[SentenceRange]:
     """How good translations are of the sentences in each range.
 
     Args:
@@ -141,7 +141,7 @@ def by_sentences(
         own = [each[rows] for each in counts]
         chrf, bleu, ratio = zip(*(_scores(each.sum(axis=0)) for each in own), strict=True)
         intervals = _intervals(own) if len(rows) >= FEW else {}
-        ranges.append(Sentences(least, most, len(rows), chrf, bleu, ratio, intervals))
+        ranges.append(SentenceRange(least, most, len(rows), chrf, bleu, ratio, intervals))
     return ranges
 
 
@@ -159,13 +159,13 @@ def _scores(sums: np.ndarray) -> tuple[float, float, float]:
 
 
 def _intervals(counts: Sequence[np.ndarray]) -> dict[str, tuple[float, float]]:
-    """The `intervals` of `Sentences`, from the counts (N, 14) of each evaluation."""
+    """The `intervals` of `SentenceRange`, from the counts (N, 14) of each evaluation."""
     samples = [np.array([_scores(sums) for sums in resampled_sums(each)]) for each in counts]  # (bootstrap, 3) each
     wanted = samples[-1] - samples[0] if len(samples) > 1 else samples[0]
     return {name: interval(each) for name, each in zip(("chrf", "bleu", "length_ratio"), wanted.T, strict=True)}
 
 
-def by_frequency(written: Sequence[Words], references: Words, frequencies: Mapping[str, int]) -> list[Frequencies]:
+def by_frequency(written: Sequence[Words], references: Words, frequencies: Mapping[str, int]) -> list[FrequencyRange]:
     """How well each finds the words of each frequency: a word is found once for each time it is in the reference."""
     found = [matches(each, references, 1) for each in written]
     *said, wanted = (counted(each) for each in (*written, references))
@@ -179,7 +179,7 @@ def by_frequency(written: Sequence[Words], references: Words, frequencies: Mappi
             for right, own in zip(found, said, strict=True)
         )
         if in_references:
-            ranges.append(Frequencies(least, most, in_references, f1))
+            ranges.append(FrequencyRange(least, most, in_references, f1))
     return ranges
 
 

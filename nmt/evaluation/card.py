@@ -8,8 +8,8 @@ from huggingface_hub import EvalResult, ModelCardData
 from safetensors import safe_open
 
 from nmt.config import Config, DataConfig, hub_name, is_hub
-from nmt.data.runs import run_config
-from nmt.evaluation.results import Evaluation, saved_evaluations
+from nmt.data.runs import run_config, saved_evaluations
+from nmt.evaluation.results import Evaluation
 from nmt.model.saved import ModelInfo, read_info
 
 

@@ -15,14 +15,15 @@ from nmt.config import DataConfig
 from nmt.data import doubts
 from nmt.data.corpus import texts_within
 from nmt.data.mixture import load_training
-from nmt.data.runs import config_of, run_config
+from nmt.data.runs import config_with_corpus, run_config
+from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.steps import single_model
 from nmt.decoding.translation import Translation
 from nmt.decoding.translator import Translator
 from nmt.evaluation.aer import attention_error_rate
 from nmt.evaluation.find_out import Wanted, find_out
-from nmt.evaluation.frequencies import TrainingCounts, training_counts
+from nmt.evaluation.frequencies import training_counts
 from nmt.evaluation.metrics import corpus_scores
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.sentences import Sentences, read_sentences
@@ -72,17 +73,20 @@ def evaluate(
         OSError: if nothing can be saved there, or a file cannot be opened.
     """
     run, options, wanted = Path(run), options or SearchOptions(keep_beam=True), wanted or Wanted()
-    data, trained_on = config_of(run, corpus).data, run_config(run).data
+    data, trained_on = config_with_corpus(run, corpus).data, run_config(run).data
     translator = translator or Translator.load(run)
     _check(name, options, wanted, translator)
     sentences = read_sentences(data, split, translator.tokenizers, references, given)
-    for doubt in doubts.of_cut_text(sentences.sources, translator.tokenizers.src.joiner, split):
+    joiner = translator.tokenizers.src.joiner
+    for doubt in doubts.of_cut_text(sentences.sources, sentences.targets, joiner, split):
         print(doubt, file=sys.stderr)
     folder = _writable(run / "evaluations")
     training = _training_split(trained_on, needed=wanted.neighbors > 0)
     began = time.perf_counter()
     translations, forced = _translated(sentences, translator, options, batch_sentences, split)
     texts = [each.text for each in translations]
+    scores = corpus_scores(texts, sentences.references, data.tgt, data.literature_form)
+    insight = find_out(wanted, translator, sentences.sources, translations, forced, options, batch_sentences, training)
     evaluation = Evaluation(
         split=split,
         src=data.src,
@@ -91,16 +95,12 @@ def evaluate(
         references=sentences.references,
         forced=forced,
         gold=sentences.gold,
-        scores=tuple(corpus_scores(texts, sentences.references, data.tgt, data.literature_form)),
+        scores=tuple(scores),
         alignment=attention_error_rate(forced, sentences.gold) if any(sentences.gold) else None,
-        insight=find_out(
-            wanted, translator, sentences.sources, translations, forced, options, batch_sentences, training
-        ),
+        insight=insight,
         source_worth=source_worth(translator, forced),
         shift=shift_of(texts, sentences.references),
-        seen=_seen(sentences.sources, "src", training, trained_on),
-        seen_references=_seen(sentences.targets, "tgt", training, trained_on),
-        training_counts=_counts(training, translator, trained_on, translations, sentences.references),
+        **_found_in_training(training, trained_on, translator.tokenizers, sentences, translations),
         search=_described(options, translator, data.path, references, given),
         checkpoint=translator.info.checkpoint,
         command=command,
@@ -137,32 +137,30 @@ def _translated(
     return translations, tuple(watched(found, len(sources), "scoring references"))
 
 
-def _seen(
-    texts: Sequence[str], side: str, training: datasets.Dataset | None, data: DataConfig
-) -> tuple[int, ...] | None:
-    """The sentences, from 0, of which the model has seen one side, with or without what its split begins with."""
-    if training is None:
-        return None
-    seen = set(texts_within(texts, training, side))
-    if any(data.train_prefixes) and side == "src":
-        plain = load_training(replace(data, train_weights=(), train_prefixes=()))
-        seen |= set(texts_within(texts, plain, side))
-    return tuple(sorted(seen))
-
-
-def _counts(
+def _found_in_training(
     training: datasets.Dataset | None,
-    translator: Translator,
     data: DataConfig,
+    tokenizers: TokenizerPair,
+    sentences: Sentences,
     translations: Sequence[Translation],
-    references: Sequence[str],
-) -> TrainingCounts | None:
-    """How often the words of what was translated, of translations and references stand in the training data."""
+) -> dict[str, Any]:
+    """What the training data tell, by field of `Evaluation`: what has been seen, and how often the words stand there.
+
+    A source counts as seen with or without what its split begins with.
+    """
     if training is None:
-        return None
-    sources = [each.source for each in translations]
-    targets = [*references, *(each.text for each in translations)]
-    return training_counts(training, translator.tokenizers, data.tgt, data.tokenizer.lowercase, sources, targets)
+        return {}
+    seen = set(texts_within(sentences.sources, training, "src"))
+    if any(data.train_prefixes):
+        plain = load_training(replace(data, train_weights=(), train_prefixes=()))
+        seen |= set(texts_within(sentences.sources, plain, "src"))
+    read, written = [each.source for each in translations], [each.text for each in translations]
+    words = read, [*sentences.references, *written]
+    return {
+        "seen": tuple(sorted(seen)),
+        "seen_references": tuple(texts_within(sentences.targets, training, "tgt")),
+        "training_counts": training_counts(training, tokenizers, data.tgt, data.tokenizer.lowercase, *words),
+    }
 
 
 def _described(

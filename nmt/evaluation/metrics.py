@@ -15,8 +15,9 @@ import numpy as np
 from sacrebleu.metrics import BLEU, CHRF, TER
 
 from nmt.checked import check
+from nmt.data.languages import language_of
 from nmt.data.marks import marks_in
-from nmt.evaluation.bleu_tokens import bleu_tokenizer, language_of, moses_tokens
+from nmt.evaluation.bleu_tokens import bleu_tokenizer, moses_tokens
 from nmt.evaluation.chance import SEED, beyond_chance, interval, resampled_sums
 
 DETOKENISED = "cased, detokenised"

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from nmt.data.files import beside, locked, put_folder
+from nmt.data.files import locked, put_folder, sibling
 from nmt.data.json_files import load_json, load_json_lines, save_json, save_json_lines
 from nmt.data.links import Link
 from nmt.decoding.options import SearchOptions
@@ -50,24 +50,6 @@ def installed_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return versions
-
-
-def saved_evaluations(run: Path) -> list[Path]:
-    """The folders of a run's evaluations, by name, also of one whose replacement did not come to its end."""
-    folders = {path.name: path for path in (run / "evaluations").glob("*") if path.is_dir()}
-    names = {name for name in folders if not name.startswith(".")}
-    names |= {name[1:-4] for name in folders if name.startswith(".") and name.endswith(".old")}
-    return [run / "evaluations" / name for name in sorted(names)]
-
-
-def is_evaluation(path: Path) -> bool:
-    """Whether a folder lies where the evaluations of a run do."""
-    return path.absolute().parent.name == "evaluations"
-
-
-def run_of(path: Path) -> Path:
-    """The run that a folder is, or that it is an evaluation of."""
-    return path.absolute().parent.parent if is_evaluation(path) else path
 
 
 @dataclass(frozen=True, repr=False)
@@ -243,8 +225,8 @@ class Evaluation:
             ValueError: if it has another format version, something is missing in it, or its files do not fit together.
         """
         folder = Path(folder)
-        if not folder.exists() and beside(folder, "old").exists():
-            folder = beside(folder, "old")  # the crash came between the two moves of `put_folder`
+        if not folder.exists() and sibling(folder, "old").exists():
+            folder = sibling(folder, "old")  # the crash came between the two moves of `put_folder`
         if not folder.is_dir():
             raise FileNotFoundError(f"no evaluation in {folder}: make it with `nmt evaluate`")
         try:

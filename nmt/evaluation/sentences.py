@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import NamedTuple
+from unicodedata import normalize
 
 import datasets
 
@@ -19,7 +20,7 @@ class Sentences(NamedTuple):
     Attributes:
         sources: as the corpus has them.
         targets: as the corpus has them, whose probability is asked for.
-        references: in plain text, which translations are scored against.
+        references: in plain text and composed characters, as translations are, which are scored against them.
         gold: the gold alignment of each pair, None where there is none.
         given: the translations, where no search is to find them.
     """
@@ -69,13 +70,13 @@ def read_sentences(
 
 
 def _lines(path: str | Path, what: str, split: str, sentences: int) -> list[str]:
-    """The lines of a file, plain or compressed: one for each sentence of a split.
+    """The lines of a file, plain or compressed, in composed characters: one for each sentence of a split.
 
     Raises:
         OSError: if it cannot be opened.
         ValueError: if it cannot be read to its end, is not UTF-8, or has more lines or fewer.
     """
-    lines = list(text_lines(Path(path)))
+    lines = [normalize("NFC", line) for line in text_lines(Path(path))]
     if len(lines) != sentences:
         told = f"{path} has {len(lines):,} lines, {split} has {sentences:,} sentences"
         raise ValueError(f"{told}: line n must be the {what} of sentence n")

@@ -22,7 +22,7 @@ from nmt.model.attention import Attention, AttentionState, Memory
 from nmt.model.cells import CELLS, recurrent_layer
 from nmt.model.context import Context, Mixer, joined, mixer
 from nmt.model.dropout import Embed, SequenceDropout
-from nmt.model.encoder import EncoderOutput
+from nmt.model.encoder import Bridge, EncoderOutput
 from nmt.model.kernels.compiled import compiled
 from nmt.model.kernels.linear import Linear
 from nmt.model.kernels.repeated import repeated
@@ -79,34 +79,6 @@ class Unrolled(NamedTuple):
 
 Step = Callable[[Tensor, Tensor, DecoderState], Stepped]
 """One step: what the previous tokens add to the lowest gates (N, G * D) and to a deep output (N, R), and the state."""
-
-
-class Bridge(nn.Module):
-    """Encoder summary -> first decoder state: ``tanh(W s + b)`` for each tensor of each layer.
-
-    In Bahdanau et al. 2015, A.2.2, it is of the backward reading alone, and without a bias. Where encoder and decoder
-    have not as many layers, the top ones belong together: what else the decoder has starts from the encoder's lowest.
-
-    Args:
-        summary_size: H.
-        state_size: D.
-        layers: of the decoder.
-        parts: tensors of a layer's state.
-    """
-
-    def __init__(self, summary_size: int, state_size: int, layers: int, parts: int) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(summary_size, state_size) for _ in range(layers * parts))
-        self.parts = parts
-
-    def forward(self, summary: list[State]) -> list[State]:
-        """One state for each layer of the encoder, tensors (B, H) -> one for each of the decoder, (B, D)."""
-        layers = len(self.layers) // self.parts
-        tops = summary[-layers:]
-        read = [tops[0]] * (layers - len(tops)) + tops
-        flat = [part for state in read for part in state]
-        bridged = [torch.tanh(layer(part)) for layer, part in zip(self.layers, flat, strict=True)]
-        return [tuple(bridged[first : first + self.parts]) for first in range(0, len(bridged), self.parts)]
 
 
 class Readout(nn.Module):

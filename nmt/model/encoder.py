@@ -1,11 +1,12 @@
-"""Source ids -> encoder states and a summary of them, in reading order whatever the reading direction was."""
+"""Source ids -> encoder states, in reading order whatever the reading direction was, and what a decoder starts from."""
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from nmt.config import ModelConfig
-from nmt.data.batch import beside, length_mask
+from nmt.data.batch import length_mask, on_device_of
 from nmt.model.cells import recurrent_layer
 from nmt.model.dropout import Embed, SequenceDropout
 from nmt.model.rnn import RecurrentLayer, State
@@ -53,7 +54,7 @@ class Encoder(nn.Module):
 
     def forward(self, src_ids: Tensor, src_lengths: Tensor) -> EncoderOutput:
         """Encodes (B, S) ids, BOS first and padded on the right; lengths (B,), there or on the host, include BOS."""
-        size, lengths = src_ids.shape[1], beside(src_lengths, src_ids)
+        size, lengths = src_ids.shape[1], on_device_of(src_lengths, src_ids)
         mask = length_mask(lengths, size)
         if self.direction == "reversed":
             order = reverse(lengths, size, keep=1)
@@ -66,3 +67,31 @@ class Encoder(nn.Module):
             mean = states.sum(dim=1) / lengths.unsqueeze(1)
             final_state = [tuple(mean for _ in state) for state in final_state]
         return EncoderOutput(states, final_state, mask)
+
+
+class Bridge(nn.Module):
+    """Encoder summary -> first decoder state: ``tanh(W s + b)`` for each tensor of each layer.
+
+    In Bahdanau et al. 2015, A.2.2, it is of the backward reading alone, and without a bias. Where encoder and decoder
+    have not as many layers, the top ones belong together: what else the decoder has starts from the encoder's lowest.
+
+    Args:
+        summary_size: H.
+        state_size: D.
+        layers: of the decoder.
+        parts: tensors of a layer's state.
+    """
+
+    def __init__(self, summary_size: int, state_size: int, layers: int, parts: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(summary_size, state_size) for _ in range(layers * parts))
+        self.parts = parts
+
+    def forward(self, summary: list[State]) -> list[State]:
+        """One state for each layer of the encoder, tensors (B, H) -> one for each of the decoder, (B, D)."""
+        layers = len(self.layers) // self.parts
+        tops = summary[-layers:]
+        read = [tops[0]] * (layers - len(tops)) + tops
+        flat = [part for state in read for part in state]
+        bridged = [torch.tanh(layer(part)) for layer, part in zip(self.layers, flat, strict=True)]
+        return [tuple(bridged[first : first + self.parts]) for first in range(0, len(bridged), self.parts)]

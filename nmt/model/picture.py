@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nmt.config import ModelConfig
-from nmt.data.batch import beside, length_mask
+from nmt.data.batch import length_mask, on_device_of
 from nmt.model.cells import CELLS
 from nmt.model.encoder import EncoderOutput
 
@@ -23,7 +23,7 @@ class PictureEncoder(nn.Module):
 
     Each pixel has its place in the picture beside its colour (Liu et al. 2018, section 3), so that a decoder can tell
     where the cell lies that it attends to. A cell sees 23 pixels in each direction. The decoder starts from the mean of
-    all cells (Xu et al. 2015, section 3.1.2; the layer there is `nmt.model.decoder.Bridge`).
+    all cells (Xu et al. 2015, section 3.1.2; the layer there is `nmt.model.encoder.Bridge`).
 
     Args:
         config: size of the states, layers and cell of the decoder.
@@ -47,7 +47,7 @@ class PictureEncoder(nn.Module):
             features = torch.relu(convolution(features))
         states = features.flatten(2).mT
         mean = states.mean(dim=1)
-        mask = length_mask(beside(lengths, states), states.shape[1])
+        mask = length_mask(on_device_of(lengths, states), states.shape[1])
         return EncoderOutput(states, [(mean,) * self.parts] * self.layers, mask)
 
 

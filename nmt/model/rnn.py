@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from nmt.data.batch import beside
+from nmt.data.batch import on_device_of
 from nmt.model.dropout import dropout
 from nmt.model.kernels.compiled import compiled
 from nmt.model.kernels.linear import linear
@@ -188,7 +188,7 @@ class RecurrentLayer(nn.Module, ABC):
         state, outputs = initial, []
         if self.compiles and torch.is_grad_enabled():
             step = compiled(step)
-        lengths = None if lengths is None else beside(lengths, inputs)
+        lengths = None if lengths is None else on_device_of(lengths, inputs)
         for position, projected in enumerate(self.project(inputs).unbind(1)):
             after = step(projected, state)
             if lengths is not None:
@@ -207,7 +207,7 @@ def _packed(inputs: Tensor, lengths: Tensor) -> PackedSequence:
     As `pack_padded_sequence` with `enforce_sorted=False`, which waits for a GPU, as does the way back of its result.
     """
     falling, order = torch.sort(lengths, descending=True)
-    order = beside(order, inputs)
+    order = on_device_of(order, inputs)
     packed = pack_padded_sequence(inputs.index_select(0, order), falling, batch_first=True)
     return PackedSequence(packed.data, packed.batch_sizes, order)
 

@@ -6,7 +6,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from nmt.data.batch import beside
+from nmt.data.batch import on_device_of
 from nmt.model.cells import GRU, gru_sequences
 from nmt.model.dropout import SequenceDropout
 from nmt.model.kernels.repeated import repeated
@@ -42,7 +42,7 @@ class Bidirectional(nn.Module):
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, State]:
         """(B, S, E), lengths (B,) -> outputs (B, S, 2H), zero on padding, and final states (B, 2H)."""
-        order = reverse(beside(lengths, inputs), inputs.shape[1])
+        order = reverse(on_device_of(lengths, inputs), inputs.shape[1])
         (outputs, state), (reversed_outputs, reversed_state) = self._read(inputs, reorder(inputs, order), lengths)
         merged = tuple(torch.cat(pair, dim=-1) for pair in zip(state, reversed_state, strict=True))
         return torch.cat([outputs, reorder(reversed_outputs, order)], dim=-1), merged

@@ -9,6 +9,8 @@ from datetime import timedelta
 import torch
 from torch import distributed
 
+from nmt.data.ranks import naming_the_lost
+
 
 @dataclass(frozen=True)
 class Processes:
@@ -32,15 +34,20 @@ class Processes:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Within it, processes can wait for each other, however long one of them takes."""
+        """Within it, processes can wait for each other, however long one of them takes.
+
+        Raises:
+            ValueError: if one has ended before the others, or does not come.
+        """
         if self.world == 1:
             yield
             return
-        distributed.init_process_group("gloo", timeout=timedelta(days=365))
-        try:
-            yield
-        finally:
-            distributed.destroy_process_group()
+        with naming_the_lost("translation", lambda: "go on with --resume"):
+            distributed.init_process_group("gloo", timeout=timedelta(days=365))
+            try:
+                yield
+            finally:
+                distributed.destroy_process_group()
 
     def wait(self) -> None:
         """Returns when all processes are here."""

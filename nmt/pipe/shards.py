@@ -69,7 +69,8 @@ class Parts:
                 raise ValueError(f"--resume: {stored} is damaged ({error}): {told}") from error
             for key in sorted({*made, *job}):
                 if made.get(key) != job.get(key):
-                    raise ValueError(f"--resume: {self.folder} was made with {_told(key, made.get(key), job.get(key))}")
+                    told = _told(key, made.get(key), job.get(key))
+                    raise ValueError(f"--resume: {self.folder} was made with {told}: give the same, or delete it")
             return
         save_json(stored, job)
         fsync(stored, self.folder, self.folder.parent)

@@ -21,7 +21,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from nmt.data.files import beside, put
+from nmt.data.files import put, sibling
 from nmt.evaluation.breakdown import FEW, breakdown
 from nmt.evaluation.comparison import Gain, bleu_gains, compare, search_changes
 from nmt.evaluation.frequencies import MOST_PAIRS
@@ -104,9 +104,9 @@ def build_report(run: str | Path, output: str | Path, baseline: str | Path | Non
     }
     output.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        beside(output / name, "new").write_text(text, encoding="utf-8", newline="")
+        sibling(output / name, "new").write_text(text, encoding="utf-8", newline="")
     for name in texts:
-        put(beside(output / name, "new"), output / name)
+        put(sibling(output / name, "new"), output / name)
     return output / "report.html"
 
 

@@ -1,5 +1,6 @@
 """What tells that sources and references are no fair test: they do not belong together, or were trained on."""
 
+from nmt.data.languages import lacks_spaces
 from nmt.data.marks import marks_in
 from nmt.evaluation.results import Evaluation
 from nmt.report.finding import Finding, beside, told
@@ -13,7 +14,13 @@ _SERIOUS_SEEN = 0.05
 
 def pair_findings(evaluation: Evaluation, baseline: Evaluation | None = None) -> list[Finding]:
     """What is found about the pairs that were evaluated."""
-    return [*_worth(evaluation, baseline), *_shift(evaluation), *_form(evaluation), *_seen_references(evaluation)]
+    return [
+        *_worth(evaluation, baseline),
+        *_shift(evaluation),
+        *_language(evaluation),
+        *_form(evaluation),
+        *_seen_references(evaluation),
+    ]
 
 
 def _worth(evaluation: Evaluation, baseline: Evaluation | None) -> list[Finding]:
@@ -51,6 +58,17 @@ def _shift(evaluation: Evaluation) -> list[Finding]:
     )
     share = (found.last - found.first + 1) / len(evaluation.references)
     return [told(text, 1 + 100 * share)]
+
+
+def _language(evaluation: Evaluation) -> list[Finding]:
+    """Whether BLEU counts what is no word, for the code of the language does not tell that there are no spaces."""
+    if not lacks_spaces(evaluation.references, evaluation.tgt):
+        return []
+    text = (
+        f"The references write no spaces between words, of which the language code “{evaluation.tgt}” tells nothing: "
+        "BLEU and TER take a sentence for a word. With a code such as zh, ja or th they do not."
+    )
+    return [told(text, 2.0)]
 
 
 def _form(evaluation: Evaluation) -> list[Finding]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nmt.data.json_files import load_json
-from nmt.data.runs import check_run_folder
+from nmt.data.runs import check_run_folder, is_evaluation, run_of, saved_evaluations
 from nmt.evaluation.comparison import of_same_sentences
-from nmt.evaluation.results import Evaluation, is_evaluation, run_of, saved_evaluations
+from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import Samples, load_samples
 
 

@@ -19,7 +19,7 @@ from nmt.training.validation import MERIT
 
 
 class Resumable(Checkpoint):
-    """Keeps one checkpoint to go on from, `step-<n>.ckpt`, and stops on SIGINT or SIGTERM without losing a step.
+    """Keeps one checkpoint to go on from, `step-<n>.ckpt`, and stops on a signal of `STOPPING` without losing a step.
 
     A checkpoint is written every so many steps, at the end of each epoch, at the last step of all, and on a signal at
     the end of the step, once all the gradients it accumulates are in it; then `Stopped` is raised, unless that was the

@@ -84,7 +84,7 @@ def validate_last_step(
 
 
 @rank_zero_only
-def export(
+def export_best(
     config: Config,
     data: TranslationData,
     module: TranslationModule,

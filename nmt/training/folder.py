@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,7 +14,7 @@ from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from nmt.data.files import beside, lock_folder, put
+from nmt.data.files import locked, put, sibling
 from nmt.data.runs import aside
 from nmt.training.checkpoint_files import checkpoint_step
 from nmt.training.checkpoints import Resumable
@@ -35,23 +34,21 @@ def recover(folder: Path) -> None:
         with _held(put_aside if put_aside.is_dir() else folder, folder):
             if replaced == folder and (folder / "config.yaml").exists():
                 shutil.rmtree(put_aside)
-            else:
-                _remove(replaced)
-                put_aside.rename(replaced)
+                continue
+            if replaced.is_dir():
+                shutil.rmtree(replaced)
+            put_aside.replace(replaced)
 
 
 @contextmanager
-def _held(locked: Path, run: Path) -> Iterator[None]:
+def _held(folder: Path, run: Path) -> Iterator[None]:
     """Keeps other processes from a folder of a run, where there are locks for folders."""
-    try:
-        handle = lock_folder(locked)
-    except BlockingIOError as error:
-        raise ValueError(f"{run} is being trained by another process: wait for it, or stop it") from error
-    try:
+    with ExitStack() as lock:
+        try:
+            lock.enter_context(locked(folder, wait=False))
+        except BlockingIOError as error:
+            raise ValueError(f"{run} is being trained by another process: wait for it, or stop it") from error
         yield
-    finally:
-        if handle is not None:
-            os.close(handle)
 
 
 class RunFolder(Callback):
@@ -115,8 +112,8 @@ class RunFolder(Callback):
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         config = self.folder / "config.yaml"
-        beside(config, "new").write_text(self.resolved, encoding="utf-8")
-        put(beside(config, "new"), config)
+        sibling(config, "new").write_text(self.resolved, encoding="utf-8")
+        put(sibling(config, "new"), config)
         self.begun = True
         if not self.aside.exists():
             return
@@ -130,14 +127,6 @@ class RunFolder(Callback):
                 logger.experiment.metrics.extend(rows)
                 logger.save()
         self.aside.unlink()
-
-
-def _remove(path: Path) -> None:
-    """Removes a file or a folder, if it is there."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _metrics_until(step: int, validated_step: int, path: Path) -> list[dict[str, Any]]:

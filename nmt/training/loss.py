@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from nmt.config import TrainingConfig
-from nmt.data.batch import Batch, beside, length_mask
+from nmt.data.batch import Batch, length_mask, on_device_of
 from nmt.model.kernels.linear import is_plain
 from nmt.model.seq2seq import LEAST_WEIGHT, Seq2Seq
 from nmt.training.cross_entropy import PIECE_LOGITS, PIECE_TOKENS, linear_cross_entropy
@@ -89,7 +89,7 @@ def _real(batch: Batch) -> Tensor:
 
 def _places(real: Tensor, other: Tensor) -> tuple[Tensor, ...]:
     """Rows and columns of what is True, on the device of `other`: found on the host, they need no wait for a GPU."""
-    return tuple(beside(each, other) for each in real.nonzero(as_tuple=True))
+    return tuple(on_device_of(each, other) for each in real.nonzero(as_tuple=True))
 
 
 def _cross_entropy(model: Seq2Seq, tokens: _Tokens, smoothing: float) -> tuple[Tensor, Tensor]:
@@ -170,5 +170,5 @@ def sampled_previous(model: Seq2Seq, batch: Batch, probability: float) -> Tensor
     predicted = torch.zeros_like(batch.tgt_ids[:, 1:])
     predicted[_places(real, predicted)] = torch.cat(drawn).squeeze(1)
     chosen = torch.rand(previous.shape, device=previous.device)[:, 1:] < probability
-    previous[:, 1:] = torch.where(chosen & beside(real, chosen)[:, 1:], predicted[:, :-1], previous[:, 1:])
+    previous[:, 1:] = torch.where(chosen & on_device_of(real, chosen)[:, 1:], predicted[:, :-1], previous[:, 1:])
     return previous

@@ -2,16 +2,14 @@
 
 import math
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.trainer.states import TrainerFn
-from torch import Tensor, nn
+from torch import Tensor
 
-from nmt.checked import check
 from nmt.config import Config
 from nmt.data.batch import Batch
 from nmt.data.datamodule import TranslationData
@@ -20,7 +18,7 @@ from nmt.decoding.translation import Translation
 from nmt.model.saved import load_model
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.loss import sequence_loss
-from nmt.training.optimizer import build_optimizer
+from nmt.training.optimizer import build_optimizer, freeze
 from nmt.training.schedule import Schedule
 from nmt.training.validation import MERIT, Validation, merit
 
@@ -269,24 +267,3 @@ class TranslationModule(pl.LightningModule):
     def on_validation_end(self) -> None:
         """Lets the clock of training go on."""
         self._clock += time.perf_counter() - self._paused
-
-
-def freeze(model: nn.Module, parts: Sequence[str]) -> None:
-    """Keeps parts of a network from being trained.
-
-    Args:
-        model: the network.
-        parts: names of its modules or parameters.
-
-    Raises:
-        ValueError: if there is no such part, or nothing is left to train.
-    """
-    parameters = dict(model.named_parameters(remove_duplicate=False))
-    for part in parts:
-        held = [each for name, each in parameters.items() if f"{name}.".startswith(f"{part}.")]
-        choices = ", ".join(name for name, _ in model.named_children())
-        check(bool(held), "training.freeze", part, f"among {choices}, or a part of these such as decoder.embedding")
-        for parameter in held:
-            parameter.requires_grad_(False)
-    trained = any(parameter.requires_grad for parameter in parameters.values())
-    check(trained, "training.freeze", ", ".join(parts), "fewer parts, for nothing is left to train")

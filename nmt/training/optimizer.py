@@ -1,12 +1,13 @@
-"""How a gradient becomes a step."""
+"""How a gradient becomes a step, and which parameters it moves."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from nmt.checked import check
 from nmt.config import TrainingConfig
 
 
@@ -26,3 +27,24 @@ def build_optimizer(parameters: Iterable[nn.Parameter], settings: TrainingConfig
     if settings.optimizer == "adadelta":
         return torch.optim.Adadelta(parameters, lr=rate, rho=0.95, eps=1e-6)
     assert_never(settings.optimizer)
+
+
+def freeze(model: nn.Module, parts: Sequence[str]) -> None:
+    """Keeps parts of a network from being trained.
+
+    Args:
+        model: the network.
+        parts: names of its modules or parameters.
+
+    Raises:
+        ValueError: if there is no such part, or nothing is left to train.
+    """
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    for part in parts:
+        held = [each for name, each in parameters.items() if f"{name}.".startswith(f"{part}.")]
+        choices = ", ".join(name for name, _ in model.named_children())
+        check(bool(held), "training.freeze", part, f"among {choices}, or a part of these such as decoder.embedding")
+        for parameter in held:
+            parameter.requires_grad_(False)
+    trained = any(parameter.requires_grad for parameter in parameters.values())
+    check(trained, "training.freeze", ", ".join(parts), "fewer parts, for nothing is left to train")

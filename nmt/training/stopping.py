@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-STOPPING = signal.SIGINT, signal.SIGTERM
+STOPPING = signal.SIGINT, signal.SIGTERM, *((signal.SIGUSR1,) if hasattr(signal, "SIGUSR1") else ())
+"""The last is what SLURM is often told to send before a job's time is over; not every system has it."""
 
 
 class Stopped(Exception):
@@ -22,7 +23,7 @@ class Stopped(Exception):
 
 
 class Signals:
-    """SIGINT and SIGTERM, which are noted once they are taken; a second one ends the process at once.
+    """SIGINT, SIGTERM and SIGUSR1, which are noted once they are taken; a second one ends the process at once.
 
     They are those of the main thread: a training in another one leaves them to it.
 

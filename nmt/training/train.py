@@ -1,25 +1,24 @@
 """A config -> a trained run: folder, data, trainer, fit, and the exported model."""
 
-import json
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import yaml
 from pytorch_lightning.callbacks import Callback, ProgressBar
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from nmt.config import Config, load_settings
+from nmt.config import Config
+from nmt.config_file import dump_config, load_settings
 from nmt.data.datamodule import TranslationData
 from nmt.training.callbacks import MovingAverage, Patience
 from nmt.training.checkpoint_files import checkpoint_step, latest_checkpoint
 from nmt.training.checkpoints import Resumable, best_checkpoint
 from nmt.training.checks import check_may_train, check_processes, start_folder
-from nmt.training.ending import export, how_to_go_on, validate_last_step, why_it_ended
+from nmt.training.ending import export_best, how_to_go_on, validate_last_step, why_it_ended
 from nmt.training.folder import RunFolder, recover
 from nmt.training.memory import keep_freed_memory
 from nmt.training.module import Diverged, TranslationModule
@@ -41,7 +40,7 @@ def train(
 ) -> Path | None:
     """Trains, or goes on training, and exports the best checkpoint, as validations say, as `folder/model`.
 
-    It seeds the random numbers of torch. What a run was trained with comes back by `nmt.config.load_settings`.
+    It seeds the random numbers of torch. What a run was trained with comes back by `nmt.load_settings`.
 
     Args:
         config: the run.
@@ -50,7 +49,7 @@ def train(
         folder: the run's folder, `runs/<name>` if none is given; nothing in it changes before training begins.
         resume: go on from the latest checkpoint in `folder`.
         overwrite: replace the run that is in `folder`.
-        resolved: what is saved as its `config.yaml`, if not what `saved_config` makes of config and settings.
+        resolved: what is saved as its `config.yaml`, if not what `dump_config` makes of config and settings.
 
     Returns:
         The folder of the exported model; None after a `fast_dev_run`, which leaves nothing.
@@ -69,7 +68,7 @@ def train(
     checkpoint = _checkpoint_to_resume(folder) if resume else None
     if checkpoint is not None:
         trainer_settings = {**_settings_of(folder), **trainer_settings}
-    run_folder = RunFolder(folder, resolved or saved_config(config, trainer_settings), checkpoint)
+    run_folder = RunFolder(folder, resolved or dump_config(config, trainer_settings), checkpoint)
     settings = resolve_trainer_settings(trainer_settings, config.training)
     rank_zero_only(check_may_train)(config, settings, folder, checkpoint, overwrite)
     start = start_folder(config) if checkpoint is None and config.training.start_from else None
@@ -84,23 +83,18 @@ def train(
     resumable = Resumable(checkpoints, config.training.checkpoint_steps, signals)
     trainer = _trainer(settings, folder, [run_folder, *_callbacks(config, folder), best, resumable], done)
     check_processes(trainer.world_size)
-    with signals.given_back(), run_folder.opened():
-        try:
-            trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
-            signals.take()  # what is left is soon done
-            _say_why_it_ended(trainer, settings, config, folder, done)
-            latest_is_best = validate_last_step(trainer, module, best, resumable)
-        except SystemExit as exit:
-            raise exit.__context__ or exit from None  # Ctrl-C before the first step, which Lightning made an exit of 1
-        except Diverged as error:
-            raise ValueError(f"{error}, and {how_to_go_on(folder)}" if run_folder.begun else str(error)) from error
+    with signals.given_back(), run_folder.opened(), _failures_told(run_folder):
+        trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
+        signals.take()  # what is left is soon done
+        _say_why_it_ended(trainer, settings, config, folder, done)
+        latest_is_best = validate_last_step(trainer, module, best, resumable)
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return None
         if trainer.is_global_zero and not run_folder.begun and checkpoint is None:
             raise ValueError(
                 f"{folder}: not a step was trained; raise trainer.max_epochs, max_steps or limit_train_batches"
             )
-        export(config, data, module, folder, best, latest_is_best)
+        export_best(config, data, module, folder, best, latest_is_best)
     return folder / "model"
 
 
@@ -117,22 +111,22 @@ def _checkpoint_to_resume(folder: Path) -> Path:
     return checkpoint
 
 
+@contextmanager
+def _failures_told(run_folder: RunFolder) -> Iterator[None]:
+    """Raises what ended a training, not what Lightning made of it; of one that diverged, with how to go on."""
+    try:
+        yield
+    except SystemExit as exit:
+        raise exit.__context__ or exit from None  # Ctrl-C before the first step, which Lightning made an exit of 1
+    except Diverged as error:
+        then = f", and {how_to_go_on(run_folder.folder)}" if run_folder.begun else ""
+        raise ValueError(f"{error}{then}") from error
+
+
 def _settings_of(run: Path) -> dict[str, Any]:
     """The trainer's settings of a run, but for objects such as callbacks, which only the command line makes of them."""
     saved = load_settings(run / "config.yaml")[1]
     return {name: value for name, value in saved.items() if "class_path" not in str(value)}
-
-
-def saved_config(config: Config, trainer_settings: Mapping[str, Any]) -> str:
-    """A run as YAML, which `load_config` and `nmt train --config` read; objects, such as callbacks, are left out."""
-    plain = {key: value for key, value in trainer_settings.items() if _is_plain(value)}
-    fields = json.loads(json.dumps(asdict(config)))  # lists for tuples
-    return yaml.safe_dump({**fields, "trainer": plain}, sort_keys=False, allow_unicode=True)
-
-
-def _is_plain(value: object) -> bool:
-    """Whether YAML can hold it."""
-    return all(map(_is_plain, value)) if isinstance(value, list) else isinstance(value, str | int | float | None)
 
 
 @rank_zero_only
@@ -148,9 +142,7 @@ def _say_why_it_ended(
         print(f"ended at step {step:,}: {why_it_ended(trainer, settings, config.training)}")
 
 
-def _trainer(
-    settings: Mapping[str, Any], folder: Path, callbacks: list[Callback], done: int | None = None
-) -> pl.Trainer:
+def _trainer(settings: Mapping[str, Any], folder: Path, callbacks: list[Callback], done: int | None) -> pl.Trainer:
     """The trainer of a run that has `done` so many steps: what was logged after them is logged again.
 
     Loggers and callbacks among the settings stand beside the run's own.

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nmt.data.batch import Batch, beside
+from nmt.data.batch import Batch, on_device_of
 from nmt.data.datamodule import TranslationData
 from nmt.data.ranks import of_all_ranks, sum_over_ranks
 from nmt.decoding.alignment import hard_alignment
@@ -73,7 +73,9 @@ class Validation:
         memory, state = model.encode(batch.src_ids, batch.src_lengths)
         longest = 2 * self._data.config.max_length_tokens
         limits = [min(self._options.limit(length), longest) for length in batch.src_lengths.tolist()]
-        sentences = SearchBatch(beside(torch.tensor(limits), batch.src_ids), unsaid=self._data.tokenizers.tgt.unsaid)
+        sentences = SearchBatch(
+            on_device_of(torch.tensor(limits), batch.src_ids), unsaid=self._data.tokenizers.tgt.unsaid
+        )
         found = search(model, memory, state, sentences, self._options)
         totals.lost += sum(not hypotheses for hypotheses in found)
         rows = zip(batch.indices.tolist(), found, strict=True)

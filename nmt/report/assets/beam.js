@@ -61,7 +61,7 @@ function beamSection(sentence, shown) {
   const places = beamPlaces(beam, sentence[side]);
   const best = places.filter(({ found }) => found).at(-1) ?? places[0];
   const rows = Math.max(...beam.map((held) => held.length));
-  tree = { places, best, told: best, rows, steps: beam.length, drawn: new Map(), from: null, line: el("p", { class: "beam-told", dir: "auto" }) };
+  tree = { places, best, told: best, rows, steps: beam.length, drawn: new Map(), from: null, line: el("p", { class: "beam-told" }) };
   tree.node = beamSvg(0, beam.length, { role: "group", "aria-label": `Beam of ${rows} over ${beam.length} steps; found: ${sentence[side].text}`, onpointerleave: () => tellPlace(best) });
   tree.frame = el("div", { class: "frame", role: "region", "aria-label": "Beam", onscroll: drawBeam }, tree.node);
   drawBeam();
@@ -127,7 +127,8 @@ function tellPlace(place) {
   tree.told = place;
   markLine();
   const { total, logProb } = place;
-  fill(tree.line, el("strong", {}, lineageText(place)),
+  const tokens = lineage(place).flatMap(({ token }) => [" ", el("bdi", {}, visible(token))]).slice(1);
+  fill(tree.line, el("strong", { dir: isRightToLeft(lineageText(place)) ? "rtl" : "ltr" }, tokens),
     el("span", { class: "muted" }, ` ${beamFate(place, tree.steps - 1)}${beamScore(place, tree.best)}; log-probability ${fixed(total, 2)}, of the token ${fixed(logProb, 2)}`));
 }
 

@@ -84,7 +84,7 @@ const shorten = (text, length) => {
 };
 
 /** Whether a text is read from right to left, by its first letter. */
-const isRightToLeft = (text) => /^[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}]/u.test(text.match(/\p{L}/u)?.[0] ?? "");
+const isRightToLeft = (text) => /^[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u.test(text.match(/\p{L}/u)?.[0] ?? "");
 
 /** Text for plotly, which reads its labels as pseudo-HTML. */
 function plotlyText(text) {
