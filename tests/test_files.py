@@ -115,11 +115,12 @@ def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path, monkeypatch: pytest.M
     with locked(tmp_path):
         with pytest.raises(BlockingIOError):
             lock_folder(tmp_path)
-        waiting = threading.Thread(target=wait)
+        waiting = threading.Thread(target=wait, daemon=True)
         waiting.start()
         waiting.join(0.05)
         assert waiting.is_alive(), "it waits"
-    waiting.join()
+    waiting.join(10)
+    assert not waiting.is_alive()
     assert len(os.listdir("/dev/fd")) == before
     assert lock_folder(tmp_path / "none") is None
 

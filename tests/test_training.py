@@ -47,7 +47,7 @@ from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.translator import Translator
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import load_samples
-from nmt.training.checkpoint_files import latest_checkpoint
+from nmt.training.checkpoint_files import latest_checkpoint, write_checkpoint
 from nmt.training.checkpoints import best_checkpoint
 from nmt.training.checks import idle_settings
 from nmt.training.ending import how_to_go_on, why_it_ended
@@ -408,6 +408,9 @@ def test_other_precisions_train_and_average(train: Callable, precision: str, mod
     assert train("other", "--trainer.max_epochs", "1", "--trainer.precision", precision, *averaged, *model) == 0
     kinds = {each.dtype for each in weights("other").values()}
     assert kinds == {{"bf16-mixed": torch.float32, "bf16-true": torch.bfloat16, "64-true": torch.float64}[precision]}
+    averages = torch.load(latest_checkpoint(Path("runs/other/checkpoints")), weights_only=True)["state_dict"]
+    kind = torch.float64 if precision == "64-true" else torch.float32
+    assert {each.dtype for each in averages.values()} == {kind}, "an average of bfloat16 would stand still"
 
 
 @pytest.mark.parametrize(
@@ -557,7 +560,7 @@ def test_a_run_is_replaced_only_once_the_new_one_trains(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--trainer.max_steps", "5"], ["--trainer.max_epochs", "1"]],
+    [["--trainer.max_steps", "6", "--trainer.val_check_interval", "3"], ["--trainer.max_epochs", "1"]],
 )
 def test_without_a_validation_the_latest_checkpoint_is_exported(
     train: Callable, capsys: pytest.CaptureFixture, arguments: list[str]
@@ -693,6 +696,15 @@ def test_a_handler_that_is_not_of_python_is_left_alone(monkeypatch: pytest.Monke
     monkeypatch.setattr(signal, "signal", lambda *given: pytest.fail("there is no handler to give back"))
     with Signals().given_back():
         pass
+
+
+def test_a_checkpoint_for_which_the_disk_is_too_full_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left on device: '.*writing.ckpt'"):
+        write_checkpoint({}, tmp_path / "step-1.ckpt")
 
 
 def test_a_second_signal_is_not_waited_for() -> None:
@@ -1133,7 +1145,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     "extra",
     [
         [],
-        ["--trainer.val_check_interval", "3"],
+        ["--trainer.val_check_interval", "3", "--trainer.check_val_every_n_epoch", "null"],
         ["--training.schedule", "plateau", "--training.patience", "1", "--training.early_stopping", "2", *STILL],
         ["--training.average_decay", "0.9", "--trainer.check_val_every_n_epoch", "2"],
     ],
