@@ -48,7 +48,7 @@ from nmt.decoding.translator import Translator
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import load_samples
 from nmt.training.checkpoint_files import latest_checkpoint, write_checkpoint
-from nmt.training.checkpoints import best_checkpoint
+from nmt.training.checkpoints import Resumable, best_checkpoint
 from nmt.training.checks import idle_settings
 from nmt.training.ending import how_to_go_on, why_it_ended
 from nmt.training.loss import Loss
@@ -235,6 +235,7 @@ def test_a_run_stopped_at_the_end_of_an_epoch_goes_on_with_the_next_though_steps
 
 def test_a_run_killed_between_checkpoints_goes_on_bit_for_bit(train: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = ("--trainer.max_epochs", "3", "--training.checkpoint_steps", "5", "--training.schedule", "linear")
+    arguments += ("--trainer.val_check_interval", "5", "--trainer.check_val_every_n_epoch", "null")  # 5, 10, 15, 20
     assert train("whole", *arguments) == 0
 
     def kill() -> None:
@@ -705,6 +706,14 @@ def test_a_checkpoint_for_which_the_disk_is_too_full_is_named(tmp_path: Path, mo
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space left on device: '.*writing.ckpt'"):
         write_checkpoint({}, tmp_path / "step-1.ckpt")
+    trainer = SimpleNamespace(
+        fast_dev_run=False,
+        global_step=1,
+        loggers=[SimpleNamespace(save=full)],
+        _checkpoint_connector=SimpleNamespace(dump_checkpoint=dict),
+    )
+    with pytest.raises(OSError, match="No space left on device: '.*/run'"):
+        Resumable(tmp_path / "run" / "checkpoints", 1, Signals())._save(trainer)
 
 
 def test_a_second_signal_is_not_waited_for() -> None:
