@@ -230,6 +230,8 @@ def test_of_several_processes_one_tokenises(
     assert len(other.validation) == 12
     other.trainer = first.trainer
     assert other.state_dict()["processes"] == 2
+    other.validation_references = ["\ud800"]  # which UTF-8 cannot hold
+    assert len(other.state_dict()["validation"]) == 8
 
 
 def test_lengths_are_those_of_all_chunks() -> None:

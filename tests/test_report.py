@@ -684,7 +684,10 @@ def test_what_is_much_shorter_than_the_reference_is_flagged() -> None:
     assert sentence_flags([], ["a"], reference[:3], finished=True) == []
 
 
-@pytest.mark.parametrize(("hypothesis", "repeats"), [("いろいろです", False), ("哈哈哈", True), ("私は私は私は", True)])
+@pytest.mark.parametrize(
+    ("hypothesis", "repeats"),
+    [("いろいろです", False), ("哈哈哈", True), ("私は私は私は", True), ("天地人日月火水木" * 3, True)],
+)
 def test_characters_that_are_words_repeat_themselves_three_times(hypothesis: str, repeats: bool) -> None:
     flags = sentence_flags(["a"], word_texts(hypothesis), list("uvwxyz"), finished=True)
     assert ("repetition" in flags) == repeats

@@ -47,7 +47,7 @@ from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.translator import Translator
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import load_samples
-from nmt.training.checkpoint_files import latest_checkpoint, write_checkpoint
+from nmt.training.checkpoint_files import checkpoint_step, latest_checkpoint, write_checkpoint
 from nmt.training.checkpoints import Resumable, best_checkpoint
 from nmt.training.checks import idle_settings
 from nmt.training.ending import how_to_go_on, why_it_ended
@@ -358,6 +358,8 @@ def test_a_run_that_was_moved_knows_its_best_validation(tmp_path: Path) -> None:
     assert there.best_model_path == there.kth_best_model_path == str(tmp_path / "there" / "best.ckpt")
     assert there.best_model_score == there.kth_value == 90.0
     assert there.best_k_models == {there.best_model_path: 90.0}
+    there.load_state_dict(best_checkpoint(tmp_path / "here").state_dict())
+    assert (there.best_model_path, there.best_k_models) == ("", {}), "of a step before the first validation"
 
 
 def test_samples_that_the_terminal_cannot_show_do_not_end_the_training(
@@ -1175,6 +1177,7 @@ def test_a_run_that_a_validation_ended_within_an_epoch_goes_on_within_it(train: 
     assert train("whole", *extra) == 0
     assert train("longer", *extra, "--training.early_stopping", "1") == 0
     assert steps_of("longer") == 6  # the second validation is not better than the first
+    assert checkpoint_step(Path("runs/whole/checkpoints/best.ckpt")) == 14, "the last that a validation has seen"
     assert main(["train", "--resume", "runs/longer", "--training.early_stopping", "0"]) == 0
     assert logged("longer") == logged("whole")
 
@@ -1651,7 +1654,7 @@ def test_of_a_run_without_a_best_validation_there_is_no_other_checkpoint_to_go_o
     assert how_to_go_on(tmp_path) == told
 
 
-def test_a_training_says_what_it_trains(train: Callable, capsys: pytest.CaptureFixture) -> None:
+def test_a_training_says_what_it_trains(train: Callable, corpus_folder: Path, capsys: pytest.CaptureFixture) -> None:
     arguments = ("--trainer.max_steps", "3", "--training.warmup_steps", "4", "--training.freeze", "[encoder]")
     assert train("told", *arguments) == 0
     parameters = sum(each.numel() for each in weights("told").values())
@@ -1660,7 +1663,9 @@ def test_a_training_says_what_it_trains(train: Callable, capsys: pytest.CaptureF
     types = Translator.load("runs/told").tokenizers.src.vocab_size
     assert f"de {types} types, en {types} types, {parameters:,} parameters, {frozen:,} of them frozen, cpu" in printed
     assert ", 3 updates" in printed
-    assert "8 batches an epoch, on average 15 pairs and" in printed
+    tgt, texts = Translator.load("runs/told").tokenizers.tgt, (corpus_folder / "train.en").read_text().splitlines()
+    tokens = sum(len(tgt.encode(text).tokens) + 1 for text in texts) / 8  # and the end of each
+    assert f"8 batches an epoch, on average 15 pairs and {tokens:,.0f} target tokens" in printed
     assert "data.batch_sentences limits most of them" in printed
     learns = "adamw 0.01, inverse_sqrt after 4 updates of warm-up, gradient clipped at 1, label smoothing 0.1"
     assert learns in printed
