@@ -755,6 +755,7 @@ def test_half_a_line_of_the_log_is_left_out_and_one_that_was_put_aside_comes_bac
     with open(path, "a") as file:
         file.write("1,")
     path.rename("runs/longer/.metrics.csv.replaced")  # as by a resumed run that was killed before it trained
+    path.write_text("step\n")
     assert main(["train", "--resume", "runs/longer", "--trainer.max_epochs", "2"]) == 0
     assert logged("longer")[: len(whole)] == whole
     assert not list(Path("runs/longer").glob(".*"))
