@@ -79,3 +79,21 @@ def test_what_a_trainer_may_not_have_is_named(setting: str, value: Any, allowed:
         resolve_trainer_settings({setting: value}, TrainingConfig())
     for each in allowed:
         resolve_trainer_settings({setting: each}, TrainingConfig())
+
+
+@pytest.mark.parametrize(
+    ("given", "early_stopping", "epochs"),
+    [
+        ({}, 0, 10),
+        ({}, 3, -1),
+        ({"max_steps": -1}, 0, 10),
+        ({"max_steps": 5}, 0, None),
+        ({"max_time": "00:01:00:00"}, 3, None),
+        ({"max_steps": 5, "max_epochs": 2}, 3, 2),
+    ],
+)
+def test_a_training_without_an_end_has_one(given: dict[str, Any], early_stopping: int, epochs: int | None) -> None:
+    settings = resolve_trainer_settings(given, TrainingConfig(early_stopping=early_stopping))
+    assert settings.get("max_epochs") == epochs
+    assert settings["num_sanity_val_steps"] == 0
+    assert resolve_trainer_settings({"num_sanity_val_steps": 2}, TrainingConfig())["num_sanity_val_steps"] == 2

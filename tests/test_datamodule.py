@@ -228,6 +228,10 @@ def test_of_several_processes_one_tokenises(
     other.setup("fit")
     assert len(other.train) == 120
     assert len(other.validation) == 12
+    other.trainer = first.trainer
+    assert other.state_dict()["processes"] == 2
+    other.validation_references = ["\ud800"]  # which UTF-8 cannot hold
+    assert len(other.state_dict()["validation"]) == 8
 
 
 def test_lengths_are_those_of_all_chunks() -> None:
@@ -329,22 +333,25 @@ def test_what_looks_like_a_mistake_is_said_of_pairs_as_they_are_in_the_corpus(
         (corpus_folder / f"bt.{side}").write_text("".join(f"{number} {text}\n" for number, text in enumerate(texts)))
         (corpus_folder / f"validation.{side}").write_text("".join(f"{text}\n" for text in texts[:100]))
 
-    def said(name: str, prefix: str, **settings: Any) -> list[str]:
-        tokenizer = TokenizerConfig(vocab_size=320, **settings)
-        mixed = {"train": ("train", "bt"), "train_weights": (1, 5), "train_prefixes": (prefix, "")}
-        data = TranslationData(DataConfig(str(corpus_folder), tokenizer=tokenizer, **mixed), 1, tmp_path / name)
+    def said(name: str, mixture: dict[str, Any], **settings: Any) -> list[str]:
+        tokenizer, train = TokenizerConfig(vocab_size=320, **settings), ("train", "bt")
+        config = DataConfig(str(corpus_folder), tokenizer=tokenizer, train=train, **mixture)
+        data = TranslationData(config, 1, tmp_path / name)
         data.prepare_data()
         data.setup("fit")
         return capsys.readouterr().out.splitlines()
 
-    cut = said("cut", "<bt>")
-    assert any(line.startswith("validation: 100 of 100 sources stand in train + bt") for line in cut)
-    assert not any("different pairs" in line and "among 720" in line for line in cut), "weights are no repetitions"
-    assert "tokenizing 720 pairs" in cut
+    weighted, cut = said("weighted", {"train_weights": (1, 5)}), said("cut", {"train_prefixes": ("<bt>", "")})
+    for lines in (weighted, cut):
+        assert any(line.startswith("validation: 100 of 100 sources stand in train + bt") for line in lines)
+    assert not any("different pairs" in line and "among 720" in line for line in weighted), "weights are no repetitions"
+    assert "tokenizing 720 pairs" in weighted
     (tag,) = (line for line in cut if line.startswith("data.train_prefixes"))
     assert tag.endswith("to make it one, add it to data.tokenizer.protected, before the vocabulary is learned")
     for name, prefix, settings in (("whole", "<bt>", {"protected": ("<bt>",)}), ("words", "aus dem", {})):
-        assert not any(line.startswith("data.train_prefixes") for line in said(name, prefix, **settings))
+        assert not any(
+            line.startswith("data.train_prefixes") for line in said(name, {"train_prefixes": (prefix, "")}, **settings)
+        )
 
 
 def test_validation_sentences_that_are_not_cut_as_they_should_be_are_told_of(

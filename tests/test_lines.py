@@ -3,6 +3,7 @@
 import errno
 import gzip
 import os
+import select
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from nmt.data.compression import file_lines
 from nmt.decoding.reading import windows
+from nmt.pipe import lines
 from nmt.pipe.lines import CHUNK_BYTES, WAITING_CHUNKS, arriving_windows
 
 
@@ -110,10 +112,26 @@ def test_lines_before_damage_are_given_before_it_is_told(tmp_path: Path) -> None
     assert found == lines[: len(found)]
 
 
-def test_a_stream_that_does_not_wait_is_read_to_its_end() -> None:
+def test_a_stream_that_does_not_wait_is_read_to_its_end_and_not_asked_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[str] = []
+
+    class Waiting(lines.Queue):
+        """Notes when a window waits for its first line."""
+
+        def get(self, block: bool = True, timeout: float | None = None) -> bytes | OSError:
+            waits.extend(["window"] * block)
+            return super().get(block, timeout)
+
+    def waiting(*streams: list) -> object:
+        waits.append("stream")
+        return select.select(*streams)
+
+    monkeypatch.setattr(lines, "Queue", Waiting)
+    monkeypatch.setattr(lines, "select", waiting)
     read, write = os.pipe()
     os.set_blocking(read, False)
     with open(read, "rb", buffering=0) as stream, open(write, "wb", buffering=0) as sender:
         Timer(0.2, lambda: (sender.write(b"b\nc\n"), sender.close())).start()
         sender.write(b"a\n")
         assert [line for window in arriving_windows(stream, 1, 1) for line in window] == [b"a", b"b", b"c"]
+    assert set(waits) == {"window", "stream"}

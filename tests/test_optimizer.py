@@ -27,6 +27,7 @@ def test_plain_gradient_descent_with_decay() -> None:
         expected.append(weight)
     settings = TrainingConfig(optimizer="sgd", learning_rate=0.1, weight_decay=0.01)
     assert steps(settings) == pytest.approx(expected)
+    assert build_optimizer([torch.nn.Parameter(torch.ones(1))], settings, fused=True).defaults["fused"]
 
 
 def test_adadelta_is_that_of_zeiler() -> None:

@@ -65,6 +65,21 @@ def test_a_json_line_holds_links_and_the_other_hypotheses() -> None:
     assert soft == [[0, 0, 0.2], [0, 1, 0.8], [1, 0, 0.8]]
 
 
+def test_a_json_line_has_the_name_of_its_input_whatever_that_is() -> None:
+    for name in ("seg-17", 0, ""):
+        assert json.loads(OutputFormat("jsonl").write(7, BEST, name))["id"] == name
+    assert json.loads(OutputFormat("jsonl", 2).write(7, BEST))["others"] == [], "there was no other"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "line"),
+    [({}, "-0.3000"), ({"alignments": "hard"}, "-0.3000 ||| 0-1 1-0"), ({"form": "tsv"}, "ab c\tx?\t-0.3000")],
+)
+def test_a_translation_that_was_given_has_its_log_probability(wanted: dict, line: str) -> None:
+    given = replace(BEST, text="x\ud800") if wanted.get("form") == "tsv" else BEST
+    assert OutputFormat(**wanted).write_score(given).decode() == f"{line}\n"
+
+
 @pytest.mark.parametrize("text", ["a\nb", "a\r\nb", "tab\there", "\x85 \u2028 \u2029 \x0b\x0c\x1c", "\ud800", "\x00"])
 @pytest.mark.parametrize("form", ["text", "tsv", "jsonl"])
 def test_no_text_makes_a_second_line_or_column(form: str, text: str) -> None:

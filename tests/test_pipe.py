@@ -1,5 +1,6 @@
 """The pipe: in order, with the numbers of the lines, and with no more than a window in memory."""
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -60,6 +61,16 @@ def test_lines_come_out_in_order_with_their_attention(pipe: Pipe, told: list[str
 def test_a_warning_has_the_number_of_its_line_in_the_whole_input(pipe: Pipe, told: list[str]) -> None:
     pipe.run([[b"a", b"b"], [b"\xff"]], lambda line: None, first=10)
     assert told == ["in:13: byte 1 is not UTF-8, read as U+FFFD"]
+
+
+def test_every_line_and_token_counts_and_keeps_its_name(pipe: Pipe, capsys: pytest.CaptureFixture) -> None:
+    written: list[bytes] = []
+    read, progress = RequestReader("jsonl", Request(""), pipe.warn), Progress(True)
+    named = replace(pipe, read=read, output=OutputFormat("jsonl"), progress=progress)
+    named.run([[b'{"text": "a", "id": 7}', b'"b"']], written.append)
+    progress.close()
+    assert [json.loads(line).get("id") for line in written] == [7, None]
+    assert "2 lines in " in capsys.readouterr().err
 
 
 def test_an_n_best_list_counts_the_lines_of_the_whole_input(pipe: Pipe) -> None:

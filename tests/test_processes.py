@@ -5,13 +5,16 @@ import torch
 from torch import distributed
 
 from nmt.data import ranks
-from nmt.data.ranks import in_first_rank
+from nmt.data.ranks import in_first_rank, of_all_ranks, sum_over_ranks
 from nmt.pipe.processes import Processes
 
 
 def test_the_environment_says_which_process_this_is(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
         monkeypatch.delenv(name, raising=False)
+    assert Processes.of_environment() == Processes(0, 1, 0)
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        monkeypatch.setenv(name, "")
     assert Processes.of_environment() == Processes(0, 1, 0)
     for name, value in (("RANK", "5"), ("WORLD_SIZE", "8"), ("LOCAL_RANK", "1")):
         monkeypatch.setenv(name, value)
@@ -40,15 +43,35 @@ def test_one_process_waits_for_nobody_and_hears_of_its_mistake() -> None:
             in_first_rank(fail)
 
 
-def test_the_others_hear_of_a_mistake_of_the_first_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_all_ranks_have_is_in_the_order_of_its_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = {4: "d", 0: "a"}
+    assert list(of_all_ranks(own)) == [0, 4]
+    monkeypatch.setattr(ranks, "_has_others", lambda: True)
+    monkeypatch.setattr(ranks.dist, "get_world_size", lambda: 2)
+    monkeypatch.setattr(ranks.dist, "all_gather_object", lambda shares, own: shares.extend([{1: "b"}, own]))
+    assert list(of_all_ranks(own).items()) == [(0, "a"), (1, "b"), (4, "d")]
+
+
+def test_the_sum_over_ranks_leaves_what_each_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = torch.tensor([1.0, 2.0])
+    monkeypatch.setattr(ranks, "_has_others", lambda: True)
+    monkeypatch.setattr(ranks.dist, "all_reduce", lambda total: total.mul_(2))
+    assert sum_over_ranks(own, torch.device("cpu")).tolist() == [2, 4]
+    assert own.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("mistake", [ValueError, OSError])
+def test_the_others_hear_of_a_mistake_of_the_first_and_end(
+    monkeypatch: pytest.MonkeyPatch, mistake: type[Exception]
+) -> None:
     def fail() -> None:
-        raise ValueError("no")
+        raise mistake("no")
 
     said: list[bool] = []
     monkeypatch.setattr(ranks, "_has_others", lambda: True)
     monkeypatch.setattr(ranks.dist, "get_rank", lambda: 0)
     monkeypatch.setattr(ranks.dist, "broadcast_object_list", said.extend)
-    with pytest.raises(ValueError, match="no"):
+    with pytest.raises(mistake, match="no"):
         in_first_rank(fail)
     assert said == [True]
     monkeypatch.setattr(ranks.dist, "get_rank", lambda: 1)

@@ -1,9 +1,11 @@
 """What is seen on standard error while lines are translated: on a terminal how far it has come, elsewhere warnings."""
 
+import sys
+
 import pytest
 
 from nmt.pipe import progress
-from nmt.pipe.progress import Progress
+from nmt.pipe.progress import Progress, watched
 
 
 @pytest.fixture
@@ -37,3 +39,13 @@ def test_elsewhere_there_are_warnings_only(clock: list[float], capsys: pytest.Ca
     hidden.say("something is wrong")
     hidden.close()
     assert capsys.readouterr().err == "nmt score: something is wrong\n"
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_bar_is_shown_at_a_terminal_only(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, is_terminal: bool
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    assert list(watched(iter("abc"), 3, "letters")) == ["a", "b", "c"]
+    assert ("letters" in capsys.readouterr().err) == is_terminal

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from sacrebleu import sentence_chrf
 
 from nmt.cli.searching import search_options, translating_parser
 from nmt.data.marks import marks_in
+from nmt.data.special import UNK
 from nmt.data.words import split_words, word_texts
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.translation import Translation
@@ -35,7 +37,7 @@ from nmt.report.attention_findings import special, spread
 from nmt.report.beam import beam_places
 from nmt.report.build import build_report
 from nmt.report.figures import distribution_figure, training_figures
-from nmt.report.flags import marks, sentence_flags
+from nmt.report.flags import flags_of_both, marks, sentence_flags
 from nmt.report.search_flags import search_flags
 from nmt.report.sentences import pack_attention, sentence_row
 from nmt.report.text_findings import quality
@@ -580,6 +582,12 @@ def test_search_errors_are_not_set_beside_those_found_by_other_means(run: Path, 
     assert missed["compared"] is None
 
 
+def test_search_errors_of_which_nothing_is_known_are_not_compared() -> None:
+    known = {"search_errors": lambda: None, "seen": None, "training_counts": None, "scored_alike": lambda run: []}
+    one, other = (SimpleNamespace(**known, insight=SimpleNamespace(branches=each)) for each in ((), ("what if",)))
+    assert "search_error" not in flags_of_both(one, other, [])
+
+
 def test_half_of_the_sentences_are_not_said_to_have_more_than_all(run: Path) -> None:
     rows = [sentence_row(make_translation("Ja", "Yes"), "Yes", make_translation("Ja", "Yes"), None)] * 3
     texts = [finding["text"] for finding in quality(rows)]
@@ -658,6 +666,10 @@ def test_flags(hypothesis: str, expected: list[str]) -> None:
         ("x", "a b c", "", []),
         ("x", "a b c d e f g h " * 2, "k l m n o p q r s t u v w x y z", ["repetition"]),
         ("x", "a b c d e f g h i " * 2, "k l m n o p q r s t u v w x y z", []),
+        ("x", "a b c d", "k l m n o p q", ["short"]),
+        ("x", "a b c d e f", "k l m n o p q r s t", []),  # 60% of it
+        ("x", "a b c d e f g h", "k l m n o", []),  # 160%
+        ("x", f"{UNK} {UNK} {UNK}", "k l m", []),  # each for another word
     ],
 )
 def test_flags_at_their_edges(source: str, hypothesis: str, reference: str, expected: list[str]) -> None:
@@ -672,7 +684,10 @@ def test_what_is_much_shorter_than_the_reference_is_flagged() -> None:
     assert sentence_flags([], ["a"], reference[:3], finished=True) == []
 
 
-@pytest.mark.parametrize(("hypothesis", "repeats"), [("いろいろです", False), ("哈哈哈", True), ("私は私は私は", True)])
+@pytest.mark.parametrize(
+    ("hypothesis", "repeats"),
+    [("いろいろです", False), ("哈哈哈", True), ("私は私は私は", True), ("天地人日月火水木" * 3, True)],
+)
 def test_characters_that_are_words_repeat_themselves_three_times(hypothesis: str, repeats: bool) -> None:
     flags = sentence_flags(["a"], word_texts(hypothesis), list("uvwxyz"), finished=True)
     assert ("repetition" in flags) == repeats

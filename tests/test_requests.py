@@ -117,9 +117,11 @@ def test_many_warnings_of_a_kind_are_counted(told: list[str]) -> None:
     warn = Warnings("in", told.append)
     for number in range(SHOWN + 5):
         warn(number, "are bad", "bad")
-    warn(99, "are worse", "worse")
+    for _ in range(SHOWN):
+        warn(99, "are worse", "worse")
     warn.close()
-    assert told == [*(f"in:{number + 1}: bad" for number in range(SHOWN)), "in:100: worse", "in: 5 more lines are bad"]
+    bad = [f"in:{number + 1}: bad" for number in range(SHOWN)]
+    assert told == [*bad, *["in:100: worse"] * SHOWN, "in: 5 more lines are bad"]
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, partial(pyarrow.compress, codec="zstd", asbytes=True)])

@@ -34,3 +34,29 @@ def test_the_evaluations_of_a_run_are_whole_ones(tmp_path: Path) -> None:
     (folder / "notes.txt").touch()
     assert saved_evaluations(tmp_path) == [folder / "coco", folder / "flickr"]
     assert saved_evaluations(tmp_path / "none") == []
+
+
+def test_what_was_put_aside_of_a_run_that_is_in_its_place_does_not_count(tmp_path: Path) -> None:
+    aside(tmp_path).mkdir()
+    (tmp_path / "config.yaml").write_text("name: mine\n")
+    assert run_config(tmp_path).name == "mine"
+
+
+@pytest.mark.parametrize("path", ["phrasebook", "hub:owner/name", "~/corpus", "corpus"])
+def test_a_corpus_is_looked_for_where_it_should_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.yaml").write_text(f"data: {{path: '{path}'}}\n")
+    if path.endswith("corpus"):
+        with pytest.raises(FileNotFoundError, match=f"^the corpus of .*, {path}, is not there: say where with --path"):
+            config_of(tmp_path)
+        (tmp_path / "corpus").mkdir()
+    assert config_of(tmp_path).data.path == path
+    assert config_of(tmp_path, "elsewhere").data.path == "elsewhere"
+    with pytest.raises(ValueError, match="corpus: the name is empty"):
+        config_of(tmp_path, "")
+
+
+def test_what_else_a_folder_could_be_is_said(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"give a run \(runs/<name>\) or a model$"):
+        check_run_folder(tmp_path / "none", " or a model")

@@ -34,6 +34,8 @@ def test_shapes_after_the_warm_up() -> None:
     linear = rates(schedule("linear"), 20)
     assert linear[11] == pytest.approx(0.1 * (20 - 12) / 16)
     assert linear[19] == 0
+    assert rates(schedule("linear"), 22)[20:] == [0, 0], "beyond the end it does not turn negative"
+    assert rates(schedule("linear", total=4), 4) == pytest.approx([0.025, 0.05, 0.075, 0]), "all of it warm-up"
     assert rates(schedule("halving"), 17)[4:] == pytest.approx([0.1] * 6 + [0.05] * 3 + [0.025] * 3 + [0.0125])
 
 

@@ -59,11 +59,20 @@ def test_words_of_one_token_are_one_column() -> None:
 def test_colours_tell_the_weight_and_end_with_each_cell() -> None:
     shown = attention_map(record("ja", "yes"), 40, colour=True)
     assert shown == "    ja\nyes \x1b[38;2;255;140;0m███\x1b[0m\n"
+    assert attention_map(record("der Hund läuft", "the dog runs"), 40, colour=True).count("\x1b[38") == 5, "no blank"
 
 
 def test_a_long_source_goes_on_below() -> None:
     shown = attention_map(record("eins zwei drei vier", "one two"), 16, colour=False)
     assert [line.split()[0] for line in shown.splitlines()] == ["eins", "one", "two", "drei", "one", "two"]
+
+
+def test_all_columns_but_the_last_are_used() -> None:
+    sentence = record("eins zwei drei", "one two three")
+    wide = attention_map(sentence, 80, colour=False)
+    columns = max(map(width, wide.splitlines()))
+    assert attention_map(sentence, columns + 1, colour=False) == wide
+    assert attention_map(sentence, columns, colour=False).count("\n") == 2 * wide.count("\n")
 
 
 WORDS = [
@@ -105,6 +114,8 @@ def test_nothing_has_no_map() -> None:
         ("猫", 2, "猫"),
         ("Ｈｉ", 5, "Ｈｉ "),
         ("é", 3, "é  "),
+        ("a\u20dd", 3, "a\u20dd  "),
+        ("\u200da\u200cb", 3, "\u200da\u200cb "),
         ("abc", 1, "…"),
     ],
 )
@@ -113,13 +124,13 @@ def test_text_is_fitted_by_the_width_of_its_characters(text: str, size: int, exp
     assert width(expected) == size
 
 
-@pytest.mark.parametrize("word", ["שלום", "سلام"])
+@pytest.mark.parametrize("word", ["שלום", "سلام", "٣٤٥٦"])
 def test_text_from_right_to_left_keeps_its_place(word: str) -> None:
     assert fitted(word, 6) == f"{word}\N{LEFT-TO-RIGHT MARK}  "
 
 
 def test_what_could_steer_the_terminal_is_not_printed() -> None:
-    assert printable("a\x1b[2Jb\u202e\x9b\nc") == "a·[2Jb··\nc"
+    assert printable("a\x1b[2Jb\u202e\x9b\nc\u2028\u2029") == "a·[2Jb··\nc··"
 
 
 def converse(model_folder: Path, *typed: bytes, options: tuple[str, ...] = ()) -> tuple[str, int]:

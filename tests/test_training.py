@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import datasets
@@ -24,7 +26,7 @@ import pytest
 import torch
 from conftest import TINY_RUN, align_word_by_word
 from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import Timer
+from pytorch_lightning.callbacks import EarlyStopping, Timer
 from safetensors.torch import load_file
 
 import nmt.data.datamodule
@@ -35,7 +37,7 @@ import nmt.training.reporter
 import nmt.training.train
 import nmt.training.validation
 from nmt.cli import main
-from nmt.config import Config, DataConfig, ModelConfig, TokenizerConfig
+from nmt.config import Config, DataConfig, ModelConfig, TokenizerConfig, TrainingConfig
 from nmt.config_file import load_config, load_settings
 from nmt.data.batch import Batch
 from nmt.data.corpus import load_split
@@ -46,9 +48,10 @@ from nmt.decoding.sentences import SearchBatch
 from nmt.decoding.translator import Translator
 from nmt.evaluation.results import Evaluation
 from nmt.evaluation.samples import load_samples
-from nmt.training.checkpoint_files import latest_checkpoint
-from nmt.training.checkpoints import best_checkpoint
+from nmt.training.checkpoint_files import checkpoint_step, latest_checkpoint, write_checkpoint
+from nmt.training.checkpoints import Resumable, best_checkpoint
 from nmt.training.checks import idle_settings
+from nmt.training.ending import how_to_go_on, why_it_ended
 from nmt.training.loss import Loss
 from nmt.training.quiet import quiet
 from nmt.training.reporter import EpochBar
@@ -233,6 +236,7 @@ def test_a_run_stopped_at_the_end_of_an_epoch_goes_on_with_the_next_though_steps
 
 def test_a_run_killed_between_checkpoints_goes_on_bit_for_bit(train: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = ("--trainer.max_epochs", "3", "--training.checkpoint_steps", "5", "--training.schedule", "linear")
+    arguments += ("--trainer.val_check_interval", "5", "--trainer.check_val_every_n_epoch", "null")  # 5, 10, 15, 20
     assert train("whole", *arguments) == 0
 
     def kill() -> None:
@@ -282,7 +286,8 @@ def test_a_validation_with_gold_alignments_has_the_error_rate_that_an_evaluation
     align_word_by_word(corpus_folder, "validation")
     links = corpus_folder / "validation.align"
     links.write_text(links.read_text().replace("1-1", "1?1 1?0"))
-    assert train("aligned", "--trainer.max_epochs", "3", "--data.tokenizer.lowercase", "true") == 0
+    several = ("--data.tokenizer.lowercase", "true", "--data.batch_sentences", "8")  # 2 batches of 12 pairs
+    assert train("aligned", "--trainer.max_epochs", "3", *several) == 0
     with open("runs/aligned/metrics.csv", newline="") as file:
         validations = [row for row in csv.DictReader(file) if row["val_aer"]]
     rates = [float(row["val_aer"]) for row in validations]
@@ -298,9 +303,16 @@ def test_a_validation_with_gold_alignments_has_the_error_rate_that_an_evaluation
     assert 0 < rates[-1] < 1
 
 
-def test_each_validation_leaves_the_same_sentences_as_it_translated_them(train: Callable, corpus_folder: Path) -> None:
-    assert train("watched", "--trainer.max_epochs", "2", "--training.sample_sentences", "3") == 0
+def test_each_validation_leaves_the_same_sentences_as_it_translated_them(
+    train: Callable, corpus_folder: Path, capsys: pytest.CaptureFixture
+) -> None:
+    tried = ("--training.sample_sentences", "3", "--trainer.num_sanity_val_steps", "1")  # which is no validation
+    assert train("watched", "--trainer.max_epochs", "2", *tried) == 0
     first, last = load_samples(Path("runs/watched/samples"))
+    changed = sum(one.text != two.text for one, two in zip(first.translations, last.translations, strict=True))
+    printed = capsys.readouterr().out
+    assert printed.count("\n  translation ") == 3 + changed > 3, "only those that have changed"
+    assert len(re.findall(r"^step .* val_loss (?!.*learning_rate)", printed, re.MULTILINE)) == 2
     assert (first.step, last.step) == (8, 16)
     assert [each.source for each in first.translations] == [each.source for each in last.translations]
     validation = load_split(str(corpus_folder), "de", "en", "validation")
@@ -347,6 +359,8 @@ def test_a_run_that_was_moved_knows_its_best_validation(tmp_path: Path) -> None:
     assert there.best_model_path == there.kth_best_model_path == str(tmp_path / "there" / "best.ckpt")
     assert there.best_model_score == there.kth_value == 90.0
     assert there.best_k_models == {there.best_model_path: 90.0}
+    there.load_state_dict(best_checkpoint(tmp_path / "here").state_dict())
+    assert (there.best_model_path, there.best_k_models) == ("", {}), "of a step before the first validation"
 
 
 def test_samples_that_the_terminal_cannot_show_do_not_end_the_training(
@@ -398,6 +412,9 @@ def test_other_precisions_train_and_average(train: Callable, precision: str, mod
     assert train("other", "--trainer.max_epochs", "1", "--trainer.precision", precision, *averaged, *model) == 0
     kinds = {each.dtype for each in weights("other").values()}
     assert kinds == {{"bf16-mixed": torch.float32, "bf16-true": torch.bfloat16, "64-true": torch.float64}[precision]}
+    averages = torch.load(latest_checkpoint(Path("runs/other/checkpoints")), weights_only=True)["state_dict"]
+    kind = torch.float64 if precision == "64-true" else torch.float32
+    assert {each.dtype for each in averages.values()} == {kind}, "an average of bfloat16 would stand still"
 
 
 @pytest.mark.parametrize(
@@ -547,7 +564,7 @@ def test_a_run_is_replaced_only_once_the_new_one_trains(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--trainer.max_steps", "5"], ["--trainer.max_epochs", "1"]],
+    [["--trainer.max_steps", "6", "--trainer.val_check_interval", "3"], ["--trainer.max_epochs", "1"]],
 )
 def test_without_a_validation_the_latest_checkpoint_is_exported(
     train: Callable, capsys: pytest.CaptureFixture, arguments: list[str]
@@ -557,6 +574,7 @@ def test_without_a_validation_the_latest_checkpoint_is_exported(
     latest = torch.load(latest_checkpoint(Path("runs/unjudged/checkpoints")), weights_only=True)["state_dict"]
     for key, value in weights("unjudged").items():
         torch.testing.assert_close(value, latest[f"model.{key}"], rtol=0, atol=0)
+    assert Translator.load("runs/unjudged").info.training["validated"] is False
 
 
 def test_without_a_step_there_is_nothing_to_export(train: Callable, capsys: pytest.CaptureFixture) -> None:
@@ -625,12 +643,13 @@ def test_the_signal_before_the_time_of_a_job_is_over_stops_a_run(
 
 
 def test_a_signal_waits_for_the_gradient_that_is_accumulated(train: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    arguments = ("--trainer.max_epochs", "2", "--trainer.accumulate_grad_batches", "2")
+    arguments = ("--trainer.max_epochs", "2", "--trainer.accumulate_grad_batches", "3")
     assert train("whole", *arguments) == 0
-    with monkeypatch.context() as patch:
-        fail_at(patch, 3, lambda: os.kill(os.getpid(), signal.SIGTERM))
-        assert train("stopped", *arguments) == 128 + signal.SIGTERM
-    assert latest_checkpoint(Path("runs/stopped/checkpoints")).name == "step-2.ckpt", "after the fourth batch"
+    for batch, step in ((7, 3), (4, 2)):  # of 8 an epoch: steps end with batch 3, 6 and 8
+        with monkeypatch.context() as patch:
+            fail_at(patch, batch, lambda: os.kill(os.getpid(), signal.SIGTERM))
+            assert train("stopped", *arguments, "--overwrite") == 128 + signal.SIGTERM
+        assert steps_of("stopped") == step
     assert main(["train", "--resume", "runs/stopped"]) == 0
     torch.testing.assert_close(weights("stopped"), weights("whole"), rtol=0, atol=0)
 
@@ -688,6 +707,37 @@ def test_a_checkpoint_that_cannot_be_opened_is_named(train: Callable) -> None:
         nmt.load_checkpoint("runs/cut")
 
 
+def test_the_latest_checkpoint_is_that_of_the_most_steps(tmp_path: Path) -> None:
+    assert latest_checkpoint(tmp_path) is None
+    for name in ("best", "step-9", "step-10"):
+        (tmp_path / f"{name}.ckpt").touch()
+        assert latest_checkpoint(tmp_path) == tmp_path / f"{name}.ckpt"
+
+
+def test_a_handler_that_is_not_of_python_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal, "getsignal", lambda number: None)
+    monkeypatch.setattr(signal, "signal", lambda *given: pytest.fail("there is no handler to give back"))
+    with Signals().given_back():
+        pass
+
+
+def test_a_checkpoint_for_which_the_disk_is_too_full_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left on device: '.*writing.ckpt'"):
+        write_checkpoint({}, tmp_path / "step-1.ckpt")
+    trainer = SimpleNamespace(
+        fast_dev_run=False,
+        global_step=1,
+        loggers=[SimpleNamespace(save=full)],
+        _checkpoint_connector=SimpleNamespace(dump_checkpoint=dict),
+    )
+    with pytest.raises(OSError, match="No space left on device: '.*/run'"):
+        Resumable(tmp_path / "run" / "checkpoints", 1, Signals())._save(trainer)
+
+
 def test_a_second_signal_is_not_waited_for() -> None:
     numbers, signals = STOPPING, Signals()
     before = [signal.getsignal(number) for number in numbers]
@@ -719,13 +769,16 @@ def test_a_run_that_goes_on_with_other_pairs_says_so(
         assert ("train: not as in the checkpoint (" in printed) == bool(told)
 
 
-def test_half_a_line_of_the_log_is_left_out(train: Callable) -> None:
+def test_half_a_line_of_the_log_is_left_out_and_one_that_was_put_aside_comes_back(train: Callable) -> None:
     assert train("longer", "--trainer.max_epochs", "1") == 0
     whole, path = logged("longer"), Path("runs/longer/metrics.csv")
     with open(path, "a") as file:
         file.write("1,")
+    path.rename("runs/longer/.metrics.csv.replaced")  # as by a resumed run that was killed before it trained
+    path.write_text("step\n")
     assert main(["train", "--resume", "runs/longer", "--trainer.max_epochs", "2"]) == 0
     assert logged("longer")[: len(whole)] == whole
+    assert not list(Path("runs/longer").glob(".*"))
 
 
 @pytest.mark.parametrize(
@@ -1131,7 +1184,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     "extra",
     [
         [],
-        ["--trainer.val_check_interval", "3"],
+        ["--trainer.val_check_interval", "3", "--trainer.check_val_every_n_epoch", "null"],
         ["--training.schedule", "plateau", "--training.patience", "1", "--training.early_stopping", "2", *STILL],
         ["--training.average_decay", "0.9", "--trainer.check_val_every_n_epoch", "2"],
     ],
@@ -1152,6 +1205,7 @@ def test_a_run_that_a_validation_ended_within_an_epoch_goes_on_within_it(train: 
     assert train("whole", *extra) == 0
     assert train("longer", *extra, "--training.early_stopping", "1") == 0
     assert steps_of("longer") == 6  # the second validation is not better than the first
+    assert checkpoint_step(Path("runs/whole/checkpoints/best.ckpt")) == 14, "the last that a validation has seen"
     assert main(["train", "--resume", "runs/longer", "--training.early_stopping", "0"]) == 0
     assert logged("longer") == logged("whole")
 
@@ -1170,7 +1224,9 @@ def test_a_run_that_has_ended_stays_so_until_its_limits_are_raised(
 
 def test_of_equal_validations_the_later_is_exported(train: Callable, capsys: pytest.CaptureFixture) -> None:
     assert train("equal", "--trainer.max_epochs", "2", *STILL) == 0
-    assert "exporting step 16, the best by val_loss" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "exporting step 16, the best by val_loss" in printed
+    assert printed.count("\n  translation ") == 1, "it is the same each time"
 
 
 @pytest.mark.parametrize(("monitor", "better"), [("val_bleu", 1), ("val_loss", -1)])
@@ -1603,10 +1659,30 @@ def test_a_training_says_why_it_ended(
     train: Callable, capsys: pytest.CaptureFixture, arguments: list[str], why: str
 ) -> None:
     assert train("ended", *arguments, "--training.sample_sentences", "0") == 0
-    assert why in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert why in printed
+    assert "inf updates" not in printed
 
 
-def test_a_training_says_what_it_trains(train: Callable, capsys: pytest.CaptureFixture) -> None:
+def test_a_training_that_a_callback_of_ones_own_has_ended_says_so() -> None:
+    trainer = SimpleNamespace(
+        global_step=3,
+        early_stopping_callbacks=[EarlyStopping("val_loss", patience=0)],
+        is_last_batch=True,
+        current_epoch=1,
+        max_epochs=9,
+    )
+    assert why_it_ended(trainer, {"max_steps": 9}, TrainingConfig()) == "a callback has stopped it"
+
+
+def test_of_a_run_without_a_best_validation_there_is_no_other_checkpoint_to_go_on_from(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "step-9.ckpt").touch()
+    told = f"go on from step 9 with `nmt train --resume {tmp_path} --training.learning_rate LOWER`"
+    assert how_to_go_on(tmp_path) == told
+
+
+def test_a_training_says_what_it_trains(train: Callable, corpus_folder: Path, capsys: pytest.CaptureFixture) -> None:
     arguments = ("--trainer.max_steps", "3", "--training.warmup_steps", "4", "--training.freeze", "[encoder]")
     assert train("told", *arguments) == 0
     parameters = sum(each.numel() for each in weights("told").values())
@@ -1615,7 +1691,9 @@ def test_a_training_says_what_it_trains(train: Callable, capsys: pytest.CaptureF
     types = Translator.load("runs/told").tokenizers.src.vocab_size
     assert f"de {types} types, en {types} types, {parameters:,} parameters, {frozen:,} of them frozen, cpu" in printed
     assert ", 3 updates" in printed
-    assert "8 batches an epoch, on average 15 pairs and" in printed
+    tgt, texts = Translator.load("runs/told").tokenizers.tgt, (corpus_folder / "train.en").read_text().splitlines()
+    tokens = sum(len(tgt.encode(text).tokens) + 1 for text in texts) / 8  # and the end of each
+    assert f"8 batches an epoch, on average 15 pairs and {tokens:,.0f} target tokens" in printed
     assert "data.batch_sentences limits most of them" in printed
     learns = "adamw 0.01, inverse_sqrt after 4 updates of warm-up, gradient clipped at 1, label smoothing 0.1"
     assert learns in printed
@@ -1632,7 +1710,10 @@ def test_a_training_says_what_it_trains(train: Callable, capsys: pytest.CaptureF
 def test_without_a_progress_bar_there_is_a_line_now_and_then(
     train: Callable, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for seconds, lines in ((60.0, 0), (0.0, 5)):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)  # it is switched off there
+    for seconds, lines in ((60, [2, 4]), (0, [1, 2, 3, 4, 5])):
+        clock = count(0, 30)  # half a minute from one look to the next, of which a line takes one
+        monkeypatch.setattr(nmt.training.reporter, "time", SimpleNamespace(monotonic=lambda clock=clock: next(clock)))
         monkeypatch.setattr(nmt.training.reporter, "LINE_SECONDS", seconds)
         assert train("told", "--trainer.max_steps", "5", "--overwrite") == 0
         told = re.findall(
@@ -1640,7 +1721,7 @@ def test_without_a_progress_bar_there_is_a_line_now_and_then(
             capsys.readouterr().out,
             re.MULTILINE,
         )
-        assert told == [str(step) for step in range(1, lines + 1)]
+        assert told == list(map(str, lines))
 
 
 def test_a_line_tells_the_mean_of_what_was_trained_since_the_last(
@@ -1666,10 +1747,14 @@ def test_a_line_tells_the_mean_of_what_was_trained_since_the_last(
     assert kept == pytest.approx([mean(0, 6), mean(6, 11), mean(11, 16)], rel=1e-5)  # of steps 2, 4 and 6
 
 
-def test_a_file_has_no_progress_bar(train: Callable, capsys: pytest.CaptureFixture) -> None:
+def test_a_file_has_no_progress_bar(
+    train: Callable, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nmt.training.reporter, "LINE_SECONDS", 0)
     assert train("told", "--trainer.max_epochs", "1", "--trainer.enable_progress_bar", "true") == 0
     printed = capsys.readouterr().out
     assert "step 8 (epoch 1)  train_nll" in printed
+    assert "step 3 (epoch 1)  train_nll" in printed, "a line instead"
     assert "Epoch" not in printed
     assert "━" not in printed
 

@@ -79,7 +79,7 @@ def attention_map(translation: Translation, columns: int, colour: bool) -> str:
         ["".join(texts[word] for word in words) for words in of_tokens]
         for texts, of_tokens in ((word_texts(translation.source), src_words), (word_texts(translation.text), tgt_words))
     )
-    if not targets or not sources:
+    if not targets:
         return ""
     margin = min(WIDEST_ROW_LABEL, max(map(width, targets)), columns // 3)
     widths = [min(max(width(word), NARROWEST_COLUMN), max(1, columns - margin - 2)) for word in sources]

@@ -22,7 +22,7 @@ def beam_places(record: Translation, search: Mapping[str, Any]) -> list[list[lis
     scoring = _scoring(search)
     steps, totals = [], [0.0]
     for length, held in enumerate(record.beam, start=1):
-        totals = [(totals[parent] if length > 1 else 0.0) + log_prob for parent, _, log_prob in held]
+        totals = [totals[parent] + log_prob for parent, _, log_prob in held]  # in the first step of place 0
         places: list[list[Any]] = [[parent, token, round(log_prob, 3)] for parent, token, log_prob in held]
         for place, (_, token, _), total in zip(places, held, totals, strict=True):
             if token == EOS and scoring:

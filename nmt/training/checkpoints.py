@@ -69,8 +69,7 @@ class Resumable(Checkpoint):
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Notes that the step is validated, before the best checkpoint is written, which is to know of it."""
-        if not trainer.sanity_checking and trainer.state.fn == TrainerFn.FITTING:
-            self.validated_step = trainer.global_step
+        self.validated_step = trainer.global_step
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
