@@ -165,6 +165,7 @@ nmt/
     quiet.py              what libraries need not say meanwhile
     trainer_settings.py   which settings of the trainer are a run's own, and what the others are
     checks.py             what can be known of a run before it trains
+    log.py                what a training says: printed, and kept in the run's folder
     folder.py             the run's folder, changed once training has begun
     ending.py             why training ended, its last validation, and the model of the best
     train.py              a config -> a run folder with its model

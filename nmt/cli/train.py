@@ -23,13 +23,10 @@ def run(arguments: list[str]) -> int:
     from pytorch_lightning.utilities.exceptions import MisconfigurationException
     from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-    from nmt.training.checks import idle_settings
     from nmt.training.stopping import Stopped
     from nmt.training.train import train as run_training
 
     config = Config(made.name, made.seed, made.data, made.model, made.training)
-    for idle in idle_settings(config):
-        rank_zero_only(print)(f"nmt train: {idle}", file=sys.stderr)
     settings.name = config.name
     folder = Path(settings.resume or Path("runs") / config.name)
     resolved = dump_settings(parser, settings)

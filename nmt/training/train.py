@@ -18,9 +18,10 @@ from nmt.data.datamodule import TranslationData
 from nmt.training.callbacks import MovingAverage, Patience
 from nmt.training.checkpoint_files import checkpoint_step, latest_checkpoint
 from nmt.training.checkpoints import Resumable, best_checkpoint
-from nmt.training.checks import check_may_train, check_processes, start_folder
+from nmt.training.checks import check_corpus, check_may_train, check_processes, idle_settings, start_folder
 from nmt.training.ending import export, how_to_go_on, validate_last_step, why_it_ended
 from nmt.training.folder import RunFolder, recover
+from nmt.training.log import LOG, RunLog
 from nmt.training.memory import keep_freed_memory
 from nmt.training.module import Diverged, TranslationModule
 from nmt.training.quiet import quiet
@@ -41,7 +42,8 @@ def train(
 ) -> Path | None:
     """Trains, or goes on training, and exports the best checkpoint, as validations say, as `folder/model`.
 
-    It seeds the random numbers of torch. What a run was trained with comes back by `nmt.config.load_settings`.
+    It seeds the random numbers of torch. What a run was trained with comes back by `nmt.config.load_settings`. What is
+    said meanwhile stands in `folder/train.log` too.
 
     Args:
         config: the run.
@@ -69,26 +71,29 @@ def train(
     checkpoint = _checkpoint_to_resume(folder) if resume else None
     if checkpoint is not None:
         trainer_settings = {**_settings_of(folder), **trainer_settings}
-    run_folder = RunFolder(folder, resolved or saved_config(config, trainer_settings), checkpoint)
+    log = RunLog(folder / LOG)
+    run_folder = RunFolder(folder, resolved or saved_config(config, trainer_settings), checkpoint, log)
     settings = resolve_trainer_settings(trainer_settings, config.training)
     rank_zero_only(check_may_train)(config, settings, folder, checkpoint, overwrite)
     start = start_folder(config) if checkpoint is None and config.training.start_from else None
     keep_freed_memory()
     guided = config.training.guided_alignment > 0
-    data = TranslationData(config.data, config.seed, folder, with_alignment=guided, tokenizers_from=start)
+    data = TranslationData(config.data, config.seed, folder, guided, start, log.say)
     module = TranslationModule(config, start)
     done = None if checkpoint is None else checkpoint_step(checkpoint)
     checkpoints = folder / "checkpoints"
     best = best_checkpoint(checkpoints)
     signals = Signals()
     resumable = Resumable(checkpoints, config.training.checkpoint_steps, signals)
-    trainer = _trainer(settings, folder, [run_folder, *_callbacks(config, folder), best, resumable], done)
-    check_processes(trainer.world_size)
-    with signals.given_back(), run_folder.opened():
+    callbacks = [run_folder, *_callbacks(config, folder, log), best, resumable]
+    with log.attending(), signals.given_back(), run_folder.opened():
+        trainer = _trainer(settings, folder, callbacks, done)
+        check_processes(trainer.world_size)
+        rank_zero_only(_prepare)(config, log)
         try:
             trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
             signals.take()  # what is left is soon done
-            _say_why_it_ended(trainer, settings, config, folder, done)
+            _say_why_it_ended(trainer, settings, config, folder, done, log)
             latest_is_best = validate_last_step(trainer, module, best, resumable)
         except SystemExit as exit:
             raise exit.__context__ or exit from None  # Ctrl-C before the first step, which Lightning made an exit of 1
@@ -100,7 +105,7 @@ def train(
             raise ValueError(
                 f"{folder}: not a step was trained; raise trainer.max_epochs, max_steps or limit_train_batches"
             )
-        export(config, data, module, folder, best, latest_is_best)
+        export(config, data, module, folder, best, latest_is_best, log.say)
     return folder / "model"
 
 
@@ -115,6 +120,14 @@ def _checkpoint_to_resume(folder: Path) -> Path:
     if checkpoint is None:
         raise ValueError(f"{folder}: there is no checkpoint to resume from: train it anew, without --resume")
     return checkpoint
+
+
+def _prepare(config: Config, log: RunLog) -> None:
+    """Reads the corpus; says so, and which settings change nothing."""
+    for idle in idle_settings(config):
+        log.say(idle)
+    log.say(f"reading {config.data.path}")
+    check_corpus(config.data, with_alignment=config.training.guided_alignment > 0)
 
 
 def _settings_of(run: Path) -> dict[str, Any]:
@@ -137,15 +150,15 @@ def _is_plain(value: object) -> bool:
 
 @rank_zero_only
 def _say_why_it_ended(
-    trainer: pl.Trainer, settings: Mapping[str, Any], config: Config, folder: Path, done: int | None
+    trainer: pl.Trainer, settings: Mapping[str, Any], config: Config, folder: Path, done: int | None, log: RunLog
 ) -> None:
     """Says why a training has ended, or that it had, at the step that was `done`."""
     step = trainer.global_step
     if step == done:
         limits = "trainer.max_epochs, max_steps or max_time, or training.early_stopping"
-        print(f"{folder} had come to its end at step {step:,}, and nothing was trained: to go on, raise {limits}")
+        log.say(f"{folder} had come to its end at step {step:,}, and nothing was trained: to go on, raise {limits}")
     elif step and not trainer.fast_dev_run:  # type: ignore[attr-defined]
-        print(f"ended at step {step:,}: {why_it_ended(trainer, settings, config.training)}")
+        log.say(f"ended at step {step:,}: {why_it_ended(trainer, settings, config.training)}")
 
 
 def _trainer(
@@ -183,10 +196,10 @@ def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, Iterable) else [value]
 
 
-def _callbacks(config: Config, folder: Path) -> list[Callback]:
+def _callbacks(config: Config, folder: Path, log: RunLog) -> list[Callback]:
     settings = config.training
     callbacks: list[Callback] = [MovingAverage(settings.average_decay)] if settings.average_decay else []
-    callbacks.append(Reporter(folder / "samples"))
+    callbacks.append(Reporter(folder / "samples", log.say))
     if settings.early_stopping:
         at_validations = {"check_on_train_epoch_end": False}  # an epoch may end before the first of them
         callbacks.append(Patience(MERIT, patience=settings.early_stopping, mode="max", **at_validations))
