@@ -44,6 +44,7 @@ nmt/
     compression.py        files that may be compressed, and their lines
     readers.py            files -> rows, with file and line where something is wrong
     corpus.py             phrasebook, files or hub -> datasets.Dataset of src, tgt, alignment
+    given.py              pairs in memory -> files that a run keeps
     mixture.py            the training splits of a run, one behind the other
     marks.py              what other programs leave in a text that they have cut or tokenised
     doubts.py             what in a text looks like a mistake: it is not plain, or not cut; links of other units

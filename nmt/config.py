@@ -1,7 +1,7 @@
 """What a user can set: frozen dataclasses, each field with its unit; all validation is here, before data is read."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 from unicodedata import normalize
@@ -99,6 +99,17 @@ def hub_name(corpus: str) -> tuple[str, str | None]:
     """Name and, if it names one, configuration of the dataset in "hub:owner/name:configuration"."""
     name, _, configuration = corpus.removeprefix("hub:").partition(":")
     return name, configuration or None
+
+
+CORPUS = "corpus"
+"""Folder of a run that holds the pairs that it was given in memory, if it was."""
+
+
+def own_corpus(run: Path, corpus: str) -> str:
+    """The path of a run's corpus, which its config names; where a run was moved, the folder in it that was meant."""
+    own = run / CORPUS
+    is_moved = Path(corpus).name == CORPUS and own.is_dir() and not Path(corpus).expanduser().exists()
+    return str(own) if is_moved else corpus
 
 
 @dataclass(frozen=True)
@@ -489,6 +500,8 @@ def load_settings(path: str | Path) -> tuple[Config, dict[str, Any]]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
         trainer = dict(values.pop("trainer", None) or {})
-        return build(Config, values), trainer
+        config = build(Config, values)
     except (yaml.YAMLError, ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is not the config of a run: {error}") from error
+    data = replace(config.data, path=own_corpus(path.parent, config.data.path))
+    return replace(config, data=data), trainer

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nmt.cli.printing import dispensable_output
 from nmt.cli.settings import dump_settings, parse_settings, settings_parser
-from nmt.config import Config
+from nmt.config import CORPUS, Config, load_config
 from nmt.data.runs import check_run
 
 if TYPE_CHECKING:
@@ -68,4 +68,7 @@ def _settings(parser: "ArgumentParser", arguments: list[str]) -> Any:
     if not (folder / "config.yaml").is_file():
         recover(folder)
     check_run(folder)
-    return parse_settings(parser, ["--config", str(folder / "config.yaml"), *arguments])
+    of_run = ["--config", str(folder / "config.yaml")]
+    if (folder / CORPUS).is_dir():  # with which the run may have been moved
+        of_run += ["--data.path", load_config(folder).data.path]
+    return parse_settings(parser, [*of_run, *arguments])

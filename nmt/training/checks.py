@@ -10,7 +10,7 @@ import datasets
 import torch
 
 from nmt.checked import check, flat, idle
-from nmt.config import Config, DataConfig, TrainingConfig, is_hub
+from nmt.config import CORPUS, Config, DataConfig, TrainingConfig, is_hub
 from nmt.data.corpus import load_split
 from nmt.data.mixture import load_training
 from nmt.data.runs import run_config
@@ -112,7 +112,8 @@ def idle_settings(config: Config) -> list[str]:
 def _holds_a_run(folder: Path) -> bool:
     """Whether there is something that a new run would replace."""
     there = {path.name for path in folder.iterdir()} if folder.exists() else set()
-    return bool(there - _BEFORE_CHECKPOINTS) or latest_checkpoint(folder / "checkpoints") is not None
+    kept = {CORPUS} if "config.yaml" in there else set()  # otherwise it may be a corpus that no run has written
+    return bool(there - _BEFORE_CHECKPOINTS - kept) or latest_checkpoint(folder / "checkpoints") is not None
 
 
 def check_alignment(corpus: datasets.Dataset, config: DataConfig) -> None:

@@ -2,8 +2,9 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from pytorch_lightning.callbacks import Callback, ProgressBar
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from nmt.config import Config, load_settings
+from nmt.checked import check
+from nmt.config import CORPUS, Config, DataConfig, load_config, load_settings
 from nmt.data.datamodule import TranslationData
+from nmt.data.given import Corpus, check_kept, keep_corpus
 from nmt.training.callbacks import MovingAverage, Patience
 from nmt.training.checkpoint_files import checkpoint_step, latest_checkpoint
 from nmt.training.checkpoints import Resumable, best_checkpoint
@@ -39,11 +42,16 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     resolved: str | None = None,
+    corpus: Corpus | None = None,
 ) -> Path | None:
     """Trains, or goes on training, and exports the best checkpoint, as validations say, as `folder/model`.
 
     It seeds the random numbers of torch. What a run was trained with comes back by `nmt.config.load_settings`. What is
     said meanwhile stands in `folder/train.log` too.
+
+    Pairs that are in memory are kept in `folder/corpus`, where all that comes after finds them::
+
+        train(Config("mine"), corpus={"train": [("Der Hund schläft.", "The dog sleeps."), ...], "validation": [...]})
 
     Args:
         config: the run.
@@ -53,22 +61,32 @@ def train(
         resume: go on from the latest checkpoint in `folder`.
         overwrite: replace the run that is in `folder`.
         resolved: what is saved as its `config.yaml`, if not what `saved_config` makes of config and settings.
+        corpus: pairs in memory in place of `config.data.path`, by the names of their splits: a `datasets.DatasetDict`,
+            whose columns are called as those of a table (`nmt.data.readers`), or a mapping to (source, target) of any
+            kind, such as `zip(sources, targets)` or `frame[["de", "en"]].itertuples(index=False)`. To go on it can be
+            left out, or must be the same.
 
     Returns:
         The folder of the exported model; None after a `fast_dev_run`, which leaves nothing.
 
     Raises:
         ValueError: if there is such a run already, or none to resume, or it has another network or tokenizer, or the
-            corpus or a setting cannot be used, not a step is trained, or the loss is not finite.
+            corpus (of which split and pair are named) or a setting cannot be used, not a step is trained, or the loss
+            is not finite.
         FileNotFoundError: if the corpus is not there.
         MisconfigurationException: if Lightning does not accept the trainer's settings.
         nmt.training.stopping.Stopped: if a signal ended the training.
         KeyboardInterrupt: if one came before the training.
     """
+    if corpus is not None and folder is None:
+        named = config.name != Config(data=config.data).name
+        check(named, "name", config.name, "a name of the run's own, for pairs in memory have none, or give a folder")
     trainer_settings, folder = trainer_settings or {}, Path(folder or Path("runs") / config.name)
     _tell_machines_apart()
     recover(folder)
     checkpoint = _checkpoint_to_resume(folder) if resume else None
+    if corpus is not None or (resume and _goes_on_with_its_own(folder, config.data)):
+        config = replace(config, data=replace(config.data, path=str(folder / CORPUS)))
     if checkpoint is not None:
         trainer_settings = {**_settings_of(folder), **trainer_settings}
     log = RunLog(folder / LOG)
@@ -89,7 +107,7 @@ def train(
     with log.attending(), signals.given_back(), run_folder.opened():
         trainer = _trainer(settings, folder, callbacks, done)
         check_processes(trainer.world_size)
-        rank_zero_only(_prepare)(config, log)
+        rank_zero_only(_prepare)(config, corpus, run_folder, log)
         try:
             trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
             signals.take()  # what is left is soon done
@@ -122,11 +140,23 @@ def _checkpoint_to_resume(folder: Path) -> Path:
     return checkpoint
 
 
-def _prepare(config: Config, log: RunLog) -> None:
-    """Reads the corpus; says so, and which settings change nothing."""
+def _goes_on_with_its_own(run: Path, data: DataConfig) -> bool:
+    """Whether a run has kept the pairs that it was given, and no other corpus is named."""
+    return data.path == DataConfig.path and Path(load_config(run).data.path) == run / CORPUS
+
+
+def _prepare(config: Config, corpus: Corpus | None, run_folder: RunFolder, log: RunLog) -> None:
+    """Keeps the pairs that are given and reads the corpus; says so, and which settings change nothing."""
+    kept, replaced = run_folder.folder / CORPUS, run_folder.aside / CORPUS
     for idle in idle_settings(config):
         log.say(idle)
     log.say(f"reading {config.data.path}")
+    if corpus is not None and run_folder.checkpoint is None:
+        keep_corpus(corpus, kept, config.data)
+    elif corpus is not None:
+        check_kept(corpus, kept, config.data)
+    elif replaced.is_dir() and Path(config.data.path).expanduser().resolve() == kept.resolve():
+        shutil.copytree(replaced, kept)  # of the run that is trained anew
     check_corpus(config.data, with_alignment=config.training.guided_alignment > 0)
 
 
