@@ -106,10 +106,9 @@ CORPUS = "corpus"
 
 
 def own_corpus(run: Path, corpus: str) -> str:
-    """The path of a run's corpus, which its config names; where a run was moved, the folder in it that was meant."""
+    """The path of a run's corpus, which its config names: if that is its own, where it is in a run moved or copied."""
     own = run / CORPUS
-    is_moved = Path(corpus).name == CORPUS and own.is_dir() and not Path(corpus).expanduser().exists()
-    return str(own) if is_moved else corpus
+    return str(own) if own.is_dir() and Path(corpus).name == CORPUS else corpus
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ def test_a_run_of_pairs_in_memory_is_gone_on_with_evaluated_and_shown_from_its_f
     assert_same("runs/mine", "runs/of_files")
 
     Path("runs").rename("moved")
+    Path("runs/mine/corpus").mkdir(parents=True)  # which is another's now
     assert main(["train", "--resume", "moved/mine", "--trainer.max_epochs", "4"]) == 0
     assert main(["train", "--resume", "moved/of_files", "--trainer.max_epochs", "4"]) == 0
     assert_same("moved/mine", "moved/of_files")
