@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -104,9 +105,10 @@ def train(
     signals = Signals()
     resumable = Resumable(checkpoints, config.training.checkpoint_steps, signals)
     callbacks = [run_folder, *_callbacks(config, folder, log), best, resumable]
-    with log.attending(), signals.given_back(), run_folder.opened():
+    with log.attending(), signals.given_back(), ExitStack() as held:
         trainer = _trainer(settings, folder, callbacks, done)
         check_processes(trainer.world_size)
+        held.enter_context(run_folder.opened())
         rank_zero_only(_prepare)(config, corpus, run_folder, log)
         try:
             trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
