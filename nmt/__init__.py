@@ -46,6 +46,7 @@ nmt/
     compression.py        files that may be compressed, and their lines
     readers.py            files -> rows, with file and line where something is wrong
     corpus.py             phrasebook, files or hub -> datasets.Dataset of src, tgt, alignment
+    given.py              pairs in memory -> files that a run keeps
     mixture.py            the training splits of a run, one behind the other
     marks.py              what other programs leave in a text that they have cut or tokenised
     doubts.py             what in a text looks like a mistake: it is not plain, or not cut; links of other units
@@ -169,6 +170,7 @@ nmt/
     quiet.py              what libraries need not say meanwhile
     trainer_settings.py   which settings of the trainer are a run's own, and what the others are
     checks.py             what can be known of a run before it trains
+    log.py                what a training says: printed, and kept in the run's folder
     folder.py             the run's folder, changed once training has begun
     ending.py             why training ended, its last validation, and the model of the best
     train.py              a config -> a run folder with its model

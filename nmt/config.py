@@ -101,6 +101,16 @@ def hub_name(corpus: str) -> tuple[str, str | None]:
     return name, configuration or None
 
 
+CORPUS = "corpus"
+"""Folder of a run that holds the pairs that it was given in memory, if it was."""
+
+
+def own_corpus(run: Path, corpus: str) -> str:
+    """The path of a run's corpus, which its config names: if that is its own, where it is in a run moved or copied."""
+    own = run / CORPUS
+    return str(own) if own.is_dir() and Path(corpus).name == CORPUS else corpus
+
+
 @dataclass(frozen=True)
 class DataConfig:
     """Where sentence pairs come from and how they are cut into batches.

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from nmt.checked import build
-from nmt.config import Config
+from nmt.config import Config, own_corpus
 
 
 def load_config(path: str | Path) -> Config:
@@ -37,9 +37,11 @@ def load_settings(path: str | Path) -> tuple[Config, dict[str, Any]]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
         trainer = dict(values.pop("trainer", None) or {})
-        return build(Config, values), trainer
+        config = build(Config, values)
     except (yaml.YAMLError, ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is not the config of a run: {error}") from error
+    data = replace(config.data, path=own_corpus(path.parent, config.data.path))
+    return replace(config, data=data), trainer
 
 
 def dump_config(config: Config, trainer_settings: Mapping[str, Any]) -> str:

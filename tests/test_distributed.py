@@ -117,6 +117,35 @@ def test_figures_of_two_ranks_are_those_of_one(corpus_folder: Path, tmp_path: Pa
     assert float(best["val_aer"]) == pytest.approx(aligned.aer)
 
 
+IN_MEMORY = """
+import nmt
+
+words = [f"wort{number}" for number in range(90)]
+pairs = [(word, word.upper()) for word in words]
+corpus = {"train": pairs[:70], "validation": pairs[70:]}
+config = nmt.Config(
+    "two",
+    data=nmt.DataConfig(tokenizer=nmt.TokenizerConfig("char"), batch_sentences=16),
+    model=nmt.ModelConfig(embedding_size=8, hidden_size=12),
+)
+settings = {"accelerator": "cpu", "devices": 2, "strategy": "ddp", "enable_progress_bar": False}
+nmt.train(config, {**settings, "max_steps": STEPS}, resume=STEPS > 2, corpus=corpus)
+"""
+"""A program whose processes all have the same pairs in memory."""
+
+
+def test_two_ranks_keep_the_pairs_that_both_are_given_and_what_they_say_once(tmp_path: Path) -> None:
+    program, log = tmp_path / "in_memory.py", tmp_path / "runs/two/train.log"
+    for steps in (2, 4):
+        program.write_text(IN_MEMORY.replace("STEPS", str(steps)), encoding="utf-8")
+        done = subprocess.run([sys.executable, program], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        told = [line[len("2000-01-01 00:00:00 ") :] for line in log.read_text().splitlines()]
+        for line in ("reading runs/two/corpus", "tokenizing 70 pairs", f"ended at step {steps}: trainer.max_steps is"):
+            assert len([each for each in told if each.startswith(line)]) == (steps // 2 if "ended" not in line else 1)
+    assert len(load_split(str(tmp_path / "runs/two/corpus"), "de", "en", "train")) == 70
+
+
 def test_two_ranks_stop_on_a_signal_and_go_on_bit_for_bit(corpus_folder: Path, tmp_path: Path) -> None:
     ended = ("--trainer.max_epochs", "40", "--trainer.max_steps", "158")  # within the last epoch
     arguments = ("--data.path", str(corpus_folder), *TINY_RUN, *TWO, *ended)

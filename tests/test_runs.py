@@ -49,12 +49,12 @@ def test_a_corpus_is_looked_for_where_it_should_be(tmp_path: Path, monkeypatch: 
     (tmp_path / "config.yaml").write_text(f"data: {{path: '{path}'}}\n")
     if path.endswith("corpus"):
         with pytest.raises(FileNotFoundError, match=f"^the corpus of .*, {path}, is not there: say where with --path"):
-            config_of(tmp_path)
+            config_with_corpus(tmp_path)
         (tmp_path / "corpus").mkdir()
-    assert config_of(tmp_path).data.path == path
-    assert config_of(tmp_path, "elsewhere").data.path == "elsewhere"
+    assert config_with_corpus(tmp_path).data.path == path
+    assert config_with_corpus(tmp_path, "elsewhere").data.path == "elsewhere"
     with pytest.raises(ValueError, match="corpus: the name is empty"):
-        config_of(tmp_path, "")
+        config_with_corpus(tmp_path, "")
 
 
 def test_what_else_a_folder_could_be_is_said(tmp_path: Path) -> None:

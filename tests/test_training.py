@@ -137,6 +137,7 @@ def test_a_run_leaves_all_that_the_next_commands_need(train: Callable, capsys: p
         "checkpoints",
         "metrics.csv",
         "model",
+        "train.log",
     }
     assert {path.name for path in (folder / "model").iterdir()} == {
         "model.safetensors",
@@ -1338,14 +1339,13 @@ def test_settings_that_change_nothing_are_told(train: Callable, capsys: pytest.C
     network = ["--model.attention.score", "general", "--model.attention.size", "64", "--model.decoder", "bahdanau"]
     training = ["--training.optimizer", "sgd", "--training.learning_rate", "0.001", "--training.halving_steps", "9"]
     assert train("idle", "--trainer.max_steps", "1", *network, "--model.input_feeding", "false", *training) == 0
-    printed = capsys.readouterr()
-    assert printed.out.splitlines()[0] == f"reading {load_config('runs/idle/config.yaml').data.path}"
-    assert printed.err.splitlines() == [
-        "nmt train: model.attention.size 64 changes nothing without model.attention.score additive",
-        "nmt train: model.input_feeding False changes nothing without model.decoder luong",
-        "nmt train: training.halving_steps 9 changes nothing without training.schedule halving",
-        "nmt train: training.learning_rate 0.001 is that of adamw: with training.optimizer sgd papers have 1"
+    assert capsys.readouterr().out.splitlines()[:5] == [
+        "model.attention.size 64 changes nothing without model.attention.score additive",
+        "model.input_feeding False changes nothing without model.decoder luong",
+        "training.halving_steps 9 changes nothing without training.schedule halving",
+        "training.learning_rate 0.001 is that of adamw: with training.optimizer sgd papers have 1"
         ", which is here 1 times the target tokens of a sentence if their loss is a mean over sentences",
+        f"reading {load_config('runs/idle/config.yaml').data.path}",
     ]
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from nmt.cli.printing import dispensable_output
 from nmt.cli.settings import dump_settings, parse_settings, settings_parser
-from nmt.config import Config
+from nmt.config import CORPUS, Config
+from nmt.config_file import load_config
 from nmt.data.runs import check_run
 
 if TYPE_CHECKING:
@@ -24,13 +25,10 @@ def run(arguments: list[str]) -> int:
 
     from nmt.data.ranks import naming_the_lost
     from nmt.training.checkpoint_files import latest_checkpoint
-    from nmt.training.checks import idle_settings
     from nmt.training.stopping import STOPPING, Stopped
     from nmt.training.train import train as run_training
 
     config = Config(made.name, made.seed, made.data, made.model, made.training)
-    for idle in idle_settings(config):
-        rank_zero_only(print)(f"nmt train: {idle}", file=sys.stderr)
     settings.name = config.name
     folder = Path(settings.resume or Path("runs") / config.name)
     resolved = dump_settings(parser, settings)
@@ -74,4 +72,7 @@ def _settings(parser: "ArgumentParser", arguments: list[str]) -> Any:
     if not (folder / "config.yaml").is_file():
         recover(folder)
     check_run(folder)
-    return parse_settings(parser, ["--config", str(folder / "config.yaml"), *arguments])
+    of_run = ["--config", str(folder / "config.yaml")]
+    if (folder / CORPUS).is_dir():  # with which the run may have been moved
+        of_run += ["--data.path", load_config(folder).data.path]
+    return parse_settings(parser, [*of_run, *arguments])

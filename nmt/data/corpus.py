@@ -56,7 +56,7 @@ def load_split(path: str, src: str, tgt: str, split: str) -> datasets.Dataset:
         return _load_hub(path, src, tgt, split)
     folder = Path(path).expanduser()
     splits = readers.find_splits(folder, src, tgt)
-    candidates = splits.get(_resolve(split, splits), [])
+    candidates = splits.get(resolve(split, splits), [])
     if not candidates:
         raise ValueError(_missing_files(folder, src, tgt, split, list(splits)))
     if len(candidates) > 1:
@@ -131,8 +131,8 @@ def from_columns(dataset: datasets.Dataset, src: str, tgt: str, place: str) -> d
     return dataset
 
 
-def _resolve(split: str, names: Iterable[str]) -> str:
-    """The one of `names` that `split` means; `split` itself if none does."""
+def resolve(split: str, names: Iterable[str]) -> str:
+    """The one of `names` that a name of a split means; this name itself if none does."""
     synonyms = _VALIDATION if split in _VALIDATION else ()
     return next((name for name in (split, *synonyms) if name in names), split)
 
@@ -146,9 +146,9 @@ def _phrasebook_splits() -> dict[str, list[SentencePair]]:
 def _load_phrasebook(src: str, tgt: str, split: str) -> datasets.Dataset:
     """A split of the embedded corpus, in memory."""
     splits = _phrasebook_splits()
-    name = _resolve(split, splits)
+    name = resolve(split, splits)
     if name not in splits:
-        raise ValueError(f"no split '{split}' in the phrasebook: {_choose(splits)}")
+        raise ValueError(f"no split '{split}' in the phrasebook: {choose(splits)}")
     rows = list(phrasebook.rows(splits[name], src, tgt))
     return datasets.Dataset.from_list(rows, features=datasets.Features({**_TEXT, **_ALIGNMENT}))
 
@@ -173,7 +173,7 @@ def _rows(files: SplitFiles, src: str, tgt: str, content: str) -> Iterator[Row]:
     return readers.read_rows(files, src, tgt)
 
 
-def _choose(names: Iterable[str]) -> str:
+def choose(names: Iterable[str]) -> str:
     """The splits that there are, and how one is named."""
     return f"there are {', '.join(names)} (name one by data.train, data.validation or split)"
 
@@ -181,7 +181,7 @@ def _choose(names: Iterable[str]) -> str:
 def _missing_files(folder: Path, src: str, tgt: str, split: str, names: list[str]) -> str:
     """What to say where `folder` has no split of this name."""
     message = f"no split '{split}' for {src}-{tgt} in {folder}: "
-    message += _choose(names) if names else "there is none for these languages"
+    message += choose(names) if names else "there is none for these languages"
     alone = ", ".join(sorted(path.name for path in folder.iterdir() if path.name.startswith(f"{split}.")))
     if alone:
         message += f"; of '{split}' there is only {alone}"
@@ -212,9 +212,9 @@ def _hub_splits(path: str) -> list[str]:
 def _load_hub(path: str, src: str, tgt: str, split: str) -> datasets.Dataset:
     """A split of a dataset of the hub."""
     names = _hub_splits(path)
-    name = _resolve(split, names)
+    name = resolve(split, names)
     if name not in names:
-        raise ValueError(f"no split '{split}' in {path}: {_choose(names)}")
+        raise ValueError(f"no split '{split}' in {path}: {choose(names)}")
     try:
         dataset = datasets.load_dataset(*hub_name(path), split=name)
     except _UNREADABLE as error:

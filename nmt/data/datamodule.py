@@ -1,6 +1,6 @@
 """The LightningDataModule: corpus -> tokenizers -> ids -> loaders of batches."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -33,6 +33,7 @@ class TranslationData(pl.LightningDataModule):
         folder: where the tokenizers are, or where they go once they are learned from the training split.
         with_alignment: batches of the training split have an alignment.
         tokenizers_from: folder of tokenizers to be taken, where none are to be learned.
+        say: prints what is found out about the corpus.
     """
 
     def __init__(
@@ -42,11 +43,13 @@ class TranslationData(pl.LightningDataModule):
         folder: Path,
         with_alignment: bool = False,
         tokenizers_from: Path | None = None,
+        say: Callable[[str], None] = print,
     ) -> None:
         super().__init__()
         self.tokenizers_from = tokenizers_from
         self.config, self.seed, self.folder = config, seed, folder
         self.with_alignment = with_alignment
+        self.say = say
         self.tokenizers: TokenizerPair
         self.validation_references: list[str] = []
 
@@ -61,6 +64,10 @@ class TranslationData(pl.LightningDataModule):
             train, validation = self._with_word_links(*self._splits(), tokenizers)
             encode(train, tokenizers, self.with_alignment)
             encode(validation, tokenizers, with_words="alignment" in validation.column_names)
+
+    @rank_zero_only
+    def _say(self, message: str) -> None:
+        self.say(message)
 
     def _prepare_tokenizers(self) -> None:
         if any(self.folder.glob("tokenizer*.json")):
@@ -78,7 +85,7 @@ class TranslationData(pl.LightningDataModule):
             given.save(self.folder)
             return
         corpus = load_training(self.config)
-        _say(f"learning a {settings.kind} vocabulary of at most {settings.vocab_size:,} types")
+        self._say(f"learning a {settings.kind} vocabulary of at most {settings.vocab_size:,} types")
         train_tokenizers(corpus, settings).save(self.folder)
 
     def setup(self, stage: str) -> None:
@@ -93,15 +100,15 @@ class TranslationData(pl.LightningDataModule):
         self.tokenizers = TokenizerPair.load(self.folder)
         self._say_doubts(train, validation)
         train, validation = self._with_word_links(train, validation, self.tokenizers)
-        _say(f"tokenizing {len(train):,} pairs")
+        self._say(f"tokenizing {len(train):,} pairs")
         self.train, self.train_lengths, summary = training_pairs(train, self.tokenizers, config, self.with_alignment)
-        _say(f"{config.train_name}: {summary}")
+        self._say(f"{config.train_name}: {summary}")
         self.validation_references = [self.tokenizers.tgt.plain(text) for text in validation["tgt"]]
         self.validation = encode(validation, self.tokenizers, with_words="alignment" in validation.column_names)
-        _say(f"{config.validation}: {len(self.validation):,} pairs{self._too_long()}{self._unknown()}")
+        self._say(f"{config.validation}: {len(self.validation):,} pairs{self._too_long()}{self._unknown()}")
         references = self.validation_references
         for doubt in (*doubts.of_language(references, config.tgt), *doubts.of_references(references)):
-            _say(f"{config.validation}: {doubt}")
+            self._say(f"{config.validation}: {doubt}")
 
     @rank_zero_only
     def _say_doubts(self, train: datasets.Dataset, validation: datasets.Dataset) -> None:
@@ -116,7 +123,7 @@ class TranslationData(pl.LightningDataModule):
             *of_pairs(once, validation, config),
             *self._cut_prefixes(),
         ):
-            _say(doubt)
+            self._say(doubt)
 
     def _cut_prefixes(self) -> Iterator[str]:
         """Tags before sources that are several tokens, which a text could have too."""
@@ -165,7 +172,8 @@ class TranslationData(pl.LightningDataModule):
             )
         changes = "; ".join(f"{name} {old}, now {now[name]}" for name, old in state_dict.items() if old != now[name])
         if changes:
-            _say(f"{self.config.train_name}: not as in the checkpoint ({changes}): the epoch does not go on exactly")
+            told = f"not as in the checkpoint ({changes}): the epoch does not go on exactly"
+            self._say(f"{self.config.train_name}: {told}")
 
     def train_dataloader(self) -> DataLoader:
         """Batches in an order, and in pieces, given by seed and epoch; each rank has its own.
@@ -252,8 +260,3 @@ def _check_interval(trainer: pl.Trainer, batches: int) -> None:
             f"trainer.val_check_interval: {interval} batches are more than an epoch has, {batches}: "
             "add --trainer.check_val_every_n_epoch null, and they are counted on from epoch to epoch"
         )
-
-
-@rank_zero_only
-def _say(message: str) -> None:
-    print(message, flush=True)

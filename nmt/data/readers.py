@@ -11,7 +11,7 @@ import csv
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product, zip_longest
 from pathlib import Path
@@ -102,8 +102,17 @@ def read_rows(files: SplitFiles, src: str, tgt: str) -> Iterator[Row]:
         "jsonl": _json_records,
         "parquet": _parquet_records,
     }
+    yield from table_rows(readers[form](path), src, tgt)
+
+
+def table_rows(records: Iterable[tuple[str, Any]], src: str, tgt: str) -> Iterator[Row]:
+    """The rows of a table, of its records and their places.
+
+    Raises:
+        ValueError: at the first fault, with its place.
+    """
     aligned: bool | None = None
-    for place, record in readers[form](path):
+    for place, record in records:
         row = _row(place, record, src, tgt)
         if aligned is None:
             aligned = "alignment" in row

@@ -10,7 +10,7 @@ import datasets
 import torch
 
 from nmt.checked import check, flat, idle
-from nmt.config import Config, DataConfig, TrainingConfig, is_hub
+from nmt.config import CORPUS, Config, DataConfig, TrainingConfig, is_hub
 from nmt.data.corpus import load_split
 from nmt.data.mixture import load_training
 from nmt.data.runs import run_config
@@ -26,7 +26,7 @@ DROPOUT = {
 
 _BEFORE_CHECKPOINTS = {
     *("config.yaml", "tokenizer.json", "tokenizer.src.json", "tokenizer.tgt.json"),
-    *("tensorboard", "metrics.csv", "samples", "checkpoints"),
+    *("tensorboard", "metrics.csv", "samples", "checkpoints", "train.log"),
 }
 """What a run leaves that ended before its first checkpoint."""
 
@@ -34,7 +34,7 @@ _BEFORE_CHECKPOINTS = {
 def check_may_train(
     config: Config, settings: Mapping[str, Any], folder: Path, checkpoint: Path | None, overwrite: bool
 ) -> None:
-    """Makes sure that a run may begin, or go on, and that its corpus is there.
+    """Makes sure that a run may begin, or go on.
 
     Args:
         config: the run.
@@ -44,21 +44,32 @@ def check_may_train(
         overwrite: it is to replace what is in the folder.
 
     Raises:
-        ValueError: if it may not, a file is damaged, or the corpus cannot be used.
-        FileNotFoundError: if the corpus is not there.
+        ValueError: if it may not, or a file is damaged.
     """
     if checkpoint is not None:
         _check_resumable(config, settings.get("max_epochs"), folder, checkpoint)
     elif not overwrite and _holds_a_run(folder):
         how = f"go on with `--resume {folder}`, or give --overwrite, or a new --name"
         raise ValueError(f"{folder} exists: {how}; in Python, resume=True, overwrite=True or another folder")
-    print(f"reading {config.data.path}", flush=True)
-    load_split(config.data.path, config.data.src, config.data.tgt, config.data.validation)
-    corpus = load_training(config.data)
-    if config.training.guided_alignment:
-        check_alignment(corpus, config.data)
     if settings.get("limit_val_batches") == 0:
         _check_unvalidated(config.training)
+
+
+def check_corpus(data: DataConfig, with_alignment: bool) -> None:
+    """Reads the splits of a run, which are then in the cache.
+
+    Args:
+        data: the corpus.
+        with_alignment: what is trained on is to have a word alignment.
+
+    Raises:
+        ValueError: if the corpus cannot be used.
+        FileNotFoundError: if it is not there.
+    """
+    load_split(data.path, data.src, data.tgt, data.validation)
+    corpus = load_training(data)
+    if with_alignment:
+        check_alignment(corpus, data)
 
 
 def idle_settings(config: Config) -> list[str]:
@@ -101,7 +112,8 @@ def idle_settings(config: Config) -> list[str]:
 def _holds_a_run(folder: Path) -> bool:
     """Whether there is something that a new run would replace."""
     there = {path.name for path in folder.iterdir()} if folder.exists() else set()
-    return bool(there - _BEFORE_CHECKPOINTS) or latest_checkpoint(folder / "checkpoints") is not None
+    kept = {CORPUS} if "config.yaml" in there else set()  # otherwise it may be a corpus that no run has written
+    return bool(there - _BEFORE_CHECKPOINTS - kept) or latest_checkpoint(folder / "checkpoints") is not None
 
 
 def check_alignment(corpus: datasets.Dataset, config: DataConfig) -> None:

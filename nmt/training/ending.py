@@ -1,7 +1,7 @@
 """The end of a training: why it has come, the validation of its last step, and the exported model."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,7 @@ def export_best(
     folder: Path,
     best: ModelCheckpoint,
     latest_is_best: bool,
+    say: Callable[[str], None],
 ) -> None:
     """Puts the weights of the best validation in place as `folder/model`: safetensors, JSON and tokenizers.
 
@@ -103,8 +104,10 @@ def export_best(
         folder: of the run.
         best: the best validation.
         latest_is_best: no validation was better than that of the latest checkpoint.
+        say: prints which weights these are.
     """
-    chosen, is_validated = _chosen_checkpoint(config, folder / "checkpoints", best, latest_is_best)
+    chosen, is_validated, told = _chosen_checkpoint(config, folder / "checkpoints", best, latest_is_best)
+    say(told)
     assert module.model is not None
     saved = torch.load(chosen, map_location="cpu", weights_only=True)
     module.load_state_dict(saved["state_dict"])
@@ -126,15 +129,13 @@ def export_best(
 
 def _chosen_checkpoint(
     config: Config, checkpoints: Path, best: ModelCheckpoint, latest_is_best: bool
-) -> tuple[Path, bool]:
-    """The checkpoint to export, and whether a validation has chosen it; says so."""
+) -> tuple[Path, bool, str]:
+    """The checkpoint to export, and whether a validation has chosen it, also in words."""
     best_file, latest = checkpoints / "best.ckpt", latest_checkpoint(checkpoints)
     assert latest is not None
     merit = best.best_model_score
     if merit is None or not (latest_is_best or best_file.is_file()):
-        print(f"no validation has chosen a checkpoint: exporting the latest, {latest.name}")
-        return latest, False
+        return latest, False, f"no validation has chosen a checkpoint: exporting the latest, {latest.name}"
     chosen = latest if latest_is_best else best_file
     figure = judged_by(float(merit), config.training.monitor)
-    print(f"exporting step {checkpoint_step(chosen):,}, the best by {figure}")
-    return chosen, True
+    return chosen, True, f"exporting step {checkpoint_step(chosen):,}, the best by {figure}"

@@ -18,6 +18,7 @@ from nmt.data.files import locked, put, sibling
 from nmt.data.runs import aside
 from nmt.training.checkpoint_files import checkpoint_step
 from nmt.training.checkpoints import Resumable
+from nmt.training.log import RunLog
 
 
 @rank_zero_only
@@ -62,10 +63,11 @@ class RunFolder(Callback):
         folder: of the run.
         resolved: the config to be saved in it.
         checkpoint: to go on from; None for a new run.
+        log: of the training, which begins with it.
     """
 
-    def __init__(self, folder: Path, resolved: str, checkpoint: Path | None) -> None:
-        self.folder, self.resolved, self.checkpoint = folder, resolved, checkpoint
+    def __init__(self, folder: Path, resolved: str, checkpoint: Path | None, log: RunLog) -> None:
+        self.folder, self.resolved, self.checkpoint, self.run_log = folder, resolved, checkpoint, log
         self.replaced = folder / "metrics.csv" if checkpoint else folder
         self.aside = aside(self.replaced)
         self.begun = False
@@ -115,6 +117,7 @@ class RunFolder(Callback):
         sibling(config, "new").write_text(self.resolved, encoding="utf-8")
         put(sibling(config, "new"), config)
         self.begun = True
+        self.run_log.begin()
         if not self.aside.exists():
             return
         if self.checkpoint is None:

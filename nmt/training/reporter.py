@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -63,10 +63,11 @@ class Reporter(Callback):
 
     Args:
         folder: where the samples of each validation go, into a folder of their own (`nmt.evaluation.samples`).
+        say: prints a text.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+        self.folder, self.say = folder, say
         self._shown: dict[int, str] = {}
         self._printed_at = 0.0
         self._trained_when_told = Trained()
@@ -94,12 +95,12 @@ class Reporter(Callback):
         end = "" if steps == float("inf") else f", {steps:,} updates"
         device = f"{devices}{trainer.strategy.root_device.type} ({trainer.precision})"
         types = f"{data.config.src} {src:,} types, {data.config.tgt} {tgt:,} types"
-        print(f"{types}, {parameters:,} parameters{kept}, {device}{end}")
-        print(data.batch_sizes())
-        print(_how_it_learns(trainer, training), flush=True)
+        self.say(f"{types}, {parameters:,} parameters{kept}, {device}{end}")
+        self.say(data.batch_sizes())
+        self.say(_how_it_learns(trainer, training))
         if training.warmup_steps > steps:
             rises = "than there are updates: the learning rate never comes to its highest"
-            print(f"training.warmup_steps {training.warmup_steps:,} are more {rises}")
+            self.say(f"training.warmup_steps {training.warmup_steps:,} are more {rises}")
         self._printed_at = time.monotonic()
 
     @rank_zero_only
@@ -118,7 +119,7 @@ class Reporter(Callback):
         if pl_module.trained.tokens > before.tokens:
             figures["train_nll"] = pl_module.trained.mean_since(before)
         known = [f"{name} {float(figures[name]):{form}}" for name, form in FORMS.items() if name in figures]
-        print("  ".join([f"step {trainer.global_step:,} (epoch {pl_module.epoch})", *known]), flush=True)
+        self.say("  ".join([f"step {trainer.global_step:,} (epoch {pl_module.epoch})", *known]))
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Prints and saves, in the first rank."""
@@ -135,11 +136,12 @@ class Reporter(Callback):
             assert isinstance(schedule, Schedule)
             figure, (rate, *_) = judged_by(schedule.best, training.monitor), schedule.get_last_lr()
             stale = f"{figure} has not improved in {training.patience} validations (training.patience)"
-            print(f"{stale}: the learning rate is halved to {rate:.2g}")
+            self.say(f"{stale}: the learning rate is halved to {rate:.2g}")
         references = pl_module.data.validation_references
         for row, sample in pl_module.samples.items():
             if self._shown.get(row) != sample.text:
-                print(f"  source      {sample.source}\n  translation {sample.text}\n  reference   {references[row]}\n")
+                texts = f"  source      {sample.source}\n  translation {sample.text}\n  reference   {references[row]}"
+                self.say(f"{texts}\n")
             self._shown[row] = sample.text
         if pl_module.samples and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             rows, records = zip(*pl_module.samples.items(), strict=True)
