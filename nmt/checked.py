@@ -29,7 +29,8 @@ def check(holds: bool, key: str, value: object, allowed: str) -> None:
 
 def check_fits(kind: Any, key: str, value: object) -> None:
     """Raises a ValueError that names the key, its value and what is allowed, unless the value is of a type."""
-    check(_fits(kind, value), key, value, in_words(kind))
+    meant = nearest(value, choices(kind)) if isinstance(value, str) and get_origin(kind) is Literal else ""
+    check(_fits(kind, value), key, value, f"{in_words(kind)}{meant}")
 
 
 def _fits(kind: Any, value: object) -> bool:
@@ -64,11 +65,27 @@ def choices(kind: Any) -> list[str]:
     return _KINDS.get(kind, [f"a class_path such as pytorch_lightning...{kind.__name__}"])
 
 
+SYNONYMS = {
+    "adam": "adamw",
+    "batch_size": "batch_sentences",
+    "bilstm": "bidirectional",
+    "birnn": "bidirectional",
+    "brnn": "bidirectional",
+    "epochs": "max_epochs",
+    "lr": "learning_rate",
+    "mlp": "additive",
+    "noam": "inverse_sqrt",
+}
+"""What other toolkits call a setting, or a choice of one."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A suggestion, as the end of a sentence; nothing where nothing is near."""
+    """A suggestion, as the end of a sentence: what is meant by another name, begins so, or is nearest; or nothing."""
     from difflib import get_close_matches
 
-    near = get_close_matches(word, list(known), n=1)
+    known, meant = list(known), SYNONYMS.get(word.rpartition(".")[2])
+    near = [each for each in known if each.rpartition(".")[2] == meant]
+    near = near or [each for each in known if each.startswith(f"{word}-")] or get_close_matches(word, known, n=1)
     return f", did you mean {near[0]!r}?" if near else ""
 
 

@@ -351,6 +351,7 @@ def test_two_thousand_hostile_lines_of_json_are_two_thousand_records(translate: 
         (["translate", "", "x"], "argument RUN: the name is empty"),
         (["translate", "{model}", "--ensemble", "", "x"], "argument --ensemble: the name is empty"),
         (["translate", "{model}", "--beamsize", "4", "x"], "did you mean '--beam-size'?"),
+        (["translate", "{model}", "--beam", "4", "x"], "did you mean '--beam-size'?"),
         (["translate", "{model}", "--input", "in.txt", "x"], "give sentences or --input, not both"),
         (["translate", "{model}", "--resume", "x"], "--resume goes on with a file"),
         (["translate", "{model}", "--output", "no/where", "x"], "--output no/where: there is no folder no"),

@@ -462,6 +462,12 @@ def test_resuming_what_is_no_run_is_named(train: Callable, capsys: pytest.Captur
     ("arguments", "message"),
     [
         (["--data.pth", "x"], "there is no key 'data.pth', did you mean 'data.path'?"),
+        (["--lr", "1"], "there is no key 'lr', did you mean 'training.learning_rate'?"),
+        (["--batch_size", "1"], "did you mean 'data.batch_sentences'?"),
+        (["--training.optimizer", "adam"], "it must be adamw, sgd or adadelta, did you mean 'adamw'?"),
+        (["--model.encoder", "brnn"], "did you mean 'bidirectional'?"),
+        (["--config", "none.yaml"], "--config none.yaml: there is no such file"),
+        (["."], "'.' is not a key; a config is given as `--config FILE`, a setting as `--KEY VALUE`, a corpus as"),
         (["--modle.layers", "2"], "there is no key 'modle.layers', did you mean 'model.layers'?"),
         (["--model.cell", "gruu"], "model.cell: 'gruu' is not allowed, it must be elman, gru, gru_reset_first or lstm"),
         (["--model.layers", "two"], "model.layers: 'two' is not allowed, it must be a whole number"),
@@ -638,7 +644,10 @@ def test_the_signal_before_the_time_of_a_job_is_over_stops_a_run(
         monkeypatch.setenv(f"SLURM_{name}", value)
     fail_at(monkeypatch, 2, lambda: os.kill(os.getpid(), signal.SIGUSR1))
     assert train("stopped") == 128 + signal.SIGUSR1
-    assert capsys.readouterr().err == "stopped by SIGUSR1; go on with: nmt train --resume runs/stopped\n"
+    assert (
+        capsys.readouterr().err == "stopped by SIGUSR1; go on with: nmt train --resume runs/stopped "
+        "(for a model of what there is: with --trainer.max_steps 1)\n"
+    )
     assert latest_checkpoint(Path("runs/stopped/checkpoints")).name == "step-2.ckpt"
     assert not list(Path("runs/stopped").glob("hpc*")), "as Lightning stops, and queues the job again"
 
@@ -1199,6 +1208,21 @@ def test_a_run_that_ended_within_an_epoch_goes_on_within_it(train: Callable, ext
         assert main(["train", "--resume", f"runs/{key}", f"--trainer.{key}", raised]) == 0
         torch.testing.assert_close(weights(key), weights("whole"), rtol=0, atol=0)
         assert logged(key) == logged("whole")
+
+
+def test_a_stopped_run_gives_a_model_of_what_there_is_and_goes_on(
+    train: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert train("whole", "--trainer.max_epochs", "2") == 0
+    with monkeypatch.context() as patch:
+        fail_at(patch, 5, lambda: os.kill(os.getpid(), signal.SIGTERM))
+        assert train("stopped", "--trainer.max_epochs", "2") == 128 + signal.SIGTERM
+    assert not Path("runs/stopped/model").exists()
+    assert main(["train", "--resume", "runs/stopped", "--trainer.max_steps", "1"]) == 0
+    assert Translator.load("runs/stopped").info.checkpoint["step"] == 5
+    assert main(["train", "--resume", "runs/stopped"]) == 0
+    torch.testing.assert_close(weights("stopped"), weights("whole"), rtol=0, atol=0)
+    assert logged("stopped") == logged("whole")
 
 
 def test_a_run_that_a_validation_ended_within_an_epoch_goes_on_within_it(train: Callable) -> None:

@@ -110,6 +110,8 @@ def _read(path: str, sections: set[str]) -> Any:
     try:
         with open(path, encoding="utf-8") as file:
             values = yaml.load(file, Loader)  # noqa: S506 - a safe one
+    except FileNotFoundError as error:
+        raise ValueError(f"--config {path}: there is no such file") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise ValueError(f"--config {path} is not YAML in UTF-8: {error}") from error
     _check_mapping(path, "", values, sections)
@@ -148,13 +150,14 @@ def _mistake(kinds: Mapping[str, Any], message: str) -> str:
             return f"{key} cannot be set: {own_arguments[key]}"
         return f"there is no key {key!r}{nearest(key.replace('-', '_'), kinds)}; see `nmt train --help`"
     if stray := re.match("unrecognized arguments: (.*)", message, re.IGNORECASE):
-        return f"{stray[1]!r} is not a key; a config is given as `--config FILE`, a setting as `--KEY VALUE`"
+        corpus = ", a corpus as `--data.path FOLDER`" if Path(stray[1]).is_dir() else ""
+        return f"{stray[1]!r} is not a key; a config is given as `--config FILE`, a setting as `--KEY VALUE`{corpus}"
     value = re.match(r'Parser key "([\w.]+)": .*?(?:Got|Given) value: (.*)', message)
     if value and (named := re.fullmatch(r"NestedArg\(key='class_path', val='?(.*?)'?\)", value[2])):
         return f"{value[1]}.class_path: {named[1]!r} is not a class that can be imported and fits there"
     if value and (kind := kinds.get(value[1])):
         shown = value[2] if kind is str else repr(value[2])
-        return f"{value[1]}: {shown} is not allowed, it must be {in_words(kind)}"
+        return f"{value[1]}: {shown} is not allowed, it must be {in_words(kind)}{nearest(value[2], choices(kind))}"
     if part := re.match(r"""Parser key "([\w.]+)": Unable to load config '(.*?)' - """, message):
         return f"{part[1]}: {part[2]!r} is not allowed, it must be a mapping; a single setting is --{part[1]}.KEY"
     return message

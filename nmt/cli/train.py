@@ -49,7 +49,8 @@ def run(arguments: list[str]) -> int:
     except (MisconfigurationException, ModuleNotFoundError) as error:  # of the trainer's settings
         raise ValueError(str(error)) from error
     except Stopped as stopped:
-        rank_zero_only(print)(f"{stopped}; go on with: nmt train --resume {folder}", file=sys.stderr)
+        on = f"go on with: nmt train --resume {folder} (for a model of what there is: with --trainer.max_steps 1)"
+        rank_zero_only(print)(f"{stopped}; {on}", file=sys.stderr)
         return 128 + stopped.signal_number
     finally:
         for number, handler in earlier.items():

@@ -116,6 +116,12 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError("standard input is closed: give a text, or --input FILE")
     if sys.stdout is None and not options.output:
         raise ValueError("standard output is closed: give --output FILE")
+    for text in options.text:
+        if len(text) < 256 and Path(text).is_file():
+            print(
+                f"nmt translate: {text!r} is a file, and translated as a sentence: its lines are --input {text}",
+                file=sys.stderr,
+            )
     if options.text and options.input:
         raise ValueError("give sentences or --input, not both")
     if options.resume and not (options.input and options.output):

@@ -181,7 +181,9 @@ def choose(names: Iterable[str]) -> str:
 def _missing_files(folder: Path, src: str, tgt: str, split: str, names: list[str]) -> str:
     """What to say where `folder` has no split of this name."""
     message = f"no split '{split}' for {src}-{tgt} in {folder}: "
-    message += choose(names) if names else "there is none for these languages"
+    others = [path.name for path in sorted(folder.glob("*.*"))[:6] if path.is_file()]
+    there = f", but {', '.join(others)}" if others else ""
+    message += choose(names) if names else f"there is none for these languages{there}"
     alone = ", ".join(sorted(path.name for path in folder.iterdir() if path.name.startswith(f"{split}.")))
     if alone:
         message += f"; of '{split}' there is only {alone}"

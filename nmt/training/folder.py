@@ -100,22 +100,23 @@ class RunFolder(Callback):
 
     @rank_zero_only
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Begins the run."""
+        """Begins the run, by the settings that it now has."""
+        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            config = self.folder / "config.yaml"
+            sibling(config, "new").write_text(self.resolved, encoding="utf-8")
+            put(sibling(config, "new"), config)
         self._begin(trainer)
 
     @rank_zero_only
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Begins it where only the validation of its last step is left."""
+        """Begins it where only the validation of its last step is left: its settings stay those that it has."""
         if trainer.state.fn == TrainerFn.VALIDATING and not self.begun:
             self._begin(trainer)
 
     def _begin(self, trainer: pl.Trainer) -> None:
-        """Saves the config, and deletes what is replaced but for the rows that were logged before the checkpoint."""
+        """Deletes what is replaced but for the rows that were logged before the checkpoint."""
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
-        config = self.folder / "config.yaml"
-        sibling(config, "new").write_text(self.resolved, encoding="utf-8")
-        put(sibling(config, "new"), config)
         self.begun = True
         self.run_log.begin()
         if not self.aside.exists():
