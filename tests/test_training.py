@@ -1219,7 +1219,7 @@ def test_a_stopped_run_gives_a_model_of_what_there_is_and_goes_on(
         assert train("stopped", "--trainer.max_epochs", "2") == 128 + signal.SIGTERM
     assert not Path("runs/stopped/model").exists()
     assert main(["train", "--resume", "runs/stopped", "--trainer.max_steps", "1"]) == 0
-    assert Translator.load("runs/stopped").info.checkpoint["step"] == 5
+    assert "step 5" in Translator.load("runs/stopped").info.checkpoint
     assert main(["train", "--resume", "runs/stopped"]) == 0
     torch.testing.assert_close(weights("stopped"), weights("whole"), rtol=0, atol=0)
     assert logged("stopped") == logged("whole")
