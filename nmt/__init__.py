@@ -106,6 +106,7 @@ nmt/
     beams.py              the hypotheses of a batch, step after step
     search.py             search over any step function
     attention_file.py     attention matrices <-> one file, one at a time
+    step_rows.py          what there was to choose from at each step, kept in columns
     translation.py        the Translation record, and its files
     alignment.py          attention -> links between words
     demands.py            what is demanded of a translation, in words -> a guide over tokens

@@ -44,6 +44,13 @@ def test_what_is_copied_has_the_form_of_what_is_written() -> None:
     assert written(tokenizer, tokenizer.encode("der Hans"), [UNK_ID, EOS_ID], [2, 0]).text == "hans"
 
 
+def test_a_record_keeps_its_own_attention_and_not_that_of_its_batch() -> None:
+    tokenizer = Tokenizer.train(TEXTS, TokenizerConfig("word", vocab_size=30, min_frequency=1))
+    source = tokenizer.encode("der Hund")
+    attention = written(tokenizer, source, [UNK_ID, EOS_ID], [2, 0]).attention
+    assert (attention.shape, attention.base) == ((2, 3), None)
+
+
 def test_a_space_is_nothing_to_copy() -> None:
     tokenizer = Tokenizer.train(TEXTS, TokenizerConfig("char", vocab_size=30, min_frequency=1))
     source = tokenizer.encode("der Hund")

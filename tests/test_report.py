@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, replace
+from operator import call
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -472,19 +473,24 @@ def test_rows_hold_the_reference_as_it_is_decoded_by_force(run: Path, tmp_path: 
     assert rows[1]["reference"]["words_of_token"] == [[0], [1], [1], [2], [3], [4], [5], [5], [6], []]
 
 
+def written(row: dict) -> dict:
+    """A row as it is written."""
+    return json.loads(json.dumps(row, default=call))
+
+
 def test_tokens_of_a_reference_that_the_model_cannot_write_belong_to_no_word() -> None:
     def words_of_token(reference: str) -> list[list[int]]:
         row = sentence_row(make_translation("Ja", "Yes"), reference, make_translation("Ja", "Yes <unk>"), None)
-        return row["reference"]["words_of_token"]
+        return written(row)["reference"]["words_of_token"]
 
     assert words_of_token("Yes 😀😀") == [[], [], []]
     assert words_of_token("Yes 😀") == [[0], [1], []], "where it stands for one word, it belongs to it"
 
 
 def test_tokens_of_a_reference_that_the_model_writes_otherwise_belong_to_its_words() -> None:
-    written = sentence_row(make_translation("Ja", "yes"), "Yes !", make_translation("Ja", "yes !"), None)
-    assert written["reference"]["words"] == ["Yes", "!"]
-    assert written["reference"]["words_of_token"] == [[0], [1], []]
+    row = written(sentence_row(make_translation("Ja", "yes"), "Yes !", make_translation("Ja", "yes !"), None))
+    assert row["reference"]["words"] == ["Yes", "!"]
+    assert row["reference"]["words_of_token"] == [[0], [1], []]
 
 
 def test_scores_of_another_kind_are_not_set_beside_each_other(run: Path, tmp_path: Path) -> None:
@@ -1033,6 +1039,32 @@ def test_a_cell_that_is_no_number_is_named_by_its_line(run: Path, tmp_path: Path
     (run / "metrics.csv").write_text("step,train_loss\n1,2.0\n2,much\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"metrics.csv:3: a cell is not a number"):
         build_report(run, tmp_path / "out")
+
+
+def test_the_rows_of_all_sentences_hold_nothing_that_only_the_page_needs(run: Path) -> None:
+    evaluation = Evaluation.load(run / "evaluations" / "test")
+    for row in sentences.sentence_rows(evaluation, evaluation):
+        for side in ("hypothesis", "reference", "baseline"):
+            later = {name for name, value in row[side].items() if callable(value)} - {"beam"}
+            assert later == {"words_of_token", "probabilities", "alternatives", "attention"}
+        assert callable(row["beam"])
+        assert callable(row["baseline"]["beam"])
+        assert all(callable(branch["attention"]) for branch in row["branches"])
+
+
+def test_the_data_are_written_sentence_by_sentence() -> None:
+    report = {"evaluations": [{"sentences": [{"a": "]}"}, {"a": 2}], "b": 3}, {"sentences": []}], "version": [4]}
+    pieces = list(build._pieces(report, "evaluations", "sentences"))
+    assert max(map(len, pieces)) == len('{"version":[4],"evaluations":[')
+    assert json.loads("".join(pieces)) == report
+
+
+def test_a_page_is_compressed_as_a_whole_however_it_comes() -> None:
+    parts = [np.random.default_rng(size).bytes(size) for size in (1, 70_000, 2, 300_000)]
+    pieces = list(build._compressed(parts))
+    assert gzip.decompress(base64.b64decode("".join(pieces), validate=True)) == b"".join(parts)
+    assert max(map(len, pieces)) < len("".join(pieces))
+    assert list(build._compressed(parts)) == pieces
 
 
 def test_a_failed_build_leaves_the_old_report(run: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nmt.data.json_files import load_json_lines
 from nmt.decoding.translation import Translation, load_translations, save_translations
 
 HOSTILE = [
@@ -77,6 +78,20 @@ def test_records_are_one_line_of_json_each_in_utf8(tmp_path: Path) -> None:
     assert "שלום" in lines[7]
 
 
+def test_records_that_are_read_share_what_is_alike(tmp_path: Path) -> None:
+    save_translations(tmp_path, [translation("one"), translation("one")])
+    left, right = load_translations(tmp_path)
+    assert left.tokens[0] is right.tokens[0] is left.source_tokens[0] is right.alternatives[0][0][0]
+
+
+def test_lines_of_json_are_read_as_they_are_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "lines").write_text('{"a": 1}\n{\n', encoding="utf-8")
+    lines = load_json_lines(tmp_path / "lines")
+    assert next(lines) == {"a": 1}
+    with pytest.raises(ValueError, match="lines:2: not JSON"):
+        next(lines)
+
+
 def test_no_records_make_files_too(tmp_path: Path) -> None:
     save_translations(tmp_path, [])
     assert load_translations(tmp_path) == []
@@ -109,9 +124,11 @@ def test_truncated_records_are_refused_with_their_place(tmp_path: Path) -> None:
     path.write_text(text[: text.index("\n") + 10], encoding="utf-8")
     with pytest.raises(ValueError, match=r"translations.jsonl:2: not JSON"):
         load_translations(tmp_path)
-    path.write_text(text[: text.index("\n") + 1], encoding="utf-8")
-    with pytest.raises(ValueError, match="1 translations but 2 attention matrices"):
-        load_translations(tmp_path)
+    line = text[: text.index("\n") + 1]
+    for lines in (1, 4):
+        path.write_text(line * lines, encoding="utf-8")
+        with pytest.raises(ValueError, match=f"{lines} translations but 2 attention matrices"):
+            load_translations(tmp_path)
 
 
 def test_arrays_are_loaded_without_pickle(tmp_path: Path) -> None:

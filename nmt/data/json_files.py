@@ -1,7 +1,7 @@
 """JSON in files: one object, or one a line."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +28,16 @@ def save_json_lines(path: Path, objects: Iterable[object]) -> None:
         lines.writelines(json.dumps(each, ensure_ascii=False) + "\n" for each in objects)
 
 
-def load_json_lines(path: Path) -> list[Any]:
-    """The objects that `save_json_lines` wrote to a file.
+def load_json_lines(path: Path) -> Iterator[Any]:
+    """The objects that `save_json_lines` wrote to a file, each when it is asked for.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: at the first line that is not JSON.
     """
     with open(path, encoding="utf-8") as lines:
-        return [_parsed(line, f"{path}:{number}") for number, line in enumerate(lines, start=1)]
+        for number, line in enumerate(lines, start=1):
+            yield _parsed(line, f"{path}:{number}")
 
 
 def _parsed(text: str, place: str) -> Any:

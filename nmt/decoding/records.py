@@ -12,6 +12,7 @@ from nmt.data.tokenizer_pair import TokenizerPair
 from nmt.decoding.demands import unmet
 from nmt.decoding.options import SearchOptions
 from nmt.decoding.risk import expected_utilities
+from nmt.decoding.step_rows import StepRows
 from nmt.decoding.translation import Beam, Request, Translation
 from nmt.decoding.tree import Hypothesis
 
@@ -55,7 +56,6 @@ class Records:
             raise ValueError(DIVERGED)
         words = self._copied(source, hypothesis) if replace_unknown else {}
         text, tokens, spans = self._tokenizer.decode_with_spans(hypothesis.ids, words)
-        named = [tuple((self._tokens[token], score) for token, score in step) for step in hypothesis.alternatives]
         return Translation(
             source=source.text,
             source_tokens=(BOS, *source.tokens),
@@ -64,8 +64,10 @@ class Records:
             tokens=tuple(tokens),
             spans=tuple(spans),
             token_log_probs=tuple(hypothesis.token_log_probs),
-            attention=hypothesis.attention[:, : len(source.ids) + 1],
-            alternatives=tuple(named),
+            attention=hypothesis.attention[:, : len(source.ids) + 1].copy(),  # a view would keep its whole batch
+            alternatives=StepRows(
+                [(self._tokens[token], score) for token, score in step] for step in hypothesis.alternatives
+            ),
             log_prob=hypothesis.log_prob,
             score=hypothesis.score,
             finished=hypothesis.finished,
@@ -80,8 +82,8 @@ class Records:
 
     def _beam(self, first: Hypothesis) -> Beam:
         """What the beam held, with its tokens named."""
-        return tuple(
-            tuple((place.parent, self._tokens[place.token], place.log_prob) for place in step) for step in first.beam
+        return StepRows(
+            [(place.parent, self._tokens[place.token], place.log_prob) for place in step] for step in first.beam
         )
 
 

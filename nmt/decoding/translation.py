@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from sys import intern
 from typing import Any
 from unicodedata import category
 
@@ -18,11 +19,12 @@ from nmt.checked import check
 from nmt.data.json_files import load_json_lines, save_json_lines
 from nmt.data.words import Span
 from nmt.decoding.attention_file import attention_archive, load_attention
+from nmt.decoding.step_rows import StepRows
 
 FORMAT_VERSION = 1
 """Version of the saved records; a reader refuses any other."""
 
-Beam = tuple[tuple[tuple[int, str, float], ...], ...]
+Beam = Sequence[tuple[tuple[int, str, float], ...]]
 """What a beam held after each step: for each place the place of the step before that it continues, the token that it
 took, and the token's log-probability."""
 
@@ -80,6 +82,8 @@ class Request:
 class Translation:
     """One translated sentence: S source tokens, T target tokens.
 
+    Alternatives and beam are `StepRows`, whatever was given.
+
     Attributes:
         source: the sentence as it was given; of text that another program has cut, the plain text.
         source_tokens: S tokens in reading order, the first is the special token before the source.
@@ -110,13 +114,18 @@ class Translation:
     spans: tuple[Span, ...]
     token_log_probs: tuple[float, ...]
     attention: NDArray[np.float32]
-    alternatives: tuple[tuple[tuple[str, float], ...], ...]
+    alternatives: Sequence[tuple[tuple[str, float], ...]]
     log_prob: float
     score: float
     finished: bool
     unmet: tuple[str, ...] = ()
     beam: Beam = ()
     others: tuple["Translation", ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("alternatives", "beam"):
+            if not isinstance(steps := getattr(self, name), StepRows):
+                object.__setattr__(self, name, StepRows(steps))
 
     def __repr__(self) -> str:
         shape = " x ".join(map(str, self.attention.shape))
@@ -143,7 +152,8 @@ class Translation:
         """All fields but the attention and the other hypotheses, as JSON values; of the beam, only if it was kept."""
         without = {"attention", "others"} if self.beam else {"attention", "others", "beam"}
         fields = {name: value for name, value in vars(self).items() if name not in without}
-        return {"version": FORMAT_VERSION, **fields}
+        steps = {name: tuple(value) for name, value in fields.items() if isinstance(value, StepRows)}
+        return {"version": FORMAT_VERSION, **fields, **steps}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any], attention: NDArray[np.float32]) -> "Translation":
@@ -159,21 +169,19 @@ class Translation:
             )
         return cls(
             source=fields["source"],
-            source_tokens=tuple(fields["source_tokens"]),
+            source_tokens=tuple(map(intern, fields["source_tokens"])),
             source_spans=tuple((start, end) for start, end in fields["source_spans"]),
             text=fields["text"],
-            tokens=tuple(fields["tokens"]),
+            tokens=tuple(map(intern, fields["tokens"])),
             spans=tuple((start, end) for start, end in fields["spans"]),
             token_log_probs=tuple(fields["token_log_probs"]),
             attention=attention,
-            alternatives=tuple(tuple((token, score) for token, score in step) for step in fields["alternatives"]),
+            alternatives=fields["alternatives"],
             log_prob=fields["log_prob"],
             score=fields["score"],
             finished=fields["finished"],
             unmet=tuple(fields.get("unmet", ())),
-            beam=tuple(
-                tuple((parent, token, score) for parent, token, score in step) for step in fields.get("beam", ())
-            ),
+            beam=fields.get("beam", ()),
         )
 
 
@@ -197,10 +205,9 @@ def load_translations(folder: Path) -> list[Translation]:
         FileNotFoundError: if there are none.
         ValueError: if they have another format version, are not JSON, or are not as many as the attention matrices.
     """
-    matrices = load_attention(folder / "attention.npz")
-    records = load_json_lines(folder / "translations.jsonl")
-    if len(records) != len(matrices):
-        raise ValueError(
-            f"{folder}: {len(records)} translations but {len(matrices)} attention matrices: write them again"
-        )
-    return [Translation.from_json(record, matrix) for record, matrix in zip(records, matrices, strict=True)]
+    matrices, lines = load_attention(folder / "attention.npz"), load_json_lines(folder / "translations.jsonl")
+    records = [Translation.from_json(fields, matrix) for matrix, fields in zip(matrices, lines, strict=False)]
+    found = len(records) + sum(1 for _ in lines)
+    if found != len(matrices):
+        raise ValueError(f"{folder}: {found} translations but {len(matrices)} attention matrices: write them again")
+    return records

@@ -1,6 +1,6 @@
 """The error rate of links between words against gold alignment."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -48,7 +48,7 @@ class AlignmentScore:
     possible: int = 0
 
 
-def attention_error_rate(forced: Sequence[Translation], gold: Sequence[Collection[Link] | None]) -> AlignmentScore:
+def attention_error_rate(forced: Iterable[Translation], gold: Sequence[Collection[Link] | None]) -> AlignmentScore:
     """Alignment error rate of the attention under forced decoding.
 
     Args:

@@ -122,7 +122,7 @@ def load_branches(folder: Path) -> list[Branch]:
     """
     if not folder.is_dir():
         return []
-    places, translations = load_json_lines(folder / "places.jsonl"), load_translations(folder)
+    places, translations = list(load_json_lines(folder / "places.jsonl")), load_translations(folder)
     if len(places) != len(translations):
         raise ValueError(f"{folder}: {len(places)} places but {len(translations)} translations: evaluate again")
     return [Branch(Fork(**place), each) for place, each in zip(places, translations, strict=True)]

@@ -64,7 +64,7 @@ def load_looks(path: Path, translations: Sequence[Translation]) -> list[Looks]:
     """
     if not path.exists():
         return []
-    read = load_json_lines(path)
+    read = list(load_json_lines(path))
     if [len(each["tokens"]) for each in read] != [len(each.tokens) for each in translations]:
         raise ValueError(f"{path} is of other translations: evaluate again")
     return [Looks.from_json(fields, len(each.source_tokens)) for fields, each in zip(read, translations, strict=True)]

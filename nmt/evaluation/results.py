@@ -243,7 +243,8 @@ class Evaluation:
                 f"{folder / 'scores.json'}: format version {scores.get('version')!r}, this program reads "
                 f"{FORMAT_VERSION}: run `nmt evaluate` again"
             )
-        references = load_json_lines(folder / "references.jsonl")
+        lines = load_json_lines(folder / "references.jsonl")
+        references = [(fields["reference"], _links(fields["alignment"])) for fields in lines]
         alignment, translations = scores["alignment"], tuple(load_translations(folder))
         forced = tuple(load_translations(folder / "forced"))
         return cls(
@@ -252,8 +253,8 @@ class Evaluation:
             seen_references=_numbers(scores["seen_references"]),
             shift=None if scores["shift"] is None else Shift(**scores["shift"]),
             translations=translations,
-            references=tuple(fields["reference"] for fields in references),
-            gold=tuple(_links(fields["alignment"]) for fields in references),
+            references=tuple(reference for reference, _ in references),
+            gold=tuple(links for _, links in references),
             scores=tuple(Score(**score) for score in scores["scores"]),
             alignment=None if alignment is None else AlignmentScore(**alignment),
             forced=forced,

@@ -115,7 +115,7 @@ def _shifted(evaluation: Evaluation) -> list[Finding]:
         return []
     own, beside_it = evaluation.alignment.aer, {}
     for where, by in (("left", -1), ("right", 1)):
-        moved = [replace(each, attention=_moved(each.attention, by)) for each in evaluation.forced]
+        moved = (replace(each, attention=_moved(each.attention, by)) for each in evaluation.forced)
         beside_it[where] = attention_error_rate(moved, evaluation.gold).aer
     where, aer = min(beside_it.items(), key=lambda item: item[1])
     if own - aer <= _SERIOUS_SHIFT:

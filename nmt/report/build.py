@@ -6,14 +6,17 @@ it compressed, and is unpacked by the browser.
 """
 
 import base64
-import gzip
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 from importlib.resources import files
+from itertools import chain
+from operator import call
 from pathlib import Path
 from typing import Any
 
@@ -94,17 +97,18 @@ def build_report(run: str | Path, output: str | Path, baseline: str | Path | Non
     output, read = Path(output), read_run(Path(run), None if baseline is None else Path(baseline))
     _tell_size(sum(len(each.references) for each in read.evaluations))
     report = _report(read)
-    data = json.dumps(report, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    texts = {
-        "report.json": data,
-        "sentences.csv": sentences_csv(report),
-        "words.csv": words_csv(report),
-        "alignments.pharaoh": alignments_pharaoh(read.evaluations),
-        "report.html": _page(read.name, data),
-    }
     output.mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        sibling(output / name, "new").write_text(text, encoding="utf-8", newline="")
+    data = sibling(output / "report.json", "new")
+    texts: dict[str, Iterable[str]] = {
+        "report.json": _pieces(report, "evaluations", "sentences"),
+        "sentences.csv": [sentences_csv(report)],
+        "words.csv": [words_csv(report)],
+        "alignments.pharaoh": [alignments_pharaoh(read.evaluations)],
+        "report.html": _page(read.name, data),  # the last: it reads what was written of the first
+    }
+    for name, pieces in texts.items():
+        with open(sibling(output / name, "new"), "w", encoding="utf-8", newline="") as file:
+            file.writelines(pieces)
     for name in texts:
         put(sibling(output / name, "new"), output / name)
     return output / "report.html"
@@ -189,28 +193,52 @@ def _comparison(run: Run, other: Baseline, baseline: Evaluation, evaluation: Eva
     }
 
 
-def _page(name: str, data: str) -> str:
-    """`report.html`: the template with the data, the styles and the scripts inlined."""
+def _pieces(value: Any, *lists: str) -> Iterator[str]:
+    """The JSON text of a value, piece by piece: of an object the list that is named item by item, and so on in these.
+
+    What is `nmt.report.sentences.Later` is made meanwhile, and not kept.
+    """
+    dumped = partial(json.dumps, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=call)
+    if not lists:
+        yield dumped(value)
+        return
+    name, *deeper = lists
+    yield dumped({**{key: value[key] for key in value if key != name}, name: []}).removesuffix("]}")
+    for number, item in enumerate(value[name]):
+        if number:
+            yield ","
+        yield from _pieces(item, *deeper)
+    yield "]}"
+
+
+def _page(name: str, data: Path) -> Iterator[str]:
+    """`report.html`, piece by piece: the template with the data of a file, the styles and the scripts inlined."""
     assets = files("nmt.report") / "assets"
     script = "\n".join((assets / f"{part}.js").read_text(encoding="utf-8") for part in _SCRIPTS)
     plotly = get_plotlyjs()
     template = Environment(autoescape=True).from_string((assets / "template.html").read_text(encoding="utf-8"))
-    return template.render(
-        name=name,
-        most_pairs=f"{MOST_PAIRS:,}",
-        most_examples=f"{MOST_EXAMPLES:,}",
-        data=_compressed(data),
-        style=Markup((assets / "report.css").read_text(encoding="utf-8")),
-        script=Markup(script),
-        plotly=_compressed(plotly),
-        script_hashes=[_csp_hash(script), _csp_hash(plotly)],
-    )
+    with open(data, "rb") as file:
+        yield from template.generate(
+            name=name,
+            most_pairs=f"{MOST_PAIRS:,}",
+            most_examples=f"{MOST_EXAMPLES:,}",
+            data=_compressed(iter(partial(file.read, 1 << 20), b"")),
+            style=Markup((assets / "report.css").read_text(encoding="utf-8")),
+            script=Markup(script),
+            plotly=_compressed([plotly.encode("utf-8")]),
+            script_hashes=[_csp_hash(script), _csp_hash(plotly)],
+        )
 
 
-def _compressed(text: str) -> str:
-    """The text as base64 of gzip, the same each time."""
+def _compressed(parts: Iterable[bytes]) -> Iterator[str]:
+    """All parts together as base64 of gzip, piece by piece, the same each time."""
     # the highest level takes three times as long, for 3% less
-    return base64.b64encode(gzip.compress(text.encode("utf-8"), compresslevel=6, mtime=0)).decode("ascii")
+    gzip, waiting = zlib.compressobj(level=6, wbits=16 + zlib.MAX_WBITS), b""
+    for part in chain(parts, [b""]):
+        waiting += gzip.compress(part) if part else gzip.flush()
+        whole = len(waiting) // 3 * 3 if part else len(waiting)  # three bytes are four characters
+        yield base64.b64encode(waiting[:whole]).decode("ascii")
+        waiting = waiting[whole:]
 
 
 def _csp_hash(script: str) -> str:

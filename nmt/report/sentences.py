@@ -1,9 +1,14 @@
-"""Evaluation -> a row of the report for each sentence: its scores, its flags, and its attention packed into bytes."""
+"""Evaluation -> a row of the report for each sentence: its scores, its flags, and its attention packed into bytes.
+
+A row is an object of JSON. What only the page shows of a sentence, step by step, is `Later`: most of a row, made when
+it is written, so that the rows of all sentences can be held at once.
+"""
 
 import base64
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +30,9 @@ from nmt.pipe.progress import watched
 from nmt.report.beam import beam_places
 from nmt.report.flags import marks, sentence_flags
 
+Later = Callable[[], Any]
+"""Gives a JSON value."""
+
 
 def sentence_rows(
     evaluation: Evaluation, baseline: Evaluation | None, run: Sequence[Evaluation] = ()
@@ -37,10 +45,12 @@ def sentence_rows(
         for each in watched(each_side, len(evaluation.references), f"sentences of {evaluation.label}")
     ]
     for row, record in zip(rows, evaluation.translations, strict=True):
-        row["beam"] = beam_places(record, evaluation.search)
+        row["beam"] = partial(beam_places, record, evaluation.search)
     if baseline:
-        for row, record, marked in zip(rows, baseline.translations, marks(baseline, run), strict=True):
-            row["baseline"] = {**_baseline(record, row, marked), "beam": beam_places(record, baseline.search)}
+        both = zip(evaluation.translations, baseline.translations, strict=True)
+        for row, (own, record), marked in zip(rows, both, marks(baseline, run), strict=True):
+            shown = _baseline(record, own, row["reference"], marked)
+            row["baseline"] = {**shown, "beam": partial(beam_places, record, baseline.search)}
         if evaluation.scores_as(baseline):
             for row, found, record in zip(rows, evaluation.translations, baseline.translations, strict=True):
                 row["baseline"]["above"] = ranks_above(record, found)
@@ -53,10 +63,10 @@ def sentence_rows(
             row["reference"]["score"] = None
     insight = evaluation.insight
     for row, looks in zip(rows, insight.looks, strict=False):
-        row["hypothesis"]["looks"] = _looks(looks)
+        row["hypothesis"]["looks"] = partial(_looks, looks)
     if insight.neighbors:
         for row, steps in zip(rows, insight.neighbors.steps, strict=True):
-            row["hypothesis"]["neighbors"] = [[[*each] for each in found] for found in steps]
+            row["hypothesis"]["neighbors"] = steps
     _add_matrices(rows, "hypothesis", insight.heads, insight.effects)
     _add_matrices(rows, "reference", insight.forced_heads, insight.forced_effects)
     if baseline:
@@ -83,7 +93,7 @@ def sentence_row(
     gold: Sequence[Link] | None,
     marked: Collection[str] = (),
 ) -> dict[str, Any]:
-    """The row of one sentence, as JSON values.
+    """The row of one sentence, as JSON values and `Later` ones.
 
     `gold` links words of source and reference; `marked` are the flags that only the whole evaluation knows.
 
@@ -188,9 +198,9 @@ def _decoded(record: Translation) -> dict[str, Any]:
     """A text with what the decoder did at each of its tokens."""
     return {
         **_side(record.text, record.tokens, record.spans),
-        "probabilities": [_probability(log_prob) for log_prob in record.token_log_probs],
-        "alternatives": [[[token, _probability(log_prob)] for token, log_prob in step] for step in record.alternatives],
-        "attention": pack_attention(record.attention),
+        "probabilities": partial(_probabilities, record.token_log_probs),
+        "alternatives": partial(_alternatives, record.alternatives),
+        "attention": partial(pack_attention, record.attention),
         "log_prob": round(record.log_prob, 4),
         "score": round(record.score, 4),
     }
@@ -225,21 +235,29 @@ def _add_matrices(rows: Sequence[dict], side: str, heads: Sequence[np.ndarray], 
     """Adds to one side of the rows what is known of it: heads (T, M, S), and effects (T, W) to hundredths of a nat."""
     for row, each in zip(rows, heads, strict=False):
         of_heads = list(each.swapaxes(0, 1))
-        row[side]["heads"] = [pack_attention(head) for head in of_heads]
+        row[side]["heads"] = [partial(pack_attention, head) for head in of_heads]
         row[side]["head_entropies"] = [_mean_entropy(head) for head in of_heads]
     for row, each in zip(rows, effects, strict=False):
-        row[side]["effects"] = np.round(each.astype(np.float64), 2).tolist() if each.size else None
+        row[side]["effects"] = partial(_effects, each) if each.size else None
 
 
-def _baseline(record: Translation, row: dict[str, Any], marked: Collection[str]) -> dict[str, Any]:
-    """What another evaluation made of the sentence of a row."""
-    source, decoded = _side(record.source, record.source_tokens, record.source_spans), _decoded(record)
-    words = source["words"], decoded["words"], row["reference"]["words"]
+def _effects(effects: np.ndarray) -> list[list[float]]:
+    rounded: list[list[float]] = np.round(effects.astype(np.float64), 2).tolist()
+    return rounded
+
+
+def _baseline(
+    record: Translation, own: Translation, reference: dict[str, Any], marked: Collection[str]
+) -> dict[str, Any]:
+    """What another evaluation made of the sentence of a record, whose reference is known."""
+    sides = [(each.source, each.source_tokens, each.source_spans) for each in (record, own)]
+    source, decoded = _side(*sides[0]), _decoded(record)
+    words = source["words"], decoded["words"], reference["words"]
     return {
         **decoded,
         **_means(record),
-        "source": None if source == row["source"] else source,
-        "chrf": sentence_chrf(record.text, row["reference"]["text"]),
+        "source": None if sides[0] == sides[1] else source,
+        "chrf": sentence_chrf(record.text, reference["text"]),
         "above": False,
         "flags": sentence_flags(*words, record.finished, marked),
     }
@@ -257,9 +275,17 @@ def _side(text: str, tokens: Sequence[str], spans: Sequence[tuple[int, int]]) ->
     return {
         "text": text,
         "words": word_texts(text),
-        "tokens": list(tokens),
-        "words_of_token": words_of_tokens(text, tokens, spans),
+        "tokens": tokens,
+        "words_of_token": partial(words_of_tokens, text, tokens, spans),
     }
+
+
+def _probabilities(log_probs: Sequence[float]) -> list[float]:
+    return [_probability(log_prob) for log_prob in log_probs]
+
+
+def _alternatives(steps: Sequence[Sequence[tuple[str, float]]]) -> list[list[tuple[str, float]]]:
+    return [[(token, _probability(log_prob)) for token, log_prob in step] for step in steps]
 
 
 def _probability(log_prob: float) -> float:
