@@ -41,4 +41,4 @@ def test_they_take_a_fraction_of_the_memory() -> None:
         assert len(kept) == count
         return size
 
-    assert memory(20, compact=True) < memory(20, compact=False) / 3
+    assert memory(200, compact=True) < memory(200, compact=False) / 2
