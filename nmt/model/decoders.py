@@ -37,9 +37,6 @@ class BahdanauDecoder(Decoder):
     def __init__(self, config: ModelConfig, table: nn.Embedding) -> None:
         super().__init__(config, table, extra_size=config.hidden_size, lowest_layers=config.state_layers)
 
-    def _project_to_gates(self, values: Tensor) -> Tensor:
-        return linear(values, self._extra_weight())
-
     def _stepper(self, memory: DecoderMemory, hypotheses: int) -> Step:
         attend, recur = self.attention.stepper(memory.attended, hypotheses), StackStepper(self.rnn)
         mix, read = self._mixer(memory), reader(memory.gates, self._extra_weight())
@@ -51,6 +48,9 @@ class BahdanauDecoder(Decoder):
             return Stepped(output, DecoderState(layers, attention, state.feed), context)
 
         return step
+
+    def _project_to_gates(self, values: Tensor) -> Tensor:
+        return linear(values, self._extra_weight())
 
     def _unroll(self, embedded: Tensor, deep: Tensor, memory: DecoderMemory, state: DecoderState) -> Unrolled:
         if not self._is_written_out(memory.attended.values):
@@ -111,9 +111,6 @@ class ConditionalDecoder(Decoder):
             above, SequenceDropout(config.dropout, config.variational), config.residual, plain=0
         )
 
-    def _project_to_gates(self, values: Tensor) -> Tensor:
-        return linear(values, self.transition.weight_input)
-
     def _stepper(self, memory: DecoderMemory, hypotheses: int) -> Step:
         attend = self.attention.stepper(memory.attended, hypotheses)
         mix, read = self._mixer(memory), reader(memory.gates, self.transition.weight_input)
@@ -130,6 +127,9 @@ class ConditionalDecoder(Decoder):
             return Stepped(output, DecoderState([lowest, *above], attention, state.feed), context)
 
         return step
+
+    def _project_to_gates(self, values: Tensor) -> Tensor:
+        return linear(values, self.transition.weight_input)
 
 
 class LuongDecoder(Decoder):
@@ -185,9 +185,6 @@ class GNMTDecoder(Decoder):
         above = [recurrent_layer(config, size + config.hidden_size, size) for _ in range(config.state_layers - 1)]
         self.upper = RecurrentStack(above, self.between, config.residual)
 
-    def _mixes_first(self, values: Tensor) -> bool:
-        return True
-
     def _stepper(self, memory: DecoderMemory, hypotheses: int) -> Step:
         attend, mix = self.attention.stepper(memory.attended, hypotheses), mixer(memory.attended.values)
         recur, upper = StackStepper(self.rnn), StackStepper(self.upper, on_top=True)
@@ -200,6 +197,9 @@ class GNMTDecoder(Decoder):
             return Stepped(output, DecoderState([*lowest, *above], attention, state.feed), context)
 
         return step
+
+    def _mixes_first(self, values: Tensor) -> bool:
+        return True
 
     def _unroll(self, embedded: Tensor, deep: Tensor, memory: DecoderMemory, state: DecoderState) -> Unrolled:
         queries, _ = self.rnn(embedded, initial=state.layers[:1])

@@ -115,7 +115,7 @@ function legend(sentence) {
     sentence.rarest === 0 ? el("span", { class: "unseen" }, "nowhere in the training data") : null,
     scaleKey(),
     view.sources.some(isSum) ? el("span", {}, "a source word of several pieces has the sum of their weights") : null,
-    state.asTable ? null : el("span", { class: "unsure", title: `−log P; a whole bar is ${MOST_NATS} nats or more` }, `bar: how unsure (whole: P < ${Math.ceil(100 * Math.exp(-MOST_NATS))}%)`),
+    state.asTable ? null : el("span", { class: "unsure", title: `−log P; a whole bar is ${MOST_NATS} nats or more` }, `bar: how improbable the token was (whole: P < ${Math.ceil(100 * Math.exp(-MOST_NATS))}%)`),
     goldNote(view),
     sentence.baseline && el("div", { class: "against" }, "marked against", segments("Marked against", [choice("reference"), choice("baseline")])));
 }
