@@ -31,7 +31,7 @@ class _Backend:
         return True
 
     def is_available(self) -> bool:
-        return True
+        return False  # to whom it is not named, such as `torch.accelerator`
 
     def _is_in_bad_fork(self) -> bool:
         return False

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nmt.data import files
-from nmt.data.files import beside, digest, lock_folder, locked, naming, put, put_folder
+from nmt.data.files import digest, lock_folder, locked, naming, put, put_folder, sibling
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_folder_takes_its_place_once_all_of_it_is_on_the_disk(tmp_path: Path, 
 
 def test_what_a_killed_process_has_left_of_a_folder_is_in_nobodys_way(tmp_path: Path) -> None:
     place = tmp_path / "place"
-    for folder in (place, beside(place, "new"), beside(place, "old")):
+    for folder in (place, sibling(place, "new"), sibling(place, "old")):
         folder.mkdir()
         (folder / "left").touch()
     with put_folder(place) as fresh:
@@ -91,11 +91,11 @@ def test_what_stands_beside_a_folder_has_its_name_even_from_within(
 ) -> None:
     run = tmp_path / "run"
     (run / "model").mkdir(parents=True)
-    assert beside(run, "new") == tmp_path / ".run.new"
+    assert sibling(run, "new") == tmp_path / ".run.new"
     monkeypatch.chdir(run)
-    assert beside(Path("."), "new") == tmp_path / ".run.new"
+    assert sibling(Path("."), "new") == tmp_path / ".run.new"
     monkeypatch.chdir(run / "model")
-    assert beside(Path(".."), "new") == tmp_path / ".run.new"
+    assert sibling(Path(".."), "new") == tmp_path / ".run.new"
 
 
 def test_a_digest_is_that_of_all_files_in_their_order(tmp_path: Path) -> None:

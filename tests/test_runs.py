@@ -42,15 +42,15 @@ def test_what_was_put_aside_of_a_run_that_is_in_its_place_does_not_count(tmp_pat
     assert run_config(tmp_path).name == "mine"
 
 
-@pytest.mark.parametrize("path", ["phrasebook", "hub:owner/name", "~/corpus", "corpus"])
+@pytest.mark.parametrize("path", ["phrasebook", "hub:owner/name", "~/texts", "texts"])
 def test_a_corpus_is_looked_for_where_it_should_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.yaml").write_text(f"data: {{path: '{path}'}}\n")
-    if path.endswith("corpus"):
+    if path.endswith("texts"):
         with pytest.raises(FileNotFoundError, match=f"^the corpus of .*, {path}, is not there: say where with --path"):
             config_with_corpus(tmp_path)
-        (tmp_path / "corpus").mkdir()
+        (tmp_path / "texts").mkdir()
     assert config_with_corpus(tmp_path).data.path == path
     assert config_with_corpus(tmp_path, "elsewhere").data.path == "elsewhere"
     with pytest.raises(ValueError, match="corpus: the name is empty"):

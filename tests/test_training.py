@@ -1856,7 +1856,8 @@ def test_a_run_goes_on_from_python_with_the_settings_that_it_has(
         opened = Translator(*nmt.load_checkpoint("runs/halves", checkpoint))
         assert opened.info.training == {"step": 6}
         exported = Translator.load("runs/halves")
-        assert opened.score("der hund", "DER").log_prob == exported.score("der hund", "DER").log_prob
+        scores = [each.score("der hund", "DER").log_prob for each in (opened, exported)]
+        assert scores[0] == pytest.approx(scores[1], rel=1e-6)  # one has its matrices as they multiply faster
     saved = torch.load(Path("runs/halves/checkpoints/best.ckpt"), weights_only=True)
     torch.save({**saved, "global_step": 5}, Path("runs/halves/checkpoints/other.ckpt"))
     assert nmt.load_checkpoint("runs/halves", "other.ckpt")[2].checkpoint == "step 5"
