@@ -96,8 +96,6 @@ class Reporter(Callback):
         device = f"{devices}{trainer.strategy.root_device.type} ({trainer.precision})"
         types = f"{data.config.src} {src:,} types, {data.config.tgt} {tgt:,} types"
         self.say(f"{types}, {parameters:,} parameters{kept}, {device}{end}")
-        if trainer.world_size > 1 and trainer.strategy.root_device.type == "cpu":
-            self.say("there is no GPU in use: with --trainer.accelerator gpu it is an error where none is found")
         self.say(data.batch_sizes())
         self.say(_how_it_learns(trainer, training))
         if training.warmup_steps > steps:

@@ -107,6 +107,7 @@ def train(
     with log.attending(), signals.given_back():
         trainer = _trainer(settings, folder, callbacks, done)
         check_processes(trainer.world_size)
+        _say_if_without_gpus(trainer, settings, log)
         with run_folder.opened(), _failures_told(run_folder):
             rank_zero_only(_prepare)(config, corpus, run_folder, log)
             trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
@@ -172,6 +173,14 @@ def _settings_of(run: Path) -> dict[str, Any]:
     """The trainer's settings of a run, but for objects such as callbacks, which only the command line makes of them."""
     saved = load_settings(run / "config.yaml")[1]
     return {name: value for name, value in saved.items() if "class_path" not in str(value)}
+
+
+@rank_zero_only
+def _say_if_without_gpus(trainer: pl.Trainer, settings: Mapping[str, Any], log: RunLog) -> None:
+    """Says so where several devices were asked for, and it was left to be found out of which kind."""
+    is_left = settings.get("accelerator", "auto") == "auto"
+    if is_left and trainer.world_size > 1 and trainer.strategy.root_device.type == "cpu":
+        log.say("no GPU was found, and all processes train on the CPU: --trainer.accelerator gpu makes it an error")
 
 
 @rank_zero_only
