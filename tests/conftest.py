@@ -115,6 +115,9 @@ PAIR = Batch(
 )
 """Two sentence pairs of different lengths."""
 
+LINKED = PAIR._replace(alignment=torch.tensor([[[0, 1, 0], [0, 0.5, 0.5], [0, 0, 0]], [[0, 1, 0], [0] * 3, [0] * 3]]))
+"""The same with links."""
+
 
 @pytest.fixture(autouse=True)
 def auto_is_the_cpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,17 +1,17 @@
 """On a device that is not the CPU: the same results, nothing on the wrong device, and no step of training that waits.
 
-The device is a pretended one, which the CPU computes for; what only a real GPU can show is in `test_gpu`.
+There is a pretended device, which the CPU computes for; with a GPU all is asked of it too, and more in `test_gpu`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pytest
 import torch
-from conftest import NETWORKS, PAIR, SENTENCES, build, name_of, step_log_probs
-from pretended import DEVICE, Device, moved, pretended
+from conftest import LINKED, NETWORKS, PAIR, SENTENCES, build, name_of, step_log_probs
+from pretended import DEVICE, moved, pretended
 from torch import Tensor
 
 from nmt.config import ModelConfig, TrainingConfig
@@ -24,7 +24,6 @@ from nmt.decoding.translator import Translator
 from nmt.model.seq2seq import Seq2Seq
 from nmt.training.loss import sequence_loss
 
-LINKED = PAIR._replace(alignment=torch.tensor([[[0, 1, 0], [0, 0.5, 0.5], [0, 0, 0]], [[0, 1, 0], [0] * 3, [0] * 3]]))
 OBJECTIVES = [
     TrainingConfig(label_smoothing=0.1, scheduled_sampling=0.5),
     TrainingConfig(guided_alignment=0.5),
@@ -32,10 +31,27 @@ OBJECTIVES = [
 ]
 
 
-@pytest.fixture
-def device() -> Iterator[Device]:
-    with pretended() as device:
-        yield device
+class Place(NamedTuple):
+    """A device, what moves a model there, and what the host has waited for, where that is known."""
+
+    device: torch.device
+    moved: Callable[[Seq2Seq], Seq2Seq]
+    waits: list[str]
+
+
+WITH_GPU = pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU"))
+
+
+@pytest.fixture(params=["pretended", WITH_GPU])
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """The pretended device, and a GPU if there is one, in float32 without TF32."""
+    if request.param == "pretended":
+        with pretended() as device:
+            yield Place(DEVICE, moved, device.waits)
+    else:
+        monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+        gpu = torch.device("cuda", 0)
+        yield Place(gpu, lambda model: model.to(gpu), [])
 
 
 def trained(model: Seq2Seq, settings: TrainingConfig, kind: torch.device, low: bool = False) -> tuple[Tensor, ...]:
@@ -47,10 +63,10 @@ def trained(model: Seq2Seq, settings: TrainingConfig, kind: torch.device, low: b
     return loss.detach(), *(cast(Tensor, each.grad) for each in model.parameters())
 
 
-def steps_alike(network: ModelConfig, settings: TrainingConfig, device: Device) -> None:
-    found = trained(moved(build(network, vocab_size=10)), settings, DEVICE)
-    assert all(each.device == DEVICE for each in found)
-    assert device.waits == []
+def steps_alike(network: ModelConfig, settings: TrainingConfig, place: Place) -> None:
+    found = trained(place.moved(build(network, vocab_size=10)), settings, place.device)
+    assert all(each.device == place.device for each in found)
+    assert place.waits == []
     expected = trained(build(network, vocab_size=10), settings, torch.device("cpu"))
     torch.testing.assert_close([each.cpu() for each in found], list(expected), atol=1e-4, rtol=1e-4)
 
@@ -67,21 +83,21 @@ def objective_of(network: ModelConfig, index: int) -> TrainingConfig:
     ids=[name_of(network) for network in NETWORKS[::60]],
 )
 def test_a_step_is_that_of_the_cpu_and_does_not_wait(
-    network: ModelConfig, settings: TrainingConfig, device: Device
+    network: ModelConfig, settings: TrainingConfig, place: Place
 ) -> None:
-    steps_alike(network, settings, device)
+    steps_alike(network, settings, place)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("network", NETWORKS[::4], ids=name_of)
-def test_each_objective_is_that_of_the_cpu_and_does_not_wait(network: ModelConfig, device: Device) -> None:
+def test_each_objective_is_that_of_the_cpu_and_does_not_wait(network: ModelConfig, place: Place) -> None:
     for index in range(len(OBJECTIVES)):
-        steps_alike(network, objective_of(network, index), device)
+        steps_alike(network, objective_of(network, index), place)
 
 
 @pytest.mark.parametrize("network", NETWORKS[::120], ids=name_of)
-def test_steps_equal_teacher_forcing(network: ModelConfig, device: Device) -> None:
-    model, batch = moved(build(network, vocab_size=10)), PAIR.to(DEVICE)
+def test_steps_equal_teacher_forcing(network: ModelConfig, place: Place) -> None:
+    model, batch = place.moved(build(network, vocab_size=10)), PAIR.to(place.device)
     with torch.no_grad():
         expected = model.log_probs(*model(batch.src_ids, batch.src_lengths, batch.tgt_ids[:, :-1])).cpu()
         memory, state = model.encode(batch.src_ids, batch.src_lengths)
@@ -91,9 +107,9 @@ def test_steps_equal_teacher_forcing(network: ModelConfig, device: Device) -> No
 
 
 @pytest.mark.parametrize("network", NETWORKS[::120], ids=name_of)
-def test_a_step_in_bfloat16_is_nearly_that_in_float32(network: ModelConfig, device: Device) -> None:
+def test_a_step_in_bfloat16_is_nearly_that_in_float32(network: ModelConfig, place: Place) -> None:
     settings = TrainingConfig()
-    loss, *gradients = trained(moved(build(network, vocab_size=10)), settings, DEVICE, low=True)
+    loss, *gradients = trained(place.moved(build(network, vocab_size=10)), settings, place.device, low=True)
     expected, *_ = trained(build(network, vocab_size=10), settings, torch.device("cpu"))
     assert loss.item() == pytest.approx(expected.item(), rel=0.1)
     assert all(each.cpu().isfinite().all() for each in gradients)
@@ -107,7 +123,6 @@ ASKED: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"beam_size": 4, "min_length": 3, "no_repeat_ngram": 2}, {}),
     ({"beam_size": 4}, {"prefix": "the"}),
     ({"beam_size": 4}, {"include": ("dog",), "exclude": ("e",)}),
-    ({"method": "sample", "n_best": 3, "top_p": 0.9, "seed": 7}, {}),
 ]
 """Fields of a search, and of a request."""
 
@@ -121,7 +136,7 @@ def test_translations_are_those_of_the_cpu(
     models: str,
     asked: dict[str, Any],
     demand: dict[str, Any],
-    device: Device,
+    place: Place,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = [model_folder, model_folder] if models == "ensemble" else model_folder
@@ -131,7 +146,7 @@ def test_translations_are_those_of_the_cpu(
         Shortlist(types, torch.tensor([EOS_ID]), size).save(model_folder)
     requests, options = [Request(source, **demand) for source, _ in SENTENCES], SearchOptions(**asked)
     expected = list(Translator.load(path, "cpu", shortlist=models == "shortlist").translate(requests, options))
-    monkeypatch.setattr(translators, "choose_device", lambda *_: DEVICE)
+    monkeypatch.setattr(translators, "choose_device", lambda *_: place.device)
     found = list(Translator.load(path, "auto", shortlist=models == "shortlist").translate(requests, options))
     for one, other in zip(found, expected, strict=True):
         assert one.text == other.text
@@ -139,9 +154,9 @@ def test_translations_are_those_of_the_cpu(
 
 
 def test_given_translations_are_as_probable_as_on_the_cpu(
-    model_folder: Path, device: Device, monkeypatch: pytest.MonkeyPatch
+    model_folder: Path, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = list(Translator.load(model_folder, "cpu").force(SENTENCES))
-    monkeypatch.setattr(translators, "choose_device", lambda *_: DEVICE)
+    monkeypatch.setattr(translators, "choose_device", lambda *_: place.device)
     for one, other in zip(Translator.load(model_folder, "auto").force(SENTENCES), expected, strict=True):
         assert one.log_prob == pytest.approx(other.log_prob, abs=1e-3)
