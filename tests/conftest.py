@@ -122,7 +122,7 @@ LINKED = PAIR._replace(alignment=torch.tensor([[[0, 1, 0], [0, 0.5, 0.5], [0, 0,
 @pytest.fixture(autouse=True)
 def auto_is_the_cpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a GPU, here and in processes that a test starts: what is tested must not depend on the machine."""
-    if request.module.__name__ != "test_gpu":
+    if request.module.__name__ not in ("test_device", "test_gpu"):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
         monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
         monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
