@@ -1,5 +1,6 @@
 """The data module: alignments where they are asked for, and pieces that a resumed run repeats."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -201,6 +202,14 @@ def test_each_process_needs_a_pair_of_the_validation_split(aligned_folder: Path,
         data.val_dataloader()
     Rank.world_size = 12
     assert len(list(data.val_dataloader())) == 1
+
+
+def test_a_corpus_of_one_batch_is_told_of_as_such(aligned_folder: Path, tmp_path: Path) -> None:
+    data = data_of(aligned_folder, tmp_path)
+    assert "data.batch_sentences limits most of them" in data.batch_sizes()
+    data.config = replace(data.config, batch_sentences=1000)
+    assert data.batch_sizes().startswith(f"one batch an epoch, of {len(data.train)} pairs and ")
+    assert "limits" not in data.batch_sizes()
 
 
 def test_batches_for_a_gpu_are_pinned(aligned_folder: Path, tmp_path: Path) -> None:

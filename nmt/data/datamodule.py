@@ -198,9 +198,12 @@ class TranslationData(pl.LightningDataModule):
         sampler = self._sampler(self.train_lengths, True, self.config.batch_sentences)
         sizes = np.array([cut.stop - cut.start for cut in sampler.cuts])
         tokens = (sampler.lengths[:, 1] - 1).sum() / len(sizes)
-        words = f"{len(sizes):,} batches an epoch, on average {sizes.mean():,.0f} pairs and {tokens:,.0f} target tokens"
+        held = f"{sizes.mean():,.0f} pairs and {tokens:,.0f} target tokens"
+        if len(sizes) == 1:
+            return f"one batch an epoch, of {held}"
         full = (sizes == self.config.batch_sentences).mean()
-        return f"{words}; data.batch_{'sentences' if full > 0.5 else 'tokens'} limits most of them"
+        limit = f"data.batch_{'sentences' if full > 0.5 else 'tokens'}"
+        return f"{len(sizes):,} batches an epoch, on average {held}; {limit} limits most of them"
 
     def val_dataloader(self) -> DataLoader:
         """Every pair of the validation split once, whatever the number of ranks.
