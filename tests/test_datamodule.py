@@ -207,7 +207,7 @@ def test_each_process_needs_a_pair_of_the_validation_split(aligned_folder: Path,
 def test_a_corpus_of_one_batch_is_told_of_as_such(aligned_folder: Path, tmp_path: Path) -> None:
     data = data_of(aligned_folder, tmp_path)
     assert "data.batch_sentences limits most of them" in data.batch_sizes()
-    data.config = replace(data.config, batch_sentences=1000)
+    data.config = replace(data.config, batch_sentences=1000, batch_tokens=100_000)
     assert data.batch_sizes().startswith(f"one batch an epoch, of {len(data.train)} pairs and ")
     assert "limits" not in data.batch_sizes()
 
