@@ -466,6 +466,8 @@ def test_resuming_what_is_no_run_is_named(train: Callable, capsys: pytest.Captur
         (["--batch_size", "1"], "did you mean 'data.batch_sentences'?"),
         (["--training.optimizer", "adam"], "it must be adamw, sgd or adadelta, did you mean 'adamw'?"),
         (["--model.encoder", "brnn"], "did you mean 'bidirectional'?"),
+        (["--model.cell", "LSTM"], "it must be elman, gru, gru_reset_first or lstm, did you mean 'lstm'?"),
+        (["--training.learning_rate", "number"], "'number' is not allowed, it must be a number\n"),
         (["--config", "none.yaml"], "--config none.yaml: there is no such file"),
         (["."], "'.' is not a key; a config is given as `--config FILE`, a setting as `--KEY VALUE`, a corpus as"),
         (["--modle.layers", "2"], "there is no key 'modle.layers', did you mean 'model.layers'?"),
@@ -515,7 +517,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
 ) -> None:
     assert train("wrong", *arguments) == 2
     lines = capsys.readouterr().err.strip().splitlines()
-    assert message in lines[-1]
+    assert message in f"{lines[-1]}\n"
     assert lines[-1].startswith("nmt train: ")
     assert not Path("runs/wrong").exists()
 
