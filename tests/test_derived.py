@@ -124,3 +124,4 @@ def test_a_cell_derived_from_another_runs_its_own_step(
     with torch.no_grad():
         torch.testing.assert_close(trained, derived(*inputs)[0], atol=1e-5, rtol=1e-5)
         assert not torch.allclose(trained, model(*inputs)[0], atol=1e-3)
+        assert not torch.allclose(derived.encoder(*inputs[:2]).states, model.encoder(*inputs[:2]).states, atol=1e-3)

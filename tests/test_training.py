@@ -1213,14 +1213,18 @@ def test_a_run_that_ended_within_an_epoch_goes_on_within_it(train: Callable, ext
 
 
 def test_a_stopped_run_gives_a_model_of_what_there_is_and_goes_on(
-    train: Callable, monkeypatch: pytest.MonkeyPatch
+    train: Callable, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     assert train("whole", "--trainer.max_epochs", "2") == 0
     with monkeypatch.context() as patch:
         fail_at(patch, 5, lambda: os.kill(os.getpid(), signal.SIGTERM))
         assert train("stopped", "--trainer.max_epochs", "2") == 128 + signal.SIGTERM
     assert not Path("runs/stopped/model").exists()
+    capsys.readouterr()
     assert main(["train", "--resume", "runs/stopped", "--trainer.max_steps", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "runs/stopped is at step 5, past trainer.max_steps 1, and nothing was trained\n" in printed
+    assert "come to its end" not in printed
     assert "step 5" in Translator.load("runs/stopped").info.checkpoint
     assert main(["train", "--resume", "runs/stopped"]) == 0
     torch.testing.assert_close(weights("stopped"), weights("whole"), rtol=0, atol=0)
@@ -1731,6 +1735,9 @@ def test_a_training_says_what_it_trains(train: Callable, corpus_folder: Path, ca
     printed = capsys.readouterr().out
     assert "data.batch_tokens limits most of them" in printed
     assert "training.warmup_steps" not in printed
+    whole = ("--data.batch_sentences", "120", "--data.batch_tokens", "10000")
+    assert train("told", *arguments, "--overwrite", *whole) == 0
+    assert f"one batch an epoch, of 120 pairs and {8 * tokens:,.0f} target tokens" in capsys.readouterr().out
 
 
 def test_without_a_progress_bar_there_is_a_line_now_and_then(

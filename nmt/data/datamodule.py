@@ -198,6 +198,8 @@ class TranslationData(pl.LightningDataModule):
         sampler = self._sampler(self.train_lengths, True, self.config.batch_sentences)
         sizes = np.array([cut.stop - cut.start for cut in sampler.cuts])
         tokens = (sampler.lengths[:, 1] - 1).sum() / len(sizes)
+        if len(sizes) == 1:
+            return f"one batch an epoch, of {sizes[0]:,} pairs and {tokens:,.0f} target tokens"
         words = f"{len(sizes):,} batches an epoch, on average {sizes.mean():,.0f} pairs and {tokens:,.0f} target tokens"
         full = (sizes == self.config.batch_sentences).mean()
         return f"{words}; data.batch_{'sentences' if full > 0.5 else 'tokens'} limits most of them"
