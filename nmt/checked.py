@@ -29,8 +29,7 @@ def check(holds: bool, key: str, value: object, allowed: str) -> None:
 
 def check_fits(kind: Any, key: str, value: object) -> None:
     """Raises a ValueError that names the key, its value and what is allowed, unless the value is of a type."""
-    meant = nearest(value, choices(kind)) if isinstance(value, str) and get_origin(kind) is Literal else ""
-    check(_fits(kind, value), key, value, f"{in_words(kind)}{meant}")
+    check(_fits(kind, value), key, value, f"{in_words(kind)}{nearest_choice(value, kind)}")
 
 
 def _fits(kind: Any, value: object) -> bool:
@@ -83,10 +82,17 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """A suggestion, as the end of a sentence: what is meant by another name, begins so, or is nearest; or nothing."""
     from difflib import get_close_matches
 
-    known, meant = list(known), SYNONYMS.get(word.rpartition(".")[2])
+    word, known = word.lower(), list(known)
+    meant = SYNONYMS.get(word.rpartition(".")[2])
     near = [each for each in known if each.rpartition(".")[2] == meant]
     near = near or [each for each in known if each.startswith(f"{word}-")] or get_close_matches(word, known, n=1)
     return f", did you mean {near[0]!r}?" if near else ""
+
+
+def nearest_choice(value: object, kind: Any) -> str:
+    """The same of a value that is none of the names among the values of a type."""
+    names = [name for each in (kind, *get_args(kind)) if get_origin(each) is Literal for name in choices(each)]
+    return nearest(value, names) if isinstance(value, str) else ""
 
 
 def check_folder_name(key: str, name: str) -> None:

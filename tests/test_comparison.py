@@ -11,7 +11,7 @@ from test_results import evaluation, translation
 
 from nmt.cli import main
 from nmt.evaluation.chance import beyond_chance
-from nmt.evaluation.comparison import bleu_gains, compare, search_changes
+from nmt.evaluation.comparison import bleu_gains, compare, of_same_sentences, search_changes
 from nmt.evaluation.metrics import LITERATURE, Difference, corpus_scores, score_differences
 from nmt.evaluation.results import Evaluation
 
@@ -199,6 +199,15 @@ def test_the_error_rates_of_attention_are_compared_over_the_same_sentences() -> 
     assert compare(one, replace(two, gold=(((0, 0),), *two.gold[1:])), bootstrap=1).aer is None
     without = [replace(each, gold=(None,) * 41) for each in (one, two)]
     assert compare(*without, bootstrap=1).aer is None
+
+
+def test_sources_whose_letters_are_spelled_otherwise_are_the_same() -> None:
+    one = evaluation("one")
+    composed, decomposed, other = (
+        replace(one, translations=(replace(one.translations[0], source=source),)) for source in ("é", "e\u0301", "e")
+    )
+    assert of_same_sentences(composed, decomposed)
+    assert not of_same_sentences(composed, other)
 
 
 def test_other_sentences_or_references_are_not_compared() -> None:

@@ -7,13 +7,13 @@ import torch
 from conftest import PAIR, build
 from torch import Tensor
 
-from nmt.config import ModelConfig
+from nmt.config import CellKind, ModelConfig
 from nmt.model.attention import Attention, AttentionStepper, Memory
-from nmt.model.cells import CELLS, GRU
+from nmt.model.cells import CELLS, GRU, LSTM
 from nmt.model.decoder import DecoderMemory, DecoderState, Step, Stepped
 from nmt.model.decoders import BahdanauDecoder, GNMTDecoder, LuongDecoder
 from nmt.model.kernels.repeated import Product
-from nmt.model.rnn import State
+from nmt.model.rnn import RecurrentLayer, State
 from nmt.model.scores import Additive, Match
 from nmt.model.seq2seq import Seq2Seq
 from nmt.model.windows import Global, ScoreBias
@@ -42,6 +42,11 @@ class Halved(GRU):
         return (0.5 * after,)
 
 
+class Forgetless(LSTM):
+    def late_bias(self) -> Tensor:
+        return super().late_bias() - 2.0
+
+
 class Doubled:
     """A decoder whose output is twice that of the other."""
 
@@ -56,15 +61,15 @@ class Doubled:
 
 
 class DoubledBahdanau(Doubled, BahdanauDecoder):
-    _stepper = Doubled._stepper
+    pass
 
 
 class DoubledLuong(Doubled, LuongDecoder):
-    _stepper = Doubled._stepper
+    pass
 
 
 class DoubledGNMT(Doubled, GNMTDecoder):
-    _stepper = Doubled._stepper
+    pass
 
 
 BAHDANAU = ModelConfig(embedding_size=6, hidden_size=8, dropout=0.0)
@@ -105,10 +110,13 @@ def test_training_goes_as_inference_does(network: ModelConfig, change: Callable[
 
 
 @pytest.mark.parametrize("encoder", ["forward", "bidirectional"])
-def test_a_cell_derived_from_another_runs_its_own_step(encoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    network = ModelConfig(embedding_size=6, hidden_size=8, dropout=0.0, encoder=encoder)  # type: ignore[arg-type]
+@pytest.mark.parametrize(("cell", "kind"), [("gru", Halved), ("lstm", Forgetless)])
+def test_a_cell_derived_from_another_runs_its_own_step(
+    encoder: str, cell: CellKind, kind: type[RecurrentLayer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = ModelConfig(cell=cell, embedding_size=6, hidden_size=8, dropout=0.0, encoder=encoder)  # type: ignore[arg-type]
     model = build(network)
-    monkeypatch.setitem(CELLS, "gru", Halved)
+    monkeypatch.setitem(CELLS, cell, kind)
     derived = build(network)
     derived.load_state_dict(model.state_dict())
     inputs = PAIR.src_ids, PAIR.src_lengths, PAIR.tgt_ids[:, :-1]
@@ -116,3 +124,4 @@ def test_a_cell_derived_from_another_runs_its_own_step(encoder: str, monkeypatch
     with torch.no_grad():
         torch.testing.assert_close(trained, derived(*inputs)[0], atol=1e-5, rtol=1e-5)
         assert not torch.allclose(trained, model(*inputs)[0], atol=1e-3)
+        assert not torch.allclose(derived.encoder(*inputs[:2]).states, model.encoder(*inputs[:2]).states, atol=1e-3)

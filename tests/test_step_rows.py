@@ -23,6 +23,12 @@ def test_they_are_read_as_the_nested_tuples_that_they_stand_for(steps: tuple) ->
         rows[len(steps)]
 
 
+@pytest.mark.parametrize("scores", [(0, -2.5), (-2.5, 0)])
+def test_numbers_may_be_written_as_ints(scores: tuple) -> None:
+    steps = (tuple(zip("ab", scores, strict=True)),)
+    assert StepRows(steps) == steps
+
+
 def test_rows_of_several_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="shorter"):
         StepRows([[("a", -0.1)], [("b",)]])

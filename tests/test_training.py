@@ -466,6 +466,8 @@ def test_resuming_what_is_no_run_is_named(train: Callable, capsys: pytest.Captur
         (["--batch_size", "1"], "did you mean 'data.batch_sentences'?"),
         (["--training.optimizer", "adam"], "it must be adamw, sgd or adadelta, did you mean 'adamw'?"),
         (["--model.encoder", "brnn"], "did you mean 'bidirectional'?"),
+        (["--model.cell", "LSTM"], "it must be elman, gru, gru_reset_first or lstm, did you mean 'lstm'?"),
+        (["--training.learning_rate", "number"], "'number' is not allowed, it must be a number\n"),
         (["--config", "none.yaml"], "--config none.yaml: there is no such file"),
         (["."], "'.' is not a key; a config is given as `--config FILE`, a setting as `--KEY VALUE`, a corpus as"),
         (["--modle.layers", "2"], "there is no key 'modle.layers', did you mean 'model.layers'?"),
@@ -515,7 +517,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
 ) -> None:
     assert train("wrong", *arguments) == 2
     lines = capsys.readouterr().err.strip().splitlines()
-    assert message in lines[-1]
+    assert message in f"{lines[-1]}\n"
     assert lines[-1].startswith("nmt train: ")
     assert not Path("runs/wrong").exists()
 
@@ -1211,14 +1213,18 @@ def test_a_run_that_ended_within_an_epoch_goes_on_within_it(train: Callable, ext
 
 
 def test_a_stopped_run_gives_a_model_of_what_there_is_and_goes_on(
-    train: Callable, monkeypatch: pytest.MonkeyPatch
+    train: Callable, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     assert train("whole", "--trainer.max_epochs", "2") == 0
     with monkeypatch.context() as patch:
         fail_at(patch, 5, lambda: os.kill(os.getpid(), signal.SIGTERM))
         assert train("stopped", "--trainer.max_epochs", "2") == 128 + signal.SIGTERM
     assert not Path("runs/stopped/model").exists()
+    capsys.readouterr()
     assert main(["train", "--resume", "runs/stopped", "--trainer.max_steps", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "runs/stopped is at step 5, past trainer.max_steps 1, and nothing was trained\n" in printed
+    assert "come to its end" not in printed
     assert "step 5" in Translator.load("runs/stopped").info.checkpoint
     assert main(["train", "--resume", "runs/stopped"]) == 0
     torch.testing.assert_close(weights("stopped"), weights("whole"), rtol=0, atol=0)
@@ -1729,6 +1735,9 @@ def test_a_training_says_what_it_trains(train: Callable, corpus_folder: Path, ca
     printed = capsys.readouterr().out
     assert "data.batch_tokens limits most of them" in printed
     assert "training.warmup_steps" not in printed
+    whole = ("--data.batch_sentences", "120", "--data.batch_tokens", "10000")
+    assert train("told", *arguments, "--overwrite", *whole) == 0
+    assert f"one batch an epoch, of 120 pairs and {8 * tokens:,.0f} target tokens" in capsys.readouterr().out
 
 
 def test_without_a_progress_bar_there_is_a_line_now_and_then(

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-from nmt.checked import choices, in_words, nearest
+from nmt.checked import choices, in_words, nearest, nearest_choice
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -157,7 +157,7 @@ def _mistake(kinds: Mapping[str, Any], message: str) -> str:
         return f"{value[1]}.class_path: {named[1]!r} is not a class that can be imported and fits there"
     if value and (kind := kinds.get(value[1])):
         shown = value[2] if kind is str else repr(value[2])
-        return f"{value[1]}: {shown} is not allowed, it must be {in_words(kind)}{nearest(value[2], choices(kind))}"
+        return f"{value[1]}: {shown} is not allowed, it must be {in_words(kind)}{nearest_choice(value[2], kind)}"
     if part := re.match(r"""Parser key "([\w.]+)": Unable to load config '(.*?)' - """, message):
         return f"{part[1]}: {part[2]!r} is not allowed, it must be a mapping; a single setting is --{part[1]}.KEY"
     return message

@@ -13,7 +13,7 @@ class StepRows(Sequence[tuple[Row, ...]]):
     """For each step a tuple of rows; equal to the nested tuples that it stands for.
 
     Args:
-        steps: the rows of each step, all of as many values: strings, floats or ints, in each column one of these.
+        steps: the rows of each step, all of as many values: strings, ints, or floats, which may be written as ints.
     """
 
     __slots__ = ("_columns", "_ends")
@@ -51,4 +51,4 @@ def _column(values: tuple[Any, ...]) -> Sequence[Any]:
     """The values, numbers packed; each string is there once in a program, however often it is read from a file."""
     if isinstance(values[0], str):
         return tuple(map(intern, values))
-    return array("d" if isinstance(values[0], float) else "i", values)
+    return array("i" if all(isinstance(value, int) for value in values) else "d", values)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+from unicodedata import normalize
 
 import numpy as np
 
@@ -114,8 +115,12 @@ def _link_counts(evaluation: Evaluation) -> list[LinkCounts]:
 
 def of_same_sentences(one: Evaluation, other: Evaluation) -> bool:
     """Whether sources and references are the same, and so can be compared."""
-    sources = [[record.source for record in each.translations] for each in (one, other)]
-    return sources[0] == sources[1] and one.references == other.references
+    return _sources(one) == _sources(other) and one.references == other.references
+
+
+def _sources(evaluation: Evaluation) -> list[str]:
+    """In composed characters, as references are: however a letter is spelled, a sentence is the same sentence."""
+    return [normalize("NFC", record.source) for record in evaluation.translations]
 
 
 def _where_they_part(one: Evaluation, other: Evaluation) -> str:
@@ -123,8 +128,10 @@ def _where_they_part(one: Evaluation, other: Evaluation) -> str:
     if one.split != other.split:
         return f"one is of {one.split}, the other of {other.split}"
     mend = "evaluate one of them again, with what the other has (--path, --references)"
-    sources = ([record.source for record in each.translations] for each in (one, other))
-    for what, of_both in (("sources", sources), ("references", (one.references, other.references))):
+    for what, of_both in (
+        ("sources", (_sources(one), _sources(other))),
+        ("references", (one.references, other.references)),
+    ):
         for number, (mine, others) in enumerate(zip(*of_both, strict=False), start=1):
             if mine != others:
                 return f"their {what} differ, first in sentence {number:,}: {mine!r} and {others!r}; {mend}"

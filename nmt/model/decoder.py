@@ -134,8 +134,8 @@ class Decoder(nn.Module, ABC):
     feed_size = 0
 
     def __init_subclass__(cls) -> None:
-        """Another step than that of the class above is made one after the other, unless it says how all are."""
-        if "_stepper" in vars(cls) and "_unroll" not in vars(cls):
+        """A class makes one step after the other unless it says itself how all are made, also where it is derived."""
+        if "_unroll" not in vars(cls):
             cls._unroll = Decoder._unroll  # type: ignore[method-assign]
 
     def __init__(self, config: ModelConfig, table: nn.Embedding, extra_size: int, lowest_layers: int) -> None:

@@ -64,13 +64,13 @@ class RecurrentLayer(nn.Module, ABC):
     normed_parts: tuple[int, ...]
     """What is normalised, each in multiples of H, for `normed` by index."""
     kernel_type: type[nn.RNN | nn.GRU | nn.LSTM] | None = None
-    """Torch's kernel of the cell; None where it has none, and in a class with a `recur` of its own that names none."""
+    """Torch's kernel of the cell; None where it has none, and in a class that is derived and names none."""
     parts = 1
     """Tensors of a state."""
 
     def __init_subclass__(cls) -> None:
-        """Another step than that of the class above has another kernel, or none."""
-        if "recur" in vars(cls) and "kernel_type" not in vars(cls):
+        """A kernel is of the equations of the class that names it, which one that is derived may change anywhere."""
+        if "kernel_type" not in vars(cls):
             cls.kernel_type = None
 
     def __init__(self, input_size: int, hidden_size: int, layer_norm: bool = False, state_dropout: float = 0.0) -> None:

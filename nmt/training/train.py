@@ -188,8 +188,10 @@ def _say_why_it_ended(
     trainer: pl.Trainer, settings: Mapping[str, Any], config: Config, folder: Path, done: int | None, log: RunLog
 ) -> None:
     """Says why a training has ended, or that it had, at the step that was `done`."""
-    step = trainer.global_step
-    if step == done:
+    step, most = trainer.global_step, settings.get("max_steps", -1)
+    if step == done and 0 < most < step:
+        log.say(f"{folder} is at step {step:,}, past trainer.max_steps {most:,}, and nothing was trained")
+    elif step == done:
         limits = "trainer.max_epochs, max_steps or max_time, or training.early_stopping"
         log.say(f"{folder} had come to its end at step {step:,}, and nothing was trained: to go on, raise {limits}")
     elif step and not trainer.fast_dev_run:  # type: ignore[attr-defined]
