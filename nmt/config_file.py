@@ -1,6 +1,5 @@
 """A config file, that of a run or one of `configs/` <-> the config and the trainer's settings."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -49,8 +48,7 @@ def dump_config(config: Config, trainer_settings: Mapping[str, Any]) -> str:
     import yaml
 
     plain = {key: value for key, value in trainer_settings.items() if _is_plain(value)}
-    fields = json.loads(json.dumps(asdict(config)))  # lists for tuples
-    return yaml.safe_dump({**fields, "trainer": plain}, sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump({**asdict(config), "trainer": plain}, sort_keys=False, allow_unicode=True)
 
 
 def _is_plain(value: object) -> bool:

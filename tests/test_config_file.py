@@ -10,10 +10,14 @@ from nmt.config_file import dump_config, load_config, load_settings
 
 
 def test_a_config_and_the_trainers_settings_come_back_without_objects(tmp_path: Path) -> None:
-    config = Config("x", data=DataConfig(train=("train", "bt"), train_weights=(2, 1)), model=ModelConfig(bridge=True))
+    config = Config(
+        "größer", data=DataConfig(train=("train", "bt"), train_weights=(2, 1)), model=ModelConfig(bridge=True)
+    )
     settings = {"max_epochs": 3, "devices": [0, 1], "max_time": None}
     given = {**settings, "callbacks": [object()], "logger": object()}
-    (tmp_path / "config.yaml").write_text(dump_config(config, given), encoding="utf-8")
+    text = dump_config(config, given)
+    assert text.startswith("name: größer\nseed: "), "as they are documented, and as they were written"
+    (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
     assert load_settings(tmp_path) == (config, settings)
 
 
@@ -25,12 +29,20 @@ def test_a_saved_config_comes_back_and_the_trainers_keys_are_left_alone(tmp_path
     assert config == Config("x", data=DataConfig(src="en", tgt="fr", tokenizer=TokenizerConfig(kind="char")))
 
 
+def test_a_corpus_that_a_run_has_kept_is_where_the_run_is(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("name: x\ndata:\n  path: runs/x/corpus\n")
+    assert load_config(tmp_path).data.path == "runs/x/corpus"
+    (tmp_path / "corpus").mkdir()
+    assert load_config(tmp_path).data.path == str(tmp_path / "corpus")
+
+
 def test_what_is_no_config_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="config.yaml"):
         load_config(tmp_path / "config.yaml")
-    (tmp_path / "config.yaml").write_text("- 1\n- [")
-    with pytest.raises(ValueError, match="is not the config of a run"):
-        load_config(tmp_path / "config.yaml")
+    for text in ("- 1\n- [", "", "- 1", "trainer: 5"):
+        (tmp_path / "config.yaml").write_text(text)
+        with pytest.raises(ValueError, match="is not the config of a run"):
+            load_config(tmp_path / "config.yaml")
 
 
 @pytest.mark.parametrize(

@@ -212,15 +212,49 @@ def test_a_corpus_of_one_batch_is_told_of_as_such(aligned_folder: Path, tmp_path
     assert "limits" not in data.batch_sizes()
 
 
+def trainer_of(kind: str = "cpu", **settings: Any) -> Any:
+    """What a trainer tells of itself."""
+    strategy = SimpleNamespace(root_device=torch.device(kind))
+    told = {"world_size": 1, "global_rank": 0, "current_epoch": 0, "overfit_batches": 0, "strategy": strategy}
+    validated = {"val_check_interval": 1.0, "check_val_every_n_epoch": 1, "limit_val_batches": 1.0}
+    return SimpleNamespace(**{**told, **validated, **settings})
+
+
 def test_batches_for_a_gpu_are_pinned(aligned_folder: Path, tmp_path: Path) -> None:
     data = data_of(aligned_folder, tmp_path)
     for kind in ("cpu", "cuda"):
-        strategy = SimpleNamespace(root_device=torch.device(kind))
-        data.trainer = SimpleNamespace(  # type: ignore[assignment]
-            **{"world_size": 1, "global_rank": 0, "current_epoch": 0, "overfit_batches": 0, "strategy": strategy},
-            **{"val_check_interval": 1.0, "check_val_every_n_epoch": 1, "limit_val_batches": 1.0},
-        )
+        data.trainer = trainer_of(kind)
         assert data.train_dataloader().pin_memory == data.val_dataloader().pin_memory == (kind == "cuda")
+
+
+def test_an_interval_between_validations_is_no_longer_than_an_epoch_unless_it_is_counted_on(
+    corpus_folder: Path, tmp_path: Path
+) -> None:
+    data = data_of(corpus_folder, tmp_path)
+    for interval, settings in ((8, {}), (9, {"check_val_every_n_epoch": None}), (9, {"limit_val_batches": 0})):
+        data.trainer = trainer_of(val_check_interval=interval, **settings)
+        assert len(data.train_dataloader()) == 8
+    data.trainer = trainer_of(val_check_interval=9)
+    with pytest.raises(ValueError, match="9 batches are more than an epoch has, 8: add"):
+        data.train_dataloader()
+
+
+def test_what_is_said_of_the_validation_split_counts_what_is_too_long_or_unknown(
+    corpus_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(kind: str, longest: int) -> str:
+        config = DataConfig(str(corpus_folder), tokenizer=TokenizerConfig(kind), max_length_tokens=longest)
+        data = TranslationData(config, 1, tmp_path / f"{kind} {longest}")
+        data.prepare_data()
+        data.setup("fit")
+        return next(line for line in capsys.readouterr().out.splitlines() if line.startswith("validation: 12 pairs"))
+
+    for side, word in (("de", "der"), ("en", "DER")):
+        (corpus_folder / f"validation.{side}").write_text(f"{word}\n" * 11 + f"{word} %\n")
+    unknown = ", unknown tokens: 2.00% of the source, 2.00% of the target"
+    assert said("char", 6) == "validation: 12 pairs" + unknown
+    assert said("char", 5) == "validation: 12 pairs, 1 of them longer than data.max_length_tokens" + unknown
+    assert said("bpe", 100) == "validation: 12 pairs", "what is written in bytes is never unknown"
 
 
 def test_of_several_processes_one_tokenises(

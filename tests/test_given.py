@@ -101,7 +101,7 @@ def test_splits_of_datasets_keep_their_links(tmp_path: Path) -> None:
     columns = {"de": ["Der Hund.", None], "en": ["The dog.", "Nothing"], "alignment": [[[0, 0], [1, 1, 0]], []]}
     split = datasets.Dataset.from_dict(columns)
     given = datasets.DatasetDict(
-        {"train": split, "validation": split.select([1]), "large": split.to_iterable_dataset()}
+        {datasets.Split.TRAIN: split, "validation": split.select([1]), "large": split.to_iterable_dataset()}
     )
     keep_corpus(given, tmp_path / "corpus", DATA)
     first = {"src": "Der Hund.", "tgt": "The dog.", "alignment": [[0, 0], [1, 1, 0]]}

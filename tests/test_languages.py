@@ -25,7 +25,8 @@ def test_text_without_spaces_is_seen_where_its_code_does_not_tell(text: str) -> 
     texts = [text, "", "12 !"]
     (said,) = of_language(texts, "tgt")
     assert said.startswith("the references write no spaces between words, of which the language code 'tgt' tells")
-    assert not any(lacks_spaces(texts, code) for code in ("zh-TW", "jpn", "tha_Thai", "km"))
+    codes = "zh-TW", "yue_Hant", "jpn", "tha_Thai", "lao", "km", "mya", "shn", "bod_Tibt", "dzo"
+    assert not any(lacks_spaces(texts, code) for code in codes)
 
 
 @pytest.mark.parametrize("text", ["The dog 狗 sleeps.", "개가 자요.", "कुत्ता सोता है।", "الكلب نائم", "12 !", ""])

@@ -1,5 +1,6 @@
 """The log of a run: all that its trainings say, with the time, as soon as it is said."""
 
+import io
 import os
 import re
 import signal
@@ -21,6 +22,11 @@ def texts(path: Path) -> list[str]:
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     assert all(LINE.fullmatch(line) for line in lines)
     return [LINE.fullmatch(line)[1] for line in lines]
+
+
+def open_files() -> set[Path]:
+    """What this process has open."""
+    return {each.readlink() for each in Path("/proc/self/fd").iterdir() if each.is_symlink()}
 
 
 def test_a_run_keeps_what_its_trainings_say(
@@ -80,9 +86,29 @@ def test_lines_wait_until_the_folder_may_change_and_are_then_there_at_once(tmp_p
         assert texts(path)[2:] == ["third: \\ud800"]
         raise OSError("no space")
     assert texts(path)[3:] == ["OSError: no space"]
+    assert path not in open_files()
     with pytest.raises(KeyboardInterrupt), RunLog(path).attending():
         raise KeyboardInterrupt
     assert len(texts(path)) == 4
+    again = RunLog(path)
+    with pytest.raises(KeyboardInterrupt), again.attending():  # noqa: PT012
+        again.begin()
+        assert path in open_files()
+        raise KeyboardInterrupt
+    assert texts(path)[4:] == ["KeyboardInterrupt"]
+
+
+def test_what_is_said_is_shown_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Pipe(io.StringIO):
+        shown = ""
+
+        def flush(self) -> None:
+            self.shown = self.getvalue()
+
+    pipe = Pipe()
+    monkeypatch.setattr("sys.stdout", pipe)
+    RunLog(Path("unused")).say("first")
+    assert pipe.shown == "first\n"
 
 
 @pytest.mark.parametrize("path", ["/dev/full", "/nowhere/train.log"])
@@ -99,8 +125,14 @@ def test_a_training_goes_on_without_its_log(path: str, capsys: pytest.CaptureFix
     assert told.endswith("): training goes on without")
 
 
-def test_a_warning_is_shown_as_before(capsys: pytest.CaptureFixture) -> None:
-    show = warnings.showwarning
-    with pytest.warns(UserWarning, match="strange"), RunLog(Path("unused")).attending():
-        warnings.warn("strange", stacklevel=1)
-    assert warnings.showwarning is show
+def test_a_warning_is_kept_and_shown_as_before(tmp_path: Path) -> None:
+    def warned(log: RunLog) -> None:
+        show = warnings.showwarning
+        with log.attending():
+            warnings.warn("strange", stacklevel=1)
+            log.begin()
+        assert warnings.showwarning is show
+
+    with pytest.warns(UserWarning, match="strange"):
+        warned(RunLog(tmp_path / "train.log"))
+    assert texts(tmp_path / "train.log") == ["UserWarning: strange"]

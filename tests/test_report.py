@@ -41,6 +41,8 @@ from nmt.report.figures import distribution_figure, training_figures
 from nmt.report.flags import flags_of_both, marks, sentence_flags
 from nmt.report.search_flags import search_flags
 from nmt.report.sentences import pack_attention, sentence_row
+from nmt.report.settings import changed_settings, shown
+from nmt.report.tables import sentences_csv
 from nmt.report.text_findings import quality
 from nmt.report.word_table import word_rows
 
@@ -308,6 +310,8 @@ def test_rows_hold_effects_where_they_were_asked_for(run: Path, tmp_path: Path) 
             [10 * t - 20 * w + 0.01 for w in range(words)] for t in range(len(row["reference"]["tokens"]))
         ]
         assert row["baseline"]["effects"] == own
+    of_one_word = with_insight(replace(saved, translations=(make_translation("Ja", "Yes"), *saved.translations[1:])))
+    assert sentences.sentence_rows(of_one_word, None)[0]["hypothesis"]["effects"] is None
     expected = effect_error_rate(saved.forced, saved.insight.forced_effects, saved.gold)
     assert shown["effect_alignment"]["aer"] == pytest.approx(expected.aer)
 
@@ -478,6 +482,16 @@ def written(row: dict) -> dict:
     return json.loads(json.dumps(row, default=call))
 
 
+def test_what_is_not_defined_for_a_sentence_is_none() -> None:
+    def row(text: str, reference: str, finished: bool = True) -> dict:
+        found = make_translation("Ja", text, finished)
+        return sentence_row(found, reference, make_translation("Ja", reference), None)
+
+    assert (row("Yes", "")["length_ratio"], row("", "Yes")["length_ratio"]) == (None, 0)
+    cut_off = row("", "Yes", finished=False)
+    assert (cut_off["confidence"], cut_off["entropy"]) == (None, None)
+
+
 def test_tokens_of_a_reference_that_the_model_cannot_write_belong_to_no_word() -> None:
     def words_of_token(reference: str) -> list[list[int]]:
         row = sentence_row(make_translation("Ja", "Yes"), reference, make_translation("Ja", "Yes <unk>"), None)
@@ -551,6 +565,25 @@ def test_a_baseline_is_compared_with_and_its_translations_stand_beside_the_other
     assert [each["what_if"] for each in rows] == ["", "Two kids children play.", "", "", "", "Two kids children play."]
 
 
+def test_what_stands_of_a_baseline_is_its_own(run: Path) -> None:
+    own = Evaluation.load(run / "evaluations" / "test")
+    make_evaluation(run, name="other", longest=3)
+    other = with_heads(with_insight(Evaluation.load(run / "evaluations" / "other")))
+    ended = tuple(with_ends(each) if len(each.tokens) > 2 else each for each in other.translations)
+    other = replace(other, translations=ended, search={**other.search, "length_penalty": 0.5})
+    rows = sentences.sentence_rows(replace(own, forced=own.translations, insight=Insight()), other)
+    for row, record in zip(rows, ended, strict=True):
+        shown = written(row["baseline"])
+        assert shown["beam"] == beam_places(record, {"length_penalty": 0.5})
+        assert len(shown["heads"]) == 2
+        assert "heads" not in row["hypothesis"]
+    assert rows[1]["baseline"]["source"]["tokens"] == other.translations[1].source_tokens, "where they are others"
+    assert rows[3]["baseline"]["source"] is None
+    assert rows[0]["baseline"]["beam"]() != beam_places(ended[0], own.search)
+    assert "search_error" in rows[1]["baseline"]["flags"]
+    assert "search_error" not in rows[1]["flags"]
+
+
 def test_the_settings_that_differ_from_the_baseline_are_told(run: Path, tmp_path: Path) -> None:
     before = make_run(tmp_path / "runs" / "before")
     (before / "config.yaml").write_text(
@@ -576,6 +609,13 @@ def test_the_settings_that_differ_from_the_baseline_are_told(run: Path, tmp_path
         told(before)
     (before / "config.yaml").unlink()
     assert told(before) == []
+
+
+def test_settings_differ_only_between_two_configs() -> None:
+    config = "name: toy\nday: 2024-02-03\n"
+    assert changed_settings(None, config) == changed_settings(config, None) == {}
+    ((key, (before, now)),) = changed_settings("name: before", config).items()
+    assert (key, before, shown(now)) == ("day", None, '"2024-02-03"')
 
 
 def test_search_errors_are_not_set_beside_those_found_by_other_means(run: Path, tmp_path: Path) -> None:
@@ -865,6 +905,10 @@ def test_rows_hold_the_words_that_are_too_many_and_those_that_are_missing(run: P
     assert second["surplus"] == ["kids", "playing"]
     assert second["missing"] == ["children", "garden", "in", "play", "the"]
     assert (shown["sentences"][0]["surplus"], shown["sentences"][0]["missing"]) == ([], [])
+    saved = Evaluation.load(run / "evaluations" / "test")
+    reversed_words = make_translation(SENTENCES[1][0], "playing kids Two")
+    translations = (saved.translations[0], reversed_words, *saved.translations[2:])
+    assert sentences.sentence_rows(replace(saved, translations=translations), None)[1]["surplus"] == ["kids", "playing"]
 
 
 def test_a_breakdown_stands_beside_that_of_the_baseline(run: Path, tmp_path: Path) -> None:
@@ -889,6 +933,12 @@ def test_csv_and_pharaoh_have_a_line_for_each_sentence_of_all_splits(run: Path, 
         ("test", "1"), ("test", "2"), ("test", "3"), ("test", "4"), ("a_split", "1"), ("a_split", "2"),
     ]  # fmt: skip
     assert rows[2]["source"] == HOSTILE
+    assert "what_if" in rows[0]
+    assert "baseline" not in rows[0]
+    alone = sentence_row(make_translation("Ja", "Yes"), "Yes", make_translation("Ja", "Yes"), None) | {"rarest": 3}
+    header, line = sentences_csv({"evaluations": [{"label": "test", "sentences": [alone]}]}).splitlines()
+    assert header.endswith(",reference_log_prob,reference_score,flags")
+    assert line.startswith("test,1,Ja,Yes,Yes,100.0,1.0,")
     assert rows[1]["flags"] == "cut_off repetition search_error"
     assert float(rows[1]["reference_score"]) > float(rows[1]["score"])
     assert len((page.parent / "alignments.pharaoh").read_text().splitlines()) == 6

@@ -10,15 +10,16 @@ BEAM = (((0, "A", -0.5), (0, "The", -float("inf"))), ((1, "</s>", -0.1),), ())
 
 @pytest.mark.parametrize("steps", [(), ((), ()), BEAM, ((("a", -0.1), ("b", -2.5)),) * 3])
 def test_they_are_read_as_the_nested_tuples_that_they_stand_for(steps: tuple) -> None:
-    rows: StepRows = StepRows([list(map(list, step)) for step in steps])  # as JSON has them
+    rows: StepRows = StepRows(list(map(list, step)) for step in steps)  # as JSON has them, one after the other
     assert rows == steps
     assert steps == rows
     assert rows == StepRows(steps) == pickle.loads(pickle.dumps(rows))
     assert rows != (*steps, ())
+    assert rows != ((("x", -9.0),),) * len(steps) or not steps
     assert rows != 1
     assert (list(rows), len(rows), bool(rows), repr(rows)) == (list(steps), len(steps), bool(steps), repr(steps))
     assert [rows[step] for step in range(-len(steps), 0)] == list(steps)
-    assert rows[1:] == steps[1:]
+    assert (rows[1:], rows[::-1]) == (steps[1:], steps[::-1])
     with pytest.raises(IndexError):
         rows[len(steps)]
 

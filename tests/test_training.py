@@ -237,18 +237,18 @@ def test_a_run_stopped_at_the_end_of_an_epoch_goes_on_with_the_next_though_steps
 
 def test_a_run_killed_between_checkpoints_goes_on_bit_for_bit(train: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = ("--trainer.max_epochs", "3", "--training.checkpoint_steps", "5", "--training.schedule", "linear")
-    arguments += ("--trainer.val_check_interval", "5", "--trainer.check_val_every_n_epoch", "null")  # 5, 10, 15, 20
+    arguments += ("--trainer.val_check_interval", "13", "--trainer.check_val_every_n_epoch", "null")
     assert train("whole", *arguments) == 0
 
     def kill() -> None:
         raise Killed
 
     with monkeypatch.context() as patch:
-        fail_at(patch, 14, kill)
+        fail_at(patch, 15, kill)
         with pytest.raises(Killed):
             train("killed", *arguments)
     assert latest_checkpoint(Path("runs/killed/checkpoints")).name == "step-13.ckpt", (
-        "after 5, 8 (the epoch's last) and 13"
+        "after 5, 8 (the epoch's last) and 13, once that is validated"
     )
     assert main(["train", "--resume", "runs/killed"]) == 0
     torch.testing.assert_close(weights("killed"), weights("whole"), rtol=0, atol=0)

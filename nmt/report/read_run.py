@@ -119,7 +119,7 @@ def _read_evaluation(folder: Path, run_folder: Path) -> Evaluation:
     try:
         evaluation = Evaluation.load(folder)
     except FileNotFoundError as error:
-        missing = Path(error.filename or folder).name
+        missing = Path(error.filename).name
         raise FileNotFoundError(f"the evaluation {folder} lacks {missing}: {again}") from None
     if not evaluation.translations:
         raise ValueError(f"the evaluation {folder} holds no sentence: {again}")
