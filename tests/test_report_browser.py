@@ -1078,7 +1078,36 @@ def test_a_dark_page_is_printed_light(browser: Browser) -> None:
     assert browser.evaluate("[currentTheme(), plot.layout.width <= PAPER_WIDTH]") == ["light", True]
     browser.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert browser.evaluate("currentTheme()") == "dark"
+    go(browser, "#/overview")
+    chart = "document.querySelector('#distribution')"
+    colour = f"[{chart}.layout?.paper_bgcolor, {chart}.layout?.width]"
+    browser.wait_for(f"{colour}[0] === '#1a2027'")
+    browser.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert browser.evaluate(colour) == ["#ffffff", browser.evaluate("PAPER_WIDTH")]
+    browser.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    browser.wait_for(f"{colour}[0] === '#1a2027'")
+    widths = browser.wait_for(f"[{chart}._fullLayout?.width, {chart}.offsetWidth]")
+    assert widths[0] == pytest.approx(widths[1], abs=1)  # as wide as its box again
     browser.evaluate("setTheme('light'); redraw()")
+
+
+def test_a_heatmap_wider_than_paper_is_printed_smaller(browser: Browser) -> None:
+    zoom = "Number(canvas.style.zoom)"
+    go(browser, "#/sentences/3?split=test&unit=subwords")  # of many tokens
+    browser.wait_for("plot.data?.[0].z === view.weights")
+    browser.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    wide, width = browser.evaluate("[plot.layout.width, PAPER_WIDTH]")
+    assert wide > width
+    assert browser.evaluate(zoom) == pytest.approx(width / wide)
+    browser.send("Emulation.setEmulatedMedia", media="print")
+    browser.send("Emulation.setDeviceMetricsOverride", width=718, height=1000, deviceScaleFactor=1, mobile=False)
+    browser.evaluate("new Promise(requestAnimationFrame).then(() => new Promise(requestAnimationFrame))")
+    assert browser.evaluate(zoom) == pytest.approx(width / wide)
+    browser.send("Emulation.setDeviceMetricsOverride", width=1280, height=800, deviceScaleFactor=1, mobile=False)
+    browser.send("Emulation.setEmulatedMedia", media="")
+    browser.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    browser.wait_for(f"{zoom} === 1")
+    browser.evaluate("setUnit('words')")
 
 
 def test_labels_that_look_like_markup_are_shown_as_text(browser: Browser) -> None:
@@ -1419,6 +1448,12 @@ def test_a_section_is_shown_from_where_it_was_left_and_a_sentence_from_the_top(b
 def test_training_and_about_show_curves_signatures_and_config(browser: Browser) -> None:
     go(browser, "#/training")
     browser.wait_for("document.querySelectorAll('#curves .scatterlayer .trace').length === 5")
+    told = "['curves-told', 'kept-told', 'baseline-told'].map(name => !byId(name).hidden)"
+    assert browser.evaluate(told) == [True, False, False]  # there is neither of the two
+    browser.evaluate("REPORT.training[0].layout.shapes = [], REPORT.training[0].data[0].line.dash = 'dash'")
+    browser.evaluate("renderTraining()")
+    assert browser.evaluate(told) == [True, True, True]
+    browser.evaluate("delete REPORT.training[0].layout.shapes, REPORT.training[0].data[0].line.dash = 'solid'")
     go(browser, "#/about")
     about = browser.evaluate("document.getElementById('about').innerText")
     assert "seed: 1  # <i>" in about
@@ -1470,6 +1505,50 @@ def test_all_tabs_and_the_differences_fit_a_telephone(browser: Browser) -> None:
     left = "document.querySelector('%s').getBoundingClientRect().left"
     assert abs(browser.evaluate(left % "#run-name") - browser.evaluate(left % "#words")) <= 16
     browser.send("Emulation.setDeviceMetricsOverride", width=1280, height=800, deviceScaleFactor=1, mobile=False)
+
+
+def test_all_tabs_and_the_targets_of_a_word_fit_a_projector(browser: Browser) -> None:
+    browser.send("Emulation.setDeviceMetricsOverride", width=853, height=480, deviceScaleFactor=1.5, mobile=False)
+    fits = "(node => node.scrollWidth <= node.clientWidth)(document.querySelector('%s'))"
+    go(browser, "#/sentences/1?split=again")
+    assert browser.evaluate(fits % "#tabs")
+    go(browser, "#/words?split=again")
+    assert browser.evaluate(fits % "#words .wide")
+    browser.evaluate("byId('help').click()")
+    shown = "document.querySelector('#keys h2').getBoundingClientRect().top > byId('keys').getBoundingClientRect().top"
+    assert browser.evaluate(f"[{shown}, document.activeElement.textContent]") == [True, "Close"]
+    browser.evaluate("byId('keys').close()")
+    browser.send("Emulation.setDeviceMetricsOverride", width=1280, height=800, deviceScaleFactor=1, mobile=False)
+
+
+def test_on_a_small_screen_what_the_step_attends_to_stays_in_view(browser: Browser) -> None:
+    browser.send("Emulation.setDeviceMetricsOverride", width=390, height=400, deviceScaleFactor=1, mobile=False)
+    go(browser, "#/sentences/3?split=test")
+    browser.wait_for("plot.data?.[0].z === view.weights")
+    browser.evaluate("chooseStep(view.targets.length - 1)")
+    head, step = "document.querySelector('.step-head').getBoundingClientRect()", "stepMark.getBoundingClientRect()"
+    browser.wait_for(f"{head}.top === 0 && {head}.bottom <= {step}.top && {step}.bottom <= innerHeight")
+    assert browser.evaluate("frame.getBoundingClientRect().top") < 0
+    assert browser.evaluate(
+        "frame.scrollWidth > frame.clientWidth && frame.scrollLeft === 0"
+    )  # the first source is seen
+    browser.send("Emulation.setDeviceMetricsOverride", width=1280, height=800, deviceScaleFactor=1, mobile=False)
+    browser.evaluate("renderDetail()")
+
+
+def test_the_legend_explains_the_marks_that_are_there(browser: Browser) -> None:
+    explained = "[...document.querySelectorAll('.legend :is(.extra, .missing)')].filter(node => node.offsetParent)"
+    texts = f"{explained}.map(node => node.textContent)"
+    go(browser, "#/sentences/1?split=many")
+    both = ["not in the reference", "not in the hypothesis"]
+    assert browser.evaluate(texts) == both
+    go(browser, "#/sentences/2?split=many")  # which equals its reference
+    assert browser.evaluate(texts) == []
+    go(browser, "#/sentences/4?split=test")  # empty
+    assert browser.evaluate(f"{texts}.includes('not in the hypothesis')")
+    assert browser.evaluate("document.querySelector('.step').innerText").startswith("Token 1 of 1")
+    heights = "[...document.querySelectorAll('.saving button')].map(node => node.getBoundingClientRect().height)"
+    assert max(browser.evaluate(heights)) < 40  # however little attention there is
 
 
 @pytest.mark.parametrize("width", [1280, 400])

@@ -48,13 +48,34 @@ function themed(figure, layout = {}, theme = currentTheme()) {
   };
 }
 
+/** The figure of each chart that was drawn. */
+const drawnCharts = new Map();
+
 const PLOT_OPTIONS = { displayModeBar: false, responsive: true };
 
+/** Draws a figure; false if its place is not shown by now. */
 async function drawChart(node, figure, label) {
   const plotly = await loadPlotly();
-  if (!node.offsetParent) return; // another section is shown by now
+  if (!node.offsetParent) return false; // another section
+  drawnCharts.set(node, figure);
   const { data, layout } = themed(figure);
   await plotly.react(node, data, layout, PLOT_OPTIONS);
   node.setAttribute("role", "img");
   node.setAttribute("aria-label", label);
+  return true;
+}
+
+/** Draws the charts that are shown for white paper of some width. */
+function chartsOnPaper(width) {
+  for (const [node, figure] of drawnCharts) {
+    if (!node.offsetParent) continue;
+    const { data, layout } = themed(figure, { width }, "light");
+    window.Plotly.react(node, data, layout, PLOT_OPTIONS);
+  }
+}
+
+/** Lets go of these, which otherwise would keep that width. */
+function chartsOffPaper() {
+  for (const node of drawnCharts.keys()) window.Plotly.purge(node);
+  drawnCharts.clear();
 }

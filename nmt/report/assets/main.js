@@ -101,13 +101,17 @@ function beforePrint() {
   for (const folded of document.querySelectorAll("details")) folded.open = true;
   document.documentElement.dataset.theme = "light";
   beamOnPaper();
+  chartsOnPaper(PAPER_WIDTH);
   if (!view || state.asTable || !window.Plotly) return;
-  layOver(drawHeatmapNow(window.Plotly, plot, view, PAPER_WIDTH, "light"), view.targets);
+  const layout = drawHeatmapNow(window.Plotly, plot, view, PAPER_WIDTH, "light");
+  layOver(layout, view.targets);
+  canvas.style.zoom = Math.min(1, PAPER_WIDTH / layout.width); // paper does not scroll
   focusTarget(null);
 }
 
 function afterPrint() {
   setTheme(byId("theme").textContent === "Light" ? "dark" : "light");
+  chartsOffPaper();
   redraw();
 }
 
@@ -180,7 +184,7 @@ let drawnWidth = innerWidth;
 
 /** The heatmap depends on the width alone: a telephone changes the height while it scrolls. */
 function onResize() {
-  if (document.body.dataset.tab !== "sentences") return;
+  if (document.body.dataset.tab !== "sentences" || matchMedia("print").matches) return;
   renderRows();
   if (innerWidth !== drawnWidth) renderDetail();
   drawnWidth = innerWidth;

@@ -59,7 +59,7 @@ async function drawDistribution(figure) {
   const node = byId("distribution");
   const [{ customdata }] = figure.data;
   const bars = customdata.map(([low, high], bar) => `${low} to ${high}: ${figure.data.map(({ y }) => y[bar]).join(", baseline ")}`);
-  await drawChart(node, figure, `Number of sentences by sentence chrF. ${bars.join("; ")}`);
+  if (!(await drawChart(node, figure, `Number of sentences by sentence chrF. ${bars.join("; ")}`))) return;
   node.removeAllListeners("plotly_click");
   node.on("plotly_click", ({ points }) => {
     location.hash = address("sentences", { ...AFRESH, chrf: points[0].customdata.join("-") });

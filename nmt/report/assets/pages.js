@@ -20,6 +20,10 @@ function headline(score) {
 async function renderTraining() {
   renderSamples();
   const place = byId("curves");
+  const some = (holds) => REPORT.training.some(holds);
+  byId("curves-told").hidden = !REPORT.training.length;
+  byId("kept-told").hidden = !some(({ layout }) => layout.shapes);
+  byId("baseline-told").hidden = !some(({ data }) => data.some(({ line }) => line.dash === "dash"));
   if (!REPORT.training.length) {
     fill(place, el("p", { class: "note" }, "There are no curves: the run has no metrics.csv, which `nmt train` writes."));
     return;

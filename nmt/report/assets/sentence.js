@@ -168,7 +168,7 @@ async function showAttention() {
 
 /** Fits what lies over the heatmap to its layout: the labels of the rows, which stay when it scrolls, and the marks. */
 function layOver({ margin, width, height }, targets) {
-  Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
+  Object.assign(canvas.style, { width: `${width}px`, height: `${height}px`, zoom: 1 });
   for (const [name, size] of Object.entries({ top: margin.t, left: margin.l, right: margin.r })) canvas.style.setProperty(`--${name}`, `${size}px`);
   fill(rowLabels, targets.map((unit) => el("div", { dir: "auto", style: `--unsure:${unsureness(unit)}` }, labelOf(unit))));
 }

@@ -61,7 +61,7 @@ function shadeWords(side, units, weights) {
 function stepContent(row, column) {
   const { targets, sources, weights, unit, measure } = view;
   return [
-    stepHead(`${unit === "words" ? "Word" : "Step"} ${row + 1} of ${targets.length}`, targets[row].label, measure.relation, sources, weights[row], column),
+    stepHead(`${unit !== "words" ? "Step" : targets[row].words.length ? "Word" : "Token"} ${row + 1} of ${targets.length}`, targets[row].label, measure.relation, sources, weights[row], column),
     el("div", { class: "alternatives" }, targets[row].tokens.map((token) => tokenAlternatives(view.sentence[view.shown], token))),
   ];
 }
