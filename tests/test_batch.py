@@ -123,8 +123,9 @@ def test_more_ranks_than_batches() -> None:
     assert sum(len(walk(lengths, shuffle=False, rank=rank, world_size=3)) for rank in range(3)) == 1
 
 
-def test_a_walk_can_start_later(lengths: np.ndarray) -> None:
-    sampler = BucketSampler(lengths, 120, 16, shuffle=True, seed=3)
+@pytest.mark.parametrize(("rank", "world_size"), [(0, 1), (2, 3)])
+def test_a_walk_can_start_later(lengths: np.ndarray, rank: int, world_size: int) -> None:
+    sampler = BucketSampler(lengths, 120, 16, shuffle=True, seed=3, rank=rank, world_size=world_size)
     whole = list(sampler)
     sampler.start = 7
     assert list(sampler) == whole[7:]

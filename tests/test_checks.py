@@ -62,6 +62,12 @@ def test_a_learning_rate_is_told_where_it_was_left_as_it_is_for_another_optimise
     assert [each.startswith(f"training.learning_rate {rate} is that of adamw") for each in told] == [True] * is_told
 
 
+@pytest.mark.parametrize(("optimizer", "depends"), [("sgd", True), ("adadelta", False)])
+def test_a_step_depends_on_the_form_of_the_loss_unless_it_is_scaled(optimizer: str, depends: bool) -> None:
+    (told,) = idle_settings(config({"training.optimizer": optimizer}))
+    assert ("if their loss is a mean over sentences" in told) == depends
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "allowed"),
     [

@@ -761,6 +761,14 @@ def test_a_second_signal_is_not_waited_for() -> None:
     assert [signal.getsignal(number) for number in numbers] == before
 
 
+def test_signals_are_given_back_whatever_ends_a_training() -> None:
+    before, signals = [signal.getsignal(number) for number in STOPPING], Signals()
+    with pytest.raises(Killed), signals.given_back():  # noqa: PT012 - taken, then killed
+        signals.take()
+        raise Killed
+    assert [signal.getsignal(number) for number in STOPPING] == before
+
+
 def test_a_run_that_goes_on_with_other_pairs_says_so(
     train: Callable, capsys: pytest.CaptureFixture, corpus_folder: Path
 ) -> None:

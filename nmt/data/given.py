@@ -81,7 +81,7 @@ def _records(split: str, pairs: Iterable[Any]) -> Iterator[tuple[str, Row]]:
         if isinstance(pair, Mapping):
             yield place, dict(pair)
             continue
-        is_ordered = hasattr(pair, "__getitem__") and not isinstance(pair, str | bytes)
+        is_ordered = hasattr(pair, "__getitem__") and not isinstance(pair, str)
         texts = list(pair) if is_ordered else []
         if len(texts) != 2 or not all(isinstance(text, str) for text in texts):
             told = "two texts (source, target), nor a row with 'src' and 'tgt'"
