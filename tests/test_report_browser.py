@@ -211,6 +211,20 @@ def test_overview_shows_scores_findings_and_distribution(browser: Browser) -> No
     )  # as there is gold
 
 
+def test_a_chart_that_is_not_drawn_yet_says_so_and_may_be_left(browser: Browser) -> None:
+    go(browser, "#/overview?split=test")
+    browser.wait_for("document.querySelector('#distribution .bars path') !== null")
+    browser.evaluate("chartsOffPaper()")
+    said = "getComputedStyle(byId('distribution'), '::before').content"
+    assert browser.evaluate(said) == '"The chart is being drawn."'
+    go(browser, "#/errors?split=test")
+    browser.evaluate("drawDistribution(state.evaluation.distribution)")  # its section is not shown any more
+    go(browser, "#/overview?split=test")
+    browser.wait_for("document.querySelector('#distribution .bars path') !== null")
+    assert browser.evaluate(said) == "none"
+    assert browser.complaints() == []
+
+
 def test_what_is_serious_stands_open_and_the_rest_is_folded(browser: Browser) -> None:
     def shown(split: str) -> tuple[str, int, int, str, bool]:
         go(browser, f"#/overview?split={split}")
@@ -1510,6 +1524,8 @@ def test_all_tabs_and_the_differences_fit_a_telephone(browser: Browser) -> None:
 def test_all_tabs_and_the_targets_of_a_word_fit_a_projector(browser: Browser) -> None:
     browser.send("Emulation.setDeviceMetricsOverride", width=853, height=480, deviceScaleFactor=1.5, mobile=False)
     fits = "(node => node.scrollWidth <= node.clientWidth)(document.querySelector('%s'))"
+    go(browser, "#/overview?split=again")
+    assert browser.evaluate(fits % "#evaluations .wide")
     go(browser, "#/sentences/1?split=again")
     assert browser.evaluate(fits % "#tabs")
     go(browser, "#/words?split=again")
