@@ -1185,3 +1185,7 @@ def test_an_unknown_column_gets_a_chart_of_its_own() -> None:
     figures = training_figures([{"step": 1, "my_loss": 2.0, "train_loss": 3.0}])
     assert [figure["layout"]["title"]["text"] for figure in figures] == ["What is minimised", "my_loss"]
     assert training_figures([]) == []
+
+
+def test_weights_that_rounding_took_out_of_bounds_are_packed_as_the_bounds() -> None:
+    assert pack_attention(np.array([[-1e-6, 1.01]])) == pack_attention(np.array([[0.0, 1.0]]))

@@ -190,7 +190,7 @@ def pack_attention(attention: np.ndarray) -> str:
 
     The root keeps small weights apart: the error is at most 0.004, near 0.01 at most 0.0004.
     """
-    levels = np.rint(255 * np.sqrt(attention)).astype(np.uint8)
+    levels = np.rint(255 * np.sqrt(np.clip(attention, 0, 1))).astype(np.uint8)  # rounding may step over either
     return base64.b64encode(levels.tobytes()).decode("ascii")
 
 
