@@ -90,7 +90,7 @@ def test_a_step_is_that_of_the_cpu_and_does_not_wait(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", NETWORKS[::8], ids=name_of)
+@pytest.mark.parametrize("network", NETWORKS[::16], ids=name_of)
 def test_each_objective_is_that_of_the_cpu_and_does_not_wait(network: ModelConfig, place: Place) -> None:
     for index in range(len(OBJECTIVES)):
         assert_steps_alike(network, objective_of(network, index), place)
